@@ -1,0 +1,67 @@
+//! A provider on our plugin layer that only echoes its plan.
+//!
+//! `echo_thing` has the same 26 attributes as the Go peer under `benches/peer`, so that the two can
+//! be measured with the same configuration. `echo_probe`, the function and the ephemeral resource
+//! exist for the acceptance tests of the layer itself.
+
+mod probe;
+mod thing;
+
+use std::sync::Arc;
+
+use terraform_provider_flower::tfplugin::diagnostic::Result;
+use terraform_provider_flower::tfplugin::schema::{Schema, Tree, optional};
+use terraform_provider_flower::tfplugin::{self, Mode, Provider, log};
+
+terraform_provider_flower::model! {
+    /// Echoes.
+    struct Config {
+        /// Anything; may be unknown.
+        greeting: Option<String> = optional(),
+    }
+}
+
+struct Echo;
+
+impl Provider for Echo {
+    type Configured = ();
+
+    fn schema(&self) -> Schema {
+        Schema::of::<Config>()
+    }
+
+    fn configure(&self, config: &Tree) -> Result<Option<()>> {
+        Ok(config.get::<Option<String>>("greeting")?.known().map(drop))
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn tfplugin::AnyResource<()>>> {
+        vec![
+            tfplugin::resource::<thing::Thing>(),
+            tfplugin::resource::<probe::Probe>(),
+        ]
+    }
+
+    fn ephemerals(&self) -> Vec<Arc<dyn tfplugin::AnyEphemeral<()>>> {
+        vec![tfplugin::ephemeral::<probe::Ticket>()]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn tfplugin::Function>> {
+        vec![Arc::new(probe::Repeat)]
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::process::ExitCode {
+    log::start();
+    let mode = match std::env::args().nth(1).as_deref() {
+        Some("--debug") => Mode::Debug,
+        _ => Mode::Plugin,
+    };
+    match tfplugin::serve(Echo, "registry.terraform.io/flower/echo", mode).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

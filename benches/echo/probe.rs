@@ -1,0 +1,228 @@
+//! What the acceptance tests of the plugin layer need: every kind of attribute, every way to fail.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::{Value as Json, json};
+use terraform_provider_flower::model;
+use terraform_provider_flower::tfplugin::diagnostic::{Diagnostic, Result};
+use terraform_provider_flower::tfplugin::schema::{
+    Computed, Dynamic, Schema, Tree, WriteOnly, computed, defaulted, optional, required,
+};
+use terraform_provider_flower::tfplugin::value::{Type, Value};
+use terraform_provider_flower::tfplugin::{
+    Call, Ephemeral, Function, FunctionError, Opened, Parameter, Resource, Signature, Slot,
+};
+
+model! {
+    /// A resource with every kind of attribute.
+    pub struct ProbeModel {
+        /// Its name.
+        name: String = required().replace("the name identifies it"),
+        /// The same as its name.
+        id: Computed<String> = computed().identity(),
+        /// Anything.
+        anything: Option<Dynamic> = optional(),
+        /// Numbers, exactly.
+        numbers: Option<Vec<Dynamic1>> = optional(),
+        /// Five unless said.
+        size: i64 = defaulted(5_i64),
+        /// Not shown.
+        hidden: Option<String> = optional().sensitive(),
+        /// Not stored.
+        secret_wo: WriteOnly<String> = optional(),
+        /// Raised with each new secret.
+        secret_wo_version: Option<i64> = optional(),
+        /// How many bytes the secret had.
+        secret_length: Computed<i64> = computed(),
+        /// `panic`, `fail`, `wait`: what to do after the object exists.
+        then: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// A number in an object.
+    pub struct Dynamic1 {
+        /// The number.
+        value: Option<Dynamic> = optional(),
+    }
+}
+
+pub struct Probe;
+
+impl Resource for Probe {
+    type Model = ProbeModel;
+    type Provider = ();
+
+    const TYPE: &'static str = "echo_probe";
+
+    fn schema() -> Schema {
+        Schema {
+            version: 1,
+            ..Schema::of::<ProbeModel>()
+        }
+    }
+
+    async fn create(
+        call: Call<()>,
+        mut planned: ProbeModel,
+        config: Tree,
+        slot: Slot<ProbeModel>,
+    ) -> Result<()> {
+        planned.id.set(planned.name.clone());
+        write_secret(&mut planned, &config)?;
+        slot.put(&planned);
+        match planned.then.as_deref() {
+            Some("fail") => Err(Diagnostic::error("It failed as asked").on("then").into()),
+            Some("wait") => {
+                tokio::select! {
+                    () = call.stop.cancelled() => {}
+                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
+                }
+                Err(Diagnostic::error("Interrupted").on("then").into())
+            }
+            #[allow(clippy::panic)]
+            Some("panic") => panic!("as asked"),
+            _ => Ok(()),
+        }
+    }
+
+    async fn read(_: Call<()>, state: ProbeModel) -> Result<Option<ProbeModel>> {
+        Ok(Some(state))
+    }
+
+    async fn update(
+        _: Call<()>,
+        _: ProbeModel,
+        mut planned: ProbeModel,
+        config: Tree,
+        slot: Slot<ProbeModel>,
+    ) -> Result<()> {
+        write_secret(&mut planned, &config)?;
+        slot.put(&planned);
+        Ok(())
+    }
+
+    async fn delete(_: Call<()>, _: ProbeModel) -> Result<()> {
+        Ok(())
+    }
+
+    async fn import(_: Call<()>, id: String) -> Result<ProbeModel> {
+        Ok(ProbeModel {
+            name: id.clone(),
+            id: Computed::Known(id),
+            anything: None,
+            numbers: None,
+            size: 5,
+            hidden: None,
+            secret_wo: WriteOnly(None),
+            secret_wo_version: None,
+            secret_length: Computed::Known(0),
+            then: None,
+        })
+    }
+
+    /// Version 0 called `size` `length` and had an attribute that is gone.
+    fn upgrade(_: i64, mut state: Json) -> Result<Json> {
+        if let Some(object) = state.as_object_mut()
+            && let Some(length) = object.remove("length")
+        {
+            object.insert("size".to_owned(), length);
+        }
+        Ok(state)
+    }
+
+    fn adopt(source_type: &str, state: &Json) -> Option<Result<Json>> {
+        (source_type == "terraform_data").then(|| {
+            let id = state.get("id").cloned().unwrap_or_default();
+            Ok(json!({ "name": id, "id": id, "size": 5, "secret_length": 0 }))
+        })
+    }
+}
+
+fn write_secret(planned: &mut ProbeModel, config: &Tree) -> Result<()> {
+    let secret = config.get::<WriteOnly<String>>("secret_wo")?.known();
+    let length = secret
+        .and_then(|secret| secret.0)
+        .map_or(0, |text| text.len());
+    planned
+        .secret_length
+        .set(i64::try_from(length).unwrap_or(0));
+    Ok(())
+}
+
+model! {
+    /// A ticket that must be renewed.
+    pub struct TicketModel {
+        /// For whom.
+        holder: String = required(),
+        /// The ticket.
+        ticket: Computed<String> = computed().sensitive(),
+    }
+}
+
+pub struct Ticket;
+
+impl Ephemeral for Ticket {
+    type Model = TicketModel;
+    type Provider = ();
+
+    const TYPE: &'static str = "echo_ticket";
+
+    async fn open(_: Call<()>, mut config: TicketModel) -> Result<Opened<TicketModel>> {
+        config.ticket.set(format!("ticket-for-{}", config.holder));
+        Ok(Opened {
+            private: Bytes::from(config.holder.clone()),
+            result: config,
+            renew_at: Some(SystemTime::now() + Duration::from_secs(2)),
+        })
+    }
+
+    async fn renew(_: Call<()>, _: Bytes) -> Result<Option<SystemTime>> {
+        Ok(Some(SystemTime::now() + Duration::from_secs(2)))
+    }
+}
+
+pub struct Repeat;
+
+impl Function for Repeat {
+    fn name(&self) -> &'static str {
+        "repeat"
+    }
+
+    fn signature(&self) -> Signature {
+        Signature {
+            summary: "Repeats a text",
+            description: "Repeats a text as often as asked, nine times at most.",
+            parameters: vec![
+                Parameter {
+                    name: "text",
+                    description: "What to repeat.",
+                    ty: Type::String,
+                },
+                Parameter {
+                    name: "times",
+                    description: "How often.",
+                    ty: Type::Number,
+                },
+            ],
+            returns: Type::String,
+        }
+    }
+
+    fn call(&self, arguments: Vec<Value>) -> std::result::Result<Value, FunctionError> {
+        let [Value::String(text), Value::Number(times)] = arguments.as_slice() else {
+            return Err(FunctionError {
+                argument: None,
+                text: "expected a text and a number".to_owned(),
+            });
+        };
+        match times.as_i64().and_then(|times| usize::try_from(times).ok()) {
+            Some(times @ 0..=9) => Ok(Value::from(text.repeat(times))),
+            _ => Err(FunctionError {
+                argument: Some(1),
+                text: "expected a whole number from 0 to 9".to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The Terraform provider for Flower.
+pub mod tfplugin;

@@ -1,0 +1,166 @@
+//! Logs as Terraform reads them: one JSON object a line on standard error.
+//!
+//! Terraform parses every line that a plugin writes, whatever level the user asked for, so nothing
+//! below that level is written. Secrets that were named with [`mask`] are cut out of every line, as
+//! a net below the rule that none is logged at all.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value as Json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry;
+
+static SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Shorter texts would blank out half of every line.
+const SHORTEST_SECRET: usize = 6;
+
+/// Cuts `secret` out of everything that is logged from now on, line by line.
+pub fn mask(secret: &str) {
+    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = secret.lines().map(str::trim);
+    secrets.extend(
+        lines
+            .filter(|l| l.len() >= SHORTEST_SECRET)
+            .map(str::to_owned),
+    );
+}
+
+/// Starts logging at the level that `TF_LOG_PROVIDER_FLOWER`, `TF_LOG_PROVIDER` or `TF_LOG` names.
+pub fn start() {
+    let Some(level) = level(|key| std::env::var(key).ok()) else {
+        return;
+    };
+    let subscriber = registry().with(HostLog { level });
+    // A second call (tests) keeps the first subscriber.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn level(variable: impl Fn(&str) -> Option<String>) -> Option<Level> {
+    let named = ["TF_LOG_PROVIDER_FLOWER", "TF_LOG_PROVIDER", "TF_LOG"]
+        .into_iter()
+        .find_map(|key| variable(key).filter(|text| !text.is_empty()))?;
+    match named.to_ascii_uppercase().as_str() {
+        "OFF" => None,
+        "ERROR" => Some(Level::ERROR),
+        "WARN" => Some(Level::WARN),
+        "INFO" => Some(Level::INFO),
+        "DEBUG" => Some(Level::DEBUG),
+        // Terraform takes every other word, `JSON` among them, as trace.
+        _ => Some(Level::TRACE),
+    }
+}
+
+struct HostLog {
+    level: Level,
+}
+
+impl<S: Subscriber> Layer<S> for HostLog {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+        // Libraries log what only their authors need, and may log what is secret.
+        *metadata.level() <= self.level && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Line(Map::new());
+        event.record(&mut line);
+        let level = event.metadata().level().as_str().to_ascii_lowercase();
+        let now = OffsetDateTime::now_utc();
+        line.0.insert("@level".to_owned(), level.into());
+        line.0
+            .insert("@module".to_owned(), "provider.flower".into());
+        if let Ok(stamp) = now.format(&Rfc3339) {
+            line.0.insert("@timestamp".to_owned(), stamp.into());
+        }
+        let text = masked(Json::Object(line.0).to_string());
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+}
+
+/// The fields of one event.
+struct Line(Map<String, Json>);
+
+impl Line {
+    fn put(&mut self, field: &Field, value: Json) {
+        let name = match field.name() {
+            "message" => "@message",
+            other => other,
+        };
+        self.0.insert(name.to_owned(), value);
+    }
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        let _ = write!(text, "{value:?}");
+        self.put(field, text.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+}
+
+fn masked(line: String) -> String {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    secrets.iter().fold(line, |line, secret| {
+        // As it stands inside a JSON string.
+        let quoted = Json::from(secret.as_str()).to_string();
+        let inner = quoted.trim_matches('"');
+        if line.contains(inner) {
+            line.replace(inner, "***")
+        } else {
+            line
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_cut_out_of_lines() {
+        mask("-----BEGIN KEY-----\nabc\"defghi\n");
+        let line = Json::from("key: abc\"defghi!").to_string();
+        assert_eq!(masked(line), "\"key: ***!\"");
+    }
+
+    #[test]
+    fn the_most_specific_variable_names_the_level() {
+        let level_of = |set: &[(&str, &str)]| {
+            level(|key| {
+                let found = set.iter().find(|(name, _)| *name == key);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(level_of(&[]), None);
+        assert_eq!(level_of(&[("TF_LOG", "JSON")]), Some(Level::TRACE));
+        let both = [("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "warn")];
+        assert_eq!(level_of(&both), Some(Level::WARN));
+        assert_eq!(
+            level_of(&[("TF_LOG_PROVIDER_FLOWER", "off"), both[0]]),
+            None
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Where in a configuration something is: the path that Terraform underlines in a diagnostic.
+
+use std::fmt;
+
+/// One step from a value to a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    Attribute(String),
+    Key(String),
+    Index(i64),
+}
+
+/// A path from the resource's root; empty for the resource itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Path(Vec<Step>);
+
+impl Path {
+    /// The path of a top-level attribute.
+    pub fn attribute(name: &str) -> Self {
+        Self::default().then(name)
+    }
+
+    /// This path and then the attribute `name`.
+    #[must_use]
+    pub fn then(&self, name: &str) -> Self {
+        self.join(Step::Attribute(name.to_owned()))
+    }
+
+    /// This path and then the map element `key`.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        self.join(Step::Key(key.to_owned()))
+    }
+
+    /// This path and then the list element `index`.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.join(Step::Index(i64::try_from(index).unwrap_or(i64::MAX)))
+    }
+
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    fn join(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if position == 0 => write!(f, "{name}")?,
+                Step::Attribute(name) => write!(f, ".{name}")?,
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! The generated wire types of Terraform's protocol, and how paths and messages become them.
+
+#![allow(clippy::all, clippy::pedantic, clippy::restriction, dead_code)]
+
+use super::diagnostic::{Diagnostic as Message, Severity};
+use super::path::{Path, Step};
+
+include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
+
+/// go-plugin's own services.
+pub mod plugin {
+    include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+}
+
+impl From<Message> for Diagnostic {
+    fn from(message: Message) -> Self {
+        let severity = match message.severity {
+            Severity::Error => diagnostic::Severity::Error,
+            Severity::Warning => diagnostic::Severity::Warning,
+        };
+        Self {
+            severity: severity.into(),
+            summary: message.summary,
+            detail: message.detail,
+            attribute: message.path.map(|path| (&path).into()),
+        }
+    }
+}
+
+impl From<&Path> for AttributePath {
+    fn from(path: &Path) -> Self {
+        use attribute_path::step::Selector;
+        let steps = path
+            .steps()
+            .iter()
+            .map(|step| attribute_path::Step {
+                selector: Some(match step {
+                    Step::Attribute(name) => Selector::AttributeName(name.clone()),
+                    Step::Key(key) => Selector::ElementKeyString(key.clone()),
+                    Step::Index(index) => Selector::ElementKeyInt(*index),
+                }),
+            })
+            .collect();
+        Self { steps }
+    }
+}

@@ -1,0 +1,370 @@
+//! What a resource implements, and the form in which the service keeps resources of any model.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value as Json;
+
+use super::call::{Call, Slot};
+use super::diagnostic::{Diagnostic, Diagnostics, Result};
+use super::path::Path;
+use super::schema::{self, Attr, Maybe, Model, Schema, Tree};
+use super::value::{Type, Value};
+
+/// A kind of object that Terraform manages.
+///
+/// Every function gets values that were checked against the schema. Waits select on `call.stop`.
+pub trait Resource: Send + Sync + 'static {
+    type Model: Model;
+    /// What the provider's configuration came to.
+    type Provider: Send + Sync + 'static;
+
+    /// `flower_…`
+    const TYPE: &'static str;
+
+    fn schema() -> Schema {
+        Schema::of::<Self::Model>()
+    }
+
+    /// Checks that need more than one attribute. Parts of the configuration may be unknown.
+    fn validate(_config: &Tree) -> Diagnostics {
+        Diagnostics::default()
+    }
+
+    /// Refines what the schema alone could plan. `provider` is `None` while the provider's own
+    /// configuration is unknown; no network is used for a create.
+    fn plan(
+        _provider: Option<Arc<Self::Provider>>,
+        _plan: &mut Plan,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Makes the object; `config` also holds the write-only values.
+    fn create(
+        call: Call<Self::Provider>,
+        planned: Self::Model,
+        config: Tree,
+        slot: Slot<Self::Model>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Looks at the object; `None` when it is gone.
+    fn read(
+        call: Call<Self::Provider>,
+        state: Self::Model,
+    ) -> impl Future<Output = Result<Option<Self::Model>>> + Send;
+
+    /// Changes the object; until something is put into `slot` the prior state stands.
+    fn update(
+        call: Call<Self::Provider>,
+        prior: Self::Model,
+        planned: Self::Model,
+        config: Tree,
+        slot: Slot<Self::Model>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes the object; gone already is success.
+    fn delete(
+        call: Call<Self::Provider>,
+        state: Self::Model,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Finds an existing object by its id.
+    fn import(
+        call: Call<Self::Provider>,
+        id: String,
+    ) -> impl Future<Output = Result<Self::Model>> + Send;
+
+    /// Brings a state of an older schema version to the current one.
+    fn upgrade(_version: i64, state: Json) -> Result<Json> {
+        Ok(state)
+    }
+
+    /// Makes a state out of another type's, or `None` when that type cannot become this one.
+    fn adopt(_source_type: &str, _state: &Json) -> Option<Result<Json>> {
+        None
+    }
+}
+
+/// A change that is being planned.
+#[derive(Debug)]
+pub struct Plan {
+    /// The state before; null for a create.
+    pub prior: Tree,
+    pub config: Tree,
+    /// The state after, as far as known.
+    pub planned: Tree,
+    replace: Vec<(Path, String)>,
+    /// Warnings for the user.
+    pub notes: Diagnostics,
+}
+
+impl Plan {
+    pub fn is_create(&self) -> bool {
+        self.prior.0.is_null()
+    }
+
+    /// Whether the planned state differs from the prior one.
+    pub fn has_changes(&self) -> bool {
+        self.planned.0 != self.prior.0
+    }
+
+    /// Whether the attribute at `dotted` will differ from before, or may.
+    pub fn changes(&self, dotted: &str) -> bool {
+        self.prior.value(dotted) != self.planned.value(dotted)
+    }
+
+    /// Plans a value for a computed attribute.
+    pub fn set(&mut self, name: &str, value: impl Attr) {
+        self.planned.set(name, value.encode());
+    }
+
+    /// Says that a computed attribute is only known after apply.
+    pub fn set_unknown(&mut self, name: &str) {
+        self.planned.set(name, Value::UNKNOWN);
+    }
+
+    /// The planned value at `dotted`, typed.
+    pub fn get<T: Attr>(&self, dotted: &str) -> Result<Maybe<T>> {
+        self.planned.get(dotted)
+    }
+
+    /// Asks for a new resource because of the attribute `name`.
+    pub fn replace(&mut self, name: &str, reason: impl Into<String>) {
+        let path = Path::attribute(name);
+        if !self.is_create() && !self.replace.iter().any(|(other, _)| *other == path) {
+            self.replace.push((path, reason.into()));
+        }
+    }
+
+    pub fn is_replaced(&self) -> bool {
+        !self.replace.is_empty()
+    }
+}
+
+/// A schema and what follows from it, made on first use.
+#[derive(Debug)]
+pub struct Compiled {
+    pub schema: Schema,
+    pub ty: Type,
+}
+
+impl From<Schema> for Compiled {
+    fn from(schema: Schema) -> Self {
+        let ty = schema.ty();
+        Self { schema, ty }
+    }
+}
+
+pub struct PlanOutcome {
+    pub state: Value,
+    pub replace: Vec<Path>,
+    pub messages: Diagnostics,
+}
+
+pub struct ApplyOutcome {
+    pub state: Value,
+    pub messages: Diagnostics,
+}
+
+/// A resource of any model.
+pub trait AnyResource<C>: Send + Sync {
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str;
+    #[doc(hidden)]
+    fn compiled(&self) -> &Compiled;
+    #[doc(hidden)]
+    fn validate(&self, config: &Tree) -> Diagnostics;
+    #[doc(hidden)]
+    fn plan(
+        &self,
+        provider: Option<Arc<C>>,
+        prior: Value,
+        proposed: Value,
+        config: Value,
+    ) -> BoxFuture<'static, PlanOutcome>;
+    #[doc(hidden)]
+    fn apply(
+        &self,
+        call: Call<C>,
+        prior: Value,
+        planned: Value,
+        config: Value,
+    ) -> BoxFuture<'static, ApplyOutcome>;
+    #[doc(hidden)]
+    fn read(&self, call: Call<C>, state: Value) -> BoxFuture<'static, Result<Value>>;
+    #[doc(hidden)]
+    fn import(&self, call: Call<C>, id: String) -> BoxFuture<'static, Result<Value>>;
+    #[doc(hidden)]
+    fn upgrade(&self, version: i64, state: Json) -> Result<Json>;
+    #[doc(hidden)]
+    fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>>;
+}
+
+/// Makes `R` one of a provider's resources.
+pub fn erase<R: Resource>() -> Arc<dyn AnyResource<R::Provider>> {
+    Arc::new(Erased::<R> {
+        compiled: OnceLock::new(),
+        resource: PhantomData,
+    })
+}
+
+struct Erased<R> {
+    compiled: OnceLock<Compiled>,
+    resource: PhantomData<R>,
+}
+
+impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
+    fn type_name(&self) -> &'static str {
+        R::TYPE
+    }
+
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| R::schema().into())
+    }
+
+    fn validate(&self, config: &Tree) -> Diagnostics {
+        R::validate(config)
+    }
+
+    fn plan(
+        &self,
+        provider: Option<Arc<R::Provider>>,
+        prior: Value,
+        proposed: Value,
+        config: Value,
+    ) -> BoxFuture<'static, PlanOutcome> {
+        let first = schema::plan(
+            &self.compiled().schema.attributes,
+            &prior,
+            &proposed,
+            &config,
+        );
+        let mut plan = Plan {
+            prior: Tree(prior),
+            config: Tree(config),
+            planned: Tree(first.state),
+            replace: first
+                .replace
+                .into_iter()
+                .map(|(path, reason)| (path, reason.to_owned()))
+                .collect(),
+            notes: Diagnostics::default(),
+        };
+        Box::pin(async move {
+            let refined = R::plan(provider, &mut plan).await;
+            let mut messages = std::mem::take(&mut plan.notes);
+            messages.absorb(refined);
+            messages.extend(plan.replace.iter().map(|(path, reason)| {
+                Diagnostic::warning(format!("A change of {path} replaces this {}", R::TYPE))
+                    .detail(format!(
+                        "The old one is removed and a new one made: {reason}."
+                    ))
+                    .at(path.clone())
+            }));
+            PlanOutcome {
+                state: plan.planned.0,
+                replace: plan.replace.into_iter().map(|(path, _)| path).collect(),
+                messages,
+            }
+        })
+    }
+
+    fn apply(
+        &self,
+        call: Call<R::Provider>,
+        prior: Value,
+        planned: Value,
+        config: Value,
+    ) -> BoxFuture<'static, ApplyOutcome> {
+        Box::pin(async move {
+            let slot = Slot::new(prior.clone());
+            let done = spawned(change::<R>(
+                call.clone(),
+                prior,
+                planned,
+                config,
+                slot.clone(),
+            ));
+            let done = done.await;
+            let mut messages = call.warnings();
+            messages.absorb(done);
+            ApplyOutcome {
+                state: slot.value(),
+                messages,
+            }
+        })
+    }
+
+    fn read(&self, call: Call<R::Provider>, state: Value) -> BoxFuture<'static, Result<Value>> {
+        Box::pin(async move {
+            let state = R::Model::decode(&state, &Path::default())?;
+            let state = R::read(call, state).await?;
+            Ok(state.encode())
+        })
+    }
+
+    fn import(&self, call: Call<R::Provider>, id: String) -> BoxFuture<'static, Result<Value>> {
+        Box::pin(async move { Ok(R::import(call, id).await?.encode()) })
+    }
+
+    fn upgrade(&self, version: i64, state: Json) -> Result<Json> {
+        R::upgrade(version, state)
+    }
+
+    fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>> {
+        R::adopt(source_type, state)
+    }
+}
+
+async fn change<R: Resource>(
+    call: Call<R::Provider>,
+    prior: Value,
+    planned: Value,
+    config: Value,
+    slot: Slot<R::Model>,
+) -> Result<()> {
+    let root = Path::default();
+    let config = Tree(config);
+    if planned.is_null() {
+        R::delete(call, R::Model::decode(&prior, &root)?).await?;
+        slot.clear();
+        return Ok(());
+    }
+    let planned = R::Model::decode(&planned, &root)?;
+    if prior.is_null() {
+        return R::create(call, planned, config, slot).await;
+    }
+    let prior = R::Model::decode(&prior, &root)?;
+    R::update(call, prior, planned, config, slot).await
+}
+
+/// Runs work as a task of its own, so that a panic in it becomes a message.
+pub(super) async fn spawned<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(failed) => Err(bug(failed).into()),
+    }
+}
+
+/// What a user is told when our own code panicked.
+pub(super) fn bug(failed: tokio::task::JoinError) -> Diagnostic {
+    let why = match failed.try_into_panic() {
+        Ok(payload) => payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned()),
+        Err(cancelled) => cancelled.to_string(),
+    };
+    Diagnostic::error("The provider met a bug of its own")
+        .detail(format!("It stopped in the middle of this operation: {why}"))
+        .detail(
+            "What existed by then is in the state. Please report this with the output of \
+             TF_LOG_PROVIDER=debug.",
+        )
+}

@@ -1,0 +1,117 @@
+//! The bond between a Rust struct and the attributes it stands for.
+
+use super::super::diagnostic::Result;
+use super::super::path::Path;
+use super::super::value::Value;
+use super::{Attribute, Kind};
+
+/// A Rust type that an attribute can have.
+pub trait Attr: Sized {
+    /// Whether values are only ever seen in the configuration.
+    const WRITE_ONLY: bool = false;
+
+    fn kind() -> Kind;
+
+    /// Reads a value; what the type forbids is an error at `at`.
+    fn decode(value: &Value, at: &Path) -> Result<Self>;
+
+    fn encode(&self) -> Value;
+}
+
+/// A struct whose fields are attributes; made by [`model!`](crate::model).
+pub trait Model: Attr + Send + Sync + 'static {
+    /// The struct's doc comment.
+    fn description() -> String;
+
+    fn attributes() -> Vec<Attribute>;
+}
+
+/// Doc comments as Markdown: lines of a paragraph joined, paragraphs kept apart, lists left alone.
+pub(super) fn paragraphs(doc: &str) -> String {
+    let mut text = String::new();
+    for line in doc.lines().map(str::trim) {
+        let fresh = text.is_empty() || text.ends_with('\n');
+        if line.is_empty() {
+            text.push_str("\n\n");
+        } else if line.starts_with("* ") {
+            if !fresh {
+                text.push('\n');
+            }
+            text.push_str(line);
+        } else {
+            if !fresh {
+                text.push(' ');
+            }
+            text.push_str(line);
+        }
+    }
+    text.trim().to_owned()
+}
+
+#[doc(hidden)]
+pub fn description_of(doc: &str) -> String {
+    paragraphs(doc)
+}
+
+/// Declares a struct and the attributes it stands for.
+///
+/// Each field is `name: Type = how`, where `how` starts with [`required`](super::required),
+/// [`optional`](super::optional), [`computed`](super::computed),
+/// [`optional_computed`](super::optional_computed) or [`defaulted`](super::defaulted). The doc
+/// comments are what users read.
+#[macro_export]
+macro_rules! model {
+    (
+        $(#[doc = $doc:expr])*
+        $vis:vis struct $name:ident {
+            $( $(#[doc = $field_doc:expr])* $field:ident : $ty:ty = $how:expr ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone)]
+        $vis struct $name {
+            $( $(#[doc = $field_doc])* pub $field: $ty, )*
+        }
+
+        impl $crate::tfplugin::schema::Model for $name {
+            fn description() -> String {
+                $crate::tfplugin::schema::description_of(concat!($($doc, "\n"),*))
+            }
+
+            fn attributes() -> Vec<$crate::tfplugin::schema::Attribute> {
+                vec![ $( $how.of::<$ty>(stringify!($field), concat!($($field_doc, "\n"),*)) ),* ]
+            }
+        }
+
+        impl $crate::tfplugin::schema::Attr for $name {
+            fn kind() -> $crate::tfplugin::schema::Kind {
+                $crate::tfplugin::schema::Kind::Nested(
+                    $crate::tfplugin::schema::Nesting::Single,
+                    <Self as $crate::tfplugin::schema::Model>::attributes(),
+                )
+            }
+
+            fn decode(
+                value: &$crate::tfplugin::value::Value,
+                at: &$crate::tfplugin::path::Path,
+            ) -> $crate::tfplugin::diagnostic::Result<Self> {
+                $crate::tfplugin::schema::expect_object(value, at)?;
+                let mut found = $crate::tfplugin::diagnostic::Diagnostics::default();
+                $( let $field = found.absorb(<$ty as $crate::tfplugin::schema::Attr>::decode(
+                    value.get(stringify!($field)),
+                    &at.then(stringify!($field)),
+                )); )*
+                match ($($field,)*) {
+                    ($(Some($field),)*) => Ok(Self { $($field),* }),
+                    _ => Err(found),
+                }
+            }
+
+            fn encode(&self) -> $crate::tfplugin::value::Value {
+                $crate::tfplugin::value::Value::object([
+                    $( (stringify!($field), $crate::tfplugin::schema::Attr::encode(&self.$field)), )*
+                ])
+            }
+        }
+    };
+}

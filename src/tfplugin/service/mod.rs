@@ -1,0 +1,209 @@
+//! The gRPC service: decodes what the host sends, calls the provider, encodes what it answers.
+//!
+//! Every call runs as a task of its own, so that a panic becomes a message to the user instead of
+//! the end of the process and of what others have in hand.
+
+mod answer;
+mod ephemerals;
+mod resources;
+mod rpc;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use tokio_util::sync::CancellationToken;
+
+use super::call::Call;
+use super::diagnostic::{Diagnostic, Diagnostics, Result};
+use super::ephemeral::AnyEphemeral;
+use super::function::Function;
+use super::proto;
+use super::provider::{AnyDataSource, Provider};
+use super::resource::{AnyResource, Compiled};
+use super::schema::{self, Schema};
+use super::value::{self, Value};
+
+/// One provider, served.
+pub(super) struct Service<P: Provider>(Arc<Inner<P>>);
+
+struct Inner<P: Provider> {
+    provider: P,
+    compiled: OnceLock<Compiled>,
+    resources: HashMap<&'static str, Arc<dyn AnyResource<P::Configured>>>,
+    data_sources: HashMap<&'static str, Arc<dyn AnyDataSource<P::Configured>>>,
+    ephemerals: HashMap<&'static str, Arc<dyn AnyEphemeral<P::Configured>>>,
+    functions: HashMap<&'static str, Arc<dyn Function>>,
+    configured: RwLock<Configured<P::Configured>>,
+    stop: CancellationToken,
+}
+
+enum Configured<C> {
+    /// The host has not configured us: it only validates or reads schemas.
+    NotYet,
+    /// The configuration depends on what is only known after apply.
+    Unknown,
+    Known(Arc<C>),
+}
+
+impl<P: Provider> Clone for Service<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<P: Provider> Service<P> {
+    pub(super) fn new(provider: P, stop: CancellationToken) -> Self {
+        Self(Arc::new(Inner {
+            compiled: OnceLock::new(),
+            resources: by_name(provider.resources(), |r| r.type_name()),
+            data_sources: by_name(provider.data_sources(), |d| d.type_name()),
+            ephemerals: by_name(provider.ephemerals(), |e| e.type_name()),
+            functions: by_name(provider.functions(), |f| f.name()),
+            configured: RwLock::new(Configured::NotYet),
+            provider,
+            stop,
+        }))
+    }
+}
+
+impl<P: Provider> Inner<P> {
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| self.provider.schema().into())
+    }
+
+    fn resource(&self, name: &str) -> Result<Arc<dyn AnyResource<P::Configured>>> {
+        lookup(&self.resources, name, "resource")
+    }
+
+    fn data_source(&self, name: &str) -> Result<Arc<dyn AnyDataSource<P::Configured>>> {
+        lookup(&self.data_sources, name, "data source")
+    }
+
+    fn ephemeral(&self, name: &str) -> Result<Arc<dyn AnyEphemeral<P::Configured>>> {
+        lookup(&self.ephemerals, name, "ephemeral resource")
+    }
+
+    /// The configured provider; `None` when it is not known yet.
+    fn configured(&self) -> Option<Arc<P::Configured>> {
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*configured {
+            Configured::Known(known) => Some(Arc::clone(known)),
+            Configured::NotYet | Configured::Unknown => None,
+        }
+    }
+
+    fn configure(&self, configured: Option<P::Configured>) {
+        let configured = configured.map_or(Configured::Unknown, |known| {
+            Configured::Known(Arc::new(known))
+        });
+        *self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = configured;
+    }
+
+    fn call(&self) -> Result<Call<P::Configured>> {
+        self.configured()
+            .map(|configured| Call::new(configured, self.stop.clone()))
+            .ok_or_else(|| {
+                Diagnostic::error("The provider is not configured")
+                    .detail(
+                        "Its configuration depends on values that are not known yet, so nothing \
+                         can be read or changed through it.",
+                    )
+                    .detail(
+                        "Apply what those values come from first, with `-target`, or write them \
+                         as constants.",
+                    )
+                    .into()
+            })
+    }
+}
+
+fn by_name<T: ?Sized>(
+    all: Vec<Arc<T>>,
+    name: impl Fn(&T) -> &'static str,
+) -> HashMap<&'static str, Arc<T>> {
+    all.into_iter().map(|one| (name(&one), one)).collect()
+}
+
+fn lookup<T: ?Sized>(
+    all: &HashMap<&'static str, Arc<T>>,
+    name: &str,
+    what: &str,
+) -> Result<Arc<T>> {
+    all.get(name).cloned().ok_or_else(|| {
+        Diagnostic::error(format!("Unknown {what} type {name}"))
+            .detail("This provider has no such type. Its version may not be the one you expect.")
+            .into()
+    })
+}
+
+/// Reads a value that the host sent; a missing one is null.
+fn read(compiled: &Compiled, wire: Option<proto::DynamicValue>) -> Result<Value> {
+    let Some(wire) = wire else {
+        return Ok(Value::Null);
+    };
+    let read = if wire.msgpack.is_empty() && !wire.json.is_empty() {
+        serde_json::from_slice(&wire.json)
+            .map_err(|error| error.to_string())
+            .and_then(|json| value::from_json(&json, &compiled.ty))
+    } else {
+        value::decode(&wire.msgpack, &compiled.ty).map_err(|error| error.to_string())
+    };
+    read.map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &str) -> Diagnostics {
+    Diagnostic::error("A value from Terraform cannot be read")
+        .detail(error)
+        .detail("The state may be of another version of this provider, or damaged.")
+        .into()
+}
+
+fn write(value: &Value) -> Option<proto::DynamicValue> {
+    Some(proto::DynamicValue {
+        msgpack: value::encode(value).into(),
+        json: bytes::Bytes::new(),
+    })
+}
+
+fn messages(found: Diagnostics) -> Vec<proto::Diagnostic> {
+    found.into_iter().map(Into::into).collect()
+}
+
+/// What identifies the object of a state, when its schema says.
+fn identity(schema: &Schema, state: &Value) -> Option<proto::ResourceIdentityData> {
+    if state.is_null() {
+        return None;
+    }
+    let identity: Vec<_> = schema
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.identity)
+        .map(|attribute| (attribute.name.as_str(), state.get(&attribute.name).clone()))
+        .collect();
+    if identity.is_empty() || identity.iter().any(|(_, value)| value.is_null()) {
+        return None;
+    }
+    Some(proto::ResourceIdentityData {
+        identity_data: write(&Value::object(identity)),
+    })
+}
+
+fn wire_schemas<'a>(
+    all: impl Iterator<Item = (&'static str, &'a Compiled)>,
+) -> HashMap<String, proto::Schema> {
+    all.map(|(name, compiled)| (name.to_owned(), schema::to_wire(&compiled.schema)))
+        .collect()
+}
+
+const CAPABILITIES: proto::ServerCapabilities = proto::ServerCapabilities {
+    plan_destroy: false,
+    get_provider_schema_optional: true,
+    move_resource_state: true,
+    generate_resource_config: false,
+};

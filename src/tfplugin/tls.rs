@@ -1,0 +1,132 @@
+//! AutoMTLS: both sides make a certificate for this one conversation and hand it over out of band.
+//!
+//! Whoever can reach our socket could otherwise ask for everything the user may do. So exactly the
+//! certificate that the host announced is accepted, and its holder must prove to have the key.
+//! Terraform's key is on P-521, which ring lacks: that one curve is checked with `p521`.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+/// Our side of the conversation.
+pub(super) struct Identity {
+    pub config: Arc<rustls::ServerConfig>,
+    /// Our certificate as the handshake line carries it.
+    pub announced: String,
+}
+
+/// Why AutoMTLS could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("PLUGIN_CLIENT_CERT is not a certificate: {0}")]
+    ClientCertificate(String),
+    #[error("a certificate for this conversation could not be made: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] Error),
+}
+
+impl Identity {
+    /// Makes a certificate and the TLS settings that let in the holder of `client_pem` alone.
+    pub(super) fn for_client(client_pem: &str) -> Result<Self, TlsError> {
+        let client = CertificateDer::from_pem_slice(client_pem.as_bytes())
+            .map_err(|error| TlsError::ClientCertificate(error.to_string()))?;
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
+            .map_err(|error| TlsError::Tls(Error::General(error.to_owned())))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let only = OnlyClient {
+            certificate: client.into_owned(),
+            provider: Arc::clone(&provider),
+        };
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(Arc::new(only))
+            .with_single_cert(vec![certificate.clone()], key)?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Self {
+            config: Arc::new(config),
+            announced: STANDARD_NO_PAD.encode(&certificate),
+        })
+    }
+}
+
+/// Accepts one certificate, byte for byte.
+#[derive(Debug)]
+struct OnlyClient {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for OnlyClient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if end_entity.as_ref() == self.certificate.as_ref() {
+            Ok(ClientCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if signed.scheme == SignatureScheme::ECDSA_NISTP521_SHA512 {
+            return verify_p521(message, certificate, signed.signature());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let mut schemes = vec![SignatureScheme::ECDSA_NISTP521_SHA512];
+        schemes.extend(algorithms.supported_schemes());
+        schemes
+    }
+}
+
+fn verify_p521(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signature: &[u8],
+) -> Result<HandshakeSignatureValid, Error> {
+    use p521::ecdsa::signature::Verifier as _;
+    let bad = |_| Error::from(CertificateError::BadSignature);
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|_| Error::from(CertificateError::BadEncoding))?;
+    let point = &parsed.public_key().subject_public_key.data;
+    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad)?;
+    let signature = p521::ecdsa::Signature::from_der(signature).map_err(bad)?;
+    key.verify(message, &signature).map_err(bad)?;
+    Ok(HandshakeSignatureValid::assertion())
+}

@@ -1,0 +1,90 @@
+//! Stored states are JSON; a state of the current schema version is read from it as it is, which
+//! must not lose a digit.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Number, Type, Value};
+
+/// Reads a JSON value as one of type `ty`; what the type does not know is dropped (an attribute
+/// that a later version removed), what is missing is null.
+pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
+    if json.is_null() {
+        return Ok(Value::Null);
+    }
+    let unexpected = || format!("expected {}, found {json}", ty.to_json());
+    match ty {
+        Type::Bool => json.as_bool().map(Value::Bool).ok_or_else(unexpected),
+        Type::String => json.as_str().map(Value::from).ok_or_else(unexpected),
+        Type::Number => {
+            let text = match json {
+                Json::Number(number) => number.to_string(),
+                Json::String(text) => text.clone(),
+                _ => return Err(unexpected()),
+            };
+            Number::parse(&text)
+                .map(Value::Number)
+                .ok_or_else(unexpected)
+        }
+        Type::Dynamic => {
+            let ty = json.get("type").ok_or_else(unexpected)?;
+            let ty = Type::from_json(ty.to_string().as_bytes()).ok_or_else(unexpected)?;
+            let value = from_json(json.get("value").unwrap_or(&Json::Null), &ty)?;
+            Ok(Value::Dynamic(Box::new((ty, value))))
+        }
+        Type::List(element) | Type::Set(element) => json
+            .as_array()
+            .ok_or_else(unexpected)?
+            .iter()
+            .map(|item| from_json(item, element))
+            .collect::<Result<_, _>>()
+            .map(Value::List),
+        Type::Tuple(items) => {
+            let array = json.as_array().ok_or_else(unexpected)?;
+            if array.len() != items.len() {
+                return Err(unexpected());
+            }
+            array
+                .iter()
+                .zip(items)
+                .map(|(item, ty)| from_json(item, ty))
+                .collect::<Result<_, _>>()
+                .map(Value::List)
+        }
+        Type::Map(element) => json
+            .as_object()
+            .ok_or_else(unexpected)?
+            .iter()
+            .map(|(name, item)| Ok((name.clone(), from_json(item, element)?)))
+            .collect::<Result<_, _>>()
+            .map(Value::Map),
+        Type::Object(attributes) => {
+            let object = json.as_object().ok_or_else(unexpected)?;
+            attributes
+                .iter()
+                .map(|(name, ty)| {
+                    let item = object.get(name).unwrap_or(&Json::Null);
+                    Ok((name.clone(), from_json(item, ty)?))
+                })
+                .collect::<Result<_, _>>()
+                .map(Value::Map)
+        }
+    }
+}
+
+/// A known value as plain JSON, for hashes and messages; unknowns become null.
+pub fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Null | Value::Unknown(_) => Json::Null,
+        Value::Bool(bool) => Json::Bool(*bool),
+        Value::Number(number) => serde_json::from_str(&number.plain()).unwrap_or(Json::Null),
+        Value::String(text) => Json::String(text.clone()),
+        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
+        Value::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(name, value)| (name.clone(), to_json(value)))
+                .collect::<Map<_, _>>(),
+        ),
+        Value::Dynamic(inner) => to_json(&inner.1),
+    }
+}
