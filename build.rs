@@ -5,7 +5,11 @@ use std::error::Error;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let plugin = protox::compile(
-        ["tfplugin6/provider.proto", "go-plugin/plugin.proto"],
+        [
+            "tfplugin6/provider.proto",
+            "go-plugin/plugin.proto",
+            "flower/control.proto",
+        ],
         ["proto"],
     )?;
     tonic_prost_build::configure()

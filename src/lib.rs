@@ -1,2 +1,11 @@
 //! The Terraform provider for Flower.
+//!
+//! Arrows point one way: `provider → resources → {flower, runtime, pki}`, and resources speak to
+//! Terraform through `tfplugin`, which knows no Flower.
+
+pub mod flower;
+pub mod pki;
+pub mod provider;
+pub mod resources;
+pub mod runtime;
 pub mod tfplugin;

@@ -6,6 +6,7 @@
 
 mod call;
 pub mod diagnostic;
+mod duration;
 mod ephemeral;
 mod function;
 mod handshake;
@@ -21,6 +22,7 @@ mod tls;
 pub mod value;
 
 pub use call::{Call, Slot};
+pub use duration::{GoDuration, NotADuration};
 pub use ephemeral::{AnyEphemeral, Ephemeral, Opened, erase as ephemeral};
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use provider::{AnyDataSource, DataSource, Provider, data_source};

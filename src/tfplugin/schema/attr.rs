@@ -292,6 +292,37 @@ macro_rules! text_attribute {
     )* };
 }
 
+/// Makes an enum an attribute of type string with exactly these words.
+#[macro_export]
+macro_rules! choice_attribute {
+    ($ty:ty { $($word:literal => $variant:pat => $value:expr),+ $(,)? }) => {
+        impl $crate::tfplugin::schema::Attr for $ty {
+            fn kind() -> $crate::tfplugin::schema::Kind {
+                <String as $crate::tfplugin::schema::Attr>::kind()
+            }
+
+            fn decode(
+                value: &$crate::tfplugin::value::Value,
+                at: &$crate::tfplugin::path::Path,
+            ) -> $crate::tfplugin::diagnostic::Result<Self> {
+                let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
+                match text.as_str() {
+                    $($word => Ok($value),)+
+                    _ => {
+                        let words = [$(concat!("`", $word, "`")),+].join(", ");
+                        let error = format!("it must be one of {words}");
+                        Err($crate::tfplugin::schema::refused(&text, &error, at))
+                    }
+                }
+            }
+
+            fn encode(&self) -> $crate::tfplugin::value::Value {
+                $crate::tfplugin::value::Value::from(match self { $($variant => $word),+ })
+            }
+        }
+    };
+}
+
 #[doc(hidden)]
 pub fn refused(text: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
     // Long or secret-looking texts are cut: the message must stay readable and tell little.

@@ -1,0 +1,1 @@
+"""A federated average that needs nothing but Flower."""

@@ -1,0 +1,26 @@
+"""The server's part: averages what the sites send."""
+
+import time
+
+import numpy as np
+from flwr.app import ArrayRecord, Context
+from flwr.serverapp import Grid, ServerApp
+from flwr.serverapp.strategy import FedAvg
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    fail_in = context.run_config["fail-in"]
+    if fail_in == "server":
+        raise RuntimeError("the ServerApp failed as asked")
+    if fail_in == "never":
+        time.sleep(600)
+    result = FedAvg(min_available_nodes=2).start(
+        grid=grid,
+        initial_arrays=ArrayRecord([np.zeros(1)]),
+        num_rounds=context.run_config["num-server-rounds"],
+    )
+    (weights,) = result.arrays.to_numpy_ndarrays()
+    print(f"the sites agreed on {float(weights[0]):.3f}")

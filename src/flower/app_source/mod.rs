@@ -1,0 +1,243 @@
+//! The files of an app, before any rule decides which of them ship.
+//!
+//! An app comes from a directory, an archive, a checkout or from HCL itself; the FAB builder sees only an [`AppTree`].
+//! Contents are read when they are asked for, so that a data set beside the code costs nothing.
+
+pub mod path;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+/// Relative POSIX paths of an app, in code point order, each with a way to its content.
+#[derive(Clone, Default)]
+pub struct AppTree {
+    files: BTreeMap<String, Content>,
+    links: BTreeSet<String>,
+}
+
+#[derive(Clone)]
+enum Content {
+    Memory(Bytes),
+    File(PathBuf),
+    /// The name is not UTF-8, so the key is only close to it. No FAB can carry it.
+    Unnameable,
+}
+
+/// A tree, or a file in it, could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The app must be a directory.
+    #[error("{} is not a directory", path.display())]
+    NotADirectory { path: PathBuf },
+    /// The operating system refused.
+    #[error("failed to read {}: {source}", path.display())]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A path that could leave the directory an app is unpacked to, or that no directory could hold.
+    #[error("{path:?} cannot be the path of a file in an app: {reason}")]
+    BadPath { path: String, reason: &'static str },
+    /// The tree has no such file.
+    #[error("the app has no file {path:?}")]
+    NoSuchFile { path: String },
+    /// The name of the file is not UTF-8.
+    #[error("the name of the file shown as {path:?} is not valid UTF-8")]
+    NotUtf8 { path: String },
+}
+
+impl TreeError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NotADirectory { .. } => {
+                Some("Give the directory that holds the app's pyproject.toml.".to_owned())
+            }
+            Self::Read { .. } => Some(
+                "Check that the path exists and that the user who runs Terraform may read it."
+                    .to_owned(),
+            ),
+            Self::BadPath { .. } => Some(
+                "Use a relative path with forward slashes, such as \"my_app/server_app.py\"."
+                    .to_owned(),
+            ),
+            Self::NoSuchFile { .. } => None,
+            Self::NotUtf8 { .. } => Some(
+                "Rename the file, or keep it out of the app with a pattern in .gitignore."
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl AppTree {
+    /// The tree of a directory. Reads names, no contents.
+    pub fn from_dir(root: &Path) -> Result<Self, TreeError> {
+        path::walk(root)
+    }
+
+    /// A tree that is in memory already.
+    pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, TreeError> {
+        let mut tree = Self::default();
+        for (path, content) in files {
+            if let Some(reason) = path_fault(&path) {
+                return Err(TreeError::BadPath { path, reason });
+            }
+            tree.files
+                .insert(path, Content::Memory(Bytes::from(content)));
+        }
+        Ok(tree)
+    }
+
+    /// All paths, in code point order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// Whether the tree has this file.
+    pub fn contains(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Whether this path, or a directory on the way to it, is a symbolic link that was left out.
+    pub fn is_behind_link(&self, path: &str) -> bool {
+        self.links.iter().any(|link| {
+            path.strip_prefix(link.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// The size of a file, without reading it.
+    pub fn size(&self, path: &str) -> Result<u64, TreeError> {
+        match self.content(path)? {
+            Content::Memory(bytes) => Ok(bytes.len() as u64),
+            Content::File(file) => {
+                let meta = std::fs::metadata(file).map_err(|source| read_error(file, source))?;
+                Ok(meta.len())
+            }
+            Content::Unnameable => Err(TreeError::NotUtf8 {
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    /// The content of a file.
+    pub fn read(&self, path: &str) -> Result<Bytes, TreeError> {
+        match self.content(path)? {
+            Content::Memory(bytes) => Ok(bytes.clone()),
+            Content::File(file) => std::fs::read(file)
+                .map(Bytes::from)
+                .map_err(|source| read_error(file, source)),
+            Content::Unnameable => Err(TreeError::NotUtf8 {
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    fn content(&self, path: &str) -> Result<&Content, TreeError> {
+        self.files.get(path).ok_or_else(|| TreeError::NoSuchFile {
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// Contents stay out: an inline app may hold what its author would not want in a log.
+impl fmt::Debug for AppTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppTree")
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_error(path: &Path, source: std::io::Error) -> TreeError {
+    TreeError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn path_fault(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("it is empty");
+    }
+    if path.starts_with('/') {
+        return Some("it is absolute");
+    }
+    if path.contains('\0') {
+        return Some("it holds a NUL character");
+    }
+    path.split('/').find_map(|part| match part {
+        "" => Some("it has an empty part"),
+        "." | ".." => Some("it has a part that is \".\" or \"..\""),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(path: &str) -> Result<AppTree, TreeError> {
+        AppTree::from_files(BTreeMap::from([(path.to_owned(), b"x".to_vec())]))
+    }
+
+    #[test]
+    fn paths_that_leave_the_app_are_refused() {
+        for path in [
+            "",
+            "/etc/x.py",
+            "../x.py",
+            "a/../b.py",
+            "./a.py",
+            "a//b.py",
+            "a/",
+            "a\0b",
+        ] {
+            assert!(
+                matches!(one(path), Err(TreeError::BadPath { .. })),
+                "{path:?}"
+            );
+        }
+        assert!(one("a/..b/c..py").is_ok());
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let tree = AppTree::from_files(BTreeMap::from([(
+            "a.py".to_owned(),
+            b"token = 'hunter2'".to_vec(),
+        )]))
+        .unwrap();
+        assert!(!format!("{tree:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn order_is_by_code_point() {
+        let files = [
+            "z.py",
+            "é.py",
+            "a.py",
+            "\u{1F600}.py",
+            "\u{FF5E}.py",
+            "A.py",
+        ]
+        .map(|path| (path.to_owned(), Vec::new()));
+        let tree = AppTree::from_files(files.into_iter().collect()).unwrap();
+        let paths: Vec<&str> = tree.paths().collect();
+        assert_eq!(
+            paths,
+            [
+                "A.py",
+                "a.py",
+                "z.py",
+                "é.py",
+                "\u{FF5E}.py",
+                "\u{1F600}.py"
+            ]
+        );
+    }
+}

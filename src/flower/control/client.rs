@@ -1,0 +1,287 @@
+//! The client of one SuperLink: typed calls, each with a deadline, over whatever transport reaches it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::call::Call;
+use super::dial::{Dial, Tcp};
+use super::endpoint::ControlEndpoint;
+use super::error::{Answer, ControlError};
+use super::federation::Federation;
+use super::http::Http;
+use super::logs::{self, LogStream};
+use super::node::{NewNode, Node, NodeId};
+use super::run::{Run, RunId, RunListing, StartRun, Timestamp};
+use super::submit::SubmitLedger;
+use super::transport::{Frames, Transport};
+use super::wire;
+
+/// Flower's limit for an app bundle.
+const MAX_FAB: usize = 10 * 1024 * 1024;
+/// Runs asked for at a time; Flower gives 20 unless asked.
+const PAGE: usize = 1000;
+/// A listing ends here: nobody reads further back, and a read must stay a read.
+const MOST_RUNS: usize = 10_000;
+
+/// How long calls may take, from their turn to the whole reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// The question whether the SuperLink serves.
+    pub health: Duration,
+    /// Reads and small changes.
+    pub call: Duration,
+    /// Submitting a run, upload of the bundle included.
+    pub submit: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            health: Duration::from_secs(5),
+            call: Duration::from_secs(30),
+            submit: Duration::from_mins(2),
+        }
+    }
+}
+
+/// The client of one SuperLink's Control API. Clones share connections.
+#[derive(Clone)]
+pub struct ControlClient {
+    transport: Arc<dyn Transport>,
+    deadlines: Deadlines,
+    pub(super) ledger: Arc<SubmitLedger>,
+}
+
+impl ControlClient {
+    /// A client for this endpoint. Nothing is sent before the first call.
+    pub fn connect(endpoint: &ControlEndpoint) -> Self {
+        Self::connect_over(endpoint, Arc::new(Tcp::to(endpoint)), Deadlines::default())
+    }
+
+    /// The same over connections that something else opens, or with other deadlines.
+    pub fn connect_over(
+        endpoint: &ControlEndpoint,
+        dial: Arc<dyn Dial>,
+        deadlines: Deadlines,
+    ) -> Self {
+        Self::over(Arc::new(Http::new(endpoint, dial)), deadlines)
+    }
+
+    pub(super) fn over(transport: Arc<dyn Transport>, deadlines: Deadlines) -> Self {
+        Self {
+            transport,
+            deadlines,
+            ledger: Arc::default(),
+        }
+    }
+
+    /// host:port, as messages name it.
+    pub fn at(&self) -> &str {
+        self.transport.at()
+    }
+
+    /// Succeeds if the SuperLink serves. It says nothing about a SuperExec that died.
+    pub async fn health(&self) -> Result<(), ControlError> {
+        self.transport.health(self.deadlines.health).await
+    }
+
+    /// Submits a run, once. After an error for which [`ControlError::outcome_unknown`] is true the run
+    /// may exist: [`super::submit`] deals with that.
+    pub async fn start_run(&self, start: &StartRun) -> Result<RunId, ControlError> {
+        let too_large = || ControlError::TooLarge {
+            at: self.at().to_owned(),
+            bytes: start.fab_len(),
+            limit: MAX_FAB,
+        };
+        if start.fab_len() > MAX_FAB {
+            return Err(too_large());
+        }
+        let reply: wire::StartRunResponse = self
+            .ask(Call::StartRun, &start.to_wire(), self.deadlines.submit)
+            .await?;
+        // A reply without a number is how Flower says that a bundle is too large.
+        reply.run_id.map(RunId).ok_or_else(too_large)
+    }
+
+    /// The newest runs, at most `limit` of them.
+    pub async fn newest_runs(&self, limit: usize) -> Result<RunListing, ControlError> {
+        self.page(limit, 0).await
+    }
+
+    /// All runs of this account, or the newest ten thousand.
+    pub async fn list_runs(&self) -> Result<RunListing, ControlError> {
+        let mut listing = self.page(PAGE, 0).await?;
+        while !listing.complete && listing.runs.len() < MOST_RUNS {
+            let known = listing.runs.len();
+            let mut page = self.page(PAGE, known).await?;
+            listing.runs.extend(page.runs.drain());
+            listing.server_now = page.server_now;
+            listing.complete = page.complete;
+            if listing.runs.len() == known && !page.complete {
+                // A release that does not know how to skip sends the same runs again.
+                return self.page(MOST_RUNS, 0).await;
+            }
+        }
+        Ok(listing)
+    }
+
+    /// One run.
+    pub async fn run(&self, id: RunId) -> Result<Run, ControlError> {
+        let request = wire::ListRunsRequest {
+            run_id: Some(id.0),
+            ..Default::default()
+        };
+        let mut reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
+        // Releases up to 1.18 answer an unknown number with an empty list.
+        reply
+            .run_dict
+            .remove(&id.0)
+            .map(Run::from_wire)
+            .ok_or_else(|| {
+                ControlError::NotFound(Answer {
+                    at: self.at().to_owned(),
+                    call: Call::ListRuns,
+                    words: format!("it knows no run {id}"),
+                })
+            })
+    }
+
+    /// Stops a run.
+    pub async fn stop_run(&self, id: RunId) -> Result<(), ControlError> {
+        let request = wire::StopRunRequest { run_id: id.0 };
+        let reply: wire::StopRunResponse = self.call(Call::StopRun, &request).await?;
+        if reply.success {
+            return Ok(());
+        }
+        Err(ControlError::Refused(Answer {
+            at: self.at().to_owned(),
+            call: Call::StopRun,
+            words: format!("it did not change the status of run {id}"),
+        }))
+    }
+
+    /// A run's log from after this moment on (0 for all of it), until the run is over.
+    pub async fn stream_logs(&self, id: RunId, after: f64) -> Result<LogStream, ControlError> {
+        LogStream::open(self.clone(), id, after).await
+    }
+
+    /// The last lines a run has printed so far, without waiting for more.
+    pub async fn log_tail(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
+        logs::tail(self.clone(), id, lines).await
+    }
+
+    /// Puts a node on the list of those that may connect.
+    pub async fn register_node(&self, node: &NewNode) -> Result<NodeId, ControlError> {
+        let request = wire::RegisterNodeRequest {
+            public_key: Bytes::copy_from_slice(node.public_key.as_bytes()),
+            location: node.location.clone(),
+            name: node.name.clone(),
+        };
+        let reply: wire::RegisterNodeResponse = self.call(Call::RegisterNode, &request).await?;
+        reply
+            .node_id
+            .map(NodeId)
+            .ok_or_else(|| self.odd(Call::RegisterNode, "it gave the node no number"))
+    }
+
+    /// Takes a node off the list. Its key can never be registered there again.
+    pub async fn unregister_node(&self, id: NodeId) -> Result<(), ControlError> {
+        let request = wire::UnregisterNodeRequest { node_id: id.0 };
+        let _: wire::UnregisterNodeResponse = self.call(Call::UnregisterNode, &request).await?;
+        Ok(())
+    }
+
+    /// All nodes of this account, also those taken off the list.
+    pub async fn list_nodes(&self) -> Result<Vec<Node>, ControlError> {
+        let reply: wire::ListNodesResponse = self
+            .call(Call::ListNodes, &wire::ListNodesRequest {})
+            .await?;
+        Ok(reply.nodes_info.into_iter().map(Node::from_wire).collect())
+    }
+
+    /// The federations this account is a member of.
+    pub async fn list_federations(&self) -> Result<Vec<Federation>, ControlError> {
+        let reply: wire::ListFederationsResponse = self
+            .call(Call::ListFederations, &wire::ListFederationsRequest {})
+            .await?;
+        Ok(reply
+            .federations
+            .into_iter()
+            .map(Federation::from_wire)
+            .collect())
+    }
+
+    pub(super) async fn stream(&self, call: Call, request: Bytes) -> Result<Frames, ControlError> {
+        self.transport
+            .stream(call, request, self.deadlines.call)
+            .await
+    }
+
+    /// An answer no SuperLink gives.
+    pub(super) fn odd(&self, call: Call, cause: impl fmt::Display) -> ControlError {
+        ControlError::Protocol {
+            at: self.at().to_owned(),
+            call,
+            cause: cause.to_string(),
+        }
+    }
+
+    async fn page(&self, limit: usize, skip: usize) -> Result<RunListing, ControlError> {
+        let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let request = wire::ListRunsRequest {
+            run_id: None,
+            limit: Some(number(limit)),
+            skip: (skip > 0).then(|| number(skip)),
+        };
+        let reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
+        let complete = reply.run_dict.len() < limit;
+        let runs: HashMap<RunId, Run> = reply
+            .run_dict
+            .into_values()
+            .map(|run| (RunId(run.run_id), Run::from_wire(run)))
+            .collect();
+        Ok(RunListing {
+            runs,
+            server_now: Timestamp::parse(reply.now),
+            complete,
+        })
+    }
+
+    async fn call<Reply: Message + Default>(
+        &self,
+        call: Call,
+        request: &impl Message,
+    ) -> Result<Reply, ControlError> {
+        self.ask(call, request, self.deadlines.call).await
+    }
+
+    async fn ask<Reply: Message + Default>(
+        &self,
+        call: Call,
+        request: &impl Message,
+        deadline: Duration,
+    ) -> Result<Reply, ControlError> {
+        let request = Bytes::from(request.encode_to_vec());
+        let mut reply = self.transport.unary(call, request.clone(), deadline).await;
+        // A read may be asked twice; a SuperLink that was just restarted has dropped our connections.
+        if call.is_read() && matches!(reply, Err(ControlError::LostReply { .. })) {
+            reply = self.transport.unary(call, request, deadline).await;
+        }
+        Reply::decode(reply?).map_err(|error| self.odd(call, error))
+    }
+}
+
+impl fmt::Debug for ControlClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ControlClient({})", self.at())
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

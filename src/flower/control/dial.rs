@@ -1,0 +1,163 @@
+//! Opens connections, with TLS where the endpoint asks for it, and says precisely why one failed.
+//!
+//! The HTTP client is handed this as its connector, so that everything before the first byte of a
+//! request is ours: a failure here means that nothing was sent. [`Dial`] is the seam at which another
+//! way to reach a SuperLink (a port-forward, say) takes the place of TCP.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::endpoint::{ControlEndpoint, Trust};
+use super::tls::TlsReason;
+
+/// A connection in both directions.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A way to open connections to one SuperLink. TLS is laid over it afterwards.
+#[async_trait]
+pub trait Dial: Send + Sync {
+    /// Opens one.
+    async fn dial(&self) -> io::Result<Box<dyn Duplex>>;
+}
+
+/// The usual way.
+pub(super) struct Tcp {
+    host: String,
+    port: u16,
+}
+
+impl Tcp {
+    pub(super) fn to(endpoint: &ControlEndpoint) -> Self {
+        Self {
+            host: endpoint.host().to_owned(),
+            port: endpoint.port(),
+        }
+    }
+}
+
+#[async_trait]
+impl Dial for Tcp {
+    async fn dial(&self) -> io::Result<Box<dyn Duplex>> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum DialError {
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("{0}")]
+    Tls(TlsReason),
+}
+
+/// The connector handed to the HTTP client.
+#[derive(Clone)]
+pub(super) struct Connector {
+    dial: Arc<dyn Dial>,
+    trust: Option<Trust>,
+    deadline: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(dial: Arc<dyn Dial>, endpoint: &ControlEndpoint, deadline: Duration) -> Self {
+        Self {
+            dial,
+            trust: endpoint.trust().cloned(),
+            deadline,
+        }
+    }
+
+    async fn connect(self) -> Result<TokioIo<Link>, DialError> {
+        let opening = async {
+            let stream = self
+                .dial
+                .dial()
+                .await
+                .map_err(|error| DialError::Unreachable(error.to_string()))?;
+            let Some(trust) = self.trust else {
+                return Ok(Link(stream));
+            };
+            let stream = TlsConnector::from(trust.config)
+                .connect(trust.name, stream)
+                .await
+                .map_err(|error| DialError::Tls(TlsReason::from_io(&error)))?;
+            Ok(Link(Box::new(stream)))
+        };
+        match tokio::time::timeout(self.deadline, opening).await {
+            Ok(opened) => opened.map(TokioIo::new),
+            Err(_) => Err(DialError::Unreachable(format!(
+                "no connection within {:?}",
+                self.deadline
+            ))),
+        }
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = TokioIo<Link>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        Box::pin(self.clone().connect())
+    }
+}
+
+/// A connection as the HTTP client's pool wants it.
+pub(super) struct Link(Box<dyn Duplex>);
+
+impl Connection for Link {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

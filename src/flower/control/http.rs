@@ -1,0 +1,312 @@
+//! The Control API as protobuf over HTTP/1.1, which every release since 1.37 speaks.
+//!
+//! Connections are kept and shared, but not for as long as the SuperLink keeps them: it closes idle
+//! ones after five seconds, and a request sent into that moment would look like a lost reply.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
+
+use super::call::Call;
+use super::dial::{Connector, Dial, DialError};
+use super::endpoint::ControlEndpoint;
+use super::error::ControlError;
+use super::framing::{FrameDecoder, MAX_FRAME};
+use super::refusal;
+use super::transport::{Frames, Transport};
+
+const IDLE: Duration = Duration::from_secs(4);
+const CONNECT: Duration = Duration::from_secs(10);
+/// Calls in flight to one SuperLink; it works on about as many at a time itself.
+const AT_ONCE: usize = 16;
+const MAX_REPLY: usize = 64 * 1024 * 1024;
+const MAX_REFUSAL: usize = 64 * 1024;
+
+const UNARY: &str = "application/protobuf";
+const STREAM: &str = "application/flower-protobuf-stream";
+
+pub(super) struct Http {
+    client: Client<Connector, Full<Bytes>>,
+    at: String,
+    permits: Semaphore,
+}
+
+impl Http {
+    pub(super) fn new(endpoint: &ControlEndpoint, dial: Arc<dyn Dial>) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(AT_ONCE)
+            .build(Connector::new(dial, endpoint, CONNECT));
+        Self {
+            client,
+            at: endpoint.address(),
+            permits: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    /// Sends a request and returns the answer if it is a success.
+    async fn send(&self, call: Call, request: Bytes) -> Result<Response<Incoming>, ControlError> {
+        let (method, body_type) = match call {
+            Call::Health => (Method::GET, None),
+            _ => (Method::POST, Some(UNARY)),
+        };
+        // The connector decides about TLS; to the HTTP client every address is plain.
+        let mut builder = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{}", self.at, call.http_path()))
+            .header(header::ACCEPT_ENCODING, "identity")
+            .header(
+                header::USER_AGENT,
+                concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
+            );
+        if let Some(body_type) = body_type {
+            builder = builder.header(header::CONTENT_TYPE, body_type);
+        }
+        let request = builder
+            .body(Full::new(request))
+            .map_err(|error| self.protocol(call, error.to_string()))?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| self.failed(call, &error))?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(response);
+        }
+        let body = Limited::new(response.into_body(), MAX_REFUSAL)
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
+        Err(refusal::from_http(&self.at, call, status.as_u16(), &body))
+    }
+
+    /// A failure of the HTTP client: either in our own connector, before anything was sent, or after.
+    fn failed(&self, call: Call, error: &ClientError) -> ControlError {
+        if error.is_connect() {
+            let at = self.at.clone();
+            let dial = error
+                .source()
+                .and_then(|source| source.downcast_ref::<DialError>());
+            return match dial {
+                Some(DialError::Tls(reason)) => ControlError::Tls {
+                    at,
+                    reason: reason.clone(),
+                },
+                Some(DialError::Unreachable(cause)) => ControlError::Unavailable {
+                    at,
+                    never_connected: true,
+                    cause: cause.clone(),
+                },
+                None => ControlError::Unavailable {
+                    at,
+                    never_connected: true,
+                    cause: words(error),
+                },
+            };
+        }
+        let is_parse = error
+            .source()
+            .and_then(|source| source.downcast_ref::<hyper::Error>())
+            .is_some_and(hyper::Error::is_parse);
+        if is_parse {
+            return self.protocol(
+                call,
+                format!("it does not answer in HTTP: {}", words(error)),
+            );
+        }
+        self.lost(call, words(error))
+    }
+
+    fn lost(&self, call: Call, cause: String) -> ControlError {
+        ControlError::LostReply {
+            at: self.at.clone(),
+            call,
+            cause,
+        }
+    }
+
+    fn protocol(&self, call: Call, cause: String) -> ControlError {
+        ControlError::Protocol {
+            at: self.at.clone(),
+            call,
+            cause,
+        }
+    }
+
+    fn expect_type(
+        &self,
+        call: Call,
+        response: &Response<Incoming>,
+        expected: &str,
+    ) -> Result<(), ControlError> {
+        let found = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .unwrap_or("none");
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.protocol(
+            call,
+            format!("its answer is of the type {found}, not {expected}"),
+        ))
+    }
+
+    /// Runs a call with a deadline that starts when it is its turn.
+    async fn in_turn<T>(
+        &self,
+        call: Call,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, ControlError>> + Send,
+    ) -> Result<T, ControlError> {
+        // The semaphore is never closed; without it the call would merely not be held back.
+        let _turn = self.permits.acquire().await.ok();
+        tokio::time::timeout(deadline, work)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ControlError::Timeout {
+                    at: self.at.clone(),
+                    call,
+                    after: deadline,
+                })
+            })
+    }
+}
+
+#[async_trait]
+impl Transport for Http {
+    fn at(&self) -> &str {
+        &self.at
+    }
+
+    async fn health(&self, deadline: Duration) -> Result<(), ControlError> {
+        let asking = async { self.send(Call::Health, Bytes::new()).await.map(|_| ()) };
+        self.in_turn(Call::Health, deadline, asking).await
+    }
+
+    async fn unary(
+        &self,
+        call: Call,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, ControlError> {
+        let asking = async {
+            let response = self.send(call, request).await?;
+            self.expect_type(call, &response, UNARY)?;
+            let body = Limited::new(response.into_body(), MAX_REPLY);
+            match body.collect().await {
+                Ok(body) => Ok(body.to_bytes()),
+                Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                    Err(self.protocol(call, format!("its answer is longer than {MAX_REPLY} bytes")))
+                }
+                Err(error) => Err(self.lost(call, error.to_string())),
+            }
+        };
+        self.in_turn(call, deadline, asking).await
+    }
+
+    async fn stream(
+        &self,
+        call: Call,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Frames, ControlError> {
+        let asking = async {
+            let response = self.send(call, request).await?;
+            self.expect_type(call, &response, STREAM)?;
+            Ok(response.into_body())
+        };
+        let body = self.in_turn(call, deadline, asking).await?;
+        let reader = FrameReader {
+            body,
+            decoder: FrameDecoder::new(MAX_FRAME),
+            at: self.at.clone(),
+            call,
+            ended: false,
+        };
+        Ok(Box::pin(stream::unfold(reader, |mut reader| async {
+            reader.next().await.map(|item| (item, reader))
+        })))
+    }
+}
+
+/// Reads messages from the body of a streaming answer.
+struct FrameReader {
+    body: Incoming,
+    decoder: FrameDecoder,
+    at: String,
+    call: Call,
+    ended: bool,
+}
+
+impl FrameReader {
+    async fn next(&mut self) -> Option<Result<Bytes, ControlError>> {
+        while !self.ended {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(ControlError::Protocol {
+                        at: self.at.clone(),
+                        call: self.call,
+                        cause: error.to_string(),
+                    }));
+                }
+            }
+            let cause = match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        self.decoder.push(data);
+                    }
+                    continue;
+                }
+                Some(Err(error)) => words(&error),
+                None if self.decoder.is_at_boundary() => return None,
+                None => "the last message was cut".to_owned(),
+            };
+            self.ended = true;
+            return Some(Err(ControlError::LostReply {
+                at: self.at.clone(),
+                call: self.call,
+                cause,
+            }));
+        }
+        None
+    }
+}
+
+/// An error and everything behind it, each word once.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words.push_str(": ");
+            words.push_str(&more);
+        }
+        source = error.source();
+    }
+    words
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

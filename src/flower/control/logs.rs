@@ -1,0 +1,236 @@
+//! A run's log as it grows.
+//!
+//! The stream holds through broken connections: it asks again for what came after the last piece it
+//! gave out, so nothing is lost and nothing comes twice. A silent stream is opened anew every minute,
+//! because a connection that died quietly looks exactly like a run that prints nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use prost::Message as _;
+
+use super::call::Call;
+use super::client::ControlClient;
+use super::error::ControlError;
+use super::run::RunId;
+use super::transport::Frames;
+use super::{ansi, wire};
+
+const SILENCE: Duration = Duration::from_mins(1);
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+const TRIES: u32 = 5;
+/// The log so far comes at once and as one message; a run that printed nothing sends nothing.
+const TAIL_FIRST: Duration = Duration::from_secs(2);
+const TAIL_MORE: Duration = Duration::from_millis(300);
+
+/// A piece of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogChunk {
+    /// Whole lines, as the `ServerApp` printed them, without colours.
+    pub text: String,
+    /// Asking for what came after this moment continues behind this piece.
+    pub latest: f64,
+}
+
+/// The pieces of one run's log, in order.
+pub struct LogStream {
+    client: ControlClient,
+    run: RunId,
+    after: f64,
+    frames: Option<Frames>,
+    failures: u32,
+    ended: bool,
+    between_tries: Duration,
+}
+
+impl LogStream {
+    pub(super) async fn open(
+        client: ControlClient,
+        run: RunId,
+        after: f64,
+    ) -> Result<Self, ControlError> {
+        let mut stream = Self {
+            client,
+            run,
+            after,
+            frames: None,
+            failures: 0,
+            ended: false,
+            between_tries: BETWEEN_TRIES,
+        };
+        stream.reopen().await?;
+        Ok(stream)
+    }
+
+    /// The next piece; `None` once the SuperLink ended the log, which it does when the run is over and
+    /// also when it stops itself: the run's status tells which.
+    pub async fn next(&mut self) -> Option<Result<LogChunk, ControlError>> {
+        while !self.ended {
+            let Some(frames) = &mut self.frames else {
+                if let Err(error) = self.reopen().await
+                    && let Some(error) = self.failed(error).await
+                {
+                    return Some(Err(error));
+                }
+                continue;
+            };
+            match tokio::time::timeout(SILENCE, frames.next()).await {
+                Err(_) => self.frames = None,
+                Ok(None) => self.ended = true,
+                Ok(Some(Ok(frame))) => return Some(self.chunk(&frame)),
+                Ok(Some(Err(error))) => {
+                    if let Some(error) = self.failed(error).await {
+                        return Some(Err(error));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// The same as a `Stream`.
+    pub fn into_stream(self) -> impl Stream<Item = Result<LogChunk, ControlError>> {
+        stream::unfold(self, |mut logs| async {
+            logs.next().await.map(|item| (item, logs))
+        })
+    }
+
+    /// Asking for what came after this moment continues behind everything given out so far.
+    pub const fn resume_from(&self) -> f64 {
+        self.after
+    }
+
+    async fn reopen(&mut self) -> Result<(), ControlError> {
+        let request = wire::StreamLogsRequest {
+            run_id: self.run.0,
+            after_timestamp: self.after,
+        };
+        let frames = self
+            .client
+            .stream(Call::StreamLogs, request.encode_to_vec().into())
+            .await?;
+        self.frames = Some(frames);
+        Ok(())
+    }
+
+    /// Counts a failure; gives it back if the stream is over because of it.
+    async fn failed(&mut self, error: ControlError) -> Option<ControlError> {
+        self.frames = None;
+        self.failures += 1;
+        if error.may_pass() && self.failures < TRIES {
+            tokio::time::sleep(self.between_tries).await;
+            return None;
+        }
+        self.ended = true;
+        Some(error)
+    }
+
+    fn chunk(&mut self, frame: &Bytes) -> Result<LogChunk, ControlError> {
+        let message = wire::StreamLogsResponse::decode(frame.as_ref()).map_err(|error| {
+            self.ended = true;
+            self.client.odd(Call::StreamLogs, error)
+        })?;
+        self.failures = 0;
+        self.after = self.after.max(message.latest_timestamp);
+        Ok(LogChunk {
+            text: ansi::plain(&message.log_output),
+            latest: message.latest_timestamp,
+        })
+    }
+}
+
+/// The last lines a run has printed so far.
+pub(super) async fn tail(
+    client: ControlClient,
+    run: RunId,
+    lines: usize,
+) -> Result<Vec<String>, ControlError> {
+    let mut logs = LogStream::open(client, run, 0.0).await?;
+    let mut tail: Vec<String> = Vec::new();
+    let mut patience = TAIL_FIRST;
+    while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
+        patience = TAIL_MORE;
+        let text = chunk?.text;
+        tail.extend(text.lines().map(|line| line.trim_end().to_owned()));
+        let surplus = tail.len().saturating_sub(lines);
+        tail.drain(..surplus);
+    }
+    Ok(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Fake, lost};
+    use super::*;
+
+    fn message(text: &str, latest: f64) -> Bytes {
+        wire::StreamLogsResponse {
+            log_output: text.to_owned(),
+            latest_timestamp: latest,
+        }
+        .encode_to_vec()
+        .into()
+    }
+
+    fn after(request: &Bytes) -> f64 {
+        wire::StreamLogsRequest::decode(request.clone())
+            .unwrap()
+            .after_timestamp
+    }
+
+    async fn opened(fake: &Fake) -> LogStream {
+        let mut logs = LogStream::open(fake.client(), RunId(1), 0.0).await.unwrap();
+        logs.between_tries = Duration::ZERO;
+        logs
+    }
+
+    #[tokio::test]
+    async fn a_broken_stream_goes_on_behind_the_last_piece() {
+        let fake = Fake::new(|_, _, _| unreachable!()).streaming(|request, before| {
+            match (before, after(request)) {
+                (0, 0.0) => Ok(vec![Ok(message("one", 10.0)), Err(lost(Call::StreamLogs))]),
+                (1, 10.0) => Err(lost(Call::StreamLogs)),
+                (2, 10.0) => Ok(vec![Ok(message("\u{1b}[92mtwo\u{1b}[0m", 20.0))]),
+                other => panic!("{other:?}"),
+            }
+        });
+        let logs = opened(&fake).await;
+        let pieces: Vec<_> = Box::pin(logs.into_stream()).collect().await;
+        let texts: Vec<_> = pieces
+            .into_iter()
+            .map(|piece| piece.unwrap().text)
+            .collect();
+        assert_eq!(texts, ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_always_breaks_ends_with_the_error() {
+        let fake = Fake::new(|_, _, _| unreachable!())
+            .streaming(|_, _| Ok(vec![Err(lost(Call::StreamLogs))]));
+        let mut logs = opened(&fake).await;
+        assert_eq!(logs.next().await, Some(Err(lost(Call::StreamLogs))));
+        assert_eq!(logs.next().await, None);
+        assert_eq!(fake.count(Call::StreamLogs), 5);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_none_ends_the_stream() {
+        let fake = Fake::new(|_, _, _| unreachable!())
+            .streaming(|_, _| Ok(vec![Ok(Bytes::from_static(&[0xFF; 8]))]));
+        let mut logs = opened(&fake).await;
+        assert!(matches!(
+            logs.next().await,
+            Some(Err(ControlError::Protocol { .. }))
+        ));
+        assert_eq!(logs.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn the_tail_is_the_last_lines_of_all_pieces() {
+        let fake = Fake::new(|_, _, _| unreachable!())
+            .streaming(|_, _| Ok(vec![Ok(message("a\nb  \n", 1.0)), Ok(message("c\n", 2.0))]));
+        let lines = fake.client().log_tail(RunId(1), 2).await.unwrap();
+        assert_eq!(lines, ["b", "c"]);
+    }
+}

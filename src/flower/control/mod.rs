@@ -1,0 +1,44 @@
+//! Flower's Control API: what starts, lists and stops runs, reads their logs and registers nodes.
+//!
+//! An address is parsed once ([`ControlEndpoint`]), a client is made from it without any IO
+//! ([`ControlClient`]), and one per address is kept for the life of the process ([`ControlPool`]), so
+//! that a thousand resources share its connections and its answers ([`SharedReads`]). Failures are told
+//! apart by what can be done about them ([`ControlError`]); above all, whether a request may have been
+//! carried out although no reply came, which decides what [`submit`] does next.
+
+mod ansi;
+mod call;
+mod client;
+mod dial;
+mod endpoint;
+mod error;
+mod federation;
+mod framing;
+mod http;
+mod logs;
+mod node;
+mod pool;
+mod refusal;
+mod run;
+mod shared;
+mod submit;
+mod tls;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod fake;
+
+pub use call::Call;
+pub use client::{ControlClient, Deadlines};
+pub use dial::{Dial, Duplex};
+pub use endpoint::{ControlEndpoint, EndpointError, Scheme};
+pub use error::{Answer, ControlError};
+pub use federation::Federation;
+pub use logs::{LogChunk, LogStream};
+pub use node::{NewNode, Node, NodeId, NodeStatus};
+pub use pool::ControlPool;
+pub use run::{Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp};
+pub use shared::SharedReads;
+pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
+pub use tls::TlsReason;

@@ -1,0 +1,120 @@
+//! SuperNodes as the SuperLink's list holds them.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+use super::run::Timestamp;
+use super::wire;
+
+/// Number of a SuperNode; like a run's, write it as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A node to put on the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNode {
+    /// Public key as PEM (`BEGIN PUBLIC KEY`), byte for byte as the node's key gives it.
+    pub public_key: String,
+    /// A name to show; stored from 1.38.
+    pub name: Option<String>,
+    /// A place to show; stored from 1.38.
+    pub location: Option<String>,
+}
+
+/// What a node is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeStatus {
+    /// On the list, never seen.
+    Registered,
+    /// Connected.
+    Online,
+    /// Was connected.
+    Offline,
+    /// Taken off the list.
+    Unregistered,
+    /// A status of a newer release.
+    Unknown(String),
+}
+
+impl NodeStatus {
+    /// Flower's word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Registered => "registered",
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Unregistered => "unregistered",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl From<&str> for NodeStatus {
+    fn from(word: &str) -> Self {
+        match word {
+            "registered" => Self::Registered,
+            "online" => Self::Online,
+            "offline" => Self::Offline,
+            "unregistered" => Self::Unregistered,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+/// A node on the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Its number.
+    pub id: NodeId,
+    /// What it is doing.
+    pub status: NodeStatus,
+    /// Public key as PEM; of an unregistered node that came by itself, the key it made up.
+    pub public_key: String,
+    /// The name given to it.
+    pub name: Option<String>,
+    /// The place given to it.
+    pub location: Option<String>,
+    /// The account it belongs to.
+    pub owner: String,
+    /// When it was put on the list.
+    pub registered_at: Option<Timestamp>,
+    /// When it last connected.
+    pub last_activated_at: Option<Timestamp>,
+    /// When it last left.
+    pub last_deactivated_at: Option<Timestamp>,
+    /// When it was taken off the list.
+    pub unregistered_at: Option<Timestamp>,
+}
+
+impl Node {
+    pub(super) fn from_wire(node: wire::NodeInfo) -> Self {
+        let time = |text: Option<String>| text.and_then(Timestamp::parse);
+        Self {
+            id: NodeId(node.node_id),
+            status: node.status.as_str().into(),
+            public_key: String::from_utf8_lossy(&node.public_key).into_owned(),
+            name: node.name,
+            location: node.location,
+            owner: node.owner_name,
+            registered_at: Timestamp::parse(node.registered_at),
+            last_activated_at: time(node.last_activated_at),
+            last_deactivated_at: time(node.last_deactivated_at),
+            unregistered_at: time(node.unregistered_at),
+        }
+    }
+}

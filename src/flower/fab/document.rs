@@ -1,0 +1,197 @@
+//! Reads a `pyproject.toml` under the rules of Flower's own parser.
+//!
+//! The `toml` crate and Python's `tomli` agree on TOML but for a few corners. What Flower would refuse is refused
+//! here, with the line: a byte order mark, dates that Python has no type for. And the order of keys is put right:
+//! the crate moves `[a]` to where that header stands, Python leaves it where an earlier `[a.b]` made it.
+
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
+use toml::value::{Datetime, Offset};
+use toml::{Table, Value};
+
+/// Why the text is no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Flower reads UTF-8 only.
+    #[error("pyproject.toml is not valid UTF-8: the first bad byte is at offset {offset}")]
+    NotUtf8 { offset: usize },
+    /// Python's parser takes the mark for a character of the first key.
+    #[error(
+        "pyproject.toml starts with a byte order mark, which Flower's TOML parser does not accept"
+    )]
+    ByteOrderMark,
+    /// The text is not TOML.
+    #[error("pyproject.toml is not valid TOML: {detail}")]
+    Syntax { detail: String },
+    /// A date or time that Python cannot represent.
+    #[error("pyproject.toml: {key} is a date or time that Flower cannot represent: {value}")]
+    Date { key: String, value: String },
+    /// TOML promises 64 bits, and so does the run configuration.
+    #[error("pyproject.toml: {key} is a number beyond 64 bits: {value}")]
+    Number { key: String, value: String },
+}
+
+impl DocumentError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::NotUtf8 { .. } => "Save pyproject.toml as UTF-8.",
+                Self::ByteOrderMark => "Save pyproject.toml as UTF-8 without a byte order mark.",
+                Self::Syntax { .. } => "Correct that line of pyproject.toml.",
+                Self::Date { .. } => {
+                    "Use a year from 1 to 9999, seconds below 60 and an offset below 24 hours."
+                }
+                Self::Number { .. } => "Write the number as a string.",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+/// Parses a document, keeping the order of its keys.
+pub fn parse(bytes: &[u8]) -> Result<Table, DocumentError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::NotUtf8 {
+        offset: error.valid_up_to(),
+    })?;
+    if text.starts_with('\u{feff}') {
+        return Err(DocumentError::ByteOrderMark);
+    }
+    // In strings of several lines, too, the line end is then the same on every system.
+    let text = text.replace("\r\n", "\n");
+    if let Some((before, _)) = text.split_once('\r') {
+        return Err(DocumentError::Syntax {
+            detail: format!(
+                "line {} has a carriage return that ends no line",
+                before.matches('\n').count() + 1
+            ),
+        });
+    }
+    let document = DeTable::parse(&text).map_err(|error| DocumentError::Syntax {
+        detail: error.to_string().trim_end().to_owned(),
+    })?;
+    Ok(table(document.get_ref(), "")?.value)
+}
+
+/// A value, and where the document first speaks of it.
+struct Placed<T> {
+    value: T,
+    at: usize,
+}
+
+fn table(source: &DeTable<'_>, prefix: &str) -> Result<Placed<Table>, DocumentError> {
+    let mut entries = Vec::with_capacity(source.len());
+    for (name, value) in source {
+        let key = if prefix.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{prefix}.{}", name.get_ref())
+        };
+        let placed = convert(value.get_ref(), &key)?;
+        let at = placed.at.min(name.span().start);
+        entries.push((at, name.get_ref().to_string(), placed.value));
+    }
+    entries.sort_by_key(|(at, _, _)| *at);
+    Ok(Placed {
+        at: entries.first().map_or(usize::MAX, |(at, _, _)| *at),
+        value: entries.into_iter().map(|(_, k, v)| (k, v)).collect(),
+    })
+}
+
+fn convert(source: &DeValue<'_>, key: &str) -> Result<Placed<Value>, DocumentError> {
+    let mut at = usize::MAX;
+    let value = match source {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => Value::Integer(integer(number, key)?),
+        DeValue::Float(number) => Value::Float(float(number, key)?),
+        DeValue::Boolean(value) => Value::Boolean(*value),
+        DeValue::Datetime(date) => Value::Datetime(datetime(*date, key)?),
+        DeValue::Array(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            for item in items {
+                let placed = convert(item.get_ref(), key)?;
+                at = at.min(placed.at);
+                values.push(placed.value);
+            }
+            Value::Array(values)
+        }
+        DeValue::Table(inner) => {
+            let placed = table(inner, key)?;
+            at = placed.at;
+            Value::Table(placed.value)
+        }
+    };
+    Ok(Placed { value, at })
+}
+
+fn integer(number: &DeInteger<'_>, key: &str) -> Result<i64, DocumentError> {
+    i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| DocumentError::Number {
+        key: key.to_owned(),
+        value: number.as_str().to_owned(),
+    })
+}
+
+fn float(number: &DeFloat<'_>, key: &str) -> Result<f64, DocumentError> {
+    number.as_str().parse().map_err(|_| DocumentError::Number {
+        key: key.to_owned(),
+        value: number.as_str().to_owned(),
+    })
+}
+
+fn datetime(value: Datetime, key: &str) -> Result<Datetime, DocumentError> {
+    let year = value.date.is_none_or(|date| date.year > 0);
+    let second = value
+        .time
+        .is_none_or(|time| time.second.is_none_or(|second| second < 60));
+    let offset = match value.offset {
+        Some(Offset::Custom { minutes }) => minutes.unsigned_abs() < 24 * 60,
+        _ => true,
+    };
+    if year && second && offset {
+        Ok(value)
+    } else {
+        Err(DocumentError::Date {
+            key: key.to_owned(),
+            value: value.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_in_strings_are_made_alike() {
+        let table = parse(b"a = \"\"\"x\r\ny\"\"\"\r\nb = 1\r\n").unwrap();
+        assert_eq!(table["a"].as_str(), Some("x\ny"));
+    }
+
+    #[test]
+    fn keys_stay_where_they_were_first_mentioned() {
+        let table = parse(b"[a.b]\n[c]\n[[d.e]]\n[f]\n[a]\nx = 1\n[d]\n").unwrap();
+        assert_eq!(table.keys().collect::<Vec<_>>(), ["a", "c", "d", "f"]);
+    }
+
+    #[test]
+    fn what_flower_cannot_read_is_refused() {
+        assert_eq!(
+            parse(b"\xef\xbb\xbfa = 1"),
+            Err(DocumentError::ByteOrderMark)
+        );
+        assert_eq!(
+            parse(b"a = '\xff'"),
+            Err(DocumentError::NotUtf8 { offset: 5 })
+        );
+        let error = parse(b"a = 1\nb = \"\"\"\r\r\n\"\"\"").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        let error = parse(b"a = 1\nb = = 2").unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        let error = parse(b"a.b = 9223372036854775808").unwrap_err();
+        assert!(matches!(error, DocumentError::Number { .. }), "{error}");
+        for date in ["0000-01-01", "2020-01-01T00:00:60", "00:00:60"] {
+            let text = format!("[a]\nb = [{{ c = {date} }}]");
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, DocumentError::Date { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Why an app cannot become a FAB, in words for the person who wrote the app.
+
+use std::fmt;
+
+use super::document::DocumentError;
+use super::pathspec::PatternError;
+use crate::flower::app_source::TreeError;
+
+/// An app that cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum FabError {
+    /// The files could not be read.
+    #[error(transparent)]
+    Source(#[from] TreeError),
+    /// There is no app without it.
+    #[error("the app has no pyproject.toml that ships: {0}")]
+    NoPyproject(MissingPyproject),
+    /// `pyproject.toml` could not be parsed.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// `pyproject.toml` breaks Flower's rules; all that were found at once.
+    #[error("the app's pyproject.toml is invalid:{}", list(.0))]
+    Invalid(Vec<Problem>),
+    /// Flower stops at a pattern that it cannot compile.
+    #[error("the app's .gitignore is invalid: {0}")]
+    Gitignore(PatternError),
+    /// Flower limits how deep a file may lie.
+    #[error("{path:?} lies {depth} directories deep{}, Flower accepts at most {limit}", others(*.more))]
+    TooDeep {
+        path: String,
+        depth: usize,
+        limit: usize,
+        /// How many other files are too deep.
+        more: usize,
+    },
+    /// The name would break the list of contents that every node checks.
+    #[error("the file name {path:?} cannot be in an app: {reason}")]
+    BadName { path: String, reason: &'static str },
+    /// A `SuperLink` refuses it.
+    #[error("the app is too large: {size} bytes, Flower accepts at most {limit}{}", sizes(.biggest))]
+    TooLarge {
+        size: u64,
+        limit: u64,
+        /// The largest files, largest first.
+        biggest: Vec<(String, u64)>,
+    },
+}
+
+/// One rule that `pyproject.toml` breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The dotted key to look at.
+    pub key: String,
+    pub message: String,
+}
+
+impl Problem {
+    pub(super) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// Why `pyproject.toml` is not among the files that ship.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingPyproject {
+    Absent,
+    Link,
+    Ignored,
+}
+
+impl fmt::Display for MissingPyproject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "there is none in its root",
+            Self::Link => "it is a symbolic link, and links do not ship",
+            Self::Ignored => ".gitignore excludes it",
+        })
+    }
+}
+
+impl FabError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Source(error) => return error.remedy(),
+            Self::Document(error) => return error.remedy(),
+            Self::NoPyproject(MissingPyproject::Absent) => {
+                "Point at the directory that holds pyproject.toml; `flwr new` writes one.".to_owned()
+            }
+            Self::NoPyproject(MissingPyproject::Link) => {
+                "Replace the link with the file itself.".to_owned()
+            }
+            Self::NoPyproject(MissingPyproject::Ignored) => {
+                "Remove the pattern that excludes it from .gitignore.".to_owned()
+            }
+            Self::Invalid(_) => {
+                "Correct these keys in the app's pyproject.toml.".to_owned()
+            }
+            Self::Gitignore(_) => "Correct or remove that line of .gitignore.".to_owned(),
+            Self::TooDeep { .. } => {
+                "Move the file up, or exclude it with a pattern in .gitignore if it is no source of the app.".to_owned()
+            }
+            Self::BadName { .. } => "Rename the file, or exclude it with a pattern in .gitignore.".to_owned(),
+            Self::TooLarge { .. } => {
+                "Exclude files that the app does not need, with .gitignore or with fab-exclude in [tool.flwr.app].".to_owned()
+            }
+        })
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().fold(String::new(), |text, problem| {
+        format!("{text}\n- {problem}")
+    })
+}
+
+fn others(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " (and one other file too deep)".to_owned(),
+        more => format!(" (and {more} other files too deep)"),
+    }
+}
+
+fn sizes(biggest: &[(String, u64)]) -> String {
+    let files: Vec<String> = biggest
+        .iter()
+        .map(|(path, size)| format!("{path} ({size} bytes)"))
+        .collect();
+    if files.is_empty() {
+        String::new()
+    } else {
+        format!("; the largest files are {}", files.join(", "))
+    }
+}

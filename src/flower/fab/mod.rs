@@ -1,0 +1,256 @@
+//! Builds Flower App Bundles (FABs), byte for byte as `flwr build` of Flower 1.42 does.
+//!
+//! A plan must know the hash of an app before any Flower program is installed, and must get the same one as the
+//! Flower CLI, or moving between the two would look like a change. So the builder is native and has no environment:
+//! files in, bytes out.
+//!
+//! Two differences from the CLI, both on the safe side: nothing below a `.git` directory ships, and file names that
+//! would break the bundle's own list of contents are refused here and not on the node.
+
+mod archive;
+mod component;
+pub mod document;
+mod error;
+mod format;
+mod glob;
+pub mod pathspec;
+mod pyproject;
+mod python_text;
+mod requirement;
+mod selection;
+pub mod toml_text;
+
+use std::fmt;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+use self::archive::Entry;
+pub use self::error::{FabError, MissingPyproject, Problem};
+use self::format::Format;
+use super::app_source::AppTree;
+use super::run_config::RunConfig;
+
+/// What a `SuperLink` accepts at most.
+pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
+
+const PYPROJECT: &str = "pyproject.toml";
+const CONTENT: &str = ".info/CONTENT";
+
+/// A built app.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fab {
+    pub bytes: Bytes,
+    pub hash: FabHash,
+    pub project: Project,
+}
+
+/// What the app says of itself in `pyproject.toml`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    pub publisher: String,
+    pub name: String,
+    pub version: String,
+    /// `[tool.flwr.app.config]`, flattened.
+    pub config: RunConfig,
+    /// `[project].dependencies`, as written.
+    pub dependencies: Vec<String>,
+}
+
+/// The SHA-256 of a FAB, in 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FabHash(String);
+
+impl FabHash {
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(hex::encode(Sha256::digest(bytes)))
+    }
+
+    /// All 64 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The eight digits that Flower puts into file names.
+    pub fn short(&self) -> &str {
+        self.0.get(..8).unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for FabHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Fab {
+    /// The name that `flwr build` gives the file.
+    pub fn file_name(&self) -> String {
+        let Project {
+            publisher,
+            name,
+            version,
+            ..
+        } = &self.project;
+        let version = version.replace('.', "-");
+        format!("{publisher}.{name}.{version}.{}.fab", self.hash.short())
+    }
+}
+
+/// Builds an app. Reads only the files that ship, and none at all when they are too large together.
+pub fn build(tree: &AppTree) -> Result<Fab, FabError> {
+    let publishable = selection::publishable(tree)?;
+    if !publishable.contains(&PYPROJECT) {
+        return Err(FabError::NoPyproject(why_missing(tree)));
+    }
+    let mut document = document::parse(&tree.read(PYPROJECT)?)?;
+    let checked = pyproject::check(&document).map_err(FabError::Invalid)?;
+    let missing: Vec<Problem> = checked
+        .components
+        .iter()
+        .filter_map(|component| component::check(tree, component))
+        .collect();
+    if !missing.is_empty() {
+        return Err(FabError::Invalid(missing));
+    }
+    let shipped = selection::shipped(&publishable, &checked.patterns)?;
+    check_license(&checked.format, &shipped)?;
+    check_names(&shipped)?;
+    check_size(tree, &shipped)?;
+
+    drop_federations(&mut document);
+    let mut entries = vec![Entry {
+        name: PYPROJECT.to_owned(),
+        content: Bytes::from(toml_text::dumps(&document)),
+    }];
+    for path in shipped {
+        entries.push(Entry {
+            name: path.to_owned(),
+            content: tree.read(path)?,
+        });
+    }
+    entries.push(Entry {
+        name: CONTENT.to_owned(),
+        content: Bytes::from(manifest(&entries)),
+    });
+    // Files may have grown since they were measured.
+    let bytes = archive::write(&entries).map_err(|_| too_large(u64::from(u32::MAX), &entries))?;
+    let size = bytes.len() as u64;
+    if size > MAX_SIZE {
+        return Err(too_large(size, &entries));
+    }
+    Ok(Fab {
+        hash: FabHash::of(&bytes),
+        bytes: Bytes::from(bytes),
+        project: checked.project,
+    })
+}
+
+fn why_missing(tree: &AppTree) -> MissingPyproject {
+    if tree.contains(PYPROJECT) {
+        MissingPyproject::Ignored
+    } else if tree.is_behind_link(PYPROJECT) {
+        MissingPyproject::Link
+    } else {
+        MissingPyproject::Absent
+    }
+}
+
+fn check_license(format: &Format, shipped: &[&str]) -> Result<(), FabError> {
+    match format {
+        Format::V1 { license_file } if !shipped.contains(&license_file.as_str()) => {
+            let message =
+                format!("{license_file} must ship with the app, and is not among its files");
+            Err(FabError::Invalid(vec![Problem::new(
+                "project.license.file",
+                message,
+            )]))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Each line of the list of contents is split at commas when a node installs the app.
+fn check_names(shipped: &[&str]) -> Result<(), FabError> {
+    let reason = |path: &str| {
+        if path.contains(',') {
+            Some("Flower cannot install an app with a comma in a file name")
+        } else if path.contains(['\n', '\r']) {
+            Some("Flower cannot install an app with a line break in a file name")
+        } else {
+            None
+        }
+    };
+    shipped
+        .iter()
+        .find_map(|path| reason(path).map(|reason| (path, reason)))
+        .map_or(Ok(()), |(path, reason)| {
+            Err(FabError::BadName {
+                path: (*path).to_owned(),
+                reason,
+            })
+        })
+}
+
+/// Looks at sizes before it reads, for one large file would otherwise fill the memory.
+fn check_size(tree: &AppTree, shipped: &[&str]) -> Result<(), FabError> {
+    let mut sizes = Vec::new();
+    for path in shipped {
+        sizes.push(((*path).to_owned(), tree.size(path)?));
+    }
+    let total: u64 = sizes.iter().map(|(_, size)| size).sum();
+    if total > MAX_SIZE {
+        return Err(FabError::TooLarge {
+            size: total,
+            limit: MAX_SIZE,
+            biggest: biggest(sizes),
+        });
+    }
+    Ok(())
+}
+
+fn too_large(size: u64, entries: &[Entry]) -> FabError {
+    let sizes = entries
+        .iter()
+        .map(|entry| (entry.name.clone(), entry.content.len() as u64))
+        .collect();
+    FabError::TooLarge {
+        size,
+        limit: MAX_SIZE,
+        biggest: biggest(sizes),
+    }
+}
+
+fn biggest(mut sizes: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    sizes.truncate(5);
+    sizes
+}
+
+/// Federations are settings of one user's machine and no part of the app.
+fn drop_federations(document: &mut Table) {
+    let flwr = document
+        .get_mut("tool")
+        .and_then(|tool| tool.get_mut("flwr"))
+        .and_then(Value::as_table_mut);
+    if let Some(flwr) = flwr {
+        flwr.remove("federations");
+    }
+}
+
+/// One line per file: path, hash, size in bits.
+fn manifest(entries: &[Entry]) -> String {
+    let lines: Vec<String> = entries
+        .iter()
+        .map(|entry| {
+            let hash = hex::encode(Sha256::digest(&entry.content));
+            format!("{},{hash},{}", entry.name, entry.content.len() * 8)
+        })
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! What Flower asks of a `pyproject.toml`, and what the rest of the provider wants to know from it.
+//!
+//! Every violation is collected with its key, so that one plan shows them all.
+
+use toml::{Table, Value};
+
+use super::Project;
+use super::error::Problem;
+use super::format::{self, Format};
+use super::python_text::strip;
+use crate::flower::run_config::{self, RunConfig};
+
+const MAX_NAME: usize = 32;
+const APP: &str = "tool.flwr.app";
+
+/// A document that follows the rules.
+pub(super) struct Checked {
+    pub(super) project: Project,
+    pub(super) patterns: Patterns,
+    pub(super) format: Format,
+    pub(super) components: Vec<Component>,
+}
+
+/// The author's own rules on which files ship.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Patterns {
+    pub(super) include: Option<Vec<String>>,
+    pub(super) exclude: Option<Vec<String>>,
+}
+
+/// A reference to an app object, `module:attribute`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Component {
+    pub(super) key: String,
+    pub(super) module: String,
+    pub(super) attribute: String,
+}
+
+/// Checks a document, and reports all that is wrong with it.
+pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let empty = Table::new();
+    let project = section(document, &["project"], &mut problems).unwrap_or(&empty);
+    let app = section(document, &["tool", "flwr", "app"], &mut problems);
+    let has_project = document.contains_key("project");
+
+    let mut text = |table: &Table, section: &str, key: &str| match table.get(key) {
+        Some(Value::String(value)) => value.clone(),
+        Some(_) => {
+            problems.push(Problem::new(format!("{section}.{key}"), "must be a string"));
+            String::new()
+        }
+        None => {
+            problems.push(Problem::new(
+                format!("{section}.{key}"),
+                format!("property \"{key}\" is missing in [{section}]"),
+            ));
+            String::new()
+        }
+    };
+    let (mut name, mut version, mut publisher) = Default::default();
+    if has_project {
+        name = text(project, "project", "name");
+        version = text(project, "project", "version");
+    }
+    if let Some(app) = app {
+        publisher = text(app, APP, "publisher");
+    }
+    if matches!(project.get("name"), Some(Value::String(_))) {
+        problems.extend(name_problem(strip(&name)));
+    }
+
+    let components = app.map_or_else(Vec::new, |app| components(app, &mut problems));
+    let app = app.unwrap_or(&empty);
+    let patterns = Patterns {
+        include: patterns(app, "fab-include", &mut problems),
+        exclude: patterns(app, "fab-exclude", &mut problems),
+    };
+    let config = config(app, &mut problems);
+    let format = format::check(project, app, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Checked {
+        project: Project {
+            publisher,
+            name,
+            version,
+            config,
+            dependencies: dependencies(project),
+        },
+        patterns,
+        format,
+        components,
+    })
+}
+
+/// Flower's rule for the names of apps.
+fn name_problem(name: &str) -> Option<Problem> {
+    let mut chars = name.chars();
+    let valid = chars.next().is_some_and(char::is_alphabetic)
+        && chars.all(|c| c.is_alphanumeric() || c == '-')
+        && name.chars().count() <= MAX_NAME;
+    (!valid).then(|| {
+        Problem::new(
+            "project.name",
+            format!(
+                "{name:?} is no valid app name: it must start with a letter, hold only letters, digits and hyphens, and be at most {MAX_NAME} characters long"
+            ),
+        )
+    })
+}
+
+/// Goes down to a table. A value on the way that is no table is a problem, and so is a missing table.
+fn section<'a>(
+    document: &'a Table,
+    path: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Table> {
+    let name = path.join(".");
+    let mut table = document;
+    for key in path {
+        match table.get(*key) {
+            Some(Value::Table(inner)) => table = inner,
+            Some(_) => {
+                problems.push(Problem::new(&name, format!("[{name}] must be a table")));
+                return None;
+            }
+            None => {
+                problems.push(Problem::new(&name, format!("section [{name}] is missing")));
+                return None;
+            }
+        }
+    }
+    Some(table)
+}
+
+fn patterns(app: &Table, key: &str, problems: &mut Vec<Problem>) -> Option<Vec<String>> {
+    let value = app.get(key)?;
+    let entries = value.as_array().map(Vec::as_slice);
+    let strings: Option<Vec<String>> = entries.and_then(|entries| {
+        entries
+            .iter()
+            .map(|entry| {
+                entry
+                    .as_str()
+                    .filter(|pattern| !strip(pattern).is_empty())
+                    .map(str::to_owned)
+            })
+            .collect()
+    });
+    let message = match (entries, &strings) {
+        (Some([]), _) => {
+            "must not be an empty list; remove the key to use Flower's own rules, or give at least one pattern"
+        }
+        (_, None) => "must be a list of strings that are not blank",
+        _ => return strings,
+    };
+    problems.push(Problem::new(format!("{APP}.{key}"), message));
+    None
+}
+
+fn config(app: &Table, problems: &mut Vec<Problem>) -> RunConfig {
+    let table = match app.get("config") {
+        None => return RunConfig::new(),
+        Some(Value::Table(table)) => table,
+        Some(_) => {
+            problems.push(Problem::new(format!("{APP}.config"), "must be a table"));
+            return RunConfig::new();
+        }
+    };
+    run_config::flatten(table).unwrap_or_else(|errors| {
+        problems.extend(
+            errors.into_iter().map(|error| {
+                Problem::new(format!("{APP}.config.{}", error.key), error.to_string())
+            }),
+        );
+        RunConfig::new()
+    })
+}
+
+fn components(app: &Table, problems: &mut Vec<Problem>) -> Vec<Component> {
+    let section = format!("{APP}.components");
+    let table = match app.get("components") {
+        Some(Value::Table(table)) => table,
+        Some(_) => {
+            problems.push(Problem::new(section, "must be a table"));
+            return Vec::new();
+        }
+        None => {
+            problems.push(Problem::new(
+                &section,
+                format!("section [{section}] is missing"),
+            ));
+            return Vec::new();
+        }
+    };
+    let agent = table.contains_key("agentapp");
+    let mut components = Vec::new();
+    for name in ["agentapp", "serverapp", "clientapp"] {
+        let key = format!("{section}.{name}");
+        let message = match table.get(name) {
+            Some(Value::String(reference)) => match component(&key, reference) {
+                Ok(component) => {
+                    components.push(component);
+                    continue;
+                }
+                Err(message) => message,
+            },
+            Some(_) => "must be a string".to_owned(),
+            None if agent || name == "agentapp" => continue,
+            None => format!("property \"{name}\" is missing in [{section}]"),
+        };
+        problems.push(Problem::new(key, message));
+    }
+    components
+}
+
+fn component(key: &str, reference: &str) -> Result<Component, String> {
+    let (module, attribute) = reference.split_once(':').unwrap_or((reference, ""));
+    let missing = match (module, attribute) {
+        ("", _) => "module",
+        (_, "") => "attribute",
+        _ => {
+            return Ok(Component {
+                key: key.to_owned(),
+                module: module.to_owned(),
+                attribute: attribute.to_owned(),
+            });
+        }
+    };
+    Err(format!(
+        "{reference:?} names no {missing}; write \"<module>:<attribute>\", such as \"my_app.server_app:app\""
+    ))
+}
+
+fn dependencies(project: &Table) -> Vec<String> {
+    project
+        .get("dependencies")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.as_str().map(str::to_owned))
+        .collect()
+}

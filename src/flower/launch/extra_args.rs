@@ -1,0 +1,200 @@
+//! Guards `extra_args`: whatever an attribute sets cannot be set a second time behind its back.
+//!
+//! Flower's programs take the last of two equal flags and accept any unique beginning of a flag, so
+//! `--iso process` would silently win over `isolation`. Both are found here, before anything starts.
+
+use super::{LaunchError, Role};
+
+/// Who sets a flag.
+#[derive(Clone, Copy)]
+enum Owner {
+    Attribute(&'static str),
+    Provider,
+}
+
+use Owner::{Attribute, Provider};
+
+const SUPERLINK: &[(&str, Owner)] = &[
+    ("--insecure", Attribute("insecure")),
+    ("--ssl-certfile", Attribute("tls")),
+    ("--ssl-keyfile", Attribute("tls")),
+    ("--ssl-ca-certfile", Attribute("tls")),
+    ("--isolation", Attribute("isolation")),
+    ("--database", Attribute("persistence")),
+    ("--enable-supernode-auth", Attribute("supernodes")),
+    ("--auth-list-public-keys", Attribute("supernodes")),
+    (
+        "--disable-runtime-dependency-installation",
+        Attribute("requirements"),
+    ),
+    (
+        "--allow-runtime-dependency-installation",
+        Attribute("requirements"),
+    ),
+    ("--superexec-auth-secret-file", Provider),
+    ("--host", Provider),
+    ("--port", Provider),
+    ("--control-api-address", Provider),
+    ("--fleet-api-address", Provider),
+    ("--fleet-api-type", Provider),
+    ("--health-server-address", Provider),
+];
+
+const SUPERNODE: &[(&str, Owner)] = &[
+    ("--insecure", Attribute("superlink")),
+    ("--root-certificates", Attribute("superlink")),
+    ("--superlink", Attribute("superlink")),
+    ("--auth-supernode-private-key", Attribute("key")),
+    ("--auth-supernode-public-key", Attribute("key")),
+    ("--node-config", Attribute("node_config")),
+    ("--isolation", Attribute("isolation")),
+    (
+        "--allow-runtime-dependency-installation",
+        Attribute("requirements"),
+    ),
+    ("--superexec-auth-secret-file", Provider),
+    ("--host", Provider),
+    ("--port", Provider),
+    ("--ssl-certfile", Provider),
+    ("--ssl-keyfile", Provider),
+    ("--ssl-ca-certfile", Provider),
+    ("--appio-ssl-certfile", Provider),
+    ("--appio-ssl-keyfile", Provider),
+    ("--appio-ssl-ca-certfile", Provider),
+    ("--grpc-rere", Provider),
+    ("--grpc-adapter", Provider),
+    ("--health-server-address", Provider),
+];
+
+/// Appends the user's arguments to `args`, or says which of them has an owner.
+pub(super) fn append(
+    role: Role,
+    args: &mut Vec<String>,
+    extra: &[String],
+) -> Result<(), LaunchError> {
+    let owned = match role {
+        Role::SuperLink => SUPERLINK,
+        Role::SuperNode => SUPERNODE,
+        Role::SuperExec => &[],
+    };
+    for argument in extra {
+        check(owned, args, argument)?;
+    }
+    args.extend(extra.iter().cloned());
+    Ok(())
+}
+
+fn check(
+    owned: &[(&'static str, Owner)],
+    args: &[String],
+    argument: &str,
+) -> Result<(), LaunchError> {
+    let flag = argument.split('=').next().unwrap_or(argument);
+    let named = || flag.to_owned();
+    if matches!(flag, "-h" | "-V") || (flag.len() > 2 && begins(flag, &["--help", "--version"])) {
+        return Err(LaunchError::EndsAtOnce { flag: named() });
+    }
+    if !flag.starts_with("--") || flag.len() == 2 {
+        return Ok(());
+    }
+    match owned.iter().find(|(full, _)| full.starts_with(flag)) {
+        Some((_, Attribute(attribute))) => Err(LaunchError::OwnedFlag {
+            flag: named(),
+            attribute,
+        }),
+        Some((_, Provider)) => Err(LaunchError::ChosenFlag { flag: named() }),
+        // What is set without being always owned, such as the limits on reconnecting.
+        None if args.iter().any(|set| set.starts_with(flag)) => {
+            Err(LaunchError::ChosenFlag { flag: named() })
+        }
+        None => Ok(()),
+    }
+}
+
+fn begins(flag: &str, full: &[&str]) -> bool {
+    full.iter().any(|full| full.starts_with(flag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn appended(role: Role, extra: &[&str]) -> Result<Vec<String>, LaunchError> {
+        let mut args = vec!["--max-retries".to_owned(), "3".to_owned()];
+        let extra: Vec<String> = extra.iter().map(|s| (*s).to_owned()).collect();
+        append(role, &mut args, &extra)?;
+        Ok(args.split_off(2))
+    }
+
+    #[test]
+    fn flags_without_an_owner_pass_in_order_with_their_values() {
+        let extra = [
+            "--log-file",
+            "/var/log/sl.log",
+            "--log-rotation-backup-count=3",
+        ];
+        assert_eq!(appended(Role::SuperLink, &extra).unwrap(), extra);
+    }
+
+    #[test]
+    fn an_owned_flag_names_its_attribute_in_every_spelling() {
+        for flag in [
+            "--isolation",
+            "--isolation=process",
+            "--iso",
+            "--iso=process",
+        ] {
+            let error = appended(Role::SuperLink, &[flag, "process"]).unwrap_err();
+            let written = flag.split('=').next().unwrap();
+            assert_eq!(
+                error.to_string(),
+                format!("`extra_args` contains {written}, which is set from `isolation`")
+            );
+            assert_eq!(
+                error.remedy().unwrap(),
+                format!("Remove {written} and set `isolation` instead.")
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_flag_can_have_another_owner_in_another_program() {
+        assert!(matches!(
+            appended(Role::SuperLink, &["--insecure"]),
+            Err(LaunchError::OwnedFlag {
+                attribute: "insecure",
+                ..
+            })
+        ));
+        assert!(matches!(
+            appended(Role::SuperNode, &["--insecure"]),
+            Err(LaunchError::OwnedFlag {
+                attribute: "superlink",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn what_is_already_on_the_line_cannot_be_repeated() {
+        assert_eq!(
+            appended(Role::SuperNode, &["--max-ret=9"]),
+            Err(LaunchError::ChosenFlag {
+                flag: "--max-ret".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn flags_that_end_the_process_are_refused() {
+        for flag in ["-h", "--help", "--he", "-V", "--version"] {
+            assert!(
+                matches!(
+                    appended(Role::SuperNode, &[flag]),
+                    Err(LaunchError::EndsAtOnce { .. })
+                ),
+                "{flag}"
+            );
+        }
+    }
+}

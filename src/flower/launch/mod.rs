@@ -1,0 +1,171 @@
+//! Command lines and environments of Flower's processes: pure functions, no IO.
+//!
+//! A runtime asks for the processes of a SuperLink or SuperNode before it starts them, and again on
+//! every later plan to see whether they would be started differently. So the same settings always give
+//! the same lines, and everything that differs between releases comes from the version table.
+
+mod environment;
+mod extra_args;
+mod superlink;
+mod supernode;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+pub use environment::{LogLevel, ProcessEnvironment};
+pub use superlink::{Database, SuperLinkSettings, superlink_processes};
+pub use supernode::{Reconnect, SuperNodeSettings, supernode_processes};
+pub use tls::{ClientTls, ServerTls};
+
+use super::node_config::NodeConfigError;
+
+/// A process to start: program, arguments and the whole environment that Flower needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchedProcess {
+    /// What it is.
+    pub role: Role,
+    /// Name of the program, to be found in the environment's `bin`.
+    pub program: &'static str,
+    /// Its arguments, in a fixed order.
+    pub args: Vec<String>,
+    /// Its environment variables.
+    pub env: BTreeMap<String, String>,
+}
+
+/// The kinds of long-running process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `flower-superlink`
+    SuperLink,
+    /// `flower-supernode`
+    SuperNode,
+    /// `flower-superexec`, beside a SuperLink or SuperNode in process isolation.
+    SuperExec,
+}
+
+impl Role {
+    /// The program Flower installs for it.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::SuperLink => "flower-superlink",
+            Self::SuperNode => "flower-supernode",
+            Self::SuperExec => "flower-superexec",
+        }
+    }
+}
+
+/// Where apps run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// In child processes that the SuperLink or SuperNode starts itself.
+    Subprocess,
+    /// In a SuperExec of its own, which we start.
+    Process,
+}
+
+impl Isolation {
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Subprocess => "subprocess",
+            Self::Process => "process",
+        }
+    }
+}
+
+/// Whether Flower installs what an app's `pyproject.toml` asks for, from a package index, at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DependencyInstallation {
+    /// Only what was installed beforehand is there.
+    Off,
+    /// Flower runs `uv sync` before each app.
+    On,
+}
+
+/// Settings from which no process can be started.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LaunchError {
+    /// `extra_args` sets something that has an attribute.
+    #[error("`extra_args` contains {flag}, which is set from `{attribute}`")]
+    OwnedFlag {
+        /// The flag as written.
+        flag: String,
+        /// The attribute that sets it.
+        attribute: &'static str,
+    },
+    /// `extra_args` sets something that the provider chooses.
+    #[error("`extra_args` contains {flag}, which the provider chooses")]
+    ChosenFlag {
+        /// The flag as written.
+        flag: String,
+    },
+    /// `extra_args` holds a flag with which the program prints something and ends.
+    #[error("`extra_args` contains {flag}, with which the process ends at once")]
+    EndsAtOnce {
+        /// The flag as written.
+        flag: String,
+    },
+    /// `env` sets a variable that has an attribute or that the provider chooses.
+    #[error("`env` contains {name}, which {owner}")]
+    OwnedVariable {
+        /// The variable.
+        name: String,
+        /// Who sets it.
+        owner: &'static str,
+    },
+    /// Node keys without TLS: Flower exits with 104 or 303.
+    #[error("node keys are used, but TLS is off; Flower refuses to start like that")]
+    KeysWithoutTls,
+    /// The release has a Fleet port of its own and none was given.
+    #[error("this Flower release serves SuperNodes on a port of their own, and none was chosen")]
+    FleetPortMissing,
+    /// The node configuration cannot be written.
+    #[error("`node_config`: {0}")]
+    NodeConfig(#[from] NodeConfigError),
+}
+
+impl LaunchError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::OwnedFlag { flag, attribute } => {
+                Some(format!("Remove {flag} and set `{attribute}` instead."))
+            }
+            Self::ChosenFlag { flag } | Self::EndsAtOnce { flag } => {
+                Some(format!("Remove {flag} from `extra_args`."))
+            }
+            Self::OwnedVariable { name, .. } => Some(format!("Remove {name} from `env`.")),
+            Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
+            Self::FleetPortMissing => None,
+            Self::NodeConfig(error) => error.remedy(),
+        }
+    }
+}
+
+/// `host:port`, with the brackets an IPv6 address needs.
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// The address at which a process on the same machine reaches what is bound to `host`.
+fn local_address(host: &str, port: u16) -> String {
+    match host {
+        "0.0.0.0" => address("127.0.0.1", port),
+        "::" => address("::1", port),
+        _ => address(host, port),
+    }
+}
+
+/// Appends a flag and its value.
+fn push(args: &mut Vec<String>, flag: &str, value: impl Into<String>) {
+    args.push(flag.to_owned());
+    args.push(value.into());
+}

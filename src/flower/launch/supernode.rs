@@ -1,0 +1,129 @@
+//! The processes of a SuperNode.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ClientTls, DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment,
+    Role, extra_args, local_address, push,
+};
+use crate::flower::node_config::node_config_argument;
+use crate::flower::run_config::ConfigValue;
+use crate::flower::version::{PluginType, VersionRow};
+
+/// When a SuperNode gives up on a SuperLink it cannot reach. Without limits it tries for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reconnect {
+    /// Give up after so many tries.
+    pub max_retries: Option<u32>,
+    /// Give up after so many seconds.
+    pub max_wait_seconds: Option<u32>,
+}
+
+/// Everything that shapes a SuperNode's command lines. Paths are those the processes see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuperNodeSettings {
+    /// The SuperLink's Fleet API as host:port, without a scheme.
+    pub superlink_address: String,
+    /// How the SuperLink is verified.
+    pub tls: ClientTls,
+    /// Path of the private key in OpenSSH format, if the SuperLink asks for one.
+    pub key_file: Option<String>,
+    /// What ClientApps read as `context.node_config`.
+    pub node_config: BTreeMap<String, ConfigValue>,
+    /// Where ClientApps run.
+    pub isolation: Isolation,
+    /// Address on which the SuperNode serves its own apps.
+    pub runtime_host: String,
+    /// Port of that; several SuperNodes on one machine need different ones.
+    pub runtime_port: u16,
+    /// Whether Flower installs an app's dependencies.
+    pub dependencies: DependencyInstallation,
+    /// When to give up on the SuperLink.
+    pub reconnect: Reconnect,
+    /// Address of the plain gRPC health service, if one is wanted.
+    pub health_address: Option<String>,
+    /// Where our SuperExec finds the SuperNode; `None` means on the same machine.
+    pub superexec_runtime_address: Option<String>,
+    /// Address of our SuperExec's health service, if one is wanted.
+    pub superexec_health_address: Option<String>,
+    /// Environment of all processes.
+    pub environment: ProcessEnvironment,
+    /// The user's further arguments for `flower-supernode`.
+    pub extra_args: Vec<String>,
+}
+
+/// The SuperNode, and in process isolation its SuperExec.
+pub fn supernode_processes(
+    row: &VersionRow,
+    settings: &SuperNodeSettings,
+) -> Result<Vec<LaunchedProcess>, LaunchError> {
+    if settings.key_file.is_some() && settings.tls == ClientTls::Insecure {
+        return Err(LaunchError::KeysWithoutTls);
+    }
+    let env = settings.environment.build()?;
+    let mut processes = vec![LaunchedProcess {
+        role: Role::SuperNode,
+        program: Role::SuperNode.program(),
+        args: supernode_args(settings)?,
+        env: env.clone(),
+    }];
+    if settings.isolation == Isolation::Process {
+        processes.push(LaunchedProcess {
+            role: Role::SuperExec,
+            program: Role::SuperExec.program(),
+            args: superexec_args(row, settings),
+            env,
+        });
+    }
+    Ok(processes)
+}
+
+fn supernode_args(settings: &SuperNodeSettings) -> Result<Vec<String>, LaunchError> {
+    let mut args = Vec::new();
+    push(&mut args, "--superlink", &settings.superlink_address);
+    settings.tls.push(&mut args);
+    if let Some(path) = &settings.key_file {
+        push(&mut args, "--auth-supernode-private-key", path);
+    }
+    let node_config = node_config_argument(&settings.node_config)?;
+    if !node_config.is_empty() {
+        push(&mut args, "--node-config", node_config);
+    }
+    push(&mut args, "--isolation", settings.isolation.flag());
+    push(&mut args, "--host", &settings.runtime_host);
+    push(&mut args, "--port", settings.runtime_port.to_string());
+    if settings.dependencies == DependencyInstallation::On {
+        args.push("--allow-runtime-dependency-installation".to_owned());
+    }
+    if let Some(tries) = settings.reconnect.max_retries {
+        push(&mut args, "--max-retries", tries.to_string());
+    }
+    if let Some(seconds) = settings.reconnect.max_wait_seconds {
+        push(&mut args, "--max-wait-time", seconds.to_string());
+    }
+    if let Some(health) = &settings.health_address {
+        push(&mut args, "--health-server-address", health);
+    }
+    extra_args::append(Role::SuperNode, &mut args, &settings.extra_args)?;
+    Ok(args)
+}
+
+fn superexec_args(row: &VersionRow, settings: &SuperNodeSettings) -> Vec<String> {
+    // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
+    let mut args = vec!["--insecure".to_owned()];
+    let runtime = settings
+        .superexec_runtime_address
+        .clone()
+        .unwrap_or_else(|| local_address(&settings.runtime_host, settings.runtime_port));
+    push(&mut args, "--runtime-api-address", runtime);
+    if row.plugin_type == PluginType::Required {
+        push(&mut args, "--plugin-type", "clientapp");
+    }
+    if settings.dependencies == DependencyInstallation::On {
+        args.push("--allow-runtime-dependency-installation".to_owned());
+    }
+    if let Some(health) = &settings.superexec_health_address {
+        push(&mut args, "--health-server-address", health);
+    }
+    args
+}

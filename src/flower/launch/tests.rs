@@ -1,0 +1,269 @@
+//! Whole command lines per range of releases: a change of any of them is a change of behaviour.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::flower::run_config::ConfigValue;
+use crate::flower::version::{FlowerVersion, VersionRow, row_of};
+
+fn row(minor: u16) -> &'static VersionRow {
+    row_of(FlowerVersion::new(1, minor, 0)).unwrap()
+}
+
+fn environment() -> ProcessEnvironment {
+    ProcessEnvironment {
+        flwr_home: "/data/home".to_owned(),
+        log_level: None,
+        variables: BTreeMap::new(),
+    }
+}
+
+fn superlink() -> SuperLinkSettings {
+    SuperLinkSettings {
+        bind_host: "127.0.0.1".to_owned(),
+        port: 18000,
+        fleet_port: Some(18092),
+        tls: ServerTls::Files {
+            certificate: "/tls/server.pem".to_owned(),
+            key: "/tls/server.key".to_owned(),
+            ca: "/tls/ca.pem".to_owned(),
+        },
+        isolation: Isolation::Subprocess,
+        database: Database::File("/data/state.db".to_owned()),
+        node_keys: true,
+        dependencies: DependencyInstallation::Off,
+        health_address: None,
+        superexec_runtime_address: None,
+        superexec_health_address: None,
+        environment: environment(),
+        extra_args: Vec::new(),
+    }
+}
+
+fn supernode() -> SuperNodeSettings {
+    SuperNodeSettings {
+        superlink_address: "127.0.0.1:18000".to_owned(),
+        tls: ClientTls::Roots("/tls/ca.pem".to_owned()),
+        key_file: Some("/keys/site".to_owned()),
+        node_config: [
+            ("partition-id".to_owned(), ConfigValue::Int(0)),
+            ("site".to_owned(), ConfigValue::Str("north wing".to_owned())),
+        ]
+        .into(),
+        isolation: Isolation::Subprocess,
+        runtime_host: "127.0.0.1".to_owned(),
+        runtime_port: 19094,
+        dependencies: DependencyInstallation::Off,
+        reconnect: Reconnect::default(),
+        health_address: None,
+        superexec_runtime_address: None,
+        superexec_health_address: None,
+        environment: environment(),
+        extra_args: Vec::new(),
+    }
+}
+
+/// One line per process, arguments separated by blanks.
+fn lines(processes: &[LaunchedProcess]) -> Vec<String> {
+    processes
+        .iter()
+        .map(|p| format!("{} {}", p.program, p.args.join(" ")))
+        .collect()
+}
+
+#[test]
+fn superlink_1_40_to_1_42_serves_everything_on_one_port() {
+    for minor in 40..=42 {
+        assert_eq!(
+            lines(&superlink_processes(row(minor), &superlink()).unwrap()),
+            [
+                "flower-superlink --ssl-ca-certfile /tls/ca.pem --ssl-certfile /tls/server.pem --ssl-keyfile /tls/server.key \
+              --host 127.0.0.1 --port 18000 --isolation subprocess --database /data/state.db --enable-supernode-auth \
+              --disable-runtime-dependency-installation"
+            ]
+        );
+    }
+}
+
+#[test]
+fn superlink_1_37_to_1_39_serves_supernodes_on_a_port_of_their_own() {
+    for minor in 37..=39 {
+        assert_eq!(
+            lines(&superlink_processes(row(minor), &superlink()).unwrap()),
+            [
+                "flower-superlink --ssl-ca-certfile /tls/ca.pem --ssl-certfile /tls/server.pem --ssl-keyfile /tls/server.key \
+              --host 127.0.0.1 --port 18000 --fleet-api-address 127.0.0.1:18092 --isolation subprocess --database /data/state.db \
+              --enable-supernode-auth --disable-runtime-dependency-installation"
+            ]
+        );
+        let without = SuperLinkSettings {
+            fleet_port: None,
+            ..superlink()
+        };
+        assert_eq!(
+            superlink_processes(row(minor), &without),
+            Err(LaunchError::FleetPortMissing)
+        );
+    }
+}
+
+#[test]
+fn superlink_in_process_isolation_gets_a_superexec_that_trusts_its_authority() {
+    let settings = SuperLinkSettings {
+        bind_host: "0.0.0.0".to_owned(),
+        port: 8000,
+        isolation: Isolation::Process,
+        health_address: Some("0.0.0.0:8081".to_owned()),
+        superexec_health_address: Some("0.0.0.0:8082".to_owned()),
+        ..superlink()
+    };
+    assert_eq!(
+        lines(&superlink_processes(row(42), &settings).unwrap()),
+        [
+            "flower-superlink --ssl-ca-certfile /tls/ca.pem --ssl-certfile /tls/server.pem --ssl-keyfile /tls/server.key \
+             --host 0.0.0.0 --port 8000 --isolation process --database /data/state.db --enable-supernode-auth \
+             --disable-runtime-dependency-installation --health-server-address 0.0.0.0:8081",
+            "flower-superexec --root-certificates /tls/ca.pem --runtime-api-address 127.0.0.1:8000 --health-server-address 0.0.0.0:8082",
+        ]
+    );
+    let superexec_of = |minor| {
+        lines(&superlink_processes(row(minor), &settings).unwrap())
+            .pop()
+            .unwrap()
+    };
+    assert!(superexec_of(37).contains(" --plugin-type serverapp "));
+    assert!(!superexec_of(38).contains("--plugin-type"));
+}
+
+#[test]
+fn superlink_without_tls_and_database_installs_dependencies_when_asked() {
+    let settings = SuperLinkSettings {
+        bind_host: "::".to_owned(),
+        tls: ServerTls::Insecure,
+        isolation: Isolation::Process,
+        database: Database::Memory,
+        node_keys: false,
+        dependencies: DependencyInstallation::On,
+        extra_args: vec!["--log-file".to_owned(), "/data/sl.log".to_owned()],
+        ..superlink()
+    };
+    assert_eq!(
+        lines(&superlink_processes(row(42), &settings).unwrap()),
+        [
+            "flower-superlink --insecure --host :: --port 18000 --isolation process --log-file /data/sl.log",
+            "flower-superexec --insecure --runtime-api-address [::1]:18000 --allow-runtime-dependency-installation",
+        ]
+    );
+}
+
+#[test]
+fn supernode_line_is_the_same_in_every_release() {
+    for minor in 37..=42 {
+        let processes = supernode_processes(row(minor), &supernode()).unwrap();
+        assert_eq!(
+            lines(&processes),
+            [
+                "flower-supernode --superlink 127.0.0.1:18000 --root-certificates /tls/ca.pem --auth-supernode-private-key /keys/site \
+              --node-config partition-id=0 site=\"north wing\" --isolation subprocess --host 127.0.0.1 --port 19094"
+            ]
+        );
+        assert!(
+            processes[0]
+                .args
+                .contains(&"partition-id=0 site=\"north wing\"".to_owned())
+        );
+    }
+}
+
+#[test]
+fn supernode_in_process_isolation_gets_a_superexec_without_tls() {
+    let settings = SuperNodeSettings {
+        tls: ClientTls::SystemRoots,
+        key_file: None,
+        node_config: BTreeMap::new(),
+        isolation: Isolation::Process,
+        reconnect: Reconnect {
+            max_retries: Some(5),
+            max_wait_seconds: Some(60),
+        },
+        health_address: Some("127.0.0.1:18101".to_owned()),
+        ..supernode()
+    };
+    assert_eq!(
+        lines(&supernode_processes(row(42), &settings).unwrap()),
+        [
+            "flower-supernode --superlink 127.0.0.1:18000 --isolation process --host 127.0.0.1 --port 19094 --max-retries 5 \
+             --max-wait-time 60 --health-server-address 127.0.0.1:18101",
+            "flower-superexec --insecure --runtime-api-address 127.0.0.1:19094",
+        ]
+    );
+    let old = lines(&supernode_processes(row(37), &settings).unwrap());
+    assert_eq!(
+        old[1],
+        "flower-superexec --insecure --runtime-api-address 127.0.0.1:19094 --plugin-type clientapp"
+    );
+}
+
+#[test]
+fn every_process_has_flowers_environment_and_the_users() {
+    let settings = SuperNodeSettings {
+        isolation: Isolation::Process,
+        environment: ProcessEnvironment {
+            log_level: Some(LogLevel::Debug),
+            variables: [("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned())].into(),
+            ..environment()
+        },
+        ..supernode()
+    };
+    let expected: BTreeMap<String, String> = [
+        ("FLWR_DISABLE_UPDATE_CHECK", "1"),
+        ("FLWR_HOME", "/data/home"),
+        ("FLWR_LOG_LEVEL", "DEBUG"),
+        ("FLWR_TELEMETRY_ENABLED", "0"),
+        ("HTTPS_PROXY", "http://proxy:3128"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
+    for process in supernode_processes(row(42), &settings).unwrap() {
+        assert_eq!(process.env, expected);
+    }
+}
+
+#[test]
+fn what_cannot_start_is_refused_before_it_is_started() {
+    let no_tls = SuperLinkSettings {
+        tls: ServerTls::Insecure,
+        ..superlink()
+    };
+    assert_eq!(
+        superlink_processes(row(42), &no_tls),
+        Err(LaunchError::KeysWithoutTls)
+    );
+    let no_tls = SuperNodeSettings {
+        tls: ClientTls::Insecure,
+        ..supernode()
+    };
+    assert_eq!(
+        supernode_processes(row(42), &no_tls),
+        Err(LaunchError::KeysWithoutTls)
+    );
+    let mut owned = superlink();
+    owned
+        .environment
+        .variables
+        .insert("FLWR_HOME".to_owned(), "/elsewhere".to_owned());
+    assert_eq!(
+        superlink_processes(row(42), &owned)
+            .unwrap_err()
+            .to_string(),
+        "`env` contains FLWR_HOME, which the provider chooses"
+    );
+    let config = SuperNodeSettings {
+        node_config: [("a b".to_owned(), ConfigValue::Int(1))].into(),
+        ..supernode()
+    };
+    assert!(matches!(
+        supernode_processes(row(42), &config),
+        Err(LaunchError::NodeConfig(_))
+    ));
+}

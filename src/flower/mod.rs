@@ -1,0 +1,11 @@
+//! Flower itself, ignorant of Terraform: releases, command lines, node configuration, apps, and the
+//! Control API.
+
+pub mod app_source;
+pub mod control;
+pub mod exit_meaning;
+pub mod fab;
+pub mod launch;
+pub mod node_config;
+pub mod run_config;
+pub mod version;

@@ -1,0 +1,359 @@
+//! The run configuration of an app: what `[tool.flwr.app.config]` declares, and what one run overrides.
+//!
+//! Flower accepts an override of the wrong type and lets the `ServerApp` fail minutes later on a node.
+//! So overrides are checked here, against the declared values, before anything is submitted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::{Table, Value};
+
+/// Flattened configuration: nested tables are joined with dots.
+pub type RunConfig = BTreeMap<String, ConfigValue>;
+
+/// The four kinds of value that Flower carries to an app.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfigValue {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(String),
+}
+
+impl ConfigValue {
+    /// The type, without the value.
+    pub fn kind(&self) -> ConfigKind {
+        match self {
+            Self::Bool(_) => ConfigKind::Bool,
+            Self::Int(_) => ConfigKind::Int,
+            Self::Float(_) => ConfigKind::Float,
+            Self::Str(_) => ConfigKind::Str,
+        }
+    }
+}
+
+/// The type of a [`ConfigValue`], as a person would call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigKind {
+    Bool,
+    Int,
+    Float,
+    Str,
+}
+
+impl fmt::Display for ConfigKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bool => "a bool",
+            Self::Int => "an integer",
+            Self::Float => "a float",
+            Self::Str => "a string",
+        })
+    }
+}
+
+/// A value in a configuration table that Flower cannot carry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{key:?} is {found}, but a run configuration holds only bools, integers, floats, strings and tables of those"
+)]
+pub struct FlattenError {
+    /// The dotted key, relative to the table that was flattened.
+    pub key: String,
+    /// The TOML type that was found.
+    pub found: &'static str,
+}
+
+impl FlattenError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(format!(
+            "Write {:?} as one string (for example comma separated) and split it in the app, or move it out of the run configuration.",
+            self.key
+        ))
+    }
+}
+
+/// An override that the app did not declare, or declared with another type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    /// Flower refuses keys that the app does not declare.
+    #[error("the app declares no run configuration key {key:?}{}", suggestion(nearest.as_deref()))]
+    UnknownKey {
+        key: String,
+        /// The declared key that looks most alike, if one does.
+        nearest: Option<String>,
+        /// All declared keys.
+        known: Vec<String>,
+    },
+    /// The app would read a value of a type it does not expect.
+    #[error("run configuration key {key:?} is {declared} in the app, but {given} was given")]
+    WrongType {
+        key: String,
+        declared: ConfigKind,
+        given: ConfigKind,
+    },
+    /// The integer has no exact float, so the app would read another number.
+    #[error(
+        "run configuration key {key:?} is a float in the app, and the integer given has no exact float"
+    )]
+    Inexact { key: String },
+}
+
+impl OverrideError {
+    /// The key to blame, for an attribute path.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::UnknownKey { key, .. } | Self::WrongType { key, .. } | Self::Inexact { key } => {
+                key
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownKey { known, .. } if known.is_empty() => {
+                "The app declares no run configuration at all: remove the override, or declare the key under [tool.flwr.app.config] in its pyproject.toml.".to_owned()
+            }
+            Self::UnknownKey { known, .. } => format!(
+                "Use one of the declared keys ({}), or declare the new one under [tool.flwr.app.config] in the app's pyproject.toml.",
+                known.join(", ")
+            ),
+            Self::WrongType { key, declared, .. } => format!(
+                "Give {key:?} as {declared}, or change its default in [tool.flwr.app.config] to the type that you mean."
+            ),
+            Self::Inexact { key } => {
+                format!("Give {key:?} as an integer between -2^53 and 2^53, or as a float.")
+            }
+        })
+    }
+}
+
+/// Joins nested tables with dots. All values that do not fit are reported together.
+pub fn flatten(table: &Table) -> Result<RunConfig, Vec<FlattenError>> {
+    let mut flat = RunConfig::new();
+    let mut errors = Vec::new();
+    flatten_into(table, "", &mut flat, &mut errors);
+    if errors.is_empty() {
+        Ok(flat)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Checks overrides against what the app declares, and returns them with the declared types.
+///
+/// Only the overrides come back: Flower merges them with the defaults when the run starts.
+pub fn resolve_overrides(
+    declared: &RunConfig,
+    given: &RunConfig,
+) -> Result<RunConfig, Vec<OverrideError>> {
+    let mut resolved = RunConfig::new();
+    let mut errors = Vec::new();
+    for (key, value) in given {
+        match resolve_one(declared, key, value) {
+            Ok(value) => {
+                resolved.insert(key.clone(), value);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(errors)
+    }
+}
+
+fn resolve_one(
+    declared: &RunConfig,
+    key: &str,
+    value: &ConfigValue,
+) -> Result<ConfigValue, OverrideError> {
+    let Some(default) = declared.get(key) else {
+        return Err(OverrideError::UnknownKey {
+            key: key.to_owned(),
+            nearest: nearest(key, declared.keys()),
+            known: declared.keys().cloned().collect(),
+        });
+    };
+    match (default.kind(), value) {
+        (wanted, value) if wanted == value.kind() => Ok(value.clone()),
+        (ConfigKind::Float, ConfigValue::Int(int)) => exact_float(*int)
+            .map(ConfigValue::Float)
+            .ok_or_else(|| OverrideError::Inexact {
+                key: key.to_owned(),
+            }),
+        (wanted, value) => Err(OverrideError::WrongType {
+            key: key.to_owned(),
+            declared: wanted,
+            given: value.kind(),
+        }),
+    }
+}
+
+fn flatten_into(table: &Table, prefix: &str, flat: &mut RunConfig, errors: &mut Vec<FlattenError>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        let value = match value {
+            Value::Table(inner) => {
+                flatten_into(inner, &key, flat, errors);
+                continue;
+            }
+            Value::Boolean(value) => ConfigValue::Bool(*value),
+            Value::Integer(value) => ConfigValue::Int(*value),
+            Value::Float(value) => ConfigValue::Float(*value),
+            Value::String(value) => ConfigValue::Str(value.clone()),
+            Value::Array(_) => {
+                errors.push(FlattenError {
+                    key,
+                    found: "an array",
+                });
+                continue;
+            }
+            Value::Datetime(_) => {
+                errors.push(FlattenError {
+                    key,
+                    found: "a date or time",
+                });
+                continue;
+            }
+        };
+        flat.insert(key, value);
+    }
+}
+
+/// Every integer up to 2^53 has a float of its own.
+fn exact_float(int: i64) -> Option<f64> {
+    const LIMIT: u64 = 1 << 53;
+    #[allow(clippy::cast_precision_loss, reason = "checked: no loss up to 2^53")]
+    (int.unsigned_abs() <= LIMIT).then_some(int as f64)
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |key| format!(", did you mean {key:?}?"))
+}
+
+/// The candidate with the fewest edits, unless all are too far to be a slip of the keyboard.
+fn nearest<'a>(key: &str, candidates: impl Iterator<Item = &'a String>) -> Option<String> {
+    let limit = (key.chars().count() / 3).max(2);
+    candidates
+        .map(|candidate| (edits(key, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate.clone())
+}
+
+/// Levenshtein distance that takes `-` and `_` for the same, the usual slip in these keys.
+fn edits(left: &str, right: &str) -> usize {
+    let fold = |c: char| {
+        if c == '_' {
+            '-'
+        } else {
+            c.to_ascii_lowercase()
+        }
+    };
+    let right: Vec<char> = right.chars().map(fold).collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.chars().map(fold).enumerate() {
+        let mut diagonal = line;
+        let mut before = line + 1;
+        let mut next = vec![before];
+        for (to, above) in right.iter().zip(row.iter().skip(1)) {
+            before = (diagonal + usize::from(from != *to))
+                .min(before + 1)
+                .min(above + 1);
+            next.push(before);
+            diagonal = *above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> RunConfig {
+        flatten(&text.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn nested_tables_become_dotted_keys() {
+        let flat = config("a = 1\nb.c = 'x'\n[d.e]\nf = 1.5\ng = true\n\"q.r\" = 2");
+        let keys: Vec<&str> = flat.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["a", "b.c", "d.e.f", "d.e.g", "d.e.q.r"]);
+        assert_eq!(flat.get("d.e.f"), Some(&ConfigValue::Float(1.5)));
+    }
+
+    #[test]
+    fn every_value_that_does_not_fit_is_named() {
+        let errors = flatten(&"a = [1]\nb.c = 2020-01-01\nd = 1".parse().unwrap()).unwrap_err();
+        let keys: Vec<&str> = errors.iter().map(|e| e.key.as_str()).collect();
+        assert_eq!(keys, ["a", "b.c"]);
+    }
+
+    #[test]
+    fn overrides_take_the_declared_type() {
+        let declared = config("lr = 0.1\nrounds = 3\nname = 'x'\non = false");
+        let given = config("lr = 1\nrounds = 5");
+        let resolved = resolve_overrides(&declared, &given).unwrap();
+        assert_eq!(resolved, config("lr = 1.0\nrounds = 5"));
+    }
+
+    #[test]
+    fn wrong_types_and_unknown_keys_come_together() {
+        let declared = config("lr = 0.1\nnum-server-rounds = 3\non = false");
+        let given = config("lr = 'high'\nnum_server_round = 2\non = 1\nzzzzzzzz = 1");
+        let errors = resolve_overrides(&declared, &given).unwrap_err();
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            text,
+            [
+                "run configuration key \"lr\" is a float in the app, but a string was given",
+                "the app declares no run configuration key \"num_server_round\", did you mean \"num-server-rounds\"?",
+                "run configuration key \"on\" is a bool in the app, but an integer was given",
+                "the app declares no run configuration key \"zzzzzzzz\"",
+            ]
+        );
+        assert_eq!(errors[1].key(), "num_server_round");
+        assert!(
+            errors[1]
+                .remedy()
+                .unwrap()
+                .contains("lr, num-server-rounds, on")
+        );
+    }
+
+    #[test]
+    fn a_float_for_an_integer_key_is_refused() {
+        let errors = resolve_overrides(&config("n = 3"), &config("n = 3.0")).unwrap_err();
+        assert!(matches!(
+            errors[0],
+            OverrideError::WrongType {
+                declared: ConfigKind::Int,
+                given: ConfigKind::Float,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn an_integer_without_an_exact_float_is_refused() {
+        let declared = config("x = 0.5");
+        assert!(resolve_overrides(&declared, &config("x = 9007199254740992")).is_ok());
+        let errors = resolve_overrides(&declared, &config("x = 9007199254740993")).unwrap_err();
+        assert_eq!(
+            errors,
+            [OverrideError::Inexact {
+                key: "x".to_owned()
+            }]
+        );
+    }
+}

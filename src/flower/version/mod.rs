@@ -1,0 +1,162 @@
+//! What differs between Flower releases, as data.
+//!
+//! A release is looked up once, when a configuration is read; everything that talks to Flower or
+//! starts it then asks the row, never the number. Adding a release is adding or widening a row.
+
+mod table;
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+pub use table::{
+    ControlPlane, DEFAULT, FleetPlane, PluginType, VersionRow, newest, oldest, row_of,
+};
+
+/// A Flower release, such as 1.42.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowerVersion {
+    major: u16,
+    minor: u16,
+    patch: u16,
+}
+
+impl FlowerVersion {
+    /// The release of these three numbers, whether it exists or not.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self {
+            major,
+            minor,
+            patch,
+        }
+    }
+
+    /// True if both speak the same Runtime API: SuperExec, ServerApp and ClientApp must be of the
+    /// same major and minor release as the SuperLink or SuperNode they belong to.
+    pub const fn same_runtime(self, other: Self) -> bool {
+        self.major == other.major && self.minor == other.minor
+    }
+
+    /// Major and minor number.
+    pub const fn release(self) -> (u16, u16) {
+        (self.major, self.minor)
+    }
+}
+
+impl fmt::Display for FlowerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+impl FromStr for FlowerVersion {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let malformed = || VersionError::Malformed {
+            text: text.to_owned(),
+        };
+        let mut numbers = text.split('.').map(number);
+        let mut next = || numbers.next().flatten().ok_or_else(malformed);
+        let version = Self::new(next()?, next()?, next()?);
+        match numbers.next() {
+            None => Ok(version),
+            Some(_) => Err(malformed()),
+        }
+    }
+}
+
+/// Why a text is no release that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum VersionError {
+    /// Not three numbers.
+    #[error("{text:?} is not a Flower release like {DEFAULT}")]
+    Malformed {
+        /// The text as given.
+        text: String,
+    },
+    /// A release this provider has no row for.
+    #[error(
+        "Flower {version} is not among the releases this provider knows ({oldest} to {newest})"
+    )]
+    Unknown {
+        /// The release asked for.
+        version: FlowerVersion,
+        /// The first release of the table.
+        oldest: FlowerVersion,
+        /// The last release of the table.
+        newest: FlowerVersion,
+    },
+}
+
+impl VersionError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Malformed { .. } => {
+                format!("Write the release as three numbers, for example \"{DEFAULT}\".")
+            }
+            Self::Unknown {
+                version, newest, ..
+            } if version > newest => {
+                format!("Use {newest}, or a newer release of this provider.")
+            }
+            Self::Unknown { oldest, .. } => format!("Use {oldest} or newer."),
+        })
+    }
+}
+
+/// A number as releases write it: digits only, no sign, no leading zero.
+fn number(text: &str) -> Option<u16> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_three_plain_numbers() {
+        assert_eq!("1.42.0".parse(), Ok(FlowerVersion::new(1, 42, 0)));
+        assert_eq!(FlowerVersion::new(1, 9, 10).to_string(), "1.9.10");
+        for text in [
+            "",
+            "1",
+            "1.42",
+            "1.42.0.1",
+            "v1.42.0",
+            "1.42.0rc1",
+            "1.+4.0",
+            "1.042.0",
+            " 1.42.0",
+        ] {
+            assert_eq!(
+                text.parse::<FlowerVersion>(),
+                Err(VersionError::Malformed {
+                    text: text.to_owned()
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn releases_compare_by_number_not_by_text() {
+        assert!(FlowerVersion::new(1, 9, 0) < FlowerVersion::new(1, 42, 0));
+    }
+
+    #[test]
+    fn a_release_without_a_row_is_an_error_that_says_which_exist() {
+        let error = row_of(FlowerVersion::new(1, 43, 0)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Flower 1.43.0 is not among the releases this provider knows (1.37.0 to 1.42.0)"
+        );
+        assert_eq!(
+            error.remedy().unwrap(),
+            "Use 1.42.0, or a newer release of this provider."
+        );
+        assert!(row_of(FlowerVersion::new(1, 36, 0)).is_err());
+    }
+}

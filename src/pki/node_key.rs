@@ -1,0 +1,428 @@
+//! The private key that makes a SuperNode known to a SuperLink.
+//!
+//! Flower takes only unencrypted EC keys in OpenSSH format and stops with exit code 302 on anything
+//! else. People have keys in other formats, so this module reads OpenSSH, PKCS#8 and SEC1 and always
+//! writes OpenSSH. What it cannot take it names, so that the error says "an RSA key" and not
+//! "invalid".
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use p256::elliptic_curve::rand_core::{OsRng, RngCore};
+use p256::pkcs8::der::asn1::{ContextSpecific, ObjectIdentifier, OctetStringRef};
+use p256::pkcs8::der::{Decode, Reader, SliceReader, TagNumber};
+use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding, PrivateKeyInfo};
+use zeroize::Zeroizing;
+
+use super::node_public_key::NodePublicKey;
+use super::openssh::{self, Contents};
+
+const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const OID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const OID_P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const OID_P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+/// How often a random scalar may fall outside the curve's order before the source is called broken.
+const GENERATE_ATTEMPTS: usize = 64;
+
+/// The curves Flower accepts for a SuperNode's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKeyAlgorithm {
+    /// ECDSA over NIST P-256.
+    EcdsaP256,
+    /// ECDSA over NIST P-384, the curve Flower itself generates.
+    EcdsaP384,
+    /// ECDSA over NIST P-521.
+    EcdsaP521,
+}
+
+impl NodeKeyAlgorithm {
+    /// All algorithms, in the order in which they are listed to a person.
+    pub const ALL: [Self; 3] = [Self::EcdsaP256, Self::EcdsaP384, Self::EcdsaP521];
+
+    /// The name used in configuration, such as `ECDSA-P384`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ECDSA-P256",
+            Self::EcdsaP384 => "ECDSA-P384",
+            Self::EcdsaP521 => "ECDSA-P521",
+        }
+    }
+}
+
+impl fmt::Display for NodeKeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for NodeKeyAlgorithm {
+    type Err = NodeKeyError;
+
+    fn from_str(text: &str) -> Result<Self, NodeKeyError> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or_else(|| NodeKeyError::UnknownAlgorithm(text.to_owned()))
+    }
+}
+
+/// Why a text is not a key a SuperNode can use.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NodeKeyError {
+    /// The name of an algorithm that does not exist here.
+    #[error("{0:?} is not an algorithm for a SuperNode key")]
+    UnknownAlgorithm(String),
+    /// A passphrase protects the key.
+    #[error("the private key is encrypted with a passphrase, which Flower cannot open")]
+    Encrypted,
+    /// A real key of a sort Flower refuses.
+    #[error("the key is {0}, and Flower accepts only ECDSA keys on P-256, P-384 or P-521")]
+    Unsupported(String),
+    /// A public key where a private one is needed.
+    #[error("this is a public key, and the private key is needed here")]
+    PublicGiven,
+    /// A private key where a public one is needed.
+    #[error("this is a private key, and only the public key belongs here")]
+    PrivateGiven,
+    /// Nothing that looks like a key.
+    #[error("the text is not a key in any format known here")]
+    NotAKey,
+    /// It claims to be a key and cannot be decoded.
+    #[error("the {format} key is damaged: {reason}")]
+    Damaged {
+        /// The format the text claims to have.
+        format: &'static str,
+        /// The decoder's own words; they never quote key bytes.
+        reason: String,
+    },
+    /// The operating system gave no usable randomness.
+    #[error("the operating system gave no usable random bytes: {0}")]
+    Randomness(String),
+}
+
+impl NodeKeyError {
+    /// What to do about it, as a full sentence.
+    pub fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Self::UnknownAlgorithm(_) => "Use one of ECDSA-P256, ECDSA-P384 and ECDSA-P521.",
+            Self::Encrypted => {
+                "Remove the passphrase from a copy of the key (`ssh-keygen -p -N '' -f COPY`) and give that copy."
+            }
+            Self::Unsupported(_) => {
+                "Make a new key with `ssh-keygen -t ecdsa -b 384 -N ''`, or leave the private key out and let the provider make one."
+            }
+            Self::PublicGiven => "Give the private key that belongs to it.",
+            Self::PrivateGiven => {
+                "Give the public key (`ssh-keygen -y -f KEY`), and treat the private key as exposed if it was stored where others can read it."
+            }
+            Self::NotAKey => {
+                "Private keys are read in OpenSSH, PKCS#8 PEM and SEC1 PEM format; public keys as an OpenSSH line (`ecdsa-sha2-nistp384 AAAA...`) or as PEM (`BEGIN PUBLIC KEY`)."
+            }
+            Self::Damaged { .. } => {
+                "Check that the key was copied whole, with its first and last line and its line breaks."
+            }
+            Self::Randomness(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// A SuperNode's private key.
+#[derive(Clone)]
+pub struct NodeKey(Scalar);
+
+#[derive(Clone)]
+enum Scalar {
+    P256(p256::SecretKey),
+    P384(p384::SecretKey),
+    P521(p521::SecretKey),
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeKey")
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
+
+impl NodeKey {
+    /// Makes a new key from the operating system's randomness.
+    pub fn generate(algorithm: NodeKeyAlgorithm) -> Result<Self, NodeKeyError> {
+        let scalar = match algorithm {
+            NodeKeyAlgorithm::EcdsaP256 => Scalar::P256(sample::<32, _>(0xff, |b| {
+                p256::SecretKey::from_slice(b).ok()
+            })?),
+            NodeKeyAlgorithm::EcdsaP384 => Scalar::P384(sample::<48, _>(0xff, |b| {
+                p384::SecretKey::from_slice(b).ok()
+            })?),
+            // 521 bits: only one bit of the first of 66 bytes is in use.
+            NodeKeyAlgorithm::EcdsaP521 => Scalar::P521(sample::<66, _>(0x01, |b| {
+                p521::SecretKey::from_slice(b).ok()
+            })?),
+        };
+        Ok(Self(scalar))
+    }
+
+    /// Reads an unencrypted key in OpenSSH, PKCS#8 PEM or SEC1 PEM format.
+    pub fn parse(text: &str) -> Result<Self, NodeKeyError> {
+        let block = Block::find(text)?;
+        match block.label {
+            "OPENSSH PRIVATE KEY" => from_openssh(&block.decode("OpenSSH")?),
+            "PRIVATE KEY" => from_pkcs8(&block.decode("PKCS#8")?),
+            "EC PRIVATE KEY" => from_sec1(&block.decode("SEC1")?),
+            "ENCRYPTED PRIVATE KEY" => Err(NodeKeyError::Encrypted),
+            "RSA PRIVATE KEY" => Err(NodeKeyError::Unsupported("an RSA key".into())),
+            "DSA PRIVATE KEY" => Err(NodeKeyError::Unsupported("a DSA key".into())),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => Err(NodeKeyError::PublicGiven),
+            _ if looks_like_openssh_public(text.trim()) => Err(NodeKeyError::PublicGiven),
+            _ => Err(NodeKeyError::NotAKey),
+        }
+    }
+
+    /// The curve of this key.
+    pub fn algorithm(&self) -> NodeKeyAlgorithm {
+        match self.0 {
+            Scalar::P256(_) => NodeKeyAlgorithm::EcdsaP256,
+            Scalar::P384(_) => NodeKeyAlgorithm::EcdsaP384,
+            Scalar::P521(_) => NodeKeyAlgorithm::EcdsaP521,
+        }
+    }
+
+    /// The public half.
+    pub fn public(&self) -> NodePublicKey {
+        match &self.0 {
+            Scalar::P256(key) => NodePublicKey::P256(key.public_key()),
+            Scalar::P384(key) => NodePublicKey::P384(key.public_key()),
+            Scalar::P521(key) => NodePublicKey::P521(key.public_key()),
+        }
+    }
+
+    /// The private key as Flower reads it: unencrypted OpenSSH. The same key gives the same bytes.
+    pub fn private_openssh(&self) -> Result<Zeroizing<String>, NodeKeyError> {
+        let point = self.public().point();
+        let written = match &self.0 {
+            Scalar::P256(key) => openssh::write("nistp256", &point, &secret(key)),
+            Scalar::P384(key) => openssh::write("nistp384", &point, &secret(key)),
+            Scalar::P521(key) => openssh::write("nistp521", &point, &secret(key)),
+        };
+        written.map_err(|reason| damaged("OpenSSH", &reason))
+    }
+
+    /// PKCS#8 PEM, which ring reads.
+    pub(super) fn pkcs8_pem(&self) -> Result<Zeroizing<String>, NodeKeyError> {
+        match &self.0 {
+            Scalar::P256(key) => key.to_pkcs8_pem(LineEnding::LF),
+            Scalar::P384(key) => key.to_pkcs8_pem(LineEnding::LF),
+            Scalar::P521(key) => key.to_pkcs8_pem(LineEnding::LF),
+        }
+        .map_err(|error| damaged("PKCS#8", &error))
+    }
+
+    /// The public key as an OpenSSH line without a comment.
+    pub fn public_openssh(&self) -> Result<String, NodeKeyError> {
+        self.public().openssh()
+    }
+
+    /// The public key as SPKI PEM, byte for byte what Flower stores and looks up.
+    pub fn public_pem(&self) -> Result<String, NodeKeyError> {
+        self.public().pem()
+    }
+
+    /// The OpenSSH fingerprint, `SHA256:...`.
+    pub fn fingerprint(&self) -> Result<String, NodeKeyError> {
+        self.public().fingerprint()
+    }
+}
+
+/// A PEM block. Line widths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent, so
+/// the base64 text is joined and decoded as one.
+pub(super) struct Block<'a> {
+    pub(super) label: &'a str,
+    body: Zeroizing<String>,
+}
+
+impl<'a> Block<'a> {
+    /// Finds the first block that can be a key. The `EC PARAMETERS` that openssl puts in front of a
+    /// SEC1 key are passed over. Without any block the label is empty.
+    pub(super) fn find(text: &'a str) -> Result<Self, NodeKeyError> {
+        let mut block = Self {
+            label: "",
+            body: Zeroizing::new(String::with_capacity(text.len())),
+        };
+        for line in text.lines().map(str::trim) {
+            if let Some(begin) = line.strip_prefix("-----BEGIN ") {
+                block.label = begin.trim_end_matches('-');
+            } else if !block.label.is_empty() && block.label != "EC PARAMETERS" {
+                if line.starts_with("-----END ") {
+                    return Ok(block);
+                }
+                if line.starts_with("Proc-Type:") && line.contains("ENCRYPTED") {
+                    return Err(NodeKeyError::Encrypted);
+                }
+                block.body.push_str(line);
+            }
+        }
+        Ok(block)
+    }
+
+    pub(super) fn decode(&self, format: &'static str) -> Result<Zeroizing<Vec<u8>>, NodeKeyError> {
+        // The decoder's own words would quote a byte of the key.
+        STANDARD
+            .decode(self.body.as_bytes())
+            .map(Zeroizing::new)
+            .map_err(|_| damaged(format, &"its base64 text cannot be decoded"))
+    }
+}
+
+pub(super) fn looks_like_openssh_public(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    ["ssh-", "ecdsa-", "sk-"]
+        .iter()
+        .any(|prefix| first.starts_with(prefix))
+}
+
+fn from_openssh(bytes: &[u8]) -> Result<NodeKey, NodeKeyError> {
+    let fail = |reason: &str| damaged("OpenSSH", &reason);
+    let (curve, point, number) = match openssh::read(bytes).map_err(fail)? {
+        Contents::Ec {
+            curve,
+            point,
+            number,
+        } => (curve, point, number),
+        Contents::Other(kind) => return Err(NodeKeyError::Unsupported(name_of(&kind))),
+        Contents::Encrypted => return Err(NodeKeyError::Encrypted),
+    };
+    let scalar = match curve.as_str() {
+        "nistp256" => p256::SecretKey::from_slice(&padded(&number, 32)).map(Scalar::P256),
+        "nistp384" => p384::SecretKey::from_slice(&padded(&number, 48)).map(Scalar::P384),
+        "nistp521" => p521::SecretKey::from_slice(&padded(&number, 66)).map(Scalar::P521),
+        other => return Err(NodeKeyError::Unsupported(format!("an EC key on {other}"))),
+    };
+    let key = scalar
+        .map(NodeKey)
+        .map_err(|_| fail("its private number is out of range"))?;
+    if key.public().point() != point {
+        return Err(fail(
+            "its public and its private half do not belong together",
+        ));
+    }
+    Ok(key)
+}
+
+/// The number in the curve's full width; a longer one stays as it is, and no curve takes it.
+fn padded(number: &[u8], width: usize) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0_u8; width.saturating_sub(number.len())]);
+    bytes.reserve_exact(number.len());
+    bytes.extend_from_slice(number);
+    bytes
+}
+
+fn secret<C: p256::elliptic_curve::Curve>(
+    key: &p256::elliptic_curve::SecretKey<C>,
+) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(key.to_bytes().to_vec())
+}
+
+fn from_pkcs8(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
+    let info = PrivateKeyInfo::try_from(der).map_err(|error| damaged("PKCS#8", &error))?;
+    match info.algorithm.oid {
+        OID_EC => {}
+        OID_RSA => return Err(NodeKeyError::Unsupported("an RSA key".into())),
+        OID_ED25519 => return Err(NodeKeyError::Unsupported("an Ed25519 key".into())),
+        other => return Err(NodeKeyError::Unsupported(format!("of the kind {other}"))),
+    }
+    let curve = info
+        .algorithm
+        .parameters_oid()
+        .map_err(|error| damaged("PKCS#8", &error))?;
+    let scalar = match curve {
+        OID_P256 => p256::SecretKey::from_pkcs8_der(der).map(Scalar::P256),
+        OID_P384 => p384::SecretKey::from_pkcs8_der(der).map(Scalar::P384),
+        OID_P521 => p521::SecretKey::from_pkcs8_der(der).map(Scalar::P521),
+        other => return Err(foreign_curve(other)),
+    };
+    scalar
+        .map(NodeKey)
+        .map_err(|error| damaged("PKCS#8", &error))
+}
+
+fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
+    let (length, curve) = sec1_shape(der).map_err(|error| damaged("SEC1", &error))?;
+    // The curve is optional in the format; without it the length tells the three apart.
+    let scalar = match (curve, length) {
+        (Some(OID_P256), _) | (None, 32) => p256::SecretKey::from_sec1_der(der).map(Scalar::P256),
+        (Some(OID_P384), _) | (None, 48) => p384::SecretKey::from_sec1_der(der).map(Scalar::P384),
+        (Some(OID_P521), _) | (None, 66) => p521::SecretKey::from_sec1_der(der).map(Scalar::P521),
+        (Some(other), _) => return Err(foreign_curve(other)),
+        (None, _) => return Err(NodeKeyError::Unsupported("on an unnamed curve".into())),
+    };
+    scalar.map(NodeKey).map_err(|error| damaged("SEC1", &error))
+}
+
+fn sec1_shape(der: &[u8]) -> p256::pkcs8::der::Result<(usize, Option<ObjectIdentifier>)> {
+    let mut reader = SliceReader::new(der)?;
+    reader.sequence(|inner| {
+        let _version = u8::decode(inner)?;
+        let key = OctetStringRef::decode(inner)?.as_bytes().len();
+        let curve = ContextSpecific::<ObjectIdentifier>::decode_explicit(inner, TagNumber::N0)?;
+        inner.read_slice(inner.remaining_len())?;
+        Ok((key, curve.map(|tagged| tagged.value)))
+    })
+}
+
+fn sample<const N: usize, K>(
+    first_byte_mask: u8,
+    accept: impl Fn(&[u8]) -> Option<K>,
+) -> Result<K, NodeKeyError> {
+    let mut bytes = Zeroizing::new([0_u8; N]);
+    for _ in 0..GENERATE_ATTEMPTS {
+        OsRng
+            .try_fill_bytes(bytes.as_mut())
+            .map_err(|error| NodeKeyError::Randomness(error.to_string()))?;
+        if let Some(first) = bytes.first_mut() {
+            *first &= first_byte_mask;
+        }
+        if let Some(key) = accept(bytes.as_ref()) {
+            return Ok(key);
+        }
+    }
+    Err(NodeKeyError::Randomness(
+        "every sample was out of range".into(),
+    ))
+}
+
+pub(super) fn name_of(ssh_kind: &str) -> String {
+    match ssh_kind {
+        "ssh-rsa" => "an RSA key".into(),
+        "ssh-ed25519" => "an Ed25519 key".into(),
+        "ssh-dss" => "a DSA key".into(),
+        kind if kind.starts_with("sk-") => "a key on a hardware security token".into(),
+        kind => format!("of the kind {kind}"),
+    }
+}
+
+pub(super) fn foreign_curve(curve: ObjectIdentifier) -> NodeKeyError {
+    NodeKeyError::Unsupported(match curve.to_string().as_str() {
+        "1.3.132.0.10" => "an EC key on secp256k1".into(),
+        "1.3.132.0.33" => "an EC key on P-224".into(),
+        "1.2.840.10045.3.1.1" => "an EC key on P-192".into(),
+        other => format!("an EC key on the curve {other}"),
+    })
+}
+
+pub(super) fn damaged(format: &'static str, error: &impl fmt::Display) -> NodeKeyError {
+    NodeKeyError::Damaged {
+        format,
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "node_key_tests.rs"]
+mod tests;

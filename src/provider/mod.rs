@@ -1,0 +1,99 @@
+//! The provider: its configuration and the list of all that it offers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::flower::control::ControlPool;
+use crate::model;
+use crate::resources::{
+    Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
+    supernode_key::SupernodeKey,
+};
+use crate::runtime::local::LocalRuntime;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
+use crate::tfplugin::{self, AnyResource, Provider};
+
+model! {
+    /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
+    ///
+    /// Without any setting, processes run on this machine (the runtime `local`), which needs
+    /// nothing but Python 3.10 or newer. Configuring the provider never connects to anything.
+    pub struct Config {
+        /// Run processes on this machine.
+        local: Option<Local> = optional(),
+    }
+}
+
+model! {
+    /// Processes of this machine, bound to 127.0.0.1.
+    pub struct Local {
+        /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
+        /// ones start where Terraform runs. Keep it out of version control.
+        data_dir: Option<String> = optional(),
+        /// Where Python environments are kept, for all configurations of the user;
+        /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the like under `~/.cache`, by default.
+        cache_dir: Option<String> = optional(),
+        /// The Python that environments are made with; `python3` by default.
+        python: Option<String> = optional(),
+    }
+}
+
+/// The provider for Flower.
+pub struct Flower;
+
+impl Provider for Flower {
+    type Configured = Configured;
+
+    fn schema(&self) -> Schema {
+        Schema::of::<Config>()
+    }
+
+    fn configure(&self, config: &Tree) -> Result<Option<Configured>> {
+        let Maybe::Known(local) = config.get::<Option<Local>>("local")? else {
+            return Ok(None);
+        };
+        let (data_dir, cache_dir, python) =
+            local.map_or((None, None, None), |l| (l.data_dir, l.cache_dir, l.python));
+        let here = std::env::current_dir().map_err(|error| {
+            Diagnostic::error("The current folder cannot be found").detail(error.to_string())
+        })?;
+        let runtime = LocalRuntime {
+            data_dir: here.join(data_dir.unwrap_or_else(|| ".flower".to_owned())),
+            cache_dir: here.join(match cache_dir {
+                Some(dir) => PathBuf::from(dir),
+                None => default_cache()?,
+            }),
+            python: python.unwrap_or_else(|| "python3".to_owned()),
+        };
+        Ok(Some(Configured {
+            runtime: Arc::new(runtime),
+            controls: ControlPool::default(),
+        }))
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn AnyResource<Configured>>> {
+        vec![
+            tfplugin::resource::<SupernodeKey>(),
+            tfplugin::resource::<Superlink>(),
+            tfplugin::resource::<Supernode>(),
+            tfplugin::resource::<AppRun>(),
+        ]
+    }
+}
+
+fn default_cache() -> Result<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    cache
+        .map(|cache| cache.join("terraform-provider-flower"))
+        .ok_or_else(|| {
+            Diagnostic::error("There is no place for Python environments")
+                .detail("Neither XDG_CACHE_HOME nor HOME is set.")
+                .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
+                .on("local")
+                .into()
+        })
+}

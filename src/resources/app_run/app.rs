@@ -1,0 +1,55 @@
+//! The app of a run: built from its source, with the configuration checked against what it declares.
+
+use std::path::PathBuf;
+
+use super::model::Source;
+use crate::flower::app_source::AppTree;
+use crate::flower::fab::{self, Fab};
+use crate::flower::run_config::{RunConfig, resolve_overrides};
+use crate::resources::config_values::flatten;
+use crate::resources::report::failed;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Dynamic;
+
+/// Builds the app; reading files is kept off the thread that serves others.
+pub(super) async fn build(source: &Source) -> Result<Fab> {
+    let path = PathBuf::from(&source.path);
+    let at = Path::attribute("source").then("path");
+    let shown = source.path.clone();
+    let built = tokio::task::spawn_blocking(move || {
+        AppTree::from_dir(&path)
+            .map_err(fab::FabError::from)
+            .and_then(|tree| fab::build(&tree))
+    });
+    let built = built.await.map_err(|error| {
+        Diagnostic::error("The app could not be built").detail(error.to_string())
+    })?;
+    built.map_err(|error| {
+        failed(format!("The app in {shown:?} cannot be bundled"), &error)
+            .at(at)
+            .into()
+    })
+}
+
+/// The overrides with the types that the app declares.
+pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig> {
+    let Some(given) = given else {
+        return Ok(RunConfig::new());
+    };
+    let given = flatten(&given.0, "run_config")?;
+    resolve_overrides(&fab.project.config, &given).map_err(|errors| {
+        let mut found = Diagnostics::default();
+        found.extend(errors.iter().map(|error| {
+            let first = error.key().split('.').next().unwrap_or_default();
+            Diagnostic::error(format!(
+                "The app does not take run_config[{:?}]",
+                error.key()
+            ))
+            .detail(format!("{error}."))
+            .remedy(error.remedy())
+            .at(Path::attribute("run_config").key(first))
+        }));
+        found
+    })
+}

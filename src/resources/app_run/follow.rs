@@ -1,0 +1,160 @@
+//! Following a run: what it waits for before it is submitted, and its way to the end.
+
+use std::time::Duration;
+
+use super::model::{Model, OnFailure, Until};
+use crate::flower::control::{
+    ControlClient, ControlError, Node, NodeStatus, Run, RunId, RunStatus, SubStatus,
+};
+use crate::resources::report::{failed, quoted_log};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Waits until the nodes that the run needs are online.
+pub(super) async fn nodes_online(
+    client: &ControlClient,
+    model: &Model,
+    seen: &mut Vec<Node>,
+) -> std::result::Result<(), ControlError> {
+    let Some(wait) = &model.wait else {
+        return Ok(());
+    };
+    let ids = wait.nodes.clone().unwrap_or_default();
+    let least = usize::try_from(wait.min_nodes.unwrap_or(0)).unwrap_or(usize::MAX);
+    if ids.is_empty() && least == 0 {
+        return Ok(());
+    }
+    loop {
+        *seen = client.list_nodes().await?;
+        let online: Vec<_> = online(seen).collect();
+        let all = ids
+            .iter()
+            .all(|id| online.iter().any(|node| node.id.to_string() == *id));
+        if all && online.len() >= least {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The nodes that are online, in words.
+pub(super) fn online_words(seen: &[Node]) -> String {
+    let names: Vec<_> = online(seen)
+        .map(|node| match &node.name {
+            Some(name) => format!("{} ({name})", node.id),
+            None => node.id.to_string(),
+        })
+        .collect();
+    if names.is_empty() {
+        "No SuperNode is online.".to_owned()
+    } else {
+        format!("Online: {}.", names.join(", "))
+    }
+}
+
+fn online(seen: &[Node]) -> impl Iterator<Item = &Node> {
+    seen.iter().filter(|node| node.status == NodeStatus::Online)
+}
+
+/// Waits until the run has come as far as asked; passing disturbances are waited out.
+pub(super) async fn until(
+    client: &ControlClient,
+    id: RunId,
+    until: Until,
+    last: &mut Option<Run>,
+) -> std::result::Result<(), ControlError> {
+    loop {
+        match client.run(id).await {
+            Ok(run) => {
+                let there = run.is_finished()
+                    || until == Until::Submitted
+                    || (until == Until::Running && run.status == RunStatus::Running);
+                *last = Some(run);
+                if there {
+                    return Ok(());
+                }
+                follow_log(client, id, until).await;
+            }
+            Err(error) if error.may_pass() => {}
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Passes the ServerApp's log on to ours until it ends, which it does with the run.
+async fn follow_log(client: &ControlClient, id: RunId, until: Until) {
+    if until != Until::Completed {
+        return;
+    }
+    let Ok(mut log) = client.stream_logs(id, 0.0).await else {
+        return;
+    };
+    while let Some(Ok(chunk)) = log.next().await {
+        tracing::debug!(run = %id, "{}", chunk.text);
+    }
+}
+
+/// Writes what is known of the run into the state.
+pub(super) fn record(model: &mut Model, run: &Run) {
+    let time = |stamp: &Option<crate::flower::control::Timestamp>| {
+        stamp.as_ref().map(|stamp| stamp.as_str().to_owned()).into()
+    };
+    model.status.set(run.status.as_str().to_owned());
+    model.sub_status.set(run.sub_status.as_str().to_owned());
+    model.details.set(run.details.clone());
+    model.pending_at = time(&run.pending_at);
+    model.running_at = time(&run.running_at);
+    model.finished_at = time(&run.finished_at);
+}
+
+/// Fills in the log's end, once the run is finished.
+pub(super) async fn record_log(model: &mut Model, client: &ControlClient, id: RunId) {
+    let lines = usize::try_from(model.log_lines).unwrap_or(0);
+    if let Ok(tail) = client.log_tail(id, lines).await {
+        model.log_tail.set(tail);
+    }
+}
+
+/// What the end of a run means for the apply.
+pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) -> Result<()> {
+    if !run.is_finished()
+        || run.sub_status == SubStatus::Completed
+        || model.on_failure == OnFailure::Record
+    {
+        return Ok(());
+    }
+    let nodes = client.list_nodes().await.unwrap_or_default();
+    let no_lines = Vec::new();
+    let details = if run.details.is_empty() {
+        "Flower gave no details.".to_owned()
+    } else {
+        format!("Flower's words: {}", run.details)
+    };
+    Err(Diagnostic::error(format!(
+        "The run {} ended as {}",
+        run.id,
+        run.sub_status.as_str()
+    ))
+    .detail(format!(
+        "Status {}, sub-status {}. {details}",
+        run.status.as_str(),
+        run.sub_status.as_str()
+    ))
+    .detail(quoted_log(
+        "The last lines of the ServerApp",
+        model.log_tail.get().unwrap_or(&no_lines),
+    ))
+    .detail(online_words(&nodes))
+    .detail(
+        "Mend the app and apply: a new run is submitted in place of this one. To keep a \
+                 failed run without an error, set `on_failure = \"record\"`.",
+    )
+    .into())
+}
+
+/// The SuperLink could not tell how the run goes.
+pub(super) fn unfollowed(id: RunId, error: &ControlError) -> Diagnostics {
+    failed(format!("The run {id} could not be followed"), error).into()
+}

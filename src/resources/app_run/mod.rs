@@ -1,0 +1,409 @@
+//! `flower_app_run`: one run of an app.
+
+mod app;
+mod follow;
+mod model;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::flower::control::{
+    ControlEndpoint, ControlError, Run, RunId, SharedReads, StartRun, Submission, find_lost, submit,
+};
+use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
+use crate::resources::report::{failed, noticed};
+use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::runtime::RuntimeError;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+use crate::tfplugin::{Call, Plan, Resource, Slot};
+pub use model::Model;
+use model::{OnMissing, Source, Until};
+
+const COMPLETE: Duration = Duration::from_secs(24 * 3600);
+const STOP: Duration = Duration::from_secs(5 * 60);
+/// How long a SuperLink may be out of reach before a run is submitted.
+const REACH: Duration = Duration::from_secs(10);
+/// How old an answer may be that many runs share during one refresh.
+const SHARED: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(500);
+
+pub struct AppRun;
+
+impl Resource for AppRun {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_app_run";
+
+    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        let source = plan.config.get::<Source>("source")?;
+        let Maybe::Known(source) = source else {
+            plan.set_unknown("fab_hash");
+            return Ok(());
+        };
+        let fab = app::build(&source).await?;
+        let run_config = plan.config.get::<Option<Dynamic>>("run_config")?;
+        if let Maybe::Known(run_config) = run_config {
+            app::overrides(&fab, run_config.as_ref())?;
+        }
+        plan.set("fab_hash", fab.hash.as_str().to_owned());
+        if plan.changes("fab_hash") {
+            plan.replace("fab_hash", "the app changed");
+        }
+        if triggered(plan)? {
+            plan.replace("triggers", "a trigger was added or changed");
+        }
+        Ok(())
+    }
+
+    async fn create(
+        call: Call<Configured>,
+        mut planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        let fab = app::build(&planned.source).await?;
+        let hash = fab.hash.as_str().to_owned();
+        if planned
+            .fab_hash
+            .get()
+            .is_some_and(|expected| *expected != hash)
+        {
+            return Err(Diagnostic::error("The app changed after it was planned")
+                .detail("Nothing was submitted. Plan and apply again.")
+                .on("source")
+                .into());
+        }
+        planned.fab_hash.set(hash);
+        let overrides = app::overrides(&fab, planned.run_config.as_ref())?;
+        let control = control(&call, &planned.control)?;
+        let client = control.client();
+        let limit = Operation::Create.limit(planned.timeouts.as_ref(), COMPLETE);
+        ready(&call, &planned, &control, limit).await?;
+
+        let federation = planned.federation.clone().unwrap_or_default();
+        let start = StartRun::new(fab.bytes, overrides, federation);
+        let note = note_key(&planned);
+        let id = self::submitted(&call, &control, start, &note).await?;
+        planned.run_id.set(id.to_string());
+        planned.id.set(format!("{}#{id}", planned.control.url));
+        planned.status.set("pending".to_owned());
+        slot.put(&planned);
+        control.forget();
+
+        let until = planned
+            .wait
+            .as_ref()
+            .map_or(Until::Completed, |wait| wait.until);
+        let mut last = None;
+        let waited = wait(
+            &call.stop,
+            limit,
+            follow::until(client, id, until, &mut last),
+        )
+        .await;
+        if let Some(run) = &last {
+            follow::record(&mut planned, run);
+            if run.is_finished() {
+                follow::record_log(&mut planned, client, id).await;
+            }
+        }
+        slot.put(&planned);
+        let _ = call.provider.runtime.drop_note(&note).await;
+        match (waited, last) {
+            (Waited::Done(Err(error)), _) => Err(follow::unfollowed(id, &error)),
+            (Waited::Done(Ok(())), Some(run)) => follow::verdict(&planned, &run, client).await,
+            (Waited::Done(Ok(())), None) => Ok(()),
+            (ended @ (Waited::Stopped | Waited::TimedOut), _) => {
+                call.warn(still_running(id, ended == Waited::TimedOut));
+                Ok(())
+            }
+        }
+    }
+
+    async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        let finished = state
+            .status
+            .get()
+            .is_some_and(|status| status == "finished");
+        let Some(id) = run_id(&state).filter(|_| !finished) else {
+            // The end of a run is history: it cannot change, and nobody needs to be asked.
+            return Ok(Some(state));
+        };
+        let control = control(&call, &state.control)?;
+        match control.run(id, SHARED).await {
+            Ok(run) => {
+                follow::record(&mut state, &run);
+                if run.is_finished() {
+                    follow::record_log(&mut state, control.client(), id).await;
+                    warn_of_failure(&call, &run);
+                }
+                Ok(Some(state))
+            }
+            Err(ControlError::NotFound(_)) if state.on_missing == OnMissing::Recreate => Ok(None),
+            Err(error @ ControlError::NotFound(_)) => {
+                call.warn(noticed(format!("The run {id} is lost"), &error).detail(
+                    "It is kept as `lost` and not submitted again. Use `-replace` to run it \
+                         again, or set `on_missing = \"recreate\"`.",
+                ));
+                state.status.set("lost".to_owned());
+                Ok(Some(state))
+            }
+            // A dead SuperLink must not keep the plan from healing it.
+            Err(error) => {
+                call.warn(
+                    noticed(format!("The run {id} could not be looked at"), &error)
+                        .detail("What was known of it is kept."),
+                );
+                Ok(Some(state))
+            }
+        }
+    }
+
+    async fn update(
+        _: Call<Configured>,
+        _: Model,
+        planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        slot.put(&planned);
+        Ok(())
+    }
+
+    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+        let over = state
+            .status
+            .get()
+            .is_some_and(|status| matches!(status.as_str(), "finished" | "lost"));
+        let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
+            return Ok(());
+        };
+        let control = control(&call, &state.control)?;
+        let client = control.client();
+        let stop = async {
+            match client.stop_run(id).await {
+                Err(ControlError::AlreadyFinished(_) | ControlError::NotFound(_)) => return Ok(()),
+                done => done?,
+            }
+            while !client.run(id).await?.is_finished() {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(())
+        };
+        let limit = Operation::Delete.limit(state.timeouts.as_ref(), STOP);
+        let what = format!("The run {id} was not stopped");
+        match wait(&call.stop, limit, stop).await {
+            Waited::Done(Ok(()) | Err(ControlError::NotFound(_))) => Ok(()),
+            Waited::Done(Err(error)) => Err(failed(what, &error)
+                .detail("To forget the run without stopping it, set `stop_on_destroy = false`.")
+                .into()),
+            Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+            Waited::TimedOut => Err(Diagnostic::error(what)
+                .detail(format!(
+                    "It was told to stop, and went on for {} s.",
+                    limit.as_secs()
+                ))
+                .detail("Raise `timeouts.delete`, or set `stop_on_destroy = false`.")
+                .into()),
+        }
+    }
+
+    async fn import(_: Call<Configured>, id: String) -> Result<Model> {
+        Err(
+            Diagnostic::error(format!("The run {id:?} cannot be imported"))
+                .detail(
+                    "Which app and configuration it was made from is not known to the SuperLink.",
+                )
+                .detail("Leave it where it is: a finished run needs no resource.")
+                .into(),
+        )
+    }
+}
+
+/// Whether a trigger was added or changed; removing one never runs anything again.
+fn triggered(plan: &Plan) -> Result<bool> {
+    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>("triggers");
+    let Maybe::Known(planned) = triggers(&plan.planned)? else {
+        return Ok(true);
+    };
+    let prior = triggers(&plan.prior)?.known().flatten().unwrap_or_default();
+    let planned = planned.unwrap_or_default();
+    Ok(planned
+        .iter()
+        .any(|(name, value)| prior.get(name) != Some(value)))
+}
+
+fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
+    let endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())
+        .map_err(|error| failed("This SuperLink cannot be reached", &error).on("control"))?;
+    Ok(call.provider.controls.get(&endpoint))
+}
+
+fn run_id(state: &Model) -> Option<RunId> {
+    state.run_id.get()?.parse().ok()
+}
+
+/// Waits until the SuperLink answers and the nodes that the run needs are online.
+async fn ready(
+    call: &Call<Configured>,
+    model: &Model,
+    control: &SharedReads,
+    limit: Duration,
+) -> Result<()> {
+    let client = control.client();
+    let healthy = async {
+        loop {
+            match client.health().await {
+                Err(error) if error.may_pass() => tokio::time::sleep(LOOK).await,
+                done => return done,
+            }
+        }
+    };
+    let what = "The run was not submitted";
+    match wait(&call.stop, REACH.min(limit), healthy).await {
+        Waited::Done(done) => done.map_err(|error| failed(what, &error).on("control"))?,
+        Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => {
+            if let Err(error) = client.health().await {
+                return Err(failed(what, &error).on("control").into());
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    match wait(
+        &call.stop,
+        limit,
+        follow::nodes_online(client, model, &mut seen),
+    )
+    .await
+    {
+        Waited::Done(Ok(())) => Ok(()),
+        Waited::Done(Err(error)) => Err(failed(what, &error).on("control").into()),
+        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => Err(Diagnostic::error(what)
+            .detail(format!(
+                "The SuperNodes that `wait` asks for were not online within {} s. {}",
+                limit.as_secs(),
+                follow::online_words(&seen)
+            ))
+            .detail("Look at the logs of those that are missing, or raise `timeouts.create`.")
+            .on("wait")
+            .into()),
+    }
+}
+
+/// Submits the run, or finds the one that a killed provider submitted.
+async fn submitted(
+    call: &Call<Configured>,
+    control: &SharedReads,
+    start: StartRun,
+    note: &str,
+) -> Result<RunId> {
+    let runtime = &call.provider.runtime;
+    let client = control.client();
+    let what = "The run was not submitted";
+    let explain = |error| Diagnostics::from(failed(what, &error));
+    let notes = runtime.notes(note).await.map_err(explain)?;
+    let left = notes
+        .into_iter()
+        .find(|entry| entry.key == note && !entry.owner_lives);
+    let since = left
+        .as_ref()
+        .and_then(|entry| entry.note.get("since")?.as_u64());
+    let since = since.map_or_else(SystemTime::now, |seconds| {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    });
+    let submission = Submission {
+        start,
+        since,
+        known: std::collections::BTreeSet::new(),
+    };
+    if left.is_some() {
+        let lost = find_lost(client, &submission).await.map_err(|error| {
+            Diagnostics::from(
+                Diagnostic::error("A run of an earlier, killed apply could not be found again")
+                    .detail(format!("{error}."))
+                    .detail("Nothing was submitted."),
+            )
+        })?;
+        if let Some(id) = lost {
+            call.warn(
+                Diagnostic::warning(format!("The run {id} was taken over"))
+                    .detail("An earlier apply had submitted it and was killed."),
+            );
+            return Ok(id);
+        }
+    }
+    let seconds = since
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    runtime
+        .write_note(note, &json!({ "since": seconds }))
+        .await
+        .map_err(explain)?;
+    match submit(client, &submission).await {
+        Ok(submitted) => Ok(submitted.run_id()),
+        Err(error) => {
+            // Only when it is certain that there is no run may the next apply forget this one.
+            if matches!(&error, crate::flower::control::SubmitError::Control(_)) {
+                let _ = runtime.drop_note(note).await;
+            }
+            Err(failed(what, &error).into())
+        }
+    }
+}
+
+/// What tells one declared run from another, for the note that outlives a killed provider.
+fn note_key(model: &Model) -> String {
+    let mut hash = Sha256::new();
+    let run_config = model
+        .run_config
+        .as_ref()
+        .map(|config| crate::tfplugin::value::to_json(&config.0).to_string());
+    let triggers = model.triggers.clone().unwrap_or_default();
+    for part in [
+        model.control.url.as_str(),
+        model.fab_hash.get().map_or("", String::as_str),
+        run_config.as_deref().unwrap_or_default(),
+        model.federation.as_deref().unwrap_or_default(),
+        &format!("{triggers:?}"),
+    ] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let hash = hex::encode(hash.finalize());
+    format!("run-{}", hash.get(..24).unwrap_or(&hash))
+}
+
+fn still_running(id: RunId, timed_out: bool) -> Diagnostic {
+    let why = if timed_out {
+        "`timeouts.create` is over"
+    } else {
+        "Terraform was interrupted"
+    };
+    Diagnostic::warning(format!("The run {id} still goes on"))
+        .detail(format!("{why}; the run was left alone."))
+        .detail("The next plan or apply reads how it ended; nothing is submitted again.")
+}
+
+fn warn_of_failure(call: &Call<Configured>, run: &Run) {
+    if run.sub_status != crate::flower::control::SubStatus::Completed {
+        call.warn(
+            Diagnostic::warning(format!(
+                "The run {} ended as {}",
+                run.id,
+                run.sub_status.as_str()
+            ))
+            .detail(run.details.clone())
+            .detail("It is not run again by itself; use `-replace` for that."),
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The schema of `flower_app_run`.
+
+use std::collections::BTreeMap;
+
+use crate::choice_attribute;
+use crate::model;
+use crate::resources::handover::ControlInput;
+use crate::resources::timeouts::Timeouts;
+use crate::tfplugin::schema::{Computed, Dynamic, computed, defaulted, optional, required};
+
+model! {
+    /// One run of a Flower app: submitted once, followed to its end, and never run again behind
+    /// your back.
+    ///
+    /// A run that fails is a failed apply, with Flower's reason and the last lines of the
+    /// ServerApp's log. A run cannot be changed: another app, configuration or trigger is another
+    /// run, which the plan shows as a replacement.
+    pub struct Model {
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        control: ControlInput = required(),
+        /// The app.
+        source: Source = required(),
+        /// Values that replace those of `[tool.flwr.app.config]` in the app's pyproject.toml: an
+        /// object of bools, numbers, strings, and objects of those. Unknown keys and wrong types
+        /// are errors of the plan.
+        run_config: Option<Dynamic> = optional().replace("a run's configuration is fixed"),
+        /// The federation to run in; Flower's default one when not set.
+        federation: Option<String> = optional().replace("a run belongs to one federation"),
+        /// Any texts by name. Adding or changing one makes a new run; removing one does not.
+        triggers: Option<BTreeMap<String, String>> = optional(),
+        /// What to wait for.
+        wait: Option<Wait> = optional(),
+        /// What a run that ends badly means. `error` (the default): the apply fails. `record`: it
+        /// succeeds, and `status` and `sub_status` say what happened.
+        on_failure: OnFailure = defaulted(OnFailure::Error),
+        /// What it means when the SuperLink does not know the run any more while it was not
+        /// finished. `keep` (the default): `status` becomes `lost`. `recreate`: it is submitted
+        /// again.
+        on_missing: OnMissing = defaulted(OnMissing::Keep),
+        /// Stop the run when it is destroyed while it runs; `true` by default.
+        stop_on_destroy: bool = defaulted(true),
+        /// How many lines of the ServerApp's log to keep in `log_tail` and show in errors.
+        log_lines: u32 = defaulted(20_u32),
+        /// How long operations may take: 24 hours for `create`, 5 minutes for `delete`. A run that
+        /// still goes on then is a warning, not an error.
+        timeouts: Option<Timeouts> = optional(),
+        /// The SuperLink's URL, `#` and the run's number.
+        id: Computed<String> = computed().identity(),
+        /// The run's number, as text: it can be larger than what JSON's numbers hold exactly.
+        run_id: Computed<String> = computed().keep(),
+        /// SHA-256 of the app bundle (FAB), known when planned. It is the same as that of
+        /// `flwr build` of Flower 1.42.
+        fab_hash: Computed<String> = computed(),
+        /// `pending`, `starting`, `running`, `finished`, or `lost`.
+        status: Computed<String> = computed().keep(),
+        /// `completed`, `failed` or `stopped` once it is finished, empty before.
+        sub_status: Computed<String> = computed().keep(),
+        /// Flower's words about the end, mostly empty.
+        details: Computed<String> = computed().keep(),
+        /// When it was submitted.
+        pending_at: Computed<String> = computed().keep(),
+        /// When its ServerApp started.
+        running_at: Computed<String> = computed().keep(),
+        /// When it ended.
+        finished_at: Computed<String> = computed().keep(),
+        /// The last lines of the ServerApp's log, once it is finished.
+        log_tail: Computed<Vec<String>> = computed().keep(),
+    }
+}
+
+model! {
+    /// Where an app comes from.
+    pub struct Source {
+        /// A folder with a `pyproject.toml`; relative ones start where Terraform runs, so begin
+        /// with `${path.module}`.
+        path: String = required(),
+    }
+}
+
+model! {
+    /// What to wait for before and after submitting.
+    pub struct Wait {
+        /// How far the run must come: `completed` (the default), `running` or `submitted`.
+        until: Until = defaulted(Until::Completed),
+        /// Node ids that must be online first, such as
+        /// `[for node in flower_supernode.site : node.node_id]`.
+        nodes: Option<Vec<String>> = optional(),
+        /// How many nodes must be online first.
+        min_nodes: Option<u32> = optional(),
+    }
+}
+
+/// How far a run must come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    Completed,
+    Running,
+    Submitted,
+}
+
+/// What a run that ends badly means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    Error,
+    Record,
+}
+
+/// What the loss of an unfinished run means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMissing {
+    Keep,
+    Recreate,
+}
+
+choice_attribute!(Until {
+    "completed" => Self::Completed => Self::Completed,
+    "running" => Self::Running => Self::Running,
+    "submitted" => Self::Submitted => Self::Submitted,
+});
+
+choice_attribute!(OnFailure {
+    "error" => Self::Error => Self::Error,
+    "record" => Self::Record => Self::Record,
+});
+
+choice_attribute!(OnMissing {
+    "keep" => Self::Keep => Self::Keep,
+    "recreate" => Self::Recreate => Self::Recreate,
+});

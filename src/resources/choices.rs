@@ -1,0 +1,41 @@
+//! The words that attributes with a choice accept.
+
+use crate::choice_attribute;
+use crate::flower::launch::{Isolation, LogLevel};
+use crate::flower::version::FlowerVersion;
+use crate::pki::NodeKeyAlgorithm;
+use crate::runtime::ObjectName;
+use crate::text_attribute;
+
+choice_attribute!(Isolation {
+    "subprocess" => Self::Subprocess => Self::Subprocess,
+    "process" => Self::Process => Self::Process,
+});
+
+choice_attribute!(LogLevel {
+    "DEBUG" => Self::Debug => Self::Debug,
+    "INFO" => Self::Info => Self::Info,
+    "WARNING" => Self::Warning => Self::Warning,
+    "ERROR" => Self::Error => Self::Error,
+});
+
+choice_attribute!(NodeKeyAlgorithm {
+    "ECDSA-P256" => Self::EcdsaP256 => Self::EcdsaP256,
+    "ECDSA-P384" => Self::EcdsaP384 => Self::EcdsaP384,
+    "ECDSA-P521" => Self::EcdsaP521 => Self::EcdsaP521,
+});
+
+text_attribute!(FlowerVersion, ObjectName);
+
+/// Whether the processes of an object run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Running,
+    /// A process ended by itself; the next apply starts it again.
+    Stopped,
+}
+
+choice_attribute!(Status {
+    "running" => Self::Running => Self::Running,
+    "stopped" => Self::Stopped => Self::Stopped,
+});

@@ -1,0 +1,81 @@
+//! What one resource hands to another: where a SuperLink is, and where a key is kept. Public
+//! material only; a secret is named, never handed over.
+
+use crate::model;
+use crate::tfplugin::schema::{computed, optional, required};
+
+model! {
+    /// What SuperNodes need to dial a SuperLink.
+    pub struct FleetOutput {
+        /// `host:port` of the Fleet API.
+        address: String = computed(),
+        /// The authority, as PEM, that signed the SuperLink's certificate. Null with `insecure`.
+        ca_certificate: Option<String> = computed(),
+        /// Whether the SuperLink speaks without TLS.
+        insecure: bool = computed(),
+        /// The SuperLink's Flower release.
+        flower_version: String = computed(),
+    }
+}
+
+model! {
+    /// How to dial a SuperLink: pass `flower_superlink.NAME.fleet` whole, or write it by hand for
+    /// a SuperLink that someone else runs.
+    pub struct FleetInput {
+        /// `host:port` of the Fleet API.
+        address: String = required(),
+        /// The authority, as PEM, that signed the SuperLink's certificate. Without it the
+        /// machine's own authorities are trusted.
+        ca_certificate: Option<String> = optional(),
+        /// Speak without TLS. Only for a SuperLink that was started with `insecure`.
+        insecure: Option<bool> = optional(),
+        /// The SuperLink's Flower release, which the SuperNode then gets too.
+        flower_version: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// How to reach a SuperLink's Control API, which starts runs and registers nodes.
+    pub struct ControlOutput {
+        /// `https://host:port`, or `http://…` with `insecure`.
+        url: String = computed(),
+        /// The authority, as PEM, that signed the SuperLink's certificate. Null with `insecure`.
+        ca_certificate: Option<String> = computed(),
+        /// The SuperLink's Flower release.
+        flower_version: String = computed(),
+    }
+}
+
+model! {
+    /// How to reach a SuperLink's Control API: pass `flower_superlink.NAME.control` whole, or
+    /// write it by hand for a SuperLink that someone else runs.
+    pub struct ControlInput {
+        /// `https://host:port`; `http://host:port` speaks without TLS.
+        url: String = required().replace("a run belongs to the SuperLink that it was submitted to"),
+        /// The authority, as PEM, that signed the SuperLink's certificate.
+        ca_certificate: Option<String> = optional(),
+        /// The SuperLink's Flower release; the provider's default when not set.
+        flower_version: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// Where a runtime's vault keeps a private key.
+    pub struct SecretOutput {
+        /// The secret's name.
+        name: String = computed(),
+        /// The entry within it; another one after each rotation.
+        key: String = computed(),
+    }
+}
+
+model! {
+    /// Where the runtime's vault keeps the private key: pass `flower_supernode_key.NAME.secret`
+    /// whole.
+    pub struct SecretInput {
+        /// The secret's name.
+        name: String = required(),
+        /// The entry within it.
+        key: String = required(),
+    }
+}

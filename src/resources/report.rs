@@ -1,0 +1,77 @@
+//! Turns the errors of the domain into messages for the person who ran Terraform: each keeps its
+//! own words and says what to do.
+
+use std::fmt::Display;
+
+use crate::flower::control::{ControlError, EndpointError, SubmitError};
+use crate::flower::fab::FabError;
+use crate::flower::launch::LaunchError;
+use crate::flower::version::VersionError;
+use crate::pki::{AuthorityError, InspectError, NodeKeyError, ServerNameError};
+use crate::runtime::RuntimeError;
+use crate::tfplugin::diagnostic::Diagnostic;
+
+/// An error that knows what to do about it.
+pub trait Explained: Display {
+    fn advice(&self) -> Option<String>;
+}
+
+macro_rules! explained {
+    ($($ty:ty),* $(,)?) => { $(
+        impl Explained for $ty {
+            fn advice(&self) -> Option<String> {
+                self.remedy()
+            }
+        }
+    )* };
+}
+
+explained!(
+    AuthorityError,
+    ControlError,
+    EndpointError,
+    FabError,
+    InspectError,
+    LaunchError,
+    NodeKeyError,
+    RuntimeError,
+    ServerNameError,
+    SubmitError,
+    VersionError,
+);
+
+/// The message that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
+pub fn failed(what: impl Into<String>, error: &impl Explained) -> Diagnostic {
+    Diagnostic::error(what)
+        .detail(sentence(&error.to_string()))
+        .remedy(error.advice())
+}
+
+/// The same as a warning.
+pub fn noticed(what: impl Into<String>, error: &impl Explained) -> Diagnostic {
+    Diagnostic::warning(what)
+        .detail(sentence(&error.to_string()))
+        .remedy(error.advice())
+}
+
+/// Errors are written as fragments; a detail is read as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim().chars();
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    if !sentence.ends_with(['.', '!', '?', ':', '\n']) && !sentence.contains('\n') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// Log lines as they stand in a detail.
+pub fn quoted_log(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return format!("{title}: it wrote nothing.");
+    }
+    let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
+    format!("{title}:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,350 @@
+//! `flower_superlink`: the server of a federation.
+
+mod model;
+mod nodes;
+mod workload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::flower::control::{ControlError, SharedReads};
+use crate::flower::version::FlowerVersion;
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::resources::failure;
+use crate::resources::report::{failed, noticed};
+use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::runtime::{Claim, ObjectName, Port, RuntimeError};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
+pub use model::Model;
+use workload::object;
+pub(in crate::resources) use workload::{launch, process};
+
+/// Flower may have to be installed first.
+const START: Duration = Duration::from_secs(15 * 60);
+/// How old an answer may be that many resources share during one refresh.
+const SHARED: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(200);
+
+pub struct Superlink;
+
+impl Resource for Superlink {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_superlink";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        let insecure = config.get::<Option<bool>>("insecure");
+        if let Ok(Maybe::Known(Some(true))) = insecure {
+            if config.is_set("supernodes") {
+                found.push(
+                    Diagnostic::error("Node keys need TLS")
+                        .detail(
+                            "Flower refuses to check the keys of SuperNodes without TLS, and \
+                             `insecure` turns TLS off.",
+                        )
+                        .detail("Remove `insecure`, or leave `supernodes` out.")
+                        .on("supernodes"),
+                );
+            }
+            found.absorb(config.conflict(
+                "insecure",
+                "tls",
+                "There is no certificate without TLS.",
+            ));
+        }
+        if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
+            found.absorb(nodes::keys(&list).map(drop));
+        }
+        found
+    }
+
+    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        if let Maybe::Known(version) = plan.get::<FlowerVersion>("flower_version")? {
+            crate::flower::version::row_of(version).map_err(|error| {
+                failed("This Flower release cannot be used", &error).on("flower_version")
+            })?;
+            let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
+            if let Maybe::Known(Some(prior)) = prior
+                && version < prior
+            {
+                plan.replace(
+                    "flower_version",
+                    "an older Flower cannot read the database of a newer one",
+                );
+            }
+        }
+        if plan.is_create() {
+            return Ok(());
+        }
+        heal(plan)?;
+        for cause in ["insecure", "flower_version", "local.port"] {
+            if plan.changes(cause) {
+                plan.set_unknown("fleet");
+                plan.set_unknown("control");
+            }
+        }
+        if plan.changes("tls") || plan.changes("insecure") {
+            plan.set_unknown("certificate_not_after");
+        }
+        Ok(())
+    }
+
+    async fn create(
+        call: Call<Configured>,
+        mut planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        let runtime = &call.provider.runtime;
+        let object = object(&planned.name);
+        let claim = runtime
+            .claim(&object)
+            .await
+            .map_err(|error| exists(&planned, &error))?;
+        if claim == Claim::Unfinished {
+            call.warn(
+                Diagnostic::warning(format!("{object} was taken over"))
+                    .detail("An earlier apply ended in the middle of making it; this one went on."),
+            );
+        }
+        planned.id.set(planned.name.to_string());
+        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
+        // Whatever came of it is in the state now; without a state it must not stay either.
+        if planned.control.get().is_some() {
+            slot.put(&planned);
+            let settled = runtime.settle(&object).await;
+            settled.map_err(|error| failed("The SuperLink was made, but not recorded", &error))?;
+        } else {
+            let _ = discard(&call, &planned).await;
+        }
+        ended
+    }
+
+    async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        let runtime = &call.provider.runtime;
+        let observed = runtime.observe(&object(&state.name)).await;
+        let observed = observed.map_err(|error| {
+            failed(
+                format!("{} could not be looked at", object(&state.name)),
+                &error,
+            )
+        })?;
+        let Some(observed) = observed else {
+            return Ok(None);
+        };
+        if !observed.stopped.is_empty() {
+            state.status.set(Status::Stopped);
+            return Ok(Some(state));
+        }
+        state.status.set(Status::Running);
+        if let Some(list) = &state.supernodes {
+            let keys = nodes::keys(list)?;
+            match control(&call, &state)?.nodes(SHARED).await {
+                Ok(found) => state.nodes.set(nodes::known(&found, &keys)),
+                Err(error) => call.warn(noticed(
+                    format!("The nodes of {} could not be listed", object(&state.name)),
+                    &error,
+                )),
+            }
+        }
+        Ok(Some(state))
+    }
+
+    async fn update(
+        call: Call<Configured>,
+        prior: Model,
+        mut planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        let reissue = planned.certificate_not_after.get().is_none();
+        let before = prior.nodes.get().cloned().unwrap_or_default();
+        planned.nodes.set(before);
+        bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await?;
+        slot.put(&planned);
+        Ok(())
+    }
+
+    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+        discard(&call, &state).await.map_err(|error| {
+            failed(format!("{} was not removed", object(&state.name)), &error).into()
+        })
+    }
+
+    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
+        let unknown = |why: String| {
+            Diagnostics::from(
+                Diagnostic::error(format!("There is no SuperLink {id:?} to import"))
+                    .detail(format!("The id to import is the SuperLink's name: {why}.")),
+            )
+        };
+        let name: ObjectName = id.parse().map_err(|error| unknown(format!("{error}")))?;
+        let runtime = &call.provider.runtime;
+        let observed = runtime.observe(&object(&name)).await;
+        let observed = observed.map_err(|error| failed("It could not be looked at", &error))?;
+        let observed = observed.ok_or_else(|| unknown("the runtime has none".to_owned()))?;
+        let mut state = Model::imported(name);
+        let tls = runtime.secret(&workload::tls_secret(&state.name)).await;
+        let tls = tls.map_err(|error| failed("Its certificate could not be read", &error))?;
+        state.insecure = tls.is_none();
+        let ca = workload::ensure_certificate(runtime.as_ref(), &mut state, false).await?;
+        let (fleet, control) = workload::addresses(&state, &observed.layout, ca.as_deref());
+        state.fleet.set(fleet);
+        state.control.set(control);
+        Ok(state)
+    }
+}
+
+/// Plans the repair of what was found amiss.
+fn heal(plan: &mut Plan) -> Result<()> {
+    let status = plan.prior.get::<Option<Status>>("status")?;
+    if matches!(status, Maybe::Known(Some(Status::Stopped))) {
+        plan.set_unknown("status");
+    }
+    let prior = plan.prior.clone();
+    let listed = prior.value("supernodes");
+    let registered = prior.value("nodes");
+    if let (crate::tfplugin::value::Value::Map(listed), crate::tfplugin::value::Value::Map(nodes)) =
+        (listed, registered)
+        && listed.keys().any(|name| !nodes.contains_key(name))
+    {
+        plan.set_unknown("nodes");
+    }
+    let end = prior
+        .get::<Option<String>>("certificate_not_after")?
+        .known()
+        .flatten();
+    let before = plan
+        .get::<Option<GoDuration>>("tls.renew_before")?
+        .known()
+        .flatten();
+    if let Some(end) = end
+        && workload::is_due(&end, before.as_ref(), OffsetDateTime::now_utc())
+    {
+        plan.set_unknown("certificate_not_after");
+        plan.set_unknown("status");
+    }
+    Ok(())
+}
+
+/// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.
+async fn bring_up(
+    call: &Call<Configured>,
+    model: &mut Model,
+    slot: &Slot<Model>,
+    operation: Operation,
+    reissue: bool,
+) -> Result<()> {
+    let runtime = call.provider.runtime.as_ref();
+    let object = object(&model.name);
+    let what = || format!("{object} did not start");
+    let ca = workload::ensure_certificate(runtime, model, reissue).await?;
+    let fixed = model.local.as_ref().and_then(|local| local.port);
+    let ports = workload::ports(model)?;
+    let layout = runtime
+        .layout(&object, &ports, fixed.map(|port| (Port::Api, port)))
+        .await
+        .map_err(|error| failed(what(), &error).on("local"))?;
+    let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
+    let workload = workload::workload(model, &layout)?;
+    model.fleet.set(fleet);
+    model.control.set(control);
+    model.status.set(Status::Stopped);
+    let before = model.nodes.get().cloned().unwrap_or_default();
+    if matches!(operation, Operation::Create) {
+        // Identity before waiting: from here on nothing is lost.
+        slot.put(model);
+    }
+    let limit = operation.limit(model.timeouts.as_ref(), START);
+    let shared = self::control(call, model)?;
+    let healthy = async {
+        runtime
+            .start(&workload, &call.stop)
+            .await
+            .map_err(|error| Diagnostics::from(failed(what(), &error)))?;
+        tokio::select! {
+            failure = runtime.watch_failure(&object) => Err(failure::report(what(), &failure).into()),
+            healthy = until_healthy(&shared) => {
+                healthy.map_err(|error| Diagnostics::from(failed(what(), &error)))
+            }
+        }
+    };
+    match wait(&call.stop, limit, healthy).await {
+        Waited::Done(done) => done?,
+        Waited::Stopped => return Err(failed(what(), &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => {
+            let log = runtime
+                .log_tail(&object, "superlink", 20)
+                .await
+                .unwrap_or_default();
+            return Err(failure::timed_out(what(), limit, operation, &log).into());
+        }
+    }
+    model.status.set(Status::Running);
+    let ids = match &model.supernodes {
+        Some(list) => nodes::reconcile(&shared, list, &before).await,
+        None => Ok(nodes::NodeIds::new()),
+    };
+    match ids {
+        Ok(ids) => {
+            model.nodes.set(ids);
+            Ok(())
+        }
+        Err(found) => {
+            model.nodes.set(before);
+            slot.put(model);
+            Err(found)
+        }
+    }
+}
+
+/// Asks until the Control API answers. What cannot pass by itself is an error at once.
+async fn until_healthy(control: &SharedReads) -> std::result::Result<(), ControlError> {
+    loop {
+        match control.client().health().await {
+            Err(error) if error.may_pass() => tokio::time::sleep(LOOK).await,
+            done => return done,
+        }
+    }
+}
+
+fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
+    let Some(control) = model.control.get() else {
+        return Err(Diagnostic::error("The SuperLink has no address").into());
+    };
+    let endpoint = workload::endpoint(control)
+        .map_err(|error| failed("The SuperLink's address cannot be used", &error))?;
+    Ok(call.provider.controls.get(&endpoint))
+}
+
+async fn discard(call: &Call<Configured>, model: &Model) -> std::result::Result<(), RuntimeError> {
+    let runtime = &call.provider.runtime;
+    let keep_logs = model.local.as_ref().and_then(|local| local.keep_logs);
+    runtime
+        .remove(&object(&model.name), keep_logs.unwrap_or(false))
+        .await?;
+    runtime
+        .delete_secret(&workload::tls_secret(&model.name))
+        .await?;
+    runtime
+        .delete_secret(&workload::authority_secret(&model.name))
+        .await
+}
+
+fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
+    let name = model.name.as_str();
+    let message = failed(format!("The SuperLink {name:?} was not made"), error).on("name");
+    match error {
+        RuntimeError::Exists { .. } => message.detail(format!(
+            "import {{\n  to = flower_superlink.NAME\n  id = {name:?}\n}}"
+        )),
+        _ => message,
+    }
+}

@@ -1,0 +1,140 @@
+//! The schema of `flower_superlink`.
+
+use std::collections::BTreeMap;
+
+use crate::flower::launch::{Isolation, LogLevel};
+use crate::flower::version::{self, FlowerVersion};
+use crate::model;
+use crate::resources::choices::Status;
+use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::timeouts::Timeouts;
+use crate::runtime::ObjectName;
+use crate::tfplugin::GoDuration;
+use crate::tfplugin::schema::{Computed, computed, defaulted, optional, required};
+
+model! {
+    /// A Flower SuperLink: the server of a federation, which SuperNodes dial and runs are
+    /// submitted to.
+    ///
+    /// It speaks TLS with a certificate of an authority that the provider makes for it, keeps its
+    /// runs and nodes in a database, and lets in the SuperNodes of `supernodes` alone.
+    pub struct Model {
+        /// Its name: 1 to 53 lower-case letters, digits and hyphens.
+        name: ObjectName = required().replace("its files and processes carry the name"),
+        /// The Flower release to run, such as `1.42.0`. The default is the newest release that the
+        /// provider knows.
+        flower_version: FlowerVersion = defaulted(version::DEFAULT),
+        /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
+        /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
+        isolation: Isolation = defaulted(Isolation::Subprocess),
+        /// Speak without TLS. Never the default; node keys need TLS, so `supernodes` must be left
+        /// out then.
+        insecure: bool = defaulted(false),
+        /// The certificate.
+        tls: Option<Tls> = optional(),
+        /// The SuperNodes that may connect, by any name. Left out: every SuperNode may. Empty: none
+        /// may. A key that is taken off this list is unregistered for good: Flower never accepts
+        /// it again.
+        supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
+        /// The database.
+        persistence: Option<Persistence> = optional(),
+        /// What ServerApps need, as pip takes it (`numpy>=2`), installed beside Flower.
+        requirements: Option<Vec<String>> = optional(),
+        /// Environment variables of the processes.
+        env: Option<BTreeMap<String, String>> = optional(),
+        /// Further arguments of `flower-superlink`. One that the provider sets itself is an error
+        /// that names the attribute to use instead.
+        extra_args: Option<Vec<String>> = optional(),
+        /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+        log_level: Option<LogLevel> = optional(),
+        /// Settings of the runtime `local`.
+        local: Option<Local> = optional(),
+        /// How long operations may take; 15 minutes for `create` and `update`, since Flower may
+        /// have to be installed first, and 2 minutes for `delete`.
+        timeouts: Option<Timeouts> = optional(),
+        /// The name.
+        id: Computed<String> = computed().identity(),
+        /// What SuperNodes need to dial it: `superlink` of a `flower_supernode`.
+        fleet: Computed<FleetOutput> = computed().keep(),
+        /// How to reach its Control API: `control` of a `flower_app_run`.
+        control: Computed<ControlOutput> = computed().keep(),
+        /// The Flower node id of each of `supernodes`, by the same names.
+        nodes: Computed<BTreeMap<String, String>> = computed(),
+        /// When the certificate expires (RFC 3339). Null with `insecure`.
+        certificate_not_after: Computed<String> = computed().keep(),
+        /// `running`, or `stopped` when a process ended by itself: the next apply starts it again
+        /// on its database and ports.
+        status: Computed<Status> = computed(),
+    }
+}
+
+model! {
+    /// The certificate of a SuperLink.
+    pub struct Tls {
+        /// Further names that SuperNodes dial it by.
+        dns_names: Option<Vec<String>> = optional(),
+        /// Further addresses that SuperNodes dial it by.
+        ip_addresses: Option<Vec<String>> = optional(),
+        /// How long a certificate is valid; `8760h` (one year) by default.
+        validity: Option<GoDuration> = optional(),
+        /// How long before its end a new one is planned; `720h` (30 days) by default.
+        renew_before: Option<GoDuration> = optional(),
+    }
+}
+
+model! {
+    /// A SuperNode that may connect.
+    pub struct AllowedNode {
+        /// Its public key: `flower_supernode_key.NAME.public_key`, or one in OpenSSH or PEM form.
+        public_key: String = required(),
+        /// Where it stands; shown by Flower's tools, and fixed when the key is registered.
+        location: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// The database of a SuperLink.
+    pub struct Persistence {
+        /// Keep runs and nodes in a file, so that they outlive the process. Without it a restart
+        /// loses them, node registrations included.
+        enabled: bool = defaulted(true).replace("a database in memory cannot be moved"),
+    }
+}
+
+model! {
+    /// Settings of the runtime `local`.
+    pub struct Local {
+        /// The port on 127.0.0.1. A free one is chosen once by default.
+        port: Option<u16> = optional(),
+        /// Leave the logs when it is destroyed.
+        keep_logs: Option<bool> = optional(),
+    }
+}
+
+impl Model {
+    /// The state of an imported SuperLink, before what was found of it is filled in.
+    pub(super) fn imported(name: ObjectName) -> Self {
+        let id = name.to_string();
+        Self {
+            name,
+            flower_version: version::DEFAULT,
+            isolation: Isolation::Subprocess,
+            insecure: false,
+            tls: None,
+            supernodes: None,
+            persistence: None,
+            requirements: None,
+            env: None,
+            extra_args: None,
+            log_level: None,
+            local: None,
+            timeouts: None,
+            id: Computed::Known(id),
+            fleet: None.into(),
+            control: None.into(),
+            nodes: None.into(),
+            certificate_not_after: None.into(),
+            status: None.into(),
+        }
+    }
+}

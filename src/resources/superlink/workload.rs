@@ -1,0 +1,283 @@
+//! From a SuperLink's model to the processes, files and secrets that make it.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
+
+use super::Model;
+use crate::flower::control::{ControlEndpoint, EndpointError};
+use crate::flower::launch::{
+    Database, DependencyInstallation, LaunchError, ProcessEnvironment, ServerTls,
+    SuperLinkSettings, superlink_processes,
+};
+use crate::flower::version::{FleetPlane, row_of};
+use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
+use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::report::failed;
+use crate::runtime::{
+    Content, Kind, Layout, ObjectName, ObjectRef, Port, Process, PythonEnvironment, Runtime,
+    SecretEntries, Workload,
+};
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::{GoDuration, log};
+
+/// Ten years: authorities outlive the certificates that they sign.
+const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
+const VALIDITY: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
+const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+
+const CA: &str = "ca.crt";
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
+
+pub(super) fn object(name: &ObjectName) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::Superlink,
+        name: name.clone(),
+    }
+}
+
+pub(super) fn tls_secret(name: &ObjectName) -> String {
+    format!("superlink-{name}-tls")
+}
+
+pub(super) fn authority_secret(name: &ObjectName) -> String {
+    format!("superlink-{name}-ca")
+}
+
+/// The ports that this release needs.
+pub(super) fn ports(model: &Model) -> Result<Vec<Port>> {
+    let row = row_of(model.flower_version).map_err(|error| {
+        failed("This Flower release cannot be used", &error).on("flower_version")
+    })?;
+    Ok(match row.fleet {
+        FleetPlane::GrpcOwnPort => vec![Port::Api, Port::Fleet],
+        FleetPlane::HttpSamePort => vec![Port::Api],
+    })
+}
+
+pub(super) fn persistent(model: &Model) -> bool {
+    model.persistence.as_ref().is_none_or(|one| one.enabled)
+}
+
+/// Whether the certificate that ends at `not_after` must be renewed by now.
+pub(super) fn is_due(
+    not_after: &str,
+    renew_before: Option<&GoDuration>,
+    now: OffsetDateTime,
+) -> bool {
+    let before = renew_before.map_or(RENEW_BEFORE, GoDuration::get);
+    OffsetDateTime::parse(not_after, &Rfc3339).is_ok_and(|end| now + before >= end)
+}
+
+/// Makes the certificate unless there is one that will do; sets when it ends.
+pub(super) async fn ensure_certificate(
+    runtime: &dyn Runtime,
+    model: &mut Model,
+    reissue: bool,
+) -> Result<Option<String>> {
+    if model.insecure {
+        model.certificate_not_after = None.into();
+        return Ok(None);
+    }
+    let problem = |error| failed("The certificate could not be kept", &error);
+    let tls = tls_secret(&model.name);
+    if !reissue
+        && let Some(found) = runtime.secret(&tls).await.map_err(problem)?
+        && let (Some(ca), Some(certificate)) = (found.get(CA), found.get(CERTIFICATE))
+        && let Ok(info) = inspect(certificate)
+    {
+        model.certificate_not_after = info.not_after.format(&Rfc3339).ok().into();
+        return Ok(Some(ca.to_string()));
+    }
+    let now = OffsetDateTime::now_utc();
+    let authority = authority(runtime, model, now).await?;
+    let settings = model.tls.as_ref();
+    let extra = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
+    let dns = extra(settings.and_then(|tls| tls.dns_names.as_ref()));
+    let ips = extra(settings.and_then(|tls| tls.ip_addresses.as_ref()));
+    let names = ServerNames::new(
+        dns.iter().map(String::as_str).chain(["localhost"]),
+        ips.iter().map(String::as_str).chain(["127.0.0.1", "::1"]),
+    )
+    .map_err(|error| failed("The certificate cannot have this name", &error).on("tls"))?;
+    let validity = settings.and_then(|tls| tls.validity.as_ref());
+    let validity = validity.map_or(VALIDITY, GoDuration::get);
+    let issued = authority
+        .issue_server(
+            &names,
+            time::Duration::seconds(i64::try_from(validity.as_secs()).unwrap_or(i64::MAX)),
+            now,
+        )
+        .map_err(|error| failed("The certificate could not be made", &error).on("tls"))?;
+    log::mask(&issued.private_key_pem);
+    let ca = authority.certificate_pem().to_owned();
+    let entries: SecretEntries = [
+        (CA.to_owned(), Zeroizing::new(ca.clone())),
+        (
+            CERTIFICATE.to_owned(),
+            Zeroizing::new(issued.certificate_pem),
+        ),
+        (KEY.to_owned(), issued.private_key_pem),
+    ]
+    .into();
+    runtime.put_secret(&tls, &entries).await.map_err(problem)?;
+    model.certificate_not_after = issued.not_after.format(&Rfc3339).ok().into();
+    Ok(Some(ca))
+}
+
+/// The authority of this SuperLink, which stays the same when certificates are renewed.
+async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) -> Result<Authority> {
+    let problem = |error| failed("The authority could not be kept", &error);
+    let name = authority_secret(&model.name);
+    let found = runtime.secret(&name).await.map_err(problem)?;
+    if let Some(found) = found
+        && let (Some(certificate), Some(key)) = (found.get(CA), found.get("ca.key"))
+    {
+        log::mask(key);
+        return Authority::load(certificate, key)
+            .map_err(|error| failed("The SuperLink's authority is damaged", &error).into());
+    }
+    let common_name = format!("Flower SuperLink {}", model.name.as_str());
+    let common_name: String = common_name.chars().take(64).collect();
+    let authority = Authority::generate(
+        &common_name,
+        AuthorityAlgorithm::default(),
+        AUTHORITY_VALIDITY,
+        now,
+    )
+    .map_err(|error| failed("The authority could not be made", &error))?;
+    log::mask(authority.private_key_pem());
+    let entries: SecretEntries = [
+        (
+            CA.to_owned(),
+            Zeroizing::new(authority.certificate_pem().to_owned()),
+        ),
+        ("ca.key".to_owned(), authority.private_key_pem().clone()),
+    ]
+    .into();
+    runtime.put_secret(&name, &entries).await.map_err(problem)?;
+    Ok(authority)
+}
+
+/// What runs, and where.
+pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
+    let row = row_of(model.flower_version).map_err(|error| {
+        failed("This Flower release cannot be used", &error).on("flower_version")
+    })?;
+    let file = |name: &str| format!("{}/{name}", layout.files);
+    let port = |which: Port| layout.ports.get(&which).copied();
+    let tls = if model.insecure {
+        ServerTls::Insecure
+    } else {
+        ServerTls::Files {
+            certificate: file(CERTIFICATE),
+            key: file(KEY),
+            ca: file(CA),
+        }
+    };
+    let settings = SuperLinkSettings {
+        bind_host: layout.bind_host.clone(),
+        port: port(Port::Api).unwrap_or_default(),
+        fleet_port: port(Port::Fleet),
+        tls,
+        isolation: model.isolation,
+        database: if persistent(model) {
+            Database::File(format!("{}/state.db", layout.state))
+        } else {
+            Database::Memory
+        },
+        node_keys: model.supernodes.is_some(),
+        dependencies: DependencyInstallation::Off,
+        health_address: None,
+        superexec_runtime_address: None,
+        superexec_health_address: None,
+        environment: ProcessEnvironment {
+            flwr_home: layout.home.clone(),
+            log_level: model.log_level,
+            variables: model.env.clone().unwrap_or_default(),
+        },
+        extra_args: model.extra_args.clone().unwrap_or_default(),
+    };
+    let processes = superlink_processes(row, &settings).map_err(|error| launch(&error))?;
+    let secret = |key: &str| Content::Secret {
+        name: tls_secret(&model.name),
+        key: key.to_owned(),
+    };
+    let files = if model.insecure {
+        BTreeMap::new()
+    } else {
+        [CA, CERTIFICATE, KEY]
+            .map(|name| (name.to_owned(), secret(name)))
+            .into()
+    };
+    Ok(Workload {
+        object: object(&model.name),
+        python: PythonEnvironment {
+            flower_version: model.flower_version.to_string(),
+            requirements: model.requirements.clone().unwrap_or_default(),
+        },
+        processes: processes.into_iter().map(process).collect(),
+        files,
+    })
+}
+
+/// A process as runtimes take it.
+pub(in crate::resources) fn process(launched: crate::flower::launch::LaunchedProcess) -> Process {
+    use crate::flower::launch::Role;
+    Process {
+        name: match launched.role {
+            Role::SuperLink => "superlink",
+            Role::SuperNode => "supernode",
+            Role::SuperExec => "superexec",
+        },
+        program: launched.program.to_owned(),
+        args: launched.args,
+        env: launched.env,
+    }
+}
+
+/// A command line that cannot be made, at the attribute to blame.
+pub(in crate::resources) fn launch(error: &LaunchError) -> Diagnostic {
+    let message = failed("The processes cannot be started like this", error);
+    match error {
+        LaunchError::OwnedFlag { .. }
+        | LaunchError::ChosenFlag { .. }
+        | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
+        LaunchError::OwnedVariable { .. } => message.on("env"),
+        LaunchError::NodeConfig(_) => message.on("node_config"),
+        LaunchError::KeysWithoutTls | LaunchError::FleetPortMissing => message,
+    }
+}
+
+/// The addresses that others get.
+pub(super) fn addresses(
+    model: &Model,
+    layout: &Layout,
+    ca: Option<&str>,
+) -> (FleetOutput, ControlOutput) {
+    let api = layout.ports.get(&Port::Api).copied().unwrap_or_default();
+    let fleet = layout.ports.get(&Port::Fleet).copied().unwrap_or(api);
+    let scheme = if model.insecure { "http" } else { "https" };
+    let flower_version = model.flower_version.to_string();
+    let fleet = FleetOutput {
+        address: format!("{}:{fleet}", layout.bind_host),
+        ca_certificate: ca.map(str::to_owned),
+        insecure: model.insecure,
+        flower_version: flower_version.clone(),
+    };
+    let control = ControlOutput {
+        url: format!("{scheme}://{}:{api}", layout.bind_host),
+        ca_certificate: ca.map(str::to_owned),
+        flower_version,
+    };
+    (fleet, control)
+}
+
+pub(super) fn endpoint(
+    control: &ControlOutput,
+) -> std::result::Result<ControlEndpoint, EndpointError> {
+    ControlEndpoint::parse(&control.url, control.ca_certificate.as_deref())
+}

@@ -1,0 +1,351 @@
+//! `flower_supernode`: the process at a data owner's site.
+
+mod model;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flower::launch::{
+    ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
+    supernode_processes,
+};
+use crate::flower::version::{self, FlowerVersion, row_of};
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::resources::config_values::flatten;
+use crate::resources::failure;
+use crate::resources::handover::FleetInput;
+use crate::resources::report::failed;
+use crate::resources::superlink::{launch, process};
+use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::runtime::{
+    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, RuntimeError, Workload,
+};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
+use crate::tfplugin::{Call, Plan, Resource, Slot};
+pub use model::Model;
+
+const START: Duration = Duration::from_secs(15 * 60);
+const KEY_FILE: &str = "node.key";
+const CA_FILE: &str = "ca.crt";
+
+pub struct Supernode;
+
+impl Resource for Supernode {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_supernode";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        let insecure = config.get::<Option<bool>>("superlink.insecure");
+        if matches!(insecure, Ok(Maybe::Known(Some(true)))) && config.is_set("key") {
+            found.push(
+                Diagnostic::error("A node key needs TLS")
+                    .detail(
+                        "Flower refuses keys without TLS, and `superlink.insecure` turns it off.",
+                    )
+                    .detail("Remove `insecure`, or leave `key` out.")
+                    .on("key"),
+            );
+        }
+        if let Ok(Maybe::Known(Some(node_config))) = config.get::<Option<Dynamic>>("node_config") {
+            found.absorb(flatten(&node_config.0, "node_config").map(drop));
+        }
+        found
+    }
+
+    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        if !plan.config.is_set("flower_version") {
+            match plan.get::<Option<String>>("superlink.flower_version")? {
+                Maybe::Known(text) => {
+                    let version = parse_version(text.as_deref())?;
+                    let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
+                    if prior != Maybe::Known(Some(version)) || plan.has_changes() {
+                        plan.set("flower_version", version);
+                    }
+                }
+                Maybe::Unknown => plan.set_unknown("flower_version"),
+            }
+        }
+        if plan.is_create() {
+            return Ok(());
+        }
+        let status = plan.prior.get::<Option<Status>>("status")?;
+        if matches!(status, Maybe::Known(Some(Status::Stopped))) {
+            plan.set_unknown("status");
+            plan.set_unknown("node_id");
+        } else if plan.has_changes()
+            && !plan.changes("key")
+            && !plan.changes("superlink.address")
+            && plan.planned.is_set("key")
+        {
+            // A registered key keeps its number.
+            let kept = plan.prior.value("node_id").clone();
+            if !kept.is_null() {
+                plan.planned.set("node_id", kept);
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(
+        call: Call<Configured>,
+        mut planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        let runtime = &call.provider.runtime;
+        let object = object(&planned.name);
+        runtime
+            .claim(&object)
+            .await
+            .map_err(|error| exists(&planned, &error))?;
+        planned.id.set(planned.name.to_string());
+        let mut layed_out = false;
+        let ended = bring_up(
+            &call,
+            &mut planned,
+            &slot,
+            Operation::Create,
+            &mut layed_out,
+        )
+        .await;
+        if layed_out {
+            slot.put(&planned);
+            let settled = runtime.settle(&object).await;
+            settled.map_err(|error| failed("The SuperNode was made, but not recorded", &error))?;
+        } else {
+            let _ = runtime.remove(&object, false).await;
+        }
+        ended
+    }
+
+    async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        let object = object(&state.name);
+        let observed = call.provider.runtime.observe(&object).await;
+        let observed =
+            observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
+        let Some(observed) = observed else {
+            return Ok(None);
+        };
+        state.status.set(if observed.stopped.is_empty() {
+            Status::Running
+        } else {
+            Status::Stopped
+        });
+        Ok(Some(state))
+    }
+
+    async fn update(
+        call: Call<Configured>,
+        prior: Model,
+        mut planned: Model,
+        _: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        if !planned.wait && planned.node_id.get().is_none() {
+            planned.node_id = prior.node_id;
+        }
+        bring_up(&call, &mut planned, &slot, Operation::Update, &mut false).await?;
+        slot.put(&planned);
+        Ok(())
+    }
+
+    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+        let object = object(&state.name);
+        let keep_logs = state.local.as_ref().and_then(|local| local.keep_logs);
+        let removed = call
+            .provider
+            .runtime
+            .remove(&object, keep_logs.unwrap_or(false))
+            .await;
+        removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
+    }
+
+    async fn import(_: Call<Configured>, id: String) -> Result<Model> {
+        Err(Diagnostic::error(format!("The SuperNode {id:?} cannot be imported"))
+            .detail(
+                "What it dials and with which key is only known to the configuration that made it.",
+            )
+            .detail("Remove it where it was made, and make it here: it loses nothing.")
+            .into())
+    }
+}
+
+fn object(name: &ObjectName) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::Supernode,
+        name: name.clone(),
+    }
+}
+
+fn parse_version(text: Option<&str>) -> Result<FlowerVersion> {
+    text.map_or(Ok(version::DEFAULT), str::parse)
+        .map_err(|error| {
+            failed("This is no Flower release", &error)
+                .on("superlink")
+                .into()
+        })
+}
+
+/// What runs, and where.
+fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
+    let version = match model.flower_version.get() {
+        Some(version) => *version,
+        None => parse_version(model.superlink.flower_version.as_deref())?,
+    };
+    let row = row_of(version).map_err(|error| {
+        failed("This Flower release cannot be used", &error).on("flower_version")
+    })?;
+    let file = |name: &str| format!("{}/{name}", layout.files);
+    let FleetInput {
+        address,
+        ca_certificate,
+        insecure,
+        ..
+    } = &model.superlink;
+    let mut files = BTreeMap::new();
+    let tls = if insecure.unwrap_or(false) {
+        ClientTls::Insecure
+    } else if let Some(ca) = ca_certificate {
+        files.insert(CA_FILE.to_owned(), Content::Public(ca.clone()));
+        ClientTls::Roots(file(CA_FILE))
+    } else {
+        ClientTls::SystemRoots
+    };
+    let key_file = model.key.as_ref().map(|secret| {
+        let content = Content::Secret {
+            name: secret.name.clone(),
+            key: secret.key.clone(),
+        };
+        files.insert(KEY_FILE.to_owned(), content);
+        file(KEY_FILE)
+    });
+    let node_config = match &model.node_config {
+        Some(config) => flatten(&config.0, "node_config")?,
+        None => BTreeMap::new(),
+    };
+    let settings = SuperNodeSettings {
+        superlink_address: address.clone(),
+        tls,
+        key_file,
+        node_config,
+        isolation: model.isolation,
+        runtime_host: layout.bind_host.clone(),
+        runtime_port: layout
+            .ports
+            .get(&Port::Runtime)
+            .copied()
+            .unwrap_or_default(),
+        dependencies: DependencyInstallation::Off,
+        reconnect: Reconnect {
+            max_retries: None,
+            max_wait_seconds: None,
+        },
+        health_address: None,
+        superexec_runtime_address: None,
+        superexec_health_address: None,
+        environment: ProcessEnvironment {
+            flwr_home: layout.home.clone(),
+            log_level: model.log_level,
+            variables: model.env.clone().unwrap_or_default(),
+        },
+        extra_args: model.extra_args.clone().unwrap_or_default(),
+    };
+    let processes = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
+    Ok(Workload {
+        object: object(&model.name),
+        python: PythonEnvironment {
+            flower_version: version.to_string(),
+            requirements: model.requirements.clone().unwrap_or_default(),
+        },
+        processes: processes.into_iter().map(process).collect(),
+        files,
+    })
+}
+
+/// Starts the SuperNode and waits until the SuperLink has let it in.
+async fn bring_up(
+    call: &Call<Configured>,
+    model: &mut Model,
+    slot: &Slot<Model>,
+    operation: Operation,
+    layed_out: &mut bool,
+) -> Result<()> {
+    let runtime = call.provider.runtime.as_ref();
+    let object = object(&model.name);
+    let what = || format!("{object} did not join {}", model.superlink.address);
+    let fixed = model.local.as_ref().and_then(|local| local.port);
+    let layout = runtime
+        .layout(
+            &object,
+            &[Port::Runtime],
+            fixed.map(|port| (Port::Runtime, port)),
+        )
+        .await
+        .map_err(|error| failed(what(), &error).on("local"))?;
+    let workload = workload(model, &layout)?;
+    let kept = model.node_id.clone();
+    let what = what();
+    model.status.set(Status::Stopped);
+    *layed_out = true;
+    if matches!(operation, Operation::Create) {
+        slot.put(model);
+    }
+    let limit = operation.limit(model.timeouts.as_ref(), START);
+    let joined = async {
+        let started = runtime.start(&workload, &call.stop).await;
+        started.map_err(|error| Diagnostics::from(failed(what.clone(), &error)))?;
+        if !model.wait {
+            return Ok(None);
+        }
+        tokio::select! {
+            failure = runtime.watch_failure(&object) => {
+                Err(failure::report(what.clone(), &failure).into())
+            }
+            id = runtime.wait_log(&object, "supernode", &node_id) => id
+                .map(Some)
+                .map_err(|error| Diagnostics::from(failed(what.clone(), &error))),
+        }
+    };
+    let id = match wait(&call.stop, limit, joined).await {
+        Waited::Done(done) => done?,
+        Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => {
+            let log = runtime
+                .log_tail(&object, "supernode", 20)
+                .await
+                .unwrap_or_default();
+            return Err(failure::timed_out(what, limit, operation, &log).into());
+        }
+    };
+    model.status.set(Status::Running);
+    model.node_id = match id {
+        Some(id) => Computed::Known(id),
+        None => kept,
+    };
+    if model.flower_version.get().is_none() {
+        let version = parse_version(model.superlink.flower_version.as_deref())?;
+        model.flower_version.set(version);
+    }
+    Ok(())
+}
+
+/// The number in the line that a SuperNode writes once it was let in.
+fn node_id(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("SuperNode ID:")?;
+    let id = rest.trim();
+    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_owned())
+}
+
+fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
+    failed(
+        format!("The SuperNode {:?} was not made", model.name.as_str()),
+        error,
+    )
+    .on("name")
+}

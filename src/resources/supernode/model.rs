@@ -1,0 +1,67 @@
+//! The schema of `flower_supernode`.
+
+use std::collections::BTreeMap;
+
+use crate::flower::launch::{Isolation, LogLevel};
+use crate::flower::version::FlowerVersion;
+use crate::model;
+use crate::resources::choices::Status;
+use crate::resources::handover::{FleetInput, SecretInput};
+use crate::resources::timeouts::Timeouts;
+use crate::runtime::ObjectName;
+use crate::tfplugin::schema::{
+    Computed, Dynamic, computed, defaulted, optional, optional_computed, required,
+};
+
+model! {
+    /// A Flower SuperNode: the process at a data owner's site that dials a SuperLink and runs
+    /// ClientApps on data that stays there.
+    pub struct Model {
+        /// Its name: 1 to 53 lower-case letters, digits and hyphens.
+        name: ObjectName = required().replace("its files and processes carry the name"),
+        /// The SuperLink to dial: `flower_superlink.NAME.fleet`, or an object written by hand.
+        superlink: FleetInput = required(),
+        /// The private key: `flower_supernode_key.NAME.secret`. Left out, the SuperNode has no
+        /// identity, and only a SuperLink without `supernodes` lets it in.
+        key: Option<SecretInput> = optional(),
+        /// What ClientApps read of this site (`context.node_config`): an object of bools, numbers,
+        /// strings, and objects of those.
+        node_config: Option<Dynamic> = optional(),
+        /// The Flower release; the SuperLink's by default.
+        flower_version: Computed<FlowerVersion> = optional_computed(),
+        /// `subprocess` (the default): the SuperNode starts ClientApps itself. `process`: a
+        /// SuperExec beside it does.
+        isolation: Isolation = defaulted(Isolation::Subprocess),
+        /// What ClientApps need, as pip takes it, installed beside Flower.
+        requirements: Option<Vec<String>> = optional(),
+        /// Environment variables of the processes.
+        env: Option<BTreeMap<String, String>> = optional(),
+        /// Further arguments of `flower-supernode`.
+        extra_args: Option<Vec<String>> = optional(),
+        /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+        log_level: Option<LogLevel> = optional(),
+        /// Settings of the runtime `local`.
+        local: Option<Local> = optional(),
+        /// Wait until the SuperLink has let it in; `true` by default.
+        wait: bool = defaulted(true),
+        /// How long operations may take; 15 minutes for `create` and `update`, 2 for `delete`.
+        timeouts: Option<Timeouts> = optional(),
+        /// The name.
+        id: Computed<String> = computed().identity(),
+        /// The number that the SuperLink knows it by. Null until it was let in.
+        node_id: Computed<String> = computed(),
+        /// `running`, or `stopped` when a process ended by itself: the next apply starts it again.
+        status: Computed<Status> = computed(),
+    }
+}
+
+model! {
+    /// Settings of the runtime `local`.
+    pub struct Local {
+        /// The port on 127.0.0.1 by which apps reach the SuperNode. A free one is chosen once by
+        /// default.
+        port: Option<u16> = optional(),
+        /// Leave the logs when it is destroyed.
+        keep_logs: Option<bool> = optional(),
+    }
+}

@@ -1,0 +1,199 @@
+//! `flower_supernode_key`: a key pair whose private half never leaves the vault.
+
+mod model;
+
+use std::sync::Arc;
+
+use crate::pki::NodeKey;
+use crate::resources::Configured;
+use crate::resources::handover::SecretOutput;
+use crate::resources::report::failed;
+use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Tree, WriteOnly};
+use crate::tfplugin::{Call, Plan, Resource, Slot, log};
+pub use model::Model;
+
+pub struct SupernodeKey;
+
+impl Resource for SupernodeKey {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_supernode_key";
+
+    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        let causes = ["algorithm", "rotation", "private_key_wo_version"];
+        if causes.iter().any(|cause| plan.changes(cause)) {
+            for output in ["public_key", "public_key_pem", "fingerprint", "secret"] {
+                plan.set_unknown(output);
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(
+        call: Call<Configured>,
+        mut planned: Model,
+        config: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        let runtime = &call.provider.runtime;
+        let key = new_key(&planned, &config)?;
+        let object = object(&planned.name);
+        let what = || format!("The key {:?} was not made", planned.name.as_str());
+        runtime
+            .claim(&object)
+            .await
+            .map_err(|error| failed(what(), &error).on("name"))?;
+        keep(runtime.as_ref(), &mut planned, &key).await?;
+        slot.put(&planned);
+        let settled = runtime.settle(&object).await;
+        settled.map_err(|error| failed("The key was made, but not recorded", &error).into())
+    }
+
+    async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        let name = secret_name(&state.name);
+        let found = call.provider.runtime.secret(&name).await;
+        let found = found.map_err(|error| failed("The key could not be read", &error))?;
+        let Some((entry, text)) = found.and_then(|entries| entries.into_iter().next()) else {
+            return Ok(None);
+        };
+        log::mask(&text);
+        let key = NodeKey::parse(&text)
+            .map_err(|error| failed(format!("The key in {name:?} is damaged"), &error))?;
+        describe(&mut state, &key, entry)?;
+        Ok(Some(state))
+    }
+
+    async fn update(
+        call: Call<Configured>,
+        _: Model,
+        mut planned: Model,
+        config: Tree,
+        slot: Slot<Model>,
+    ) -> Result<()> {
+        if planned.secret.get().is_none() {
+            let key = new_key(&planned, &config)?;
+            keep(call.provider.runtime.as_ref(), &mut planned, &key).await?;
+        }
+        slot.put(&planned);
+        Ok(())
+    }
+
+    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+        let runtime = &call.provider.runtime;
+        let gone = async {
+            runtime.delete_secret(&secret_name(&state.name)).await?;
+            runtime.remove(&object(&state.name), false).await
+        };
+        gone.await
+            .map_err(|error| failed("The key was not removed", &error).into())
+    }
+
+    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
+        let name: ObjectName = id
+            .parse()
+            .map_err(|error| failed_import(&id, &format!("{error}")))?;
+        let secret = call.provider.runtime.secret(&secret_name(&name)).await;
+        let secret = secret.map_err(|error| failed("The key could not be read", &error))?;
+        let Some((entry, text)) = secret.and_then(|entries| entries.into_iter().next()) else {
+            return Err(failed_import(&id, "the vault has no such key"));
+        };
+        log::mask(&text);
+        let key = NodeKey::parse(&text).map_err(|error| failed("The key is damaged", &error))?;
+        let mut state = Model {
+            name,
+            algorithm: key.algorithm(),
+            rotation: None,
+            private_key_wo: WriteOnly(None),
+            private_key_wo_version: None,
+            id: None.into(),
+            public_key: None.into(),
+            public_key_pem: None.into(),
+            fingerprint: None.into(),
+            secret: None.into(),
+        };
+        describe(&mut state, &key, entry)?;
+        Ok(state)
+    }
+}
+
+fn object(name: &ObjectName) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::SupernodeKey,
+        name: name.clone(),
+    }
+}
+
+fn secret_name(name: &ObjectName) -> String {
+    format!("supernode-key-{name}")
+}
+
+/// The key that the configuration brings along, or a new one.
+fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
+    let own = config.get::<WriteOnly<String>>("private_key_wo")?.known();
+    match own.and_then(|own| own.0) {
+        Some(text) => {
+            log::mask(&text);
+            let key = NodeKey::parse(&text).map_err(|error| {
+                failed("The private key cannot be used", &error).on("private_key_wo")
+            })?;
+            if key.algorithm() != planned.algorithm {
+                return Err(Diagnostic::error("The private key is of another algorithm")
+                    .detail(format!(
+                        "It is {}, and the attribute `algorithm` says {}.",
+                        key.algorithm(),
+                        planned.algorithm
+                    ))
+                    .detail(format!("Set `algorithm = \"{}\"`.", key.algorithm()))
+                    .on("algorithm")
+                    .into());
+            }
+            Ok(key)
+        }
+        None => NodeKey::generate(planned.algorithm)
+            .map_err(|error| failed("No key could be made", &error).into()),
+    }
+}
+
+/// Puts the key into the vault and what is public of it into the model.
+async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result<()> {
+    let explain = |error| Diagnostics::from(failed("The key cannot be written", &error));
+    let fingerprint = key.fingerprint().map_err(explain)?;
+    let text = key.private_openssh().map_err(explain)?;
+    log::mask(&text);
+    // A rotated key has another entry, so that whoever uses it sees a change.
+    let short: String = fingerprint
+        .trim_start_matches("SHA256:")
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(10)
+        .collect();
+    let entry = format!("private-key-{short}");
+    let entries: SecretEntries = [(entry.clone(), text)].into();
+    runtime
+        .put_secret(&secret_name(&model.name), &entries)
+        .await
+        .map_err(|error| failed("The key was not kept", &error))?;
+    describe(model, key, entry)
+}
+
+fn describe(model: &mut Model, key: &NodeKey, entry: String) -> Result<()> {
+    let explain = |error| Diagnostics::from(failed("The key cannot be written", &error));
+    model.id.set(model.name.to_string());
+    model.public_key.set(key.public_openssh().map_err(explain)?);
+    model.public_key_pem.set(key.public_pem().map_err(explain)?);
+    model.fingerprint.set(key.fingerprint().map_err(explain)?);
+    model.secret.set(SecretOutput {
+        name: secret_name(&model.name),
+        key: entry,
+    });
+    Ok(())
+}
+
+fn failed_import(id: &str, why: &str) -> Diagnostics {
+    Diagnostic::error(format!("There is no key {id:?} to import"))
+        .detail(format!("The id to import is the key's name: {why}."))
+        .into()
+}

@@ -1,0 +1,74 @@
+//! How long an operation may take, in the one form that all resources share.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::model;
+use crate::tfplugin::GoDuration;
+use crate::tfplugin::schema::optional;
+
+model! {
+    /// How long each operation may take, as durations such as `90s`, `10m` or `1h30m`.
+    pub struct Timeouts {
+        /// For making it and waiting for it.
+        create: Option<GoDuration> = optional(),
+        /// For changing it and waiting for it.
+        update: Option<GoDuration> = optional(),
+        /// For removing it.
+        delete: Option<GoDuration> = optional(),
+    }
+}
+
+/// What an operation's time is bounded by.
+#[derive(Debug, Clone, Copy)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Operation {
+    /// The limit that the configuration sets, or `otherwise`.
+    pub fn limit(self, timeouts: Option<&Timeouts>, otherwise: Duration) -> Duration {
+        timeouts
+            .and_then(|timeouts| match self {
+                Self::Create => timeouts.create.as_ref(),
+                Self::Update => timeouts.update.as_ref(),
+                Self::Delete => timeouts.delete.as_ref(),
+            })
+            .map_or(otherwise, GoDuration::get)
+    }
+
+    /// The attribute that sets the limit.
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::Create => "timeouts.create",
+            Self::Update => "timeouts.update",
+            Self::Delete => "timeouts.delete",
+        }
+    }
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited<T> {
+    Done(T),
+    /// Terraform was asked to stop.
+    Stopped,
+    TimedOut,
+}
+
+/// Waits for `work`, but no longer than `limit` and not after `stop`.
+pub async fn wait<T>(
+    stop: &CancellationToken,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Waited<T> {
+    tokio::select! {
+        done = work => Waited::Done(done),
+        () = stop.cancelled() => Waited::Stopped,
+        () = tokio::time::sleep(limit) => Waited::TimedOut,
+    }
+}

@@ -1,0 +1,114 @@
+//! What can go wrong where processes live, and what to do about it.
+
+use std::path::PathBuf;
+
+use super::{ObjectRef, Port};
+
+/// How an object failed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The process that failed.
+    pub process: String,
+    /// How: an exit code or a signal, where it is known.
+    pub how: String,
+    /// Its last lines.
+    pub log: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    #[error("there is a {object} already, in {place}")]
+    Exists { object: ObjectRef, place: String },
+    #[error("another apply is making the {object} right now (process {pid})")]
+    BeingMade { object: ObjectRef, pid: u32 },
+    #[error("there is no {0}")]
+    Gone(ObjectRef),
+    #[error("port {port} for the {purpose} is taken{}", by(holder.as_deref()))]
+    PortTaken {
+        port: u16,
+        purpose: Port,
+        holder: Option<String>,
+    },
+    #[error("no port between {0} and {1} is free")]
+    NoPort(u16, u16),
+    #[error("{path} is of format {found}, and this provider knows format {known}")]
+    Format {
+        path: PathBuf,
+        found: u64,
+        known: u64,
+    },
+    #[error("{path} is damaged: {cause}")]
+    Damaged { path: PathBuf, cause: String },
+    #[error("cannot {what} {path}: {cause}")]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        cause: std::io::Error,
+    },
+    #[error("there is no Python: {python:?} could not be started ({cause})")]
+    PythonMissing { python: String, cause: String },
+    #[error("{python:?} is Python {found}, and Flower needs Python 3.10 or newer")]
+    PythonTooOld { python: String, found: String },
+    #[error("{0} has no secret entry {1:?}")]
+    NoSecret(String, String),
+    #[error("the Python environment for Flower {version} could not be made: {reading}\n{words}")]
+    Environment {
+        version: String,
+        reading: &'static str,
+        words: String,
+    },
+    #[error("{program} could not be started: {cause}")]
+    Spawn { program: String, cause: String },
+    #[error("process {pid} ({process}) does not end, not even when killed")]
+    Unkillable { process: String, pid: u32 },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the runtime `local` needs Linux or macOS")]
+    Unsupported,
+}
+
+impl RuntimeError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists { .. } => "Take it over with an `import` block, or choose another name.",
+            Self::BeingMade { .. } => {
+                "Choose another name if both are meant to exist; else wait for the other apply."
+            }
+            Self::PortTaken { .. } => {
+                "Choose another port, leave the port out to get a free one, or end what holds it."
+            }
+            Self::NoPort(..) => "End what holds them, or set the port in `local`.",
+            Self::Format { .. } => {
+                "Use the provider version that wrote this data_dir, or name another data_dir."
+            }
+            Self::Damaged { .. } => {
+                "Restore the file, or remove the object's folder and apply again."
+            }
+            Self::File { .. } => "Check the folder's owner, permissions and free space.",
+            Self::PythonMissing { .. } => {
+                "Install Python 3.10 or newer, or name it: provider \"flower\" { local = { python \
+                 = \"/path/to/python3\" } }."
+            }
+            Self::PythonTooOld { .. } => {
+                "Name a newer one: provider \"flower\" { local = { python = \"python3.12\" } }."
+            }
+            Self::NoSecret(..) => {
+                "Make the key in the same provider configuration (flower_supernode_key), or apply \
+                 it first."
+            }
+            Self::Environment { .. } => {
+                "Check flower_version and requirements, and that pip reaches a package index from \
+                 this machine."
+            }
+            Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
+            Self::Unsupported => "Run Terraform on Linux or macOS, or use another runtime.",
+            Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => return None,
+        })
+        .map(str::to_owned)
+    }
+}
+
+fn by(holder: Option<&str>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" by {holder}"))
+}

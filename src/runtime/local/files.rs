@@ -1,0 +1,71 @@
+//! Files of this runtime: written whole or not at all, readable by their owner alone.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use super::super::RuntimeError;
+
+pub(super) fn failed<'a>(
+    what: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(std::io::Error) -> RuntimeError + 'a {
+    move |cause| RuntimeError::File {
+        what,
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+/// Makes a folder that only its owner can enter.
+pub(super) fn private_dir(path: &Path) -> Result<(), RuntimeError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(path)
+        .map_err(failed("make the folder", path))
+}
+
+/// Replaces a file in one step, so that a crash leaves the old or the new one.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), RuntimeError> {
+    let parent = path.parent().unwrap_or(path);
+    private_dir(parent)?;
+    let save = || -> std::io::Result<()> {
+        // Temporary files are 0600 from the start.
+        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    save().map_err(failed("write", path))
+}
+
+/// Reads a file; `None` when there is none.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, RuntimeError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// Removes a file or folder; gone already is success.
+pub(super) fn remove(path: &Path) -> Result<(), RuntimeError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder when nothing is left in it.
+pub(super) fn remove_if_empty(path: &Path) {
+    let _ = fs::remove_dir(path);
+}

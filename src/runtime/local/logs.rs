@@ -1,0 +1,108 @@
+//! Log files of processes. They are appended to by processes that nobody watches, so they are cut
+//! whenever we pass by: at each start and each look.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::super::RuntimeError;
+use super::files::failed;
+
+const LARGEST: u64 = 8 << 20;
+const KEPT: usize = 3;
+/// How much of a log's end is read to find its last lines.
+const TAIL: u64 = 64 << 10;
+
+/// Opens a log for appending; also the length that it has now.
+pub(super) fn open(path: &Path) -> Result<(File, u64), RuntimeError> {
+    rotate(path);
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(failed("open", path))?;
+    let length = file.metadata().map_err(failed("read", path))?.len();
+    Ok((file, length))
+}
+
+/// Copies a log that has grown too long away and empties it: its writer appends, and goes on.
+pub(super) fn rotate(path: &Path) {
+    let numbered = |number: usize| PathBuf::from(format!("{}.{number}", path.display()));
+    if fs::metadata(path).is_ok_and(|found| found.len() > LARGEST) {
+        for number in (1..KEPT).rev() {
+            let _ = fs::rename(numbered(number), numbered(number + 1));
+        }
+        if fs::copy(path, numbered(1)).is_ok() {
+            let _ = OpenOptions::new().write(true).truncate(true).open(path);
+        }
+    }
+}
+
+/// What was written from `position` on, and the position after it.
+pub(super) fn read_from(path: &Path, position: u64) -> (String, u64) {
+    let read = || -> std::io::Result<(Vec<u8>, u64)> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        // A log that shrank was cut: what is there now is all new.
+        let position = if length < position { 0 } else { position };
+        file.seek(SeekFrom::Start(position))?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST).read_to_end(&mut bytes)?;
+        let end = position + u64::try_from(bytes.len()).unwrap_or(0);
+        Ok((bytes, end))
+    };
+    read().map_or((String::new(), position), |(bytes, end)| {
+        (String::from_utf8_lossy(&bytes).into_owned(), end)
+    })
+}
+
+/// The last lines, without colours.
+pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
+    let length = fs::metadata(path).map_or(0, |found| found.len());
+    let (text, _) = read_from(path, length.saturating_sub(TAIL));
+    let all: Vec<_> = text
+        .lines()
+        .map(plain)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    all.into_iter().rev().take(lines).rev().collect()
+}
+
+/// A line without terminal escapes.
+pub(super) fn plain(line: &str) -> String {
+    let mut out = String::new();
+    let mut chars = line.chars();
+    while let Some(char) = chars.next() {
+        if char == '\u{1b}' {
+            for char in chars.by_ref() {
+                if char.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        } else if !char.is_control() || char == '\t' {
+            out.push(char);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_cut_and_its_writer_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let (mut writer, from) = open(&path).unwrap();
+        assert_eq!(from, 0);
+        std::io::Write::write_all(&mut writer, &vec![b'x'; 9 << 20]).unwrap();
+        rotate(&path);
+        std::io::Write::write_all(&mut writer, b"\x1b[92mINFO\x1b[0m: on\nlast\n").unwrap();
+        assert_eq!(tail(&path, 5), ["INFO: on", "last"]);
+        assert_eq!(tail(&path, 1), ["last"]);
+        let old = dir.path().join("a.log.1");
+        assert_eq!(fs::metadata(old).unwrap().len(), 9 << 20);
+        assert_eq!(read_from(&path, 9 << 20).0.lines().count(), 2);
+    }
+}

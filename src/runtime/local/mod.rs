@@ -1,0 +1,491 @@
+//! The runtime `local`: processes of this machine, files under `data_dir`, everything on the
+//! loopback. What an object consists of:
+//!
+//! * `<kind>/<name>/record.json`: who makes it, its ports, its processes
+//! * `<kind>/<name>/{files,state,home,logs}`
+//! * `vault/<secret>.json` and `journal/<key>.json`
+
+mod environment;
+mod files;
+mod logs;
+mod ports;
+mod process;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::{
+    Claim, Content, Failure, JournalEntry, Kind, Layout, ObjectRef, Observation, Port, Process,
+    Runtime, RuntimeError, SecretEntries, Workload,
+};
+use process::Identity;
+use record::{Record, Started};
+
+const LOOPBACK: &str = "127.0.0.1";
+const GRACE: Duration = Duration::from_secs(10);
+/// How often files and processes are looked at by those who wait for them.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How the runtime `local` was configured.
+#[derive(Debug, Clone)]
+pub struct LocalRuntime {
+    /// Where objects are kept; absolute.
+    pub data_dir: PathBuf,
+    /// Where Python environments are kept, for all data folders of the user.
+    pub cache_dir: PathBuf,
+    /// The Python that environments are made with.
+    pub python: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    owner: Identity,
+    note: serde_json::Value,
+}
+
+impl LocalRuntime {
+    fn dir(&self, object: &ObjectRef) -> PathBuf {
+        self.data_dir
+            .join(object.kind.plural())
+            .join(object.name.as_str())
+    }
+
+    fn record_path(&self, object: &ObjectRef) -> PathBuf {
+        self.dir(object).join("record.json")
+    }
+
+    fn log_path(&self, object: &ObjectRef, process: &str) -> PathBuf {
+        self.dir(object).join("logs").join(format!("{process}.log"))
+    }
+
+    fn secret_path(&self, name: &str) -> PathBuf {
+        self.data_dir.join("vault").join(format!("{name}.json"))
+    }
+
+    fn note_path(&self, key: &str) -> PathBuf {
+        self.data_dir.join("journal").join(format!("{key}.json"))
+    }
+
+    fn record(&self, object: &ObjectRef) -> Result<Record, RuntimeError> {
+        Record::load(&self.record_path(object))?.ok_or_else(|| RuntimeError::Gone(object.clone()))
+    }
+
+    /// Held while names and ports are given out, by all providers that use this data folder.
+    fn lock(&self) -> Result<File, RuntimeError> {
+        files::private_dir(&self.data_dir)?;
+        let path = self.data_dir.join(".lock");
+        let lock = File::create(&path).map_err(files::failed("open", &path))?;
+        lock.lock().map_err(files::failed("lock", &path))?;
+        Ok(lock)
+    }
+
+    fn ports_in_use(&self) -> BTreeSet<u16> {
+        [Kind::Superlink, Kind::Supernode]
+            .into_iter()
+            .filter_map(|kind| fs::read_dir(self.data_dir.join(kind.plural())).ok())
+            .flatten()
+            .filter_map(|entry| {
+                let path = entry.ok()?.path().join("record.json");
+                Record::load(&path).ok()?
+            })
+            .flat_map(|record| record.ports.into_values())
+            .collect()
+    }
+
+    fn layout_of(&self, object: &ObjectRef, record: &Record) -> Layout {
+        let dir = self.dir(object);
+        let inner = |name: &str| dir.join(name).display().to_string();
+        Layout {
+            bind_host: LOOPBACK.to_owned(),
+            ports: record.ports.clone(),
+            files: inner("files"),
+            state: inner("state"),
+            home: inner("home"),
+        }
+    }
+
+    /// Writes the files of a workload; a digest of what they hold.
+    fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
+        let folder = self.dir(&workload.object).join("files");
+        let mut hash = Sha256::new();
+        files::remove(&folder)?;
+        for (name, content) in &workload.files {
+            let text = match content {
+                Content::Public(text) => Zeroizing::new(text.clone()),
+                Content::Secret { name, key } => self.entry(name, key)?,
+            };
+            hash.update(name.as_bytes());
+            hash.update(text.as_bytes());
+            files::write(&folder.join(name), text.as_bytes())?;
+        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    fn entry(&self, name: &str, key: &str) -> Result<Zeroizing<String>, RuntimeError> {
+        let entries = self.read_secret(name)?.unwrap_or_default();
+        entries
+            .get(key)
+            .cloned()
+            .ok_or_else(|| RuntimeError::NoSecret(format!("secret {name:?}"), key.to_owned()))
+    }
+
+    fn read_secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
+        let path = self.secret_path(name);
+        let Some(bytes) = files::read(&path)?.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let entries: BTreeMap<String, String> =
+            serde_json::from_slice(&bytes).map_err(|error| RuntimeError::Damaged {
+                path,
+                // The cause could quote the secret.
+                cause: format!("not JSON at line {}", error.line()),
+            })?;
+        let wiped = entries
+            .into_iter()
+            .map(|(key, text)| (key, Zeroizing::new(text)));
+        Ok(Some(wiped.collect()))
+    }
+
+    fn spawn(
+        &self,
+        object: &ObjectRef,
+        process: &Process,
+        programs: &Path,
+        digest: String,
+    ) -> Result<Started, RuntimeError> {
+        let dir = self.dir(object);
+        let home = dir.join("home");
+        for folder in [&home, &dir.join("state"), &dir.join("logs")] {
+            files::private_dir(folder)?;
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut env: BTreeMap<String, String> = [
+            ("PATH", format!("{}:{path}", programs.display())),
+            ("HOME", home.display().to_string()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("PYTHONUNBUFFERED", "1".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        env.extend(process.env.clone());
+        let (log, log_from) = logs::open(&self.log_path(object, process.name))?;
+        let program = programs.join(&process.program);
+        let identity = process::spawn(&program, &process.args, &env, &home, &log)?;
+        tracing::info!(object = %object, process = process.name, pid = identity.pid, "started");
+        Ok(Started {
+            identity,
+            digest,
+            log_from,
+        })
+    }
+}
+
+#[async_trait]
+impl Runtime for LocalRuntime {
+    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+        if cfg!(not(unix)) {
+            return Err(RuntimeError::Unsupported);
+        }
+        let _lock = self.lock()?;
+        let path = self.record_path(object);
+        let Some(mut record) = Record::load(&path)? else {
+            Record::new(Identity::own()).save(&path)?;
+            return Ok(Claim::New);
+        };
+        match record.owner.take() {
+            None => Err(RuntimeError::Exists {
+                object: object.clone(),
+                place: self.dir(object).display().to_string(),
+            }),
+            Some(owner) if owner.lives() => Err(RuntimeError::BeingMade {
+                object: object.clone(),
+                pid: owner.pid,
+            }),
+            Some(_) => {
+                record.owner = Some(Identity::own());
+                record.save(&path)?;
+                Ok(Claim::Unfinished)
+            }
+        }
+    }
+
+    async fn settle(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        let mut record = self.record(object)?;
+        record.owner = None;
+        record.save(&self.record_path(object))
+    }
+
+    async fn layout(
+        &self,
+        object: &ObjectRef,
+        wanted: &[Port],
+        fixed: Option<(Port, u16)>,
+    ) -> Result<Layout, RuntimeError> {
+        let _lock = self.lock()?;
+        let mut record = self.record(object)?;
+        let mut taken = self.ports_in_use();
+        for port in wanted {
+            let has = record.ports.get(port).copied();
+            let number = match fixed {
+                Some((which, number)) if which == *port && has != Some(number) => {
+                    if taken.contains(&number) || !ports::is_free(number) {
+                        return Err(RuntimeError::PortTaken {
+                            port: number,
+                            purpose: *port,
+                            holder: None,
+                        });
+                    }
+                    number
+                }
+                _ => match has {
+                    Some(number) => number,
+                    None => ports::choose(&taken)?,
+                },
+            };
+            taken.insert(number);
+            record.ports.insert(*port, number);
+        }
+        record.save(&self.record_path(object))?;
+        Ok(self.layout_of(object, &record))
+    }
+
+    async fn start(
+        &self,
+        workload: &Workload,
+        stop: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        let object = &workload.object;
+        let cache = self.cache_dir.join("environments");
+        let programs = environment::ensure(&cache, &self.python, &workload.python, stop).await?;
+        let contents = self.write_files(workload)?;
+        let mut record = self.record(object)?;
+        let wanted: BTreeMap<&str, String> = workload
+            .processes
+            .iter()
+            .map(|process| (process.name, digest(process, &contents, &programs)))
+            .collect();
+        let same = workload.processes.len() == record.processes.len()
+            && record
+                .processes
+                .iter()
+                .all(|(name, started)| wanted.get(name.as_str()) == Some(&started.digest));
+        let mut kept = BTreeMap::new();
+        for (name, started) in std::mem::take(&mut record.processes) {
+            if same && started.identity.lives() {
+                kept.insert(name, started);
+            } else {
+                started.identity.stop(&name, GRACE).await?;
+            }
+        }
+        record.processes = kept;
+        for process in &workload.processes {
+            if !record.processes.contains_key(process.name) {
+                let digest = digest(process, &contents, &programs);
+                let started = self.spawn(object, process, &programs, digest)?;
+                record.processes.insert(process.name.to_owned(), started);
+                // Saved after each, so that none is forgotten when we are killed here.
+                record.save(&self.record_path(object))?;
+            }
+        }
+        record.save(&self.record_path(object))
+    }
+
+    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError> {
+        let Some(record) = Record::load(&self.record_path(object))? else {
+            return Ok(None);
+        };
+        for name in record.processes.keys() {
+            logs::rotate(&self.log_path(object, name));
+        }
+        let stopped = record
+            .processes
+            .iter()
+            .filter(|(_, started)| !started.identity.lives())
+            .map(|(name, _)| name.clone())
+            .collect();
+        Ok(Some(Observation {
+            layout: self.layout_of(object, &record),
+            stopped,
+        }))
+    }
+
+    async fn watch_failure(&self, object: &ObjectRef) -> Failure {
+        loop {
+            if let Ok(record) = self.record(object)
+                && let Some((name, started)) = record
+                    .processes
+                    .iter()
+                    .find(|(_, started)| !started.identity.lives())
+            {
+                // The last lines may still be on their way.
+                tokio::time::sleep(LOOK).await;
+                return Failure {
+                    process: name.clone(),
+                    how: started.identity.end(),
+                    log: logs::tail(&self.log_path(object, name), 20),
+                };
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn wait_log(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+    ) -> Result<String, RuntimeError> {
+        let path = self.log_path(object, process);
+        let record = self.record(object)?;
+        let mut position = record.processes.get(process).map_or(0, |one| one.log_from);
+        let mut rest = String::new();
+        loop {
+            let (text, end) = logs::read_from(&path, position);
+            position = end;
+            rest.push_str(&text);
+            while let Some((line, after)) = rest.split_once('\n') {
+                if let Some(answer) = found(&logs::plain(line)) {
+                    return Ok(answer);
+                }
+                rest = after.to_owned();
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn log_tail(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        lines: usize,
+    ) -> Result<Vec<String>, RuntimeError> {
+        Ok(logs::tail(&self.log_path(object, process), lines))
+    }
+
+    async fn remove(&self, object: &ObjectRef, keep_logs: bool) -> Result<(), RuntimeError> {
+        let dir = self.dir(object);
+        if let Some(record) = Record::load(&self.record_path(object))? {
+            for (name, started) in &record.processes {
+                started.identity.stop(name, GRACE).await?;
+            }
+        }
+        if keep_logs {
+            for name in ["files", "state", "home", "record.json"] {
+                files::remove(&dir.join(name))?;
+            }
+        } else {
+            files::remove(&dir)?;
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    async fn put_secret(&self, name: &str, entries: &SecretEntries) -> Result<(), RuntimeError> {
+        let plain: BTreeMap<&String, &str> = entries
+            .iter()
+            .map(|(key, text)| (key, text.as_str()))
+            .collect();
+        let path = self.secret_path(name);
+        let bytes = serde_json::to_vec(&plain).map(Zeroizing::new);
+        let bytes = bytes.map_err(|_| RuntimeError::Damaged {
+            path: path.clone(),
+            cause: "it cannot be written as JSON".to_owned(),
+        })?;
+        files::write(&path, &bytes)
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
+        self.read_secret(name)
+    }
+
+    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError> {
+        files::remove(&self.secret_path(name))?;
+        self.tidy();
+        Ok(())
+    }
+
+    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {
+        let note = Note {
+            owner: Identity::own(),
+            note: note.clone(),
+        };
+        let bytes = serde_json::to_vec(&note).unwrap_or_default();
+        files::write(&self.note_path(key), &bytes)
+    }
+
+    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        let Ok(entries) = fs::read_dir(self.data_dir.join("journal")) else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(key) = name
+                .strip_suffix(".json")
+                .filter(|key| key.starts_with(prefix))
+            else {
+                continue;
+            };
+            let Some(bytes) = files::read(&entry.path())? else {
+                continue;
+            };
+            if let Ok(Note { owner, note }) = serde_json::from_slice(&bytes) {
+                found.push(JournalEntry {
+                    key: key.to_owned(),
+                    note,
+                    owner_lives: owner.lives(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
+        files::remove(&self.note_path(key))?;
+        self.tidy();
+        Ok(())
+    }
+}
+
+impl LocalRuntime {
+    /// Removes the folders that nothing is left in, so that the last destroy leaves none.
+    fn tidy(&self) {
+        let kinds = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
+        for name in kinds
+            .map(Kind::plural)
+            .into_iter()
+            .chain(["vault", "journal"])
+        {
+            files::remove_if_empty(&self.data_dir.join(name));
+        }
+        if fs::read_dir(&self.data_dir).is_ok_and(|left| left.count() == 1) {
+            let _ = fs::remove_file(self.data_dir.join(".lock"));
+            files::remove_if_empty(&self.data_dir);
+        }
+    }
+}
+
+fn digest(process: &Process, contents: &str, programs: &Path) -> String {
+    let mut hash = Sha256::new();
+    let env = process.env.iter().flat_map(|(key, value)| [key, value]);
+    for part in [&process.program]
+        .into_iter()
+        .chain(&process.args)
+        .chain(env)
+    {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(contents.as_bytes());
+    hash.update(programs.as_os_str().as_encoded_bytes());
+    hex::encode(hash.finalize())
+}

@@ -1,0 +1,77 @@
+//! What this runtime knows of an object, on disk: it must survive the provider, which lives only
+//! for one plan or apply.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{Port, RuntimeError};
+use super::files;
+use super::process::Identity;
+
+/// The form of the files in a `data_dir`; raised when an older provider could not read it.
+const FORMAT: u64 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    format: u64,
+    /// The provider process that is making it, until it is settled.
+    pub owner: Option<Identity>,
+    #[serde(default)]
+    pub ports: BTreeMap<Port, u16>,
+    #[serde(default)]
+    pub processes: BTreeMap<String, Started>,
+}
+
+/// A process that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Started {
+    pub identity: Identity,
+    /// What it was started as, to see when that changes.
+    pub digest: String,
+    /// Where in its log this start begins.
+    pub log_from: u64,
+}
+
+impl Record {
+    pub(super) fn new(owner: Identity) -> Self {
+        Self {
+            format: FORMAT,
+            owner: Some(owner),
+            ports: BTreeMap::new(),
+            processes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u64,
+        }
+        let Some(bytes) = files::read(path)? else {
+            return Ok(None);
+        };
+        let damaged = |error: serde_json::Error| RuntimeError::Damaged {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        };
+        let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if head.format != FORMAT {
+            return Err(RuntimeError::Format {
+                path: path.to_owned(),
+                found: head.format,
+                known: FORMAT,
+            });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    pub(super) fn save(&self, path: &Path) -> Result<(), RuntimeError> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| RuntimeError::Damaged {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        })?;
+        files::write(path, &bytes)
+    }
+}

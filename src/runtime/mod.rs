@@ -1,0 +1,169 @@
+//! Where Flower's processes and secrets live: one trait, and a runtime behind it for each kind of
+//! place. A runtime knows processes, files, ports and secrets; it knows neither Terraform nor what
+//! the processes do.
+//!
+//! The order of a creation is the same everywhere: [`Runtime::claim`] makes the name ours durably,
+//! [`Runtime::layout`] says where things will be, [`Runtime::start`] brings them about, and
+//! [`Runtime::settle`] records that the caller has the object in its state. What a killed provider
+//! leaves between the first and the last is found by the next one as [`Claim::Unfinished`].
+
+mod error;
+pub mod local;
+mod name;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+pub use error::{Failure, RuntimeError};
+pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
+
+/// The entries of a secret. Never shown, wiped when dropped.
+pub type SecretEntries = BTreeMap<String, Zeroizing<String>>;
+
+/// How a name came to be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    New,
+    /// A provider died in the middle of making it: what it had made is still there.
+    Unfinished,
+}
+
+/// Where the parts of an object are, as its processes see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The address that servers bind.
+    pub bind_host: String,
+    pub ports: BTreeMap<Port, u16>,
+    /// The folder of [`Workload::files`].
+    pub files: String,
+    /// A folder that outlives the processes.
+    pub state: String,
+    /// A folder that Flower may fill.
+    pub home: String,
+}
+
+/// The Python in which processes run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonEnvironment {
+    pub flower_version: String,
+    /// Further requirements, as pip takes them.
+    pub requirements: Vec<String>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its name among the processes of its object, such as `superlink`.
+    pub name: &'static str,
+    /// A program of the environment.
+    pub program: String,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+}
+
+/// What a file of an object holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Public(String),
+    /// An entry of a secret.
+    Secret {
+        name: String,
+        key: String,
+    },
+}
+
+/// What is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    pub object: ObjectRef,
+    pub python: PythonEnvironment,
+    pub processes: Vec<Process>,
+    /// Files by name, which the processes can read and nobody else.
+    pub files: BTreeMap<String, Content>,
+}
+
+/// What was found of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    pub layout: Layout,
+    /// Names of the processes that should run and do not.
+    pub stopped: Vec<String>,
+}
+
+/// A note about work that must not be done twice, with what was known when it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    pub key: String,
+    pub note: serde_json::Value,
+    /// Whether the provider that wrote it still runs.
+    pub owner_lives: bool,
+}
+
+/// A place where Flower's processes and secrets live.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Makes a name ours, durably and before anything else.
+    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError>;
+
+    /// Records that the object is in its owner's state from now on.
+    async fn settle(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
+
+    /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
+    async fn layout(
+        &self,
+        object: &ObjectRef,
+        ports: &[Port],
+        fixed: Option<(Port, u16)>,
+    ) -> Result<Layout, RuntimeError>;
+
+    /// Starts what is missing, restarts what changed, stops what is not wanted any more.
+    async fn start(
+        &self,
+        workload: &Workload,
+        stop: &CancellationToken,
+    ) -> Result<(), RuntimeError>;
+
+    /// Looks at an object; `None` when there is none of that name.
+    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError>;
+
+    /// Waits until the object has failed in a way that can be named.
+    async fn watch_failure(&self, object: &ObjectRef) -> Failure;
+
+    /// Waits for a line of `process`, written since it was started last, that `found` accepts.
+    async fn wait_log(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+    ) -> Result<String, RuntimeError>;
+
+    /// The last lines that `process` wrote.
+    async fn log_tail(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        lines: usize,
+    ) -> Result<Vec<String>, RuntimeError>;
+
+    /// Removes the object with its processes and files; gone already is success.
+    async fn remove(&self, object: &ObjectRef, keep_logs: bool) -> Result<(), RuntimeError>;
+
+    /// Keeps a secret, in place of one of the same name.
+    async fn put_secret(&self, name: &str, entries: &SecretEntries) -> Result<(), RuntimeError>;
+
+    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError>;
+
+    /// Removes a secret; gone already is success.
+    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError>;
+
+    /// Writes or replaces a note.
+    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError>;
+
+    /// The notes whose keys start with `prefix`.
+    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError>;
+
+    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError>;
+}

@@ -1,0 +1,133 @@
+//! The names of what a runtime keeps.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of object it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Superlink,
+    Supernode,
+    SupernodeKey,
+}
+
+/// A name that every runtime can use: a DNS label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectName(String);
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a name has 1 to 53 lower-case letters, digits and hyphens, and starts and ends with a letter \
+     or digit"
+)]
+pub struct NameError;
+
+/// An object of a runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectRef {
+    pub kind: Kind,
+    pub name: ObjectName,
+}
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Port {
+    /// A SuperLink's API.
+    Api,
+    /// A SuperLink's Fleet API, where it has a port of its own.
+    Fleet,
+    /// A SuperNode's own API, for its apps.
+    Runtime,
+}
+
+impl Kind {
+    /// The folder, or label, of objects of this kind.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Superlink => "superlinks",
+            Self::Supernode => "supernodes",
+            Self::SupernodeKey => "supernode-keys",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Superlink => "SuperLink",
+            Self::Supernode => "SuperNode",
+            Self::SupernodeKey => "SuperNode key",
+        })
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Api => "API",
+            Self::Fleet => "Fleet API",
+            Self::Runtime => "Runtime API",
+        })
+    }
+}
+
+impl ObjectName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ObjectName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let edge_is_plain = !text.starts_with('-') && !text.ends_with('-');
+        if (1..=53).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError)
+        }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.kind, self.name.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        for text in ["a", "site-1", "0", &"x".repeat(53)] {
+            assert!(text.parse::<ObjectName>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a_b",
+            "../x",
+            "a.b",
+            "ä",
+            &"x".repeat(54),
+        ] {
+            assert!(text.parse::<ObjectName>().is_err(), "{text}");
+        }
+    }
+}
