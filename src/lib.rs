@@ -3,6 +3,7 @@
 //! Arrows point one way: `provider → resources → {flower, runtime, pki}`, and resources speak to
 //! Terraform through `tfplugin`, which knows no Flower.
 
+pub mod docs;
 pub mod flower;
 pub mod pki;
 pub mod provider;

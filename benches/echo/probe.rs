@@ -77,7 +77,7 @@ impl Resource for Probe {
             Some("wait") => {
                 tokio::select! {
                     () = call.stop.cancelled() => {}
-                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
+                    () = tokio::time::sleep(Duration::from_mins(1)) => {}
                 }
                 Err(Diagnostic::error("Interrupted").on("then").into())
             }

@@ -3,6 +3,9 @@
 //! Every Flower program leaves with the operating system's code 1 whatever went wrong; the code that
 //! says what happened stands only in its log, as `Exit Code: 305`. This module finds it in the last
 //! lines of a log and puts it into words, for the moment a process did not come up or stayed down.
+//!
+//! A SuperNode of 1.37 that is refused prints a traceback instead of a code and does not even end; it
+//! is recognized by the words.
 
 use std::fmt;
 
@@ -19,7 +22,13 @@ impl FlowerExit {
     /// Finds the last `Exit Code: NNN` in the tail of a log.
     pub fn in_log(log: &str) -> Option<Self> {
         const MARK: &str = "Exit Code: ";
-        let (_, after) = log.rsplit_once(MARK)?;
+        const REFUSED: &str = "Failed to activate SuperNode.";
+        let Some((_, after)) = log.rsplit_once(MARK) else {
+            return log.contains(REFUSED).then(|| Self {
+                code: 305,
+                said: REFUSED.to_owned(),
+            });
+        };
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = after.split_at_checked(digits)?;
         let said: Vec<&str> = rest
@@ -236,6 +245,13 @@ mod tests {
              (Flower: [code: 2004] Failed to activate SuperNode. The SuperNode could not establish a connection to the SuperLink.)"
         );
         assert!(exit.remedy().unwrap().contains("`supernodes`"));
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_is_recognized() {
+        let log = "details = \"{\"code\": 2004, \"public_message\": \"Failed to activate SuperNode.\"}\"\n\
+            RuntimeError: generator didn't yield\n";
+        assert_eq!(FlowerExit::in_log(log).unwrap().code, 305);
     }
 
     #[test]

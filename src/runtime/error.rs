@@ -70,7 +70,7 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
-        Some(match self {
+        let text = match self {
             Self::Exists { .. } => "Take it over with an `import` block, or choose another name.",
             Self::BeingMade { .. } => {
                 "Choose another name if both are meant to exist; else wait for the other apply."
@@ -104,8 +104,8 @@ impl RuntimeError {
             Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
             Self::Unsupported => "Run Terraform on Linux or macOS, or use another runtime.",
             Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => return None,
-        })
-        .map(str::to_owned)
+        };
+        Some(text.to_owned())
     }
 }
 

@@ -211,6 +211,11 @@ pub fn erase<R: Resource>() -> Arc<dyn AnyResource<R::Provider>> {
     })
 }
 
+/// The type name and schema of a resource, for whoever documents it.
+pub fn schema_of<C>(resource: &dyn AnyResource<C>) -> (&'static str, &Schema) {
+    (resource.type_name(), &resource.compiled().schema)
+}
+
 struct Erased<R> {
     compiled: OnceLock<Compiled>,
     resource: PhantomData<R>,

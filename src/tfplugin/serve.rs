@@ -55,7 +55,7 @@ const LARGEST_MESSAGE: usize = 256 << 20;
 /// How often we look whether the host still lives.
 const HOST_CHECK: Duration = Duration::from_secs(2);
 /// How long work in hand may take to end when the host is gone.
-const LAST_WORK: Duration = Duration::from_secs(60);
+const LAST_WORK: Duration = Duration::from_mins(1);
 
 /// Serves `provider`, known to Terraform as `name` (`registry…/namespace/type`), until told to end.
 pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(), ServeError> {
@@ -98,7 +98,7 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
         .add_service(grpc_broker_server::GrpcBrokerServer::new(SideChannels))
         .add_service(grpc_stdio_server::GrpcStdioServer::new(SideChannels))
         .serve_with_incoming_shutdown(incoming(listener, acceptor), async move {
-            end.cancelled().await
+            end.cancelled().await;
         })
         .await?;
     Ok(())

@@ -47,8 +47,9 @@ pub struct VersionRow {
     pub plugin_type: PluginType,
     /// Whether a node's name and location are stored by the SuperLink.
     pub node_names: bool,
-    /// Whether ListRuns can skip runs; if not, it can only be asked for more of them.
-    pub list_runs_skip: bool,
+    /// Whether a SuperNode that is refused ends. If not, it stays as a process that does nothing, and
+    /// only the traceback in its log says so.
+    pub refused_node_exits: bool,
 }
 
 /// In order, without gaps.
@@ -60,7 +61,7 @@ const ROWS: &[VersionRow] = &[
         fleet: FleetPlane::GrpcOwnPort,
         plugin_type: PluginType::Required,
         node_names: false,
-        list_runs_skip: false,
+        refused_node_exits: false,
     },
     VersionRow {
         from: (1, 38),
@@ -69,7 +70,7 @@ const ROWS: &[VersionRow] = &[
         fleet: FleetPlane::GrpcOwnPort,
         plugin_type: PluginType::Ignored,
         node_names: true,
-        list_runs_skip: false,
+        refused_node_exits: true,
     },
     VersionRow {
         from: (1, 40),
@@ -78,7 +79,7 @@ const ROWS: &[VersionRow] = &[
         fleet: FleetPlane::HttpSamePort,
         plugin_type: PluginType::Ignored,
         node_names: true,
-        list_runs_skip: true,
+        refused_node_exits: true,
     },
 ];
 

@@ -25,8 +25,8 @@ use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 use model::{OnMissing, Source, Until};
 
-const COMPLETE: Duration = Duration::from_secs(24 * 3600);
-const STOP: Duration = Duration::from_secs(5 * 60);
+const COMPLETE: Duration = Duration::from_hours(24);
+const STOP: Duration = Duration::from_mins(5);
 /// How long a SuperLink may be out of reach before a run is submitted.
 const REACH: Duration = Duration::from_secs(10);
 /// How old an answer may be that many runs share during one refresh.

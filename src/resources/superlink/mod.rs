@@ -25,7 +25,7 @@ use workload::object;
 pub(in crate::resources) use workload::{launch, process};
 
 /// Flower may have to be installed first.
-const START: Duration = Duration::from_secs(15 * 60);
+const START: Duration = Duration::from_mins(15);
 /// How old an answer may be that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(200);

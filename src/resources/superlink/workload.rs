@@ -25,8 +25,8 @@ use crate::tfplugin::{GoDuration, log};
 
 /// Ten years: authorities outlive the certificates that they sign.
 const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
-const VALIDITY: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
-const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+const VALIDITY: std::time::Duration = std::time::Duration::from_hours(365 * 24);
+const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";

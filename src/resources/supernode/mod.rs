@@ -4,8 +4,9 @@ mod model;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::flower::exit_meaning::FlowerExit;
 use crate::flower::launch::{
     ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
     supernode_processes,
@@ -27,7 +28,13 @@ use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 
-const START: Duration = Duration::from_secs(15 * 60);
+const START: Duration = Duration::from_mins(15);
+/// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
+/// until then: how long that may take, and how often it tries.
+const FORGOTTEN: Duration = Duration::from_secs(90);
+const AGAIN: Duration = Duration::from_secs(5);
+/// Flower's exit code for a SuperNode that was refused.
+const REFUSED: u16 = 305;
 const KEY_FILE: &str = "node.key";
 const CA_FILE: &str = "ca.crt";
 
@@ -147,7 +154,10 @@ impl Resource for Supernode {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        if !planned.wait && planned.node_id.get().is_none() {
+        // Another key is another node, which must be let in at once.
+        let same_node =
+            planned.key.as_ref().map(|key| &key.key) == prior.key.as_ref().map(|key| &key.key);
+        if planned.node_id.get().is_none() && same_node {
             planned.node_id = prior.node_id;
         }
         bring_up(&call, &mut planned, &slot, Operation::Update, &mut false).await?;
@@ -297,21 +307,13 @@ async fn bring_up(
         slot.put(model);
     }
     let limit = operation.limit(model.timeouts.as_ref(), START);
-    let joined = async {
-        let started = runtime.start(&workload, &call.stop).await;
-        started.map_err(|error| Diagnostics::from(failed(what.clone(), &error)))?;
-        if !model.wait {
-            return Ok(None);
-        }
-        tokio::select! {
-            failure = runtime.watch_failure(&object) => {
-                Err(failure::report(what.clone(), &failure).into())
-            }
-            id = runtime.wait_log(&object, "supernode", &node_id) => id
-                .map(Some)
-                .map_err(|error| Diagnostics::from(failed(what.clone(), &error))),
-        }
+    // One that was let in before is known there: a refusal will pass.
+    let patience = if kept.get().is_some() {
+        FORGOTTEN
+    } else {
+        Duration::ZERO
     };
+    let joined = join(call, model, &workload, &what, patience);
     let id = match wait(&call.stop, limit, joined).await {
         Waited::Done(done) => done?,
         Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
@@ -333,6 +335,39 @@ async fn bring_up(
         model.flower_version.set(version);
     }
     Ok(())
+}
+
+/// Starts the processes and follows the log until the SuperNode was let in; its number then.
+async fn join(
+    call: &Call<Configured>,
+    model: &Model,
+    workload: &Workload,
+    what: &str,
+    patience: Duration,
+) -> Result<Option<String>> {
+    let runtime = call.provider.runtime.as_ref();
+    let object = &workload.object;
+    let explain = |error| Diagnostics::from(failed(what, &error));
+    let until = Instant::now() + patience;
+    loop {
+        runtime.start(workload, &call.stop).await.map_err(explain)?;
+        if !model.wait {
+            return Ok(None);
+        }
+        let failure = tokio::select! {
+            failure = runtime.watch_failure(object) => failure,
+            id = runtime.wait_log(object, "supernode", &node_id) => {
+                return id.map(Some).map_err(explain);
+            }
+        };
+        let exit = FlowerExit::in_log(&failure.log.join("\n"));
+        let may_pass = exit.is_some_and(|exit| exit.code == REFUSED);
+        if !may_pass || Instant::now() + AGAIN > until {
+            return Err(failure::report(what.to_owned(), &failure).into());
+        }
+        tracing::info!(object = %object, "refused, trying again");
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// The number in the line that a SuperNode writes once it was let in.

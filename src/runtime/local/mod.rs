@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Claim, Content, Failure, JournalEntry, Kind, Layout, ObjectRef, Observation, Port, Process,
-    Runtime, RuntimeError, SecretEntries, Workload,
+    PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
 };
 use process::Identity;
 use record::{Record, Started};
@@ -53,6 +53,16 @@ struct Note {
 }
 
 impl LocalRuntime {
+    /// The folder of the programs of an environment, which is made unless it is there.
+    pub async fn programs(
+        &self,
+        python: &PythonEnvironment,
+        stop: &CancellationToken,
+    ) -> Result<PathBuf, RuntimeError> {
+        let cache = self.cache_dir.join("environments");
+        environment::ensure(&cache, &self.python, python, stop).await
+    }
+
     fn dir(&self, object: &ObjectRef) -> PathBuf {
         self.data_dir
             .join(object.kind.plural())
@@ -264,8 +274,7 @@ impl Runtime for LocalRuntime {
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError> {
         let object = &workload.object;
-        let cache = self.cache_dir.join("environments");
-        let programs = environment::ensure(&cache, &self.python, &workload.python, stop).await?;
+        let programs = self.programs(&workload.python, stop).await?;
         let contents = self.write_files(workload)?;
         let mut record = self.record(object)?;
         let wanted: BTreeMap<&str, String> = workload

@@ -19,7 +19,14 @@ pub struct Identity {
     pub pid: u32,
     /// When it started, in the system's own words.
     started: String,
+    /// The value of [`MARK`] in its environment, which its children inherit; empty for ourselves.
+    #[serde(default)]
+    mark: String,
 }
+
+/// By this variable the children of a process are known, also those that Flower starts in sessions
+/// of their own.
+const MARK: &str = "TERRAFORM_PROVIDER_FLOWER_PROCESS";
 
 /// What the processes that we started ended with, for those that ended while we ran.
 static ENDED: LazyLock<Mutex<BTreeMap<u32, String>>> = LazyLock::new(Mutex::default);
@@ -27,18 +34,20 @@ static ENDED: LazyLock<Mutex<BTreeMap<u32, String>>> = LazyLock::new(Mutex::defa
 const POLL: Duration = Duration::from_millis(50);
 
 impl Identity {
-    pub(super) fn of(pid: u32) -> Option<Self> {
+    fn of(pid: u32, mark: String) -> Option<Self> {
         Some(Self {
             pid,
             started: start_of(pid)?,
+            mark,
         })
     }
 
     pub(super) fn own() -> Self {
         let pid = std::process::id();
-        Self::of(pid).unwrap_or(Self {
+        Self::of(pid, String::new()).unwrap_or(Self {
             pid,
             started: String::new(),
+            mark: String::new(),
         })
     }
 
@@ -96,9 +105,10 @@ impl Identity {
         }
     }
 
-    /// The living processes of the session that it leads or led.
+    /// The living processes that it leads or led: those of its session, and those that went into
+    /// a session of their own but carry its mark.
     fn session(&self) -> Vec<u32> {
-        let mut found: Vec<u32> = session_members(self.pid);
+        let mut found: Vec<u32> = session_members(self.pid, &self.mark);
         // The session's number may have been given anew: then its leader is someone else.
         if start_of(self.pid).is_some_and(|started| started != self.started) {
             found.clear();
@@ -120,11 +130,13 @@ pub(super) fn spawn(
         cause,
     };
     let clone = || log.try_clone().map_err(|error| failed(error.to_string()));
+    let mark = new_mark(dir);
     let mut command = Command::new(program);
     command
         .args(args)
         .env_clear()
         .envs(env)
+        .env(MARK, &mark)
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(clone()?)
@@ -132,7 +144,7 @@ pub(super) fn spawn(
     own_session(&mut command);
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let pid = child.id();
-    let identity = Identity::of(pid).ok_or_else(|| failed("it ended at once".to_owned()))?;
+    let identity = Identity::of(pid, mark).ok_or_else(|| failed("it ended at once".to_owned()))?;
     // Whoever starts a process must collect its end; nobody waits for this thread.
     std::thread::spawn(move || {
         if let Ok(status) = child.wait() {
@@ -141,6 +153,13 @@ pub(super) fn spawn(
         }
     });
     Ok(identity)
+}
+
+/// A text that no other process carries.
+fn new_mark(dir: &Path) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_nanos();
+    format!("{}:{}:{now}", dir.display(), std::process::id())
 }
 
 #[cfg(unix)]
@@ -176,20 +195,32 @@ fn start_of(pid: u32) -> Option<String> {
 }
 
 #[cfg(target_os = "linux")]
-fn session_members(session: u32) -> Vec<u32> {
+fn session_members(session: u32, mark: &str) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| {
-            Stat::of(*pid).is_some_and(|stat| stat.session == session && stat.state != "Z")
+            Stat::of(*pid).is_some_and(|stat| {
+                stat.state != "Z" && (stat.session == session || carries(*pid, mark))
+            })
         })
         .collect()
 }
 
+#[cfg(target_os = "linux")]
+fn carries(pid: u32, mark: &str) -> bool {
+    let wanted = format!("{MARK}={mark}");
+    !mark.is_empty()
+        && fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
+            all.split(|byte| *byte == 0)
+                .any(|one| one == wanted.as_bytes())
+        })
+}
+
 #[cfg(not(target_os = "linux"))]
-fn session_members(session: u32) -> Vec<u32> {
+fn session_members(session: u32, _mark: &str) -> Vec<u32> {
     let output = Command::new("ps")
         .args(["-axo", "pid=,sess=,pgid=,state="])
         .output();

@@ -55,10 +55,10 @@ impl<P: Provider> Service<P> {
     pub(super) fn new(provider: P, stop: CancellationToken) -> Self {
         Self(Arc::new(Inner {
             compiled: OnceLock::new(),
-            resources: by_name(provider.resources(), |r| r.type_name()),
-            data_sources: by_name(provider.data_sources(), |d| d.type_name()),
-            ephemerals: by_name(provider.ephemerals(), |e| e.type_name()),
-            functions: by_name(provider.functions(), |f| f.name()),
+            resources: by_name(provider.resources(), AnyResource::type_name),
+            data_sources: by_name(provider.data_sources(), AnyDataSource::type_name),
+            ephemerals: by_name(provider.ephemerals(), AnyEphemeral::type_name),
+            functions: by_name(provider.functions(), Function::name),
             configured: RwLock::new(Configured::NotYet),
             provider,
             stop,

@@ -7,7 +7,14 @@ use std::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::super::diagnostic::Result;
-use super::super::proto::{self, *};
+use super::super::proto::{
+    self, apply_resource_change, call_function, close_ephemeral_resource, configure_provider,
+    get_functions, get_metadata, get_provider_schema, get_resource_identity_schemas,
+    import_resource_state, move_resource_state, open_ephemeral_resource, plan_resource_change,
+    provider_server, read_data_source, read_resource, renew_ephemeral_resource, stop_provider,
+    upgrade_resource_identity, upgrade_resource_state, validate_data_resource_config,
+    validate_ephemeral_resource_config, validate_provider_config, validate_resource_config,
+};
 use super::super::provider::Provider;
 use super::super::resource::bug;
 use super::super::schema::{self, Tree};

@@ -263,7 +263,9 @@ fn put(out: &mut Vec<u8>, value: &Value) {
         }
         Value::List(items) => {
             let _ = write::write_array_len(out, length(items.len()));
-            items.iter().for_each(|item| put(out, item));
+            for item in items {
+                put(out, item);
+            }
             Ok(())
         }
         Value::Map(entries) => {

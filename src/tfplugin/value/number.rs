@@ -98,7 +98,7 @@ fn digits_of(float: f64) -> Digits {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Digits {
     negative: bool,
-    digits: String,
+    significant: String,
     /// Digits after the point; negative when zeros follow the last digit.
     scale: i64,
 }
@@ -132,7 +132,7 @@ impl Digits {
         }
         Some(Self {
             negative,
-            digits,
+            significant: digits,
             scale: i64::try_from(fraction.len()).ok()? - dropped - exponent,
         })
     }
@@ -140,21 +140,21 @@ impl Digits {
 
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.digits.is_empty() {
+        if self.significant.is_empty() {
             return f.write_str("0");
         }
         if self.negative {
             f.write_str("-")?;
         }
-        let length = i64::try_from(self.digits.len()).unwrap_or(i64::MAX);
+        let length = i64::try_from(self.significant.len()).unwrap_or(i64::MAX);
         let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
         if self.scale <= 0 {
-            write!(f, "{}{}", self.digits, zeros(-self.scale))
+            write!(f, "{}{}", self.significant, zeros(-self.scale))
         } else if self.scale >= length {
-            write!(f, "0.{}{}", zeros(self.scale - length), self.digits)
+            write!(f, "0.{}{}", zeros(self.scale - length), self.significant)
         } else {
             let (whole, fraction) = self
-                .digits
+                .significant
                 .split_at(usize::try_from(length - self.scale).unwrap_or(0));
             write!(f, "{whole}.{fraction}")
         }

@@ -1,0 +1,15 @@
+terraform {
+  required_providers {
+    flower = {
+      source = "flower/flower"
+    }
+  }
+}
+
+# Processes on this machine; nothing else to install but Python 3.10 or newer.
+provider "flower" {
+  local = {
+    data_dir = ".flower"
+    python   = "python3"
+  }
+}

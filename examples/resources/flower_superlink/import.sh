@@ -1,0 +1,1 @@
+terraform import flower_superlink.main main

@@ -1,0 +1,1 @@
+terraform import flower_supernode_key.hospital_a hospital-a

@@ -1,0 +1,19 @@
+//! The acceptance tier: the real Terraform (or OpenTofu) drives the provider through plan, apply,
+//! an empty second plan, changes, imports and destroy, on real Flower processes.
+//!
+//! One file for each resource, one for the plugin layer.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc
+)]
+
+mod app_run;
+mod plugin;
+mod superlink;
+mod supernode;
+mod supernode_key;
+mod workspace;

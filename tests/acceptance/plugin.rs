@@ -1,0 +1,102 @@
+//! The plugin layer, with the provider that only echoes.
+
+use crate::workspace::{Workspace, eventually, said};
+
+#[test]
+fn every_kind_of_value_comes_back_unchanged() {
+    let it = Workspace::new(
+        r#"
+provider "echo" {}
+resource "terraform_data" "x" {
+  input = "hi"
+}
+resource "echo_probe" "p" {
+  name     = "p"
+  anything = { a = 1, b = [true, "x", 0.1], c = 18446744073709551616, d = terraform_data.x.output }
+  numbers  = [{ value = 1.5 }, { value = 18446744073709551616 }, { value = 9007199254740993 }, { value = 0.1 }]
+  hidden   = "shade"
+  secret_wo         = "hunter2-the-canary"
+  secret_wo_version = 1
+}
+ephemeral "echo_ticket" "t" {
+  holder = "me"
+}
+output "r" {
+  value = provider::echo::repeat("ab", 3)
+}
+"#,
+    );
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("echo_probe.p")["secret_length"], 18);
+    assert!(
+        !it.written().contains("hunter2"),
+        "a write-only value was stored"
+    );
+    assert!(it.written().contains("18446744073709551616"));
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+}
+
+#[test]
+fn failures_keep_what_exists() {
+    let probe = |then: &str| {
+        format!(
+            "provider \"echo\" {{}}\nresource \"echo_probe\" \"p\" {{\n  name = \"p\"\n  then = {then:?}\n}}\n"
+        )
+    };
+    for (then, message) in [("panic", "bug of its own"), ("fail", "It failed as asked")] {
+        let it = Workspace::new(&probe(then));
+        it.apply().failed_with(&[message]);
+        assert_eq!(it.state("echo_probe.p")["id"], "p", "{then}");
+    }
+    let it = Workspace::new(&probe("wait"));
+    let mut command = it.command(&["apply", "-auto-approve", "-no-color"]);
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let apply = command.spawn().unwrap();
+    eventually("a running create", || {
+        it.written().contains("configure_provider")
+    });
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::process::Command::new("kill")
+        .args(["-INT", &apply.id().to_string()])
+        .output()
+        .unwrap();
+    said(&apply.wait_with_output().unwrap()).failed_with(&["Interrupted"]);
+    assert_eq!(it.state("echo_probe.p")["id"], "p");
+}
+
+#[test]
+fn states_are_upgraded_moved_and_imported() {
+    let it = Workspace::new(
+        "provider \"echo\" {}\nresource \"echo_probe\" \"p\" {\n  name = \"p\"\n  size = 7\n}\n",
+    );
+    it.run(&["import", "echo_probe.p", "p"]).succeeded();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let old = std::fs::read_to_string(it.path("terraform.tfstate")).unwrap();
+    let old = old
+        .replace("\"schema_version\": 1", "\"schema_version\": 0")
+        .replace("\"size\": 7", "\"length\": 7, \"gone\": true");
+    it.file("terraform.tfstate", &old);
+    it.plan_is_empty();
+    let newer = old.replace("\"schema_version\": 0", "\"schema_version\": 9");
+    it.file("terraform.tfstate", &newer);
+    it.plan().failed_with(&["newer"]);
+}
+
+#[test]
+fn a_hand_start_says_what_it_is() {
+    let provider = env!("CARGO_BIN_EXE_terraform-provider-flower");
+    let plain = std::process::Command::new(provider).output().unwrap();
+    assert_eq!(plain.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&plain.stderr).contains("This binary is a plugin"));
+    assert!(plain.stdout.is_empty());
+    let version = std::process::Command::new(provider)
+        .arg("--version")
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&version.stdout).contains(env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,167 @@
+//! `flower_superlink`.
+
+use std::process::Command;
+
+use crate::workspace::{Workspace, eventually};
+
+const KEYS: &str = r#"
+provider "flower" {}
+resource "flower_supernode_key" "site" {
+  for_each = toset(["a", "b"])
+  name     = "site-${each.key}"
+}
+"#;
+
+fn superlink(rest: &str) -> String {
+    format!("{KEYS}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n{rest}\n}}\n")
+}
+
+const BOTH: &str =
+    "supernodes = { for n, k in flower_supernode_key.site : n => { public_key = k.public_key } }";
+const ONE: &str =
+    "supernodes = { a = { public_key = flower_supernode_key.site[\"a\"].public_key } }";
+
+#[test]
+fn a_superlink_lives_heals_changes_and_leaves_nothing() {
+    let it = Workspace::new(&superlink(BOTH));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_superlink.main");
+    assert_eq!(first["nodes"].as_object().unwrap().len(), 2);
+    assert_eq!(first["status"], "running");
+
+    // A process that died is drift, and comes back on its ports, database and keys.
+    for pid in it.processes() {
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .output()
+            .unwrap();
+    }
+    eventually("the end of the processes", || it.processes().is_empty());
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let healed = it.state("flower_superlink.main");
+    assert_eq!(healed["control"], first["control"]);
+    assert_eq!(healed["nodes"], first["nodes"]);
+
+    // A key that is taken off the list is unregistered; the other stays what it is.
+    it.configure(&superlink(ONE));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let one = it.state("flower_superlink.main");
+    assert_eq!(one["nodes"]["a"], first["nodes"]["a"]);
+    assert_eq!(one["nodes"].as_object().unwrap().len(), 1);
+    it.configure(&superlink(BOTH));
+    it.apply()
+        .failed_with(&["\"b\" was not registered", "rotation"]);
+    it.configure(&superlink(ONE));
+    it.apply().succeeded();
+
+    it.configure(&superlink(&format!(
+        "{ONE}\nisolation = \"process\"\nlog_level = \"DEBUG\""
+    )));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert!(
+        !it.written().contains("PRIVATE KEY"),
+        "a private key is in a state or a log"
+    );
+    it.destroy();
+}
+
+#[test]
+fn a_certificate_near_its_end_is_renewed() {
+    let short = superlink("tls = { validity = \"2h\", renew_before = \"1h\" }");
+    let it = Workspace::new(&short);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_superlink.main");
+    let due = superlink("tls = { validity = \"3h\", renew_before = \"150m\" }");
+    it.configure(&due);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let renewed = it.state("flower_superlink.main");
+    assert_ne!(
+        renewed["certificate_not_after"],
+        first["certificate_not_after"]
+    );
+    assert_eq!(renewed["control"], first["control"], "the authority stays");
+    it.destroy();
+}
+
+#[test]
+fn two_superlinks_of_one_name_are_refused() {
+    let two = format!(
+        "{}resource \"flower_superlink\" \"other\" {{\n  name = \"main\"\n}}\n",
+        superlink("")
+    );
+    let it = Workspace::new(&two);
+    it.apply()
+        .failed_with(&["The SuperLink \"main\" was not made"]);
+    it.destroy();
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_made() {
+    for (rest, parts) in [
+        (
+            "insecure = true\nsupernodes = {}",
+            &["Node keys need TLS"] as &[_],
+        ),
+        (
+            "flower_version = \"banana\"",
+            &["Invalid value for flower_version"],
+        ),
+        (
+            "flower_version = \"9.9.9\"",
+            &["This Flower release cannot be used"],
+        ),
+        (
+            "supernodes = { x = { public_key = \"ssh-rsa AAAA\" } }",
+            &["This is no SuperNode key"],
+        ),
+        (
+            "timeouts = { create = \"soon\" }",
+            &["timeouts.create", "10m"],
+        ),
+        ("isolation = \"chroot\"", &["`subprocess`, `process`"]),
+    ] {
+        let it = Workspace::new(&superlink(rest));
+        it.plan().failed_with(parts);
+        it.nothing_left();
+    }
+}
+
+#[test]
+fn what_stops_it_at_its_start_is_said() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let it = Workspace::new(&superlink(&format!("local = {{ port = {port} }}")));
+    it.apply().failed_with(&[
+        &format!("Port {port} for the API is taken"),
+        "Choose another port",
+    ]);
+
+    it.configure(&superlink("extra_args = [\"--no-such-flag\"]"));
+    it.apply()
+        .failed_with(&["SuperLink \"main\" did not start", "no-such-flag"]);
+    it.configure(&superlink("extra_args = [\"--port\", \"1\"]"));
+    it.apply().failed_with(&["--port"]);
+    it.configure(&superlink(
+        "requirements = [\"no-such-package-of-ours==1\"]",
+    ));
+    it.apply()
+        .failed_with(&["Python environment", "no-such-package-of-ours"]);
+
+    let python = KEYS.replace(
+        "\"flower\" {}",
+        "\"flower\" {\n  local = { python = \"no-python\" }\n}",
+    );
+    it.configure(&superlink("").replace(KEYS, &python));
+    it.apply()
+        .failed_with(&["no-python", "Install Python 3.10"]);
+    it.configure(&superlink(""));
+    it.destroy();
+}

@@ -1,0 +1,89 @@
+//! `flower_supernode`.
+
+use std::process::Command;
+
+use crate::workspace::{Workspace, eventually};
+
+const BASE: &str = r#"
+provider "flower" {}
+resource "flower_supernode_key" "a" {
+  name = "site-a"
+}
+resource "flower_superlink" "main" {
+  name       = "main"
+  supernodes = { a = { public_key = flower_supernode_key.a.public_key } }
+}
+"#;
+
+fn supernode(rest: &str) -> String {
+    format!(
+        "{BASE}resource \"flower_supernode\" \"a\" {{\n  name = \"site-a\"\n  superlink = flower_superlink.main.fleet\n{rest}\n}}\n"
+    )
+}
+
+const KEY: &str = "key = flower_supernode_key.a.secret";
+
+#[test]
+fn a_supernode_joins_changes_heals_and_is_rotated() {
+    let it = Workspace::new(&supernode(KEY));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_supernode.a");
+    let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
+    assert_eq!(first["node_id"], registered);
+
+    let config =
+        "node_config = { name = \"hospital a\", part = 0, ratio = 0.1, deep = { on = true } }";
+    it.configure(&supernode(&format!(
+        "{KEY}\n{config}\nisolation = \"process\""
+    )));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+
+    for pid in it.processes() {
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .output()
+            .unwrap();
+    }
+    eventually("the end of the processes", || it.processes().is_empty());
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+
+    // A rotated key is registered before the SuperNode starts with it.
+    let rotated = supernode(KEY).replace(
+        "name = \"site-a\"\n}",
+        "name = \"site-a\"\n  rotation = \"2\"\n}",
+    );
+    it.configure(&rotated);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(it.state("flower_supernode.a")["node_id"], registered);
+    it.destroy();
+}
+
+#[test]
+fn a_supernode_that_is_not_let_in_is_an_error_with_its_reason() {
+    let stranger = "key = flower_supernode_key.b.secret\n}\nresource \"flower_supernode_key\" \"b\" {\n  name = \"site-b\"";
+    let it = Workspace::new(&supernode(stranger));
+    it.apply().failed_with(&[
+        "SuperNode \"site-a\" did not join",
+        "exit code",
+        "Its last lines",
+    ]);
+    it.configure(&supernode(KEY));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn what_cannot_work_is_refused_when_planned() {
+    let it = Workspace::new(
+        "provider \"flower\" {}\nresource \"flower_supernode\" \"a\" {\n  name = \"a\"\n  superlink = { address = \"127.0.0.1:1\", insecure = true }\n  key = { name = \"x\", key = \"y\" }\n  node_config = { list = [1] }\n}\n",
+    );
+    it.plan()
+        .failed_with(&["A node key needs TLS", "node_config[\"list\"]"]);
+}

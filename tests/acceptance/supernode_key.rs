@@ -1,0 +1,124 @@
+//! `flower_supernode_key`.
+
+use crate::workspace::Workspace;
+
+const KEY: &str = r#"
+provider "flower" {}
+resource "flower_supernode_key" "a" {
+  name      = "site-a"
+  algorithm = "ECDSA-P256"
+}
+"#;
+
+/// A throw-away key of these tests.
+const OWN: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2
+OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
+1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G
+-----END PRIVATE KEY-----
+";
+
+#[test]
+fn a_key_lives_is_rotated_imported_and_removed() {
+    let it = Workspace::new(KEY);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_supernode_key.a");
+    assert!(
+        first["public_key"]
+            .as_str()
+            .unwrap()
+            .starts_with("ecdsa-sha2-nistp256 ")
+    );
+    assert!(
+        first["fingerprint"]
+            .as_str()
+            .unwrap()
+            .starts_with("SHA256:")
+    );
+
+    it.run(&["state", "rm", "flower_supernode_key.a"])
+        .succeeded();
+    it.apply()
+        .failed_with(&["There is a SuperNode key \"site-a\" already", "import"]);
+    it.run(&["import", "flower_supernode_key.a", "site-a"])
+        .succeeded();
+    it.plan_is_empty();
+    assert_eq!(
+        it.state("flower_supernode_key.a")["public_key"],
+        first["public_key"]
+    );
+
+    it.configure(&KEY.replace("algorithm =", "rotation = \"2\"\n  algorithm ="));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let second = it.state("flower_supernode_key.a");
+    assert_ne!(second["public_key"], first["public_key"]);
+    assert_ne!(second["secret"]["key"], first["secret"]["key"]);
+
+    assert!(
+        !it.written().contains("PRIVATE KEY"),
+        "a private key got out of the vault"
+    );
+    it.destroy();
+}
+
+#[test]
+fn a_key_that_vanished_is_made_again() {
+    let it = Workspace::new(KEY);
+    it.apply().succeeded();
+    std::fs::remove_dir_all(it.path(".flower")).unwrap();
+    assert_eq!(it.plan().code, Some(2));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn a_key_of_ones_own_is_never_stored() {
+    let own = format!(
+        "variable \"key\" {{\n  default = <<EOT\n{OWN}EOT\n}}\n{}",
+        KEY.replace(
+            "algorithm =",
+            "private_key_wo = var.key\n  private_key_wo_version = 1\n  algorithm ="
+        )
+    );
+    let it = Workspace::new(&own);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let secret_line = OWN.lines().nth(1).unwrap();
+    assert!(
+        !it.written().contains(secret_line),
+        "the key is in a state or a log"
+    );
+
+    it.configure(&own.replace("private_key_wo_version = 1", ""));
+    it.plan()
+        .failed_with(&["private_key_wo needs private_key_wo_version"]);
+    it.configure(&own.replace("var.key", "\"-----BEGIN garbage\""));
+    it.configure(
+        &own.replace("var.key", "\"garbage\"")
+            .replace("version = 1", "version = 2"),
+    );
+    it.apply().failed_with(&["The private key cannot be used"]);
+    it.configure(
+        &own.replace("ECDSA-P256", "ECDSA-P384")
+            .replace("version = 1", "version = 3"),
+    );
+    it.apply()
+        .failed_with(&["of another algorithm", "algorithm = \"ECDSA-P256\""]);
+    it.configure(&own);
+    it.destroy();
+}
+
+#[test]
+fn what_is_no_key_is_refused_with_its_place() {
+    let it = Workspace::new(
+        "provider \"flower\" {}\nresource \"flower_supernode_key\" \"a\" {\n  name = \"No_Label\"\n  algorithm = \"RSA\"\n}\n",
+    );
+    it.plan().failed_with(&[
+        "Invalid value for name",
+        "Invalid value for algorithm",
+        "`ECDSA-P384`",
+    ]);
+}

@@ -1,0 +1,229 @@
+//! A folder with a configuration, the Terraform that drives it, and what must be left of it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// One root module with a state of its own. Dropping it destroys what is left and checks nothing.
+pub struct Workspace {
+    dir: TempDir,
+    terraform: PathBuf,
+}
+
+/// What a Terraform command said.
+pub struct Said {
+    pub ok: bool,
+    pub code: Option<i32>,
+    /// Standard output and error, with the frame and line breaks of diagnostics taken out.
+    pub text: String,
+}
+
+impl Said {
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert!(self.ok, "terraform failed:\n{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub fn failed_with(&self, parts: &[&str]) {
+        assert!(!self.ok, "terraform should have failed:\n{}", self.text);
+        self.says(parts);
+    }
+
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.text.contains(part), "no {part:?} in:\n{}", self.text);
+        }
+    }
+}
+
+impl Workspace {
+    pub fn new(main: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::env::var("FLOWER_TEST_TERRAFORM").unwrap_or_else(|_| "terraform".into());
+        let workspace = Self {
+            dir,
+            terraform: PathBuf::from(path),
+        };
+        let programs = workspace.path("bin");
+        fs::create_dir(&programs).unwrap();
+        let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-flower"));
+        // Cargo builds examples beside the binaries, in a folder of their own.
+        let echo = provider.parent().unwrap().join("examples/echo-provider");
+        link(provider, &programs.join("terraform-provider-flower"));
+        link(&echo, &programs.join("terraform-provider-echo"));
+        let mut overrides = String::new();
+        for host in ["registry.terraform.io", "registry.opentofu.org"] {
+            for name in ["flower", "echo"] {
+                let source = format!("{host}/flower/{name}");
+                writeln!(overrides, "    \"{source}\" = \"{}\"", programs.display()).unwrap();
+            }
+        }
+        workspace.file(
+            "cli.tfrc",
+            &format!(
+                "provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n  direct {{}}\n}}\n"
+            ),
+        );
+        workspace.configure(main);
+        workspace
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, main: &str) {
+        let providers = "terraform {\n  required_providers {\n    flower = { source = \"flower/flower\" }\n    echo   = { source = \"flower/echo\" }\n  }\n}\n";
+        self.file("main.tf", &format!("{providers}{main}"));
+    }
+
+    pub fn file(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Copies the app of the quickstart example here.
+    pub fn app(&self) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart/app");
+        for name in [
+            "pyproject.toml",
+            "quickstart/__init__.py",
+            "quickstart/client_app.py",
+            "quickstart/server_app.py",
+        ] {
+            self.file(
+                &format!("app/{name}"),
+                &fs::read_to_string(from.join(name)).unwrap(),
+            );
+        }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.terraform);
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("TF_CLI_CONFIG_FILE", self.path("cli.tfrc"))
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TF_LOG_PROVIDER", "TRACE")
+            .env("TF_LOG_PATH", self.path("trace.log"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Said {
+        said(&self.command(args).output().unwrap())
+    }
+
+    pub fn apply(&self) -> Said {
+        self.run(&["apply", "-auto-approve", "-no-color"])
+    }
+
+    pub fn plan(&self) -> Said {
+        self.run(&["plan", "-detailed-exitcode", "-no-color"])
+    }
+
+    /// Fails unless a plan finds nothing to do.
+    #[track_caller]
+    pub fn plan_is_empty(&self) {
+        let plan = self.plan();
+        assert_eq!(plan.code, Some(0), "the plan is not empty:\n{}", plan.text);
+    }
+
+    /// Destroys everything; no process and no file may be left.
+    #[track_caller]
+    pub fn destroy(&self) {
+        self.run(&["destroy", "-auto-approve", "-no-color"])
+            .succeeded();
+        self.nothing_left();
+    }
+
+    #[track_caller]
+    pub fn nothing_left(&self) {
+        assert_eq!(self.processes(), Vec::<u32>::new(), "processes are left");
+        assert!(!self.path(".flower").exists(), "files are left in .flower");
+    }
+
+    /// The values of a resource in the state.
+    #[track_caller]
+    pub fn state(&self, address: &str) -> Json {
+        let shown = self.command(&["show", "-json"]).output().unwrap();
+        let state: Json = serde_json::from_slice(&shown.stdout).unwrap();
+        let resources = state["values"]["root_module"]["resources"].as_array();
+        let found = resources.and_then(|all| all.iter().find(|one| one["address"] == address));
+        found.unwrap_or_else(|| panic!("no {address} in {state}"))["values"].clone()
+    }
+
+    /// All that Terraform wrote: states, backups and logs.
+    pub fn written(&self) -> String {
+        ["terraform.tfstate", "terraform.tfstate.backup", "trace.log"]
+            .iter()
+            .filter_map(|name| fs::read_to_string(self.path(name)).ok())
+            .collect()
+    }
+
+    /// Processes that were started for objects of this folder.
+    pub fn processes(&self) -> Vec<u32> {
+        let mark = format!(
+            "TERRAFORM_PROVIDER_FLOWER_PROCESS={}",
+            self.dir.path().display()
+        );
+        let all = fs::read_dir("/proc").unwrap();
+        all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|pid: &u32| {
+                let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                String::from_utf8_lossy(&environ)
+                    .split('\0')
+                    .any(|one| one.starts_with(&mark))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).output();
+        }
+    }
+}
+
+/// Waits until `there`, a minute at most.
+#[track_caller]
+pub fn eventually(what: &str, there: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_mins(1);
+    while !there() {
+        assert!(Instant::now() < until, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+pub fn said(output: &Output) -> Said {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    let text = String::from_utf8_lossy(&both);
+    // Diagnostics are framed and wrapped: messages are compared word by word.
+    let words: Vec<_> = text
+        .split_whitespace()
+        .filter(|word| !["│", "╷", "╵"].contains(word))
+        .collect();
+    Said {
+        ok: output.status.success(),
+        code: output.status.code(),
+        text: words.join(" "),
+    }
+}
+
+fn link(from: &Path, to: &Path) {
+    assert!(from.exists(), "{} was not built", from.display());
+    std::os::unix::fs::symlink(from, to).unwrap();
+}

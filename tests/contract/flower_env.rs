@@ -1,0 +1,39 @@
+//! The programs of a real Flower, installed once into the cache that the provider itself uses.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use terraform_provider_flower::flower::version;
+use terraform_provider_flower::runtime::PythonEnvironment;
+use terraform_provider_flower::runtime::local::LocalRuntime;
+use tokio_util::sync::CancellationToken;
+
+static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
+        PathBuf::from,
+    );
+    let runtime = LocalRuntime {
+        data_dir: PathBuf::new(),
+        cache_dir: cache.join("terraform-provider-flower"),
+        python: "python3".to_owned(),
+    };
+    let wanted = PythonEnvironment {
+        flower_version: version::DEFAULT.to_string(),
+        requirements: Vec::new(),
+    };
+    // On a thread of its own: tests may already run inside a runtime.
+    std::thread::spawn(move || {
+        let waiting = tokio::runtime::Runtime::new().unwrap();
+        waiting
+            .block_on(runtime.programs(&wanted, &CancellationToken::new()))
+            .unwrap()
+    })
+    .join()
+    .unwrap()
+});
+
+/// The path of one of Flower's programs.
+pub fn bin(name: &str) -> PathBuf {
+    PROGRAMS.join(name)
+}

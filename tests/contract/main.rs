@@ -1,0 +1,13 @@
+//! The contract tier: our code against the real Flower from PyPI, on the loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc
+)]
+
+mod control;
+mod fab;
+mod flower_env;

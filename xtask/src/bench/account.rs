@@ -1,0 +1,121 @@
+//! Counts what a plugin's process used, although Terraform started it.
+//!
+//! Terraform is given a script in the plugin's place, which runs this command.
+//! It starts the real plugin on the same standard streams, waits for it, and
+//! appends one line to a file. A plugin ends by itself when Terraform asks it
+//! to, over its own connection, so nothing has to be forwarded.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+use crate::Result;
+use crate::arguments::Arguments;
+use crate::process::quoted;
+
+/// `xtask __account FILE -- PLUGIN [ARGUMENT…]`
+pub const COMMAND: &str = "__account";
+
+/// Entry of the command.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    let words = arguments.into_rest();
+    let (file, plugin, rest) = match words.as_slice() {
+        [file, dashes, plugin, rest @ ..] if dashes == "--" => (file, plugin, rest),
+        _ => return Err(format!("usage: xtask {COMMAND} FILE -- PLUGIN [ARGUMENT…]").into()),
+    };
+    let status = Command::new(plugin).args(rest).status()?;
+    // The plugin was our only child, so its figures are all there are.
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let microseconds =
+        usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    // One write of a short line in append mode: plugins that end at the same
+    // time do not mix.
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)?
+        .write_all(format!("{microseconds} {}\n", usage.max_rss()).as_bytes())?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Writes the script that stands in for `plugin` and appends to `file`.
+pub fn write_stand_in(script: &Path, plugin: &Path, file: &Path) -> Result<()> {
+    let word = |path: &Path| quoted(&path.to_string_lossy());
+    let ourselves = std::env::current_exe()?;
+    let line = format!(
+        "#!/bin/sh\nexec {} {COMMAND} {} -- {} \"$@\"\n",
+        word(&ourselves),
+        word(file),
+        word(plugin)
+    );
+    fs::write(script, line)?;
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+/// What all the plugin processes of one command used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    pub cpu_seconds: f64,
+    /// Of the largest of them.
+    pub peak_kib: f64,
+    pub processes: usize,
+}
+
+impl Usage {
+    /// Reads a file that stand-ins have written, and clears it.
+    pub fn take(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file)
+            .map_err(|e| format!("no plugin has ended with an account: {e}"))?;
+        fs::remove_file(file)?;
+        text.lines().try_fold(Self::default(), Self::plus)
+    }
+
+    fn plus(self, line: &str) -> Result<Self> {
+        let numbers = line
+            .split_once(' ')
+            .and_then(|(cpu, peak)| Some((cpu.parse::<f64>().ok()?, peak.parse::<f64>().ok()?)));
+        let (microseconds, peak_kib) =
+            numbers.ok_or_else(|| format!("{line:?} is not an account of a plugin"))?;
+        Ok(Self {
+            cpu_seconds: self.cpu_seconds + microseconds / 1e6,
+            peak_kib: self.peak_kib.max(peak_kib),
+            processes: self.processes + 1,
+        })
+    }
+}
+
+/// The command line that [`run`] takes, for tests and for the curious.
+#[cfg(test)]
+fn command_line(file: &Path, plugin: &[&str]) -> Arguments {
+    let mut words: Vec<std::ffi::OsString> = vec![file.into(), "--".into()];
+    words.extend(plugin.iter().map(Into::into));
+    Arguments::new(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_each_process_and_takes_the_largest() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("account");
+        for _ in 0..2 {
+            run(command_line(&file, &["sh", "-c", "exit 0"])).unwrap();
+        }
+        let usage = Usage::take(&file).unwrap();
+        assert_eq!(usage.processes, 2);
+        assert!(
+            usage.peak_kib > 100.0 && usage.cpu_seconds < 10.0,
+            "{usage:?}"
+        );
+        assert!(Usage::take(&file).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask`: the repository's own commands.
+//!
+//! They exist so that a person, CI and a bench run all do the same thing, with
+//! nothing to install but Rust, Python and one of Terraform, OpenTofu or Go.
+
+mod arguments;
+mod bench;
+mod docs;
+mod licences;
+mod process;
+mod quickstart;
+mod repository;
+mod test;
+mod tools;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+/// What any step can fail with: a sentence for the person at the terminal.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+The repository's own commands.
+
+Usage: cargo xtask <command> [options]
+
+Commands:
+  quickstart   apply examples/quickstart with a provider built from here
+  test         every check and every test tier, as CI runs them
+  docs         write docs/ from the provider's own schema
+  bench        measure this provider beside a Go one and beside no provider
+
+`cargo xtask <command> --help` tells more about each.
+
+Environment:
+  TF_BINARY    the terraform or tofu to use instead of the one on PATH
+";
+
+fn main() -> ExitCode {
+    match dispatch(std::env::args_os().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
+    let mut arguments = Arguments::new(raw);
+    let Some(command) = arguments.next_word() else {
+        print!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "quickstart" => quickstart::run(arguments),
+        "test" => test::run(arguments),
+        "docs" => docs::run(arguments),
+        "bench" => bench::run(arguments),
+        // Not in the help: the bench starts itself with it, as the plugin.
+        bench::account::COMMAND => bench::account::run(arguments),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}").into()),
+    }
+}

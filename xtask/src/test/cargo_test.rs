@@ -1,0 +1,189 @@
+//! One `cargo test`, streamed as it runs and counted as it goes.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use crate::Result;
+use crate::process::{announce, run};
+use crate::repository::Repository;
+
+use super::report::Outcome;
+
+/// Builds every test there is, in one go.
+///
+/// The same `--workspace` as in each tier: another selection of packages would
+/// be another selection of features, and build the dependencies again.
+pub fn build_all(repository: &Repository) -> Result<()> {
+    run(repository.cargo().args(["test", "--workspace", "--no-run"]))
+}
+
+/// A selection of tests to run.
+pub struct CargoTest {
+    name: String,
+    targets: Vec<String>,
+    threads: Option<String>,
+    only: Vec<String>,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl CargoTest {
+    /// All tests of some of cargo's targets.
+    pub fn new(name: &str, targets: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            targets: targets.iter().map(|&target| target.to_owned()).collect(),
+            threads: None,
+            only: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// How many at a time.
+    pub fn threads(mut self, count: &str) -> Self {
+        self.threads = Some(count.to_owned());
+        self
+    }
+
+    /// Only tests with one of these in their names.
+    pub fn only(mut self, parts: &[&str]) -> Self {
+        self.only = parts.iter().map(|&part| part.to_owned()).collect();
+        self
+    }
+
+    /// Something the tests read.
+    pub fn environment(mut self, name: &'static str, value: OsString) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Runs them. Whatever goes wrong is in the outcome, as a failure.
+    pub fn run(self, repository: &Repository) -> Outcome {
+        let started = Instant::now();
+        let mut outcome = Outcome::new(&self.name);
+        let mut command = repository.cargo();
+        command
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .args(&self.targets);
+        command.arg("--").args(&self.only);
+        if let Some(threads) = &self.threads {
+            command.args(["--test-threads", threads]);
+        }
+        command.envs(self.environment);
+        if let Err(error) = stream(&mut command, &mut std::io::stdout().lock(), &mut outcome) {
+            outcome.fail(error.to_string());
+        }
+        if outcome.passed + outcome.failed == 0 {
+            outcome.fail("no test ran".to_owned());
+        }
+        outcome.seconds = started.elapsed().as_secs_f64();
+        outcome
+    }
+}
+
+fn stream(command: &mut Command, screen: &mut dyn Write, outcome: &mut Outcome) -> Result<()> {
+    announce(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cargo could not be started: {e}"))?;
+    // Should our own output break, the child is still waited for.
+    let copied = child
+        .stdout
+        .take()
+        .map_or(Ok(()), |out| copy(out, screen, outcome));
+    let status = child.wait()?;
+    copied?;
+    if !status.success() && outcome.failed == 0 {
+        // It did not build, or a test took its whole process down with it.
+        return Err(format!("`cargo test` ended before its tests did ({status})").into());
+    }
+    Ok(())
+}
+
+fn copy(from: ChildStdout, screen: &mut dyn Write, outcome: &mut Outcome) -> Result<()> {
+    let mut reader = BufReader::new(from);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        screen.write_all(&line)?;
+        screen.flush()?;
+        if let Some(counts) = Counts::of_line(&String::from_utf8_lossy(&line)) {
+            outcome.passed += counts.passed;
+            outcome.failed += counts.failed;
+            outcome.ignored += counts.ignored;
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+/// What one test binary says when it is done.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
+    fn of_line(line: &str) -> Option<Self> {
+        let (_, list) = line.strip_prefix("test result: ")?.split_once(". ")?;
+        let mut counts = Self::default();
+        for part in list.split(';') {
+            if let Some((number, word)) = part.trim().split_once(' ') {
+                match word {
+                    "passed" => counts.passed = number.parse().ok()?,
+                    "failed" => counts.failed = number.parse().ok()?,
+                    "ignored" => counts.ignored = number.parse().ok()?,
+                    _ => {}
+                }
+            }
+        }
+        Some(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_harness_own_summary() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 1.05s";
+        assert_eq!(
+            Counts::of_line(line),
+            Some(Counts {
+                passed: 5,
+                failed: 2,
+                ignored: 1
+            })
+        );
+        assert_eq!(Counts::of_line("test superlink::starts ... ok"), None);
+        assert_eq!(Counts::of_line("a test result: ok. 5 passed;"), None);
+    }
+
+    #[test]
+    fn counts_a_run_and_notices_one_that_died() {
+        let mut outcome = Outcome::new("x");
+        // Not the real screen: these lines would be counted by a run of ours.
+        let mut screen = Vec::new();
+        let mut good = Command::new("sh");
+        good.args([
+            "-c",
+            "echo 'test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured'",
+        ]);
+        stream(&mut good, &mut screen, &mut outcome).unwrap();
+        assert_eq!((outcome.passed, outcome.failed), (3, 0));
+        assert!(screen.starts_with(b"test result: ok."));
+
+        let mut dead = Command::new("sh");
+        dead.args(["-c", "exit 101"]);
+        let error = stream(&mut dead, &mut screen, &mut outcome)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("before its tests did"), "{error}");
+    }
+}

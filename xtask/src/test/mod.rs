@@ -1,0 +1,195 @@
+//! `cargo xtask test`: every check and every tier, and one line that sums it up.
+//!
+//! Nothing is skipped in silence. A tier whose programs are missing, that does
+//! not build, or in which no test ran is a failed tier, on a laptop as in CI.
+
+mod cargo_test;
+mod report;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::arguments::Arguments;
+use crate::process::run as run_command;
+use crate::repository::Repository;
+use crate::tools::{Product, Terraform, python_or_install};
+use crate::{Result, docs, licences};
+
+use cargo_test::{CargoTest, build_all};
+use report::{Outcome, Report};
+
+const HELP: &str = "\
+Runs the checks and the test tiers, and ends with `N passed, N failed`.
+
+Usage: cargo xtask test [options]
+
+Options:
+  --tier TIER        only this tier, without the checks: unit, contract or acceptance
+  --quick            acceptance: only the quick tests, and no second run on OpenTofu
+  --test-threads N   tests at a time in the contract and acceptance tiers (default 2)
+
+Checks (each counts as one): formatting, clippy, licences, docs/ against the schema.
+Tiers:
+  unit         beside the code; no network
+  contract     against the real Flower programs
+  acceptance   through Terraform; its quick tests once more through OpenTofu where that is at hand
+";
+
+/// The quick acceptance tests: the plugin layer itself, and the resource that
+/// starts no process. They are what can differ between Terraform and OpenTofu.
+const QUICK: [&str; 2] = ["plugin::", "supernode_key::"];
+
+/// Tells the acceptance tests which binary to drive.
+const TERRAFORM_VARIABLE: &str = "FLOWER_TEST_TERRAFORM";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    Unit,
+    Contract,
+    Acceptance,
+}
+
+struct Options {
+    only: Option<Tier>,
+    quick: bool,
+    threads: String,
+}
+
+/// Entry of the command.
+pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    if arguments.flag("--help") {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = options(&mut arguments)?;
+    arguments.finish(HELP)?;
+    let repository = Repository::find()?;
+    let mut report = Report::default();
+
+    if options.only.is_none() {
+        report.add(checks(&repository));
+        // All tests in one build: a tier of its own would link everything again.
+        if let Err(error) = build_all(&repository) {
+            report.add(Outcome::not_run("build", error.as_ref()));
+            return Ok(report.print());
+        }
+    }
+    for tier in [Tier::Unit, Tier::Contract, Tier::Acceptance] {
+        if options.only.is_none_or(|only| only == tier) {
+            match tier {
+                Tier::Unit => report.add(unit(&repository)),
+                Tier::Contract => report.add(contract(&repository, &options)),
+                Tier::Acceptance => acceptance(&repository, &options, &mut report),
+            }
+        }
+    }
+    Ok(report.print())
+}
+
+fn options(arguments: &mut Arguments) -> Result<Options> {
+    let only = match arguments.value("--tier")?.as_deref() {
+        None => None,
+        Some("unit") => Some(Tier::Unit),
+        Some("contract") => Some(Tier::Contract),
+        Some("acceptance") => Some(Tier::Acceptance),
+        Some(other) => return Err(format!("there is no tier `{other}`\n\n{HELP}").into()),
+    };
+    let threads = arguments.value("--test-threads")?.unwrap_or("2".to_owned());
+    if !threads.parse::<u16>().is_ok_and(|count| count > 0) {
+        return Err(format!("--test-threads {threads} is not a number above 0").into());
+    }
+    Ok(Options {
+        only,
+        quick: arguments.flag("--quick"),
+        threads,
+    })
+}
+
+fn checks(repository: &Repository) -> Outcome {
+    let started = Instant::now();
+    let mut outcome = Outcome::new("checks");
+    let mut note = |name: &str, result: Result<()>| match result {
+        Ok(()) => outcome.passed += 1,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            outcome.failed += 1;
+            outcome.troubles.push(format!("{name}: {error}"));
+        }
+    };
+    note(
+        "formatting",
+        run_command(repository.cargo().args(["fmt", "--all", "--check"])),
+    );
+    note(
+        "clippy",
+        run_command(repository.cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])),
+    );
+    note("licences", licences::check(repository));
+    note("docs", docs::check(repository));
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+fn unit(repository: &Repository) -> Outcome {
+    CargoTest::new("unit", &["--lib", "--bins"]).run(repository)
+}
+
+fn contract(repository: &Repository, options: &Options) -> Outcome {
+    match python_or_install() {
+        Err(error) => Outcome::not_run("contract", error.as_ref()),
+        Ok((path, version)) => {
+            eprintln!("contract tier on Python {version} ({})", path.display());
+            CargoTest::new("contract", &["--test", "contract"])
+                .threads(&options.threads)
+                .run(repository)
+        }
+    }
+}
+
+fn acceptance(repository: &Repository, options: &Options, report: &mut Report) {
+    let needs = python_or_install().and_then(|_| Terraform::find_or_build(repository));
+    let terraform = match needs {
+        Ok(terraform) => terraform,
+        Err(error) => {
+            report.add(Outcome::not_run("acceptance", error.as_ref()));
+            return;
+        }
+    };
+    report.add(drive(repository, options, &terraform, options.quick));
+    if options.quick || terraform.product == Product::OpenTofu {
+        return;
+    }
+    match Terraform::opentofu_at_hand(repository) {
+        Some(tofu) => report.add(drive(repository, options, &tofu, true)),
+        None => report.note(
+            "acceptance was not run on OpenTofu: there is none on PATH. \
+             `TF_BINARY=/path/to/tofu cargo xtask test --tier acceptance` does it.",
+        ),
+    }
+}
+
+/// One run of the acceptance tests through one binary.
+fn drive(
+    repository: &Repository,
+    options: &Options,
+    terraform: &Terraform,
+    quick: bool,
+) -> Outcome {
+    let subset = if quick { ", quick" } else { "" };
+    let name = format!("acceptance ({}{subset})", terraform.title());
+    let mut tests = CargoTest::new(&name, &["--test", "acceptance"])
+        .threads(&options.threads)
+        .environment(TERRAFORM_VARIABLE, OsString::from(&terraform.binary));
+    if quick {
+        tests = tests.only(&QUICK);
+    }
+    tests.run(repository)
+}

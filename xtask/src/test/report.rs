@@ -1,0 +1,144 @@
+//! What the tiers came to: a table, then one line that a machine can read.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// What one tier, or the checks together, came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    name: String,
+    pub passed: u64,
+    pub failed: u64,
+    pub ignored: u64,
+    pub seconds: f64,
+    /// What went wrong apart from tests that failed and have said so.
+    pub troubles: Vec<String>,
+}
+
+impl Outcome {
+    /// Nothing counted yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// A tier that could not run at all: one failure, and why.
+    pub fn not_run(name: &str, error: &dyn Error) -> Self {
+        let mut outcome = Self::new(name);
+        outcome.fail(error.to_string());
+        outcome
+    }
+
+    /// Counts a failure that no test has reported.
+    pub fn fail(&mut self, trouble: String) {
+        self.failed += 1;
+        self.troubles.push(trouble);
+    }
+}
+
+/// All outcomes of one invocation.
+#[derive(Default)]
+pub struct Report {
+    outcomes: Vec<Outcome>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// Adds a row.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
+    /// Adds a remark that is no failure.
+    pub fn note(&mut self, text: &str) {
+        self.notes.push(text.to_owned());
+    }
+
+    /// Prints everything and says how the process should end.
+    pub fn print(&self) -> ExitCode {
+        print!("\n{}", self.render());
+        if self.total(|outcome| outcome.failed) == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+
+    fn render(&self) -> String {
+        let width = self
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.name.len())
+            .fold("tier".len(), usize::max);
+        let mut text = format!(
+            "{:width$}  {:>7}  {:>7}  {:>7}  {:>8}\n",
+            "tier", "passed", "failed", "ignored", "seconds"
+        );
+        // Writing to a String cannot fail.
+        for outcome in &self.outcomes {
+            let Outcome {
+                name,
+                passed,
+                failed,
+                ignored,
+                seconds,
+                ..
+            } = outcome;
+            let _ = writeln!(
+                text,
+                "{name:width$}  {passed:>7}  {failed:>7}  {ignored:>7}  {seconds:>8.1}"
+            );
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "\nNOTE: {note}");
+        }
+        for outcome in &self.outcomes {
+            for trouble in &outcome.troubles {
+                let _ = writeln!(text, "\nFAILED {}: {}", outcome.name, trouble.trim_end());
+            }
+        }
+        let _ = writeln!(
+            text,
+            "\n{} passed, {} failed",
+            self.total(|outcome| outcome.passed),
+            self.total(|outcome| outcome.failed)
+        );
+        text
+    }
+
+    fn total(&self, of: impl Fn(&Outcome) -> u64) -> u64 {
+        self.outcomes.iter().map(of).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_sum_alone() {
+        let mut report = Report::default();
+        let mut unit = Outcome::new("unit");
+        unit.passed = 12;
+        unit.ignored = 3;
+        report.add(unit);
+        report.add(Outcome::not_run("acceptance", &std::fmt::Error));
+        report.note("no OpenTofu");
+        let text = report.render();
+        assert_eq!(text.lines().last(), Some("12 passed, 1 failed"));
+        assert!(text.contains("FAILED acceptance: "), "{text}");
+        assert!(text.contains("NOTE: no OpenTofu"), "{text}");
+    }
+
+    #[test]
+    fn columns_line_up_under_long_names() {
+        let mut report = Report::default();
+        report.add(Outcome::new("acceptance (Terraform 1.11.4)"));
+        let text = report.render();
+        let mut lines = text.lines();
+        assert_eq!(lines.next().map(str::len), lines.next().map(str::len));
+    }
+}

@@ -1,0 +1,269 @@
+//! The programs that the commands need and Rust does not bring: Terraform or
+//! OpenTofu, and Python.
+//!
+//! Whatever is on PATH is used. OpenTofu can also be built from its Go module
+//! (`tools/opentofu`), and on Debian as root Python can be installed; where
+//! none of that works, the error says what to install.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{capture, find_program, is_executable, run};
+use crate::repository::Repository;
+
+const NO_TERRAFORM: &str = "\
+neither `terraform` nor `tofu` is on PATH, and there is no `go` to build OpenTofu with.
+Install one of them:
+  - Terraform 1.8 or newer: https://developer.hashicorp.com/terraform/install
+  - OpenTofu 1.8 or newer:  https://opentofu.org/docs/intro/install/
+  - Go 1.21 or newer (https://go.dev/dl), and OpenTofu is built from source
+or name a binary in TF_BINARY.";
+
+const NO_PYTHON: &str = "\
+Python 3.10 or newer with its venv module is needed to run Flower, and `python3` on PATH is not that.
+Install it: `apt-get install -y python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora),
+or any Python from https://www.python.org/downloads.";
+
+/// Prints the version where it is enough and `venv` can make an environment.
+const PYTHON_PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10); \
+     print('.'.join(map(str, sys.version_info[:3])))";
+
+/// Which of the two programs a binary is; their registries differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Terraform itself.
+    Terraform,
+    /// OpenTofu, its fork.
+    OpenTofu,
+}
+
+impl Product {
+    /// Reads `Terraform v1.11.4`.
+    fn of_line(line: &str) -> Option<(Self, &str)> {
+        let (name, version) = line.split_once(" v")?;
+        match name {
+            "Terraform" => Some((Self::Terraform, version)),
+            "OpenTofu" => Some((Self::OpenTofu, version)),
+            _ => None,
+        }
+    }
+}
+
+/// A Terraform or OpenTofu that answers.
+#[derive(Clone, Debug)]
+pub struct Terraform {
+    /// Where it is.
+    pub binary: PathBuf,
+    /// What it is.
+    pub product: Product,
+    /// Its version, such as `1.11.4`.
+    pub version: String,
+}
+
+impl Terraform {
+    /// `TF_BINARY`, else what is on PATH, else OpenTofu from its Go module.
+    pub fn find_or_build(repository: &Repository) -> Result<Self> {
+        if let Some(named) = std::env::var_os("TF_BINARY").filter(|name| !name.is_empty()) {
+            let binary = named
+                .to_str()
+                .and_then(find_program)
+                .unwrap_or_else(|| PathBuf::from(&named));
+            return Self::probe(binary)
+                .map_err(|e| format!("TF_BINARY={} is no use: {e}", named.display()).into());
+        }
+        if let Some(binary) = find_program("terraform").or_else(|| find_program("tofu")) {
+            return Self::probe(binary);
+        }
+        Self::probe(opentofu(repository)?)
+    }
+
+    /// OpenTofu where it costs nothing: on PATH, or already built by us.
+    pub fn opentofu_at_hand(repository: &Repository) -> Option<Self> {
+        let built = || {
+            opentofu_cache(repository)
+                .ok()
+                .filter(|path| is_executable(path))
+        };
+        Self::probe(find_program("tofu").or_else(built)?).ok()
+    }
+
+    /// Its name and version, such as `Terraform 1.11.4`.
+    pub fn title(&self) -> String {
+        let name = match self.product {
+            Product::Terraform => "Terraform",
+            Product::OpenTofu => "OpenTofu",
+        };
+        format!("{name} {}", self.version)
+    }
+
+    /// A command of it in `folder`, with its own configuration file, silent
+    /// about newer versions, and independent of the caller's environment.
+    pub fn command(&self, folder: &Path, cli_config: &Path) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .current_dir(folder)
+            .env("TF_CLI_CONFIG_FILE", cli_config)
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TF_IN_AUTOMATION", "1");
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| {
+                name.starts_with("TF_CLI_ARGS")
+                    || ["TF_WORKSPACE", "TF_DATA_DIR", "TF_REATTACH_PROVIDERS"].contains(&name)
+            }) {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn probe(binary: PathBuf) -> Result<Self> {
+        let mut ask = Command::new(&binary);
+        // Whatever is wrong with the user's own configuration would be told
+        // before the version.
+        ask.arg("version")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TF_CLI_CONFIG_FILE", "/dev/null");
+        let answer = capture(&mut ask)?;
+        let (product, version) = answer.lines().find_map(Product::of_line).ok_or_else(|| {
+            format!(
+                "`{}` is neither Terraform nor OpenTofu by its `version`",
+                binary.display()
+            )
+        })?;
+        Ok(Self {
+            binary,
+            product,
+            version: version.to_owned(),
+        })
+    }
+}
+
+/// A `dev_overrides` configuration that serves `source` from `folder`.
+pub fn dev_overrides(source: &str, folder: &Path) -> String {
+    format!(
+        "provider_installation {{\n  dev_overrides {{\n    {source:?} = {:?}\n  }}\n  direct {{}}\n}}\n",
+        folder.to_string_lossy()
+    )
+}
+
+/// The Python that Flower will run on: its path and version.
+pub fn python() -> Result<(PathBuf, String)> {
+    let python = find_program("python3").ok_or(NO_PYTHON)?;
+    let version = capture(Command::new(&python).args(["-c", PYTHON_PROBE]))
+        .map_err(|e| format!("{NO_PYTHON}\n\n{e}"))?;
+    Ok((python, version.trim().to_owned()))
+}
+
+/// The same, installed first where it is missing and this is Debian as root.
+pub fn python_or_install() -> Result<(PathBuf, String)> {
+    let missing = match python() {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    if !(Path::new("/etc/debian_version").exists() && is_root()) {
+        return Err(missing);
+    }
+    let Some(apt) = find_program("apt-get") else {
+        return Err(missing);
+    };
+    for arguments in [
+        &["update"][..],
+        &["install", "-y", "python3", "python3-venv"],
+    ] {
+        run(Command::new(&apt)
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    python()
+}
+
+/// Builds OpenTofu as `tools/opentofu` pins it, once per pin.
+fn opentofu(repository: &Repository) -> Result<PathBuf> {
+    let binary = opentofu_cache(repository)?;
+    if is_executable(&binary) {
+        return Ok(binary);
+    }
+    let go = find_program("go").ok_or(NO_TERRAFORM)?;
+    let folder = binary.parent().ok_or("the cache folder has no name")?;
+    std::fs::create_dir_all(folder)
+        .map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+    eprintln!("building OpenTofu from tools/opentofu; this is done once and takes some minutes");
+    // Built beside its place and moved there, so that an interrupted build
+    // never leaves half a binary behind.
+    let partial = binary.with_extension(format!("{}.partial", std::process::id()));
+    run(Command::new(go)
+        .current_dir(repository.path("tools/opentofu"))
+        .args(["build", "-trimpath", "-buildvcs=false"])
+        .arg("-ldflags=-s -w -X github.com/opentofu/opentofu/version.dev=no")
+        .arg("-o")
+        .arg(&partial)
+        .arg("github.com/opentofu/opentofu/cmd/tofu"))
+    .map_err(|e| format!("OpenTofu could not be built: {e}\n\n{NO_TERRAFORM}"))?;
+    std::fs::rename(&partial, &binary)
+        .map_err(|e| format!("{} cannot be written: {e}", binary.display()))?;
+    Ok(binary)
+}
+
+/// Where an OpenTofu of the present pin is, or would be.
+fn opentofu_cache(repository: &Repository) -> Result<PathBuf> {
+    let mut pin = DefaultHasher::new();
+    for file in ["tools/opentofu/go.mod", "tools/opentofu/go.sum"] {
+        let path = repository.path(file);
+        std::fs::read(&path)
+            .map_err(|e| format!("{} cannot be read: {e}", path.display()))?
+            .hash(&mut pin);
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".cache")))
+        .ok_or("neither XDG_CACHE_HOME nor HOME says where to keep what is built")?;
+    Ok(cache
+        .join("terraform-provider-flower/tools")
+        .join(format!("opentofu-{:016x}", pin.finish()))
+        .join("tofu"))
+}
+
+/// The owner of our own entry in /proc is whom we run as.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn fake(version_line: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = folder.path().join("tf");
+        std::fs::write(&binary, format!("#!/bin/sh\necho '{version_line}'\n")).unwrap();
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        (folder, binary)
+    }
+
+    #[test]
+    fn tells_the_two_products_apart() {
+        let (_keep, binary) = fake("OpenTofu v1.12.6");
+        let found = Terraform::probe(binary).unwrap();
+        assert_eq!(found.product, Product::OpenTofu);
+        assert_eq!(found.title(), "OpenTofu 1.12.6");
+    }
+
+    #[test]
+    fn refuses_a_program_that_is_neither() {
+        let (_keep, binary) = fake("GNU bash, version 5.2");
+        assert!(Terraform::probe(binary).is_err());
+    }
+
+    #[test]
+    fn an_override_quotes_what_hcl_would_misread() {
+        let text = dev_overrides("flower/flower", Path::new("/a \"b\"/c"));
+        assert!(text.contains(r#""flower/flower" = "/a \"b\"/c""#), "{text}");
+    }
+}
