@@ -40,3 +40,36 @@ pub fn timed_out(
             operation.attribute()
         ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_is_told_with_its_meaning_and_its_last_lines() {
+        let failure = Failure {
+            process: "supernode".to_owned(),
+            how: "it ended with exit status: 1".to_owned(),
+            log: vec![
+                "INFO: Starting Flower SuperNode".to_owned(),
+                "Exit Code: 305".to_owned(),
+            ],
+        };
+        let message = report(
+            "SuperNode \"a\" did not join 127.0.0.1:9".to_owned(),
+            &failure,
+        );
+        insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
+    }
+
+    #[test]
+    fn a_time_that_is_over_names_the_attribute_that_sets_it() {
+        let message = timed_out(
+            "SuperLink \"a\" did not start".to_owned(),
+            Duration::from_secs(90),
+            Operation::Create,
+            &["waiting".to_owned()],
+        );
+        insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
+    }
+}

@@ -498,3 +498,6 @@ fn digest(process: &Process, contents: &str, programs: &Path) -> String {
     hash.update(programs.as_os_str().as_encoded_bytes());
     hex::encode(hash.finalize())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+use std::process::Command;
+
+use super::*;
+
+fn runtime(dir: &Path) -> LocalRuntime {
+    LocalRuntime {
+        data_dir: dir.join("data"),
+        cache_dir: dir.join("cache"),
+        python: "python3".to_owned(),
+    }
+}
+
+fn object(name: &str) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::Superlink,
+        name: name.parse().unwrap(),
+    }
+}
+
+/// Makes the record look as if another process had written it and died.
+fn owner_dies(runtime: &LocalRuntime, object: &ObjectRef) {
+    let path = runtime.record_path(object);
+    let own = std::process::id().to_string();
+    let mut child = Command::new("true").spawn().unwrap();
+    let dead = child.id().to_string();
+    child.wait().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        path,
+        text.replace(&format!("\"pid\": {own}"), &format!("\"pid\": {dead}")),
+    )
+    .unwrap();
+}
+
+fn shell(object: &ObjectRef, script: &str) -> (Process, ObjectRef) {
+    let process = Process {
+        name: "superlink",
+        program: "sh".to_owned(),
+        args: vec!["-c".to_owned(), script.to_owned()],
+        env: BTreeMap::new(),
+    };
+    (process, object.clone())
+}
+
+/// Starts a script as a process of the object.
+fn start(runtime: &LocalRuntime, object: &ObjectRef, script: &str) -> Identity {
+    let (process, object) = shell(object, script);
+    let mut record = runtime.record(&object).unwrap();
+    let started = runtime
+        .spawn(&object, &process, Path::new("/bin"), "digest".to_owned())
+        .unwrap();
+    let identity = started.identity.clone();
+    record.processes.insert("superlink".to_owned(), started);
+    record.save(&runtime.record_path(&object)).unwrap();
+    identity
+}
+
+#[tokio::test]
+async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    assert_eq!(runtime.claim(&object).await.unwrap(), Claim::New);
+    let twin = runtime.claim(&object).await;
+    assert!(
+        matches!(twin, Err(RuntimeError::BeingMade { .. })),
+        "{twin:?}"
+    );
+    let ports = runtime
+        .layout(&object, &[Port::Api], None)
+        .await
+        .unwrap()
+        .ports;
+
+    owner_dies(&runtime, &object);
+    assert_eq!(runtime.claim(&object).await.unwrap(), Claim::Unfinished);
+    let again = runtime
+        .layout(&object, &[Port::Api], None)
+        .await
+        .unwrap()
+        .ports;
+    assert_eq!(again, ports, "what is taken over keeps its ports");
+
+    runtime.settle(&object).await.unwrap();
+    let taken = runtime.claim(&object).await;
+    assert!(
+        matches!(taken, Err(RuntimeError::Exists { .. })),
+        "{taken:?}"
+    );
+    runtime.remove(&object, false).await.unwrap();
+    runtime.remove(&object, false).await.unwrap();
+    assert!(!runtime.data_dir.exists(), "nothing is left");
+}
+
+#[tokio::test]
+async fn a_data_dir_of_another_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime.claim(&object).await.unwrap();
+    let path = runtime.record_path(&object);
+    fs::write(&path, "{\"format\": 99, \"anything\": []}").unwrap();
+    let refused = runtime.observe(&object).await.unwrap_err();
+    assert!(refused.to_string().contains("format 99"), "{refused}");
+    assert!(refused.remedy().unwrap().contains("data_dir"));
+    fs::write(&path, "{").unwrap();
+    let damaged = runtime.observe(&object).await;
+    assert!(matches!(damaged, Err(RuntimeError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_process_that_fails_is_named_with_its_last_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime.claim(&object).await.unwrap();
+    start(
+        &runtime,
+        &object,
+        "echo ready 7; sleep 0.3; echo it broke >&2; exit 3",
+    );
+    let found = |line: &str| line.strip_prefix("ready ").map(str::to_owned);
+    assert_eq!(
+        runtime
+            .wait_log(&object, "superlink", &found)
+            .await
+            .unwrap(),
+        "7"
+    );
+    let failure = runtime.watch_failure(&object).await;
+    assert_eq!(failure.log, ["ready 7", "it broke"]);
+    assert!(failure.how.contains('3'), "{}", failure.how);
+    let observed = runtime.observe(&object).await.unwrap().unwrap();
+    assert_eq!(observed.stopped, ["superlink"]);
+}
+
+#[tokio::test]
+async fn children_in_sessions_of_their_own_end_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime.claim(&object).await.unwrap();
+    let script = "setsid sleep 300 & echo child $!; exec sleep 300";
+    start(&runtime, &object, script);
+    let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
+    let child = runtime
+        .wait_log(&object, "superlink", &found)
+        .await
+        .unwrap();
+    runtime.remove(&object, false).await.unwrap();
+    let state = fs::read_to_string(format!("/proc/{child}/stat"));
+    assert!(
+        state.is_err() || state.unwrap().contains(") Z "),
+        "the child lives"
+    );
+}
+
+#[tokio::test]
+async fn a_recycled_pid_is_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime.claim(&object).await.unwrap();
+    let identity = start(&runtime, &object, "exec sleep 300");
+    let path = runtime.record_path(&object);
+    let text = fs::read_to_string(&path).unwrap();
+    // The same pid, started at another time and marked otherwise: someone else's process.
+    let other = text.replace('@', "1@").replace("home:", "other:");
+    assert_ne!(other, text);
+    fs::write(&path, other).unwrap();
+    let observed = runtime.observe(&object).await.unwrap().unwrap();
+    assert_eq!(observed.stopped, ["superlink"], "it counts as gone");
+    runtime.remove(&object, false).await.unwrap();
+    assert!(identity.lives(), "it was left alone");
+    identity
+        .stop("superlink", Duration::from_secs(1))
+        .await
+        .unwrap();
+    assert!(!identity.lives());
+}
+
+#[tokio::test]
+async fn secrets_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let entries: SecretEntries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
+    runtime.put_secret("s", &entries).await.unwrap();
+    assert_eq!(runtime.secret("s").await.unwrap(), Some(entries));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&runtime.secret_path("s")), 0o600);
+    assert_eq!(mode(&runtime.data_dir), 0o700);
+    runtime.delete_secret("s").await.unwrap();
+    runtime.delete_secret("s").await.unwrap();
+    assert_eq!(runtime.secret("s").await.unwrap(), None);
+}
