@@ -67,7 +67,12 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
         stage.clear()?;
     }
     copy_example(&repository.path("examples/quickstart"), &stage.work)?;
-    run_command(&mut stage.command(&["apply", "-auto-approve", "-input=false"]))?;
+    run_command(&mut stage.command(&["apply", "-auto-approve", "-input=false"])).map_err(|e| {
+        format!(
+            "{e}\nWhat was made before that is still there. To destroy it:\n  {}",
+            stage.destroy_line()
+        )
+    })?;
     stage.show_outcome()?;
     stage.prove_settled()?;
     if auto_destroy {

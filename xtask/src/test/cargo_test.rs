@@ -19,6 +19,14 @@ pub fn build_all(repository: &Repository) -> Result<()> {
     run(repository.cargo().args(["test", "--workspace", "--no-run"]))
 }
 
+/// Builds the programs that acceptance tests start. With `--test`, cargo builds
+/// the package's binaries but not its examples.
+pub fn build_examples(repository: &Repository) -> Result<()> {
+    run(repository
+        .cargo()
+        .args(["build", "--workspace", "--examples"]))
+}
+
 /// A selection of tests to run.
 pub struct CargoTest {
     name: String,

@@ -16,7 +16,7 @@ use crate::repository::Repository;
 use crate::tools::{Product, Terraform, python_or_install};
 use crate::{Result, docs, licences};
 
-use cargo_test::{CargoTest, build_all};
+use cargo_test::{CargoTest, build_all, build_examples};
 use report::{Outcome, Report};
 
 const HELP: &str = "\
@@ -155,7 +155,9 @@ fn contract(repository: &Repository, options: &Options) -> Outcome {
 }
 
 fn acceptance(repository: &Repository, options: &Options, report: &mut Report) {
-    let needs = python_or_install().and_then(|_| Terraform::find_or_build(repository));
+    let needs = python_or_install()
+        .and_then(|_| build_examples(repository))
+        .and_then(|()| Terraform::find_or_build(repository));
     let terraform = match needs {
         Ok(terraform) => terraform,
         Err(error) => {
