@@ -7,10 +7,12 @@
 
 mod environment;
 mod files;
+mod journal;
 mod logs;
 mod ports;
 mod process;
 mod record;
+mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -18,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -46,12 +47,6 @@ pub struct LocalRuntime {
     pub python: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Note {
-    owner: Identity,
-    note: serde_json::Value,
-}
-
 impl LocalRuntime {
     /// The folder of the programs of an environment, which is made unless it is there.
     pub async fn programs(
@@ -75,14 +70,6 @@ impl LocalRuntime {
 
     fn log_path(&self, object: &ObjectRef, process: &str) -> PathBuf {
         self.dir(object).join("logs").join(format!("{process}.log"))
-    }
-
-    fn secret_path(&self, name: &str) -> PathBuf {
-        self.data_dir.join("vault").join(format!("{name}.json"))
-    }
-
-    fn note_path(&self, key: &str) -> PathBuf {
-        self.data_dir.join("journal").join(format!("{key}.json"))
     }
 
     fn record(&self, object: &ObjectRef) -> Result<Record, RuntimeError> {
@@ -138,31 +125,6 @@ impl LocalRuntime {
             files::write(&folder.join(name), text.as_bytes())?;
         }
         Ok(hex::encode(hash.finalize()))
-    }
-
-    fn entry(&self, name: &str, key: &str) -> Result<Zeroizing<String>, RuntimeError> {
-        let entries = self.read_secret(name)?.unwrap_or_default();
-        entries
-            .get(key)
-            .cloned()
-            .ok_or_else(|| RuntimeError::NoSecret(format!("secret {name:?}"), key.to_owned()))
-    }
-
-    fn read_secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
-        let path = self.secret_path(name);
-        let Some(bytes) = files::read(&path)?.map(Zeroizing::new) else {
-            return Ok(None);
-        };
-        let entries: BTreeMap<String, String> =
-            serde_json::from_slice(&bytes).map_err(|error| RuntimeError::Damaged {
-                path,
-                // The cause could quote the secret.
-                cause: format!("not JSON at line {}", error.line()),
-            })?;
-        let wiped = entries
-            .into_iter()
-            .map(|(key, text)| (key, Zeroizing::new(text)));
-        Ok(Some(wiped.collect()))
     }
 
     fn spawn(
@@ -399,17 +361,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn put_secret(&self, name: &str, entries: &SecretEntries) -> Result<(), RuntimeError> {
-        let plain: BTreeMap<&String, &str> = entries
-            .iter()
-            .map(|(key, text)| (key, text.as_str()))
-            .collect();
-        let path = self.secret_path(name);
-        let bytes = serde_json::to_vec(&plain).map(Zeroizing::new);
-        let bytes = bytes.map_err(|_| RuntimeError::Damaged {
-            path: path.clone(),
-            cause: "it cannot be written as JSON".to_owned(),
-        })?;
-        files::write(&path, &bytes)
+        self.write_secret(name, entries)
     }
 
     async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
@@ -423,39 +375,11 @@ impl Runtime for LocalRuntime {
     }
 
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {
-        let note = Note {
-            owner: Identity::own(),
-            note: note.clone(),
-        };
-        let bytes = serde_json::to_vec(&note).unwrap_or_default();
-        files::write(&self.note_path(key), &bytes)
+        self.save_note(key, note)
     }
 
     async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
-        let Ok(entries) = fs::read_dir(self.data_dir.join("journal")) else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(key) = name
-                .strip_suffix(".json")
-                .filter(|key| key.starts_with(prefix))
-            else {
-                continue;
-            };
-            let Some(bytes) = files::read(&entry.path())? else {
-                continue;
-            };
-            if let Ok(Note { owner, note }) = serde_json::from_slice(&bytes) {
-                found.push(JournalEntry {
-                    key: key.to_owned(),
-                    note,
-                    owner_lives: owner.lives(),
-                });
-            }
-        }
-        Ok(found)
+        self.load_notes(prefix)
     }
 
     async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {

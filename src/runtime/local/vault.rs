@@ -1,0 +1,58 @@
+//! The vault: secrets as files that only their owner can read, one for each secret.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::super::{RuntimeError, SecretEntries};
+use super::{LocalRuntime, files};
+
+impl LocalRuntime {
+    pub(super) fn secret_path(&self, name: &str) -> PathBuf {
+        self.data_dir.join("vault").join(format!("{name}.json"))
+    }
+
+    pub(super) fn entry(&self, name: &str, key: &str) -> Result<Zeroizing<String>, RuntimeError> {
+        let entries = self.read_secret(name)?.unwrap_or_default();
+        entries
+            .get(key)
+            .cloned()
+            .ok_or_else(|| RuntimeError::NoSecret(format!("secret {name:?}"), key.to_owned()))
+    }
+
+    pub(super) fn read_secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
+        let path = self.secret_path(name);
+        let Some(bytes) = files::read(&path)?.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        let entries: BTreeMap<String, String> =
+            serde_json::from_slice(&bytes).map_err(|error| RuntimeError::Damaged {
+                path,
+                // The cause could quote the secret.
+                cause: format!("not JSON at line {}", error.line()),
+            })?;
+        let wiped = entries
+            .into_iter()
+            .map(|(key, text)| (key, Zeroizing::new(text)));
+        Ok(Some(wiped.collect()))
+    }
+
+    pub(super) fn write_secret(
+        &self,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError> {
+        let plain: BTreeMap<&String, &str> = entries
+            .iter()
+            .map(|(key, text)| (key, text.as_str()))
+            .collect();
+        let path = self.secret_path(name);
+        let bytes = serde_json::to_vec(&plain).map(Zeroizing::new);
+        let bytes = bytes.map_err(|_| RuntimeError::Damaged {
+            path: path.clone(),
+            cause: "it cannot be written as JSON".to_owned(),
+        })?;
+        files::write(&path, &bytes)
+    }
+}
