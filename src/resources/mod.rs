@@ -7,6 +7,8 @@ mod choices;
 mod config_values;
 mod failure;
 mod handover;
+mod processes;
+mod reach;
 mod report;
 pub mod superlink;
 pub mod supernode;

@@ -16,6 +16,7 @@ use crate::flower::control::{
 };
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::reach::until_healthy;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
@@ -258,16 +259,8 @@ async fn ready(
     limit: Duration,
 ) -> Result<()> {
     let client = control.client();
-    let healthy = async {
-        loop {
-            match client.health().await {
-                Err(error) if error.may_pass() => tokio::time::sleep(LOOK).await,
-                done => return done,
-            }
-        }
-    };
     let what = "The run was not submitted";
-    match wait(&call.stop, REACH.min(limit), healthy).await {
+    match wait(&call.stop, REACH.min(limit), until_healthy(client)).await {
         Waited::Done(done) => done.map_err(|error| failed(what, &error).on("control"))?,
         Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut => {

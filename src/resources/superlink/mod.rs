@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::flower::control::{ControlError, SharedReads};
+use crate::flower::control::SharedReads;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure;
+use crate::resources::reach::until_healthy;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{Claim, ObjectName, Port, RuntimeError};
@@ -22,13 +23,11 @@ use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
-pub(in crate::resources) use workload::{launch, process};
 
 /// Flower may have to be installed first.
 const START: Duration = Duration::from_mins(15);
 /// How old an answer may be that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
-const LOOK: Duration = Duration::from_millis(200);
 
 pub struct Superlink;
 
@@ -271,7 +270,7 @@ async fn bring_up(
             .map_err(|error| Diagnostics::from(failed(what(), &error)))?;
         tokio::select! {
             failure = runtime.watch_failure(&object) => Err(failure::report(what(), &failure).into()),
-            healthy = until_healthy(&shared) => {
+            healthy = until_healthy(shared.client()) => {
                 healthy.map_err(|error| Diagnostics::from(failed(what(), &error)))
             }
         }
@@ -301,16 +300,6 @@ async fn bring_up(
             model.nodes.set(before);
             slot.put(model);
             Err(found)
-        }
-    }
-}
-
-/// Asks until the Control API answers. What cannot pass by itself is an error at once.
-async fn until_healthy(control: &SharedReads) -> std::result::Result<(), ControlError> {
-    loop {
-        match control.client().health().await {
-            Err(error) if error.may_pass() => tokio::time::sleep(LOOK).await,
-            done => return done,
         }
     }
 }

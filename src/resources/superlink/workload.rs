@@ -9,18 +9,19 @@ use zeroize::Zeroizing;
 use super::Model;
 use crate::flower::control::{ControlEndpoint, EndpointError};
 use crate::flower::launch::{
-    Database, DependencyInstallation, LaunchError, ProcessEnvironment, ServerTls,
-    SuperLinkSettings, superlink_processes,
+    Database, DependencyInstallation, ProcessEnvironment, ServerTls, SuperLinkSettings,
+    superlink_processes,
 };
 use crate::flower::version::{FleetPlane, row_of};
 use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::processes::{launch, process};
 use crate::resources::report::failed;
 use crate::runtime::{
-    Content, Kind, Layout, ObjectName, ObjectRef, Port, Process, PythonEnvironment, Runtime,
-    SecretEntries, Workload,
+    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Runtime, SecretEntries,
+    Workload,
 };
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::{GoDuration, log};
 
 /// Ten years: authorities outlive the certificates that they sign.
@@ -222,34 +223,6 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         processes: processes.into_iter().map(process).collect(),
         files,
     })
-}
-
-/// A process as runtimes take it.
-pub(in crate::resources) fn process(launched: crate::flower::launch::LaunchedProcess) -> Process {
-    use crate::flower::launch::Role;
-    Process {
-        name: match launched.role {
-            Role::SuperLink => "superlink",
-            Role::SuperNode => "supernode",
-            Role::SuperExec => "superexec",
-        },
-        program: launched.program.to_owned(),
-        args: launched.args,
-        env: launched.env,
-    }
-}
-
-/// A command line that cannot be made, at the attribute to blame.
-pub(in crate::resources) fn launch(error: &LaunchError) -> Diagnostic {
-    let message = failed("The processes cannot be started like this", error);
-    match error {
-        LaunchError::OwnedFlag { .. }
-        | LaunchError::ChosenFlag { .. }
-        | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
-        LaunchError::OwnedVariable { .. } => message.on("env"),
-        LaunchError::NodeConfig(_) => message.on("node_config"),
-        LaunchError::KeysWithoutTls | LaunchError::FleetPortMissing => message,
-    }
 }
 
 /// The addresses that others get.

@@ -17,8 +17,8 @@ use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
 use crate::resources::failure;
 use crate::resources::handover::FleetInput;
+use crate::resources::processes::{launch, process};
 use crate::resources::report::failed;
-use crate::resources::superlink::{launch, process};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{
     Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, RuntimeError, Workload,

@@ -1,0 +1,33 @@
+//! From Flower's command lines to what a runtime starts, for every kind of object.
+
+use super::report::failed;
+use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
+use crate::runtime::Process;
+use crate::tfplugin::diagnostic::Diagnostic;
+
+/// A process as runtimes take it.
+pub fn process(launched: LaunchedProcess) -> Process {
+    Process {
+        name: match launched.role {
+            Role::SuperLink => "superlink",
+            Role::SuperNode => "supernode",
+            Role::SuperExec => "superexec",
+        },
+        program: launched.program.to_owned(),
+        args: launched.args,
+        env: launched.env,
+    }
+}
+
+/// A command line that cannot be made, at the attribute to blame.
+pub fn launch(error: &LaunchError) -> Diagnostic {
+    let message = failed("The processes cannot be started like this", error);
+    match error {
+        LaunchError::OwnedFlag { .. }
+        | LaunchError::ChosenFlag { .. }
+        | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
+        LaunchError::OwnedVariable { .. } => message.on("env"),
+        LaunchError::NodeConfig(_) => message.on("node_config"),
+        LaunchError::KeysWithoutTls | LaunchError::FleetPortMissing => message,
+    }
+}
