@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::provider::Flower;
 use crate::tfplugin::schema::{Attribute, Kind, Nesting, Presence, Schema};
 use crate::tfplugin::value::{Type, to_json};
-use crate::tfplugin::{Provider as _, schema_of};
+use crate::tfplugin::{Provider as _, data_source_schema, schema_of};
 
 /// All pages by their path within `docs/`; examples are read from `examples`.
 pub fn render(examples: &Path) -> BTreeMap<PathBuf, String> {
@@ -39,6 +39,18 @@ pub fn render(examples: &Path) -> BTreeMap<PathBuf, String> {
         );
         pages.insert(PathBuf::from(format!("resources/{short}.md")), text);
     }
+    for data_source in Flower.data_sources() {
+        let (name, schema) = data_source_schema(data_source.as_ref());
+        let short = name.trim_start_matches("flower_");
+        let text = page(
+            &format!("{name} Data Source - flower"),
+            schema,
+            "subcategory: \"\"\n",
+            &example(examples, &format!("data-sources/{name}/data-source.tf")),
+            None,
+        );
+        pages.insert(PathBuf::from(format!("data-sources/{short}.md")), text);
+    }
     pages
 }
 
@@ -55,7 +67,8 @@ fn page(
 ) -> String {
     let heading = title
         .trim_end_matches(" - flower")
-        .replace(" Resource", " (Resource)");
+        .replace(" Resource", " (Resource)")
+        .replace(" Data Source", " (Data Source)");
     let first = schema.description.split("\n\n").next().unwrap_or_default();
     let mut text = format!(
         "---\npage_title: \"{title}\"\n{subcategory}description: |-\n  {first}\n---\n\n# {heading}\n\n{}\n",

@@ -1,8 +1,9 @@
 //! The Terraform provider for Flower.
 //!
-//! Arrows point one way: `provider → resources → {flower, runtime, pki}`, and resources speak to
+//! Arrows point one way: `provider → data_sources → resources → {flower, runtime, pki}`, and resources speak to
 //! Terraform through `tfplugin`, which knows no Flower.
 
+pub mod data_sources;
 pub mod docs;
 pub mod flower;
 pub mod pki;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::data_sources;
 use crate::flower::control::ControlPool;
 use crate::model;
 use crate::resources::{
@@ -12,7 +13,7 @@ use crate::resources::{
 use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
-use crate::tfplugin::{self, AnyResource, Provider};
+use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
 
 model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
@@ -78,6 +79,15 @@ impl Provider for Flower {
             tfplugin::resource::<Superlink>(),
             tfplugin::resource::<Supernode>(),
             tfplugin::resource::<AppRun>(),
+        ]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn AnyDataSource<Configured>>> {
+        vec![
+            tfplugin::data_source::<data_sources::App>(),
+            tfplugin::data_source::<data_sources::RunLog>(),
+            tfplugin::data_source::<data_sources::Runs>(),
+            tfplugin::data_source::<data_sources::Supernodes>(),
         ]
     }
 }

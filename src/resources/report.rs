@@ -41,14 +41,14 @@ explained!(
 );
 
 /// The message that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
-pub fn failed(what: impl Into<String>, error: &impl Explained) -> Diagnostic {
+pub fn failed(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::error(what)
         .detail(sentence(&error.to_string()))
         .remedy(error.advice())
 }
 
 /// The same as a warning.
-pub fn noticed(what: impl Into<String>, error: &impl Explained) -> Diagnostic {
+pub fn noticed(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::warning(what)
         .detail(sentence(&error.to_string()))
         .remedy(error.advice())
@@ -75,3 +75,7 @@ pub fn quoted_log(title: &str, lines: &[String]) -> String {
     let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
     format!("{title}:\n{}", lines.join("\n"))
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -108,8 +108,19 @@ pub trait Runtime: Send + Sync {
     /// Makes a name ours, durably and before anything else.
     async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError>;
 
-    /// Records that the object is in its owner's state from now on.
-    async fn settle(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
+    /// Records that the object is in its owner's state from now on, and what it was made from.
+    /// `memory` holds no secret.
+    async fn settle(
+        &self,
+        object: &ObjectRef,
+        memory: &serde_json::Value,
+    ) -> Result<(), RuntimeError>;
+
+    /// What the objects of this kind were made from, as far as they are settled.
+    async fn memories(
+        &self,
+        kind: Kind,
+    ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError>;
 
     /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
     async fn layout(

@@ -14,7 +14,7 @@ pub enum Kind {
 }
 
 /// A name that every runtime can use: a DNS label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName(String);
 
 /// Why a text is no name.

@@ -18,7 +18,6 @@ pub(super) struct Host {
     /// Where to put the unix socket.
     pub socket_dir: Option<String>,
     /// The TCP ports we may listen on where there are no unix sockets.
-    #[cfg_attr(unix, allow(dead_code))]
     pub ports: (u16, u16),
 }
 

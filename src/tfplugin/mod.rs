@@ -25,6 +25,6 @@ pub use call::{Call, Slot};
 pub use duration::{GoDuration, NotADuration};
 pub use ephemeral::{AnyEphemeral, Ephemeral, Opened, erase as ephemeral};
 pub use function::{Function, FunctionError, Parameter, Signature};
-pub use provider::{AnyDataSource, DataSource, Provider, data_source};
+pub use provider::{AnyDataSource, DataSource, Provider, data_source, data_source_schema};
 pub use resource::{AnyResource, Plan, Resource, erase as resource, schema_of};
 pub use serve::{Mode, serve};

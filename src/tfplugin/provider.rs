@@ -87,6 +87,11 @@ pub fn data_source<D: DataSource>() -> Arc<dyn AnyDataSource<D::Provider>> {
     })
 }
 
+/// The type name and schema of a data source, for whoever documents it.
+pub fn data_source_schema<C>(data_source: &dyn AnyDataSource<C>) -> (&'static str, &Schema) {
+    (data_source.type_name(), &data_source.compiled().schema)
+}
+
 struct Erased<D> {
     compiled: OnceLock<Compiled>,
     data_source: PhantomData<D>,

@@ -149,14 +149,26 @@ enum Listener {
         /// Removed with what is in it when serving ends.
         _dir: tempfile::TempDir,
     },
-    #[cfg_attr(unix, allow(dead_code))]
     Tcp(TcpListener, std::net::SocketAddr),
 }
 
 impl Listener {
-    #[cfg(unix)]
-    #[allow(clippy::unused_async)]
+    /// A unix socket; TCP where there are none, and where the temporary folder's path is too long
+    /// for one.
     async fn bind(host: &Host) -> std::io::Result<Self> {
+        #[cfg(unix)]
+        match Self::bind_socket(host) {
+            // Without certificates, a port would be open to every user of the machine.
+            Err(error) if host.client_certificate.is_some() => {
+                tracing::info!(%error, "no unix socket, listening on TCP");
+            }
+            bound => return bound,
+        }
+        Self::bind_port(host).await
+    }
+
+    #[cfg(unix)]
+    fn bind_socket(host: &Host) -> std::io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix("tf-flower-");
         // `tempfile` makes folders that only their owner can enter.
@@ -173,8 +185,7 @@ impl Listener {
         })
     }
 
-    #[cfg(not(unix))]
-    async fn bind(host: &Host) -> std::io::Result<Self> {
+    async fn bind_port(host: &Host) -> std::io::Result<Self> {
         let mut last = std::io::Error::other("no port to try");
         for port in host.ports.0..=host.ports.1 {
             match TcpListener::bind(("127.0.0.1", port)).await {

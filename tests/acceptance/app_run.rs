@@ -1,9 +1,10 @@
 //! `flower_app_run`, on a whole federation.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
-use crate::workspace::{Workspace, eventually, said};
+use crate::workspace::{Workspace, eventually, kill_children, said};
 
 fn federation(run: &str) -> String {
     let example = include_str!("../../examples/quickstart/main.tf");
@@ -12,13 +13,15 @@ fn federation(run: &str) -> String {
     format!("{}{run}", &example[start..end])
 }
 
-fn run(rest: &str) -> String {
+/// A federation of two with a run.
+pub fn run(rest: &str) -> String {
     federation(&format!(
         "resource \"flower_app_run\" \"r\" {{\n  control = flower_superlink.main.control\n  source = {{ path = \"${{path.module}}/app\" }}\n{rest}\n}}\n"
     ))
 }
 
-const WAIT: &str = "wait = { nodes = [for node in flower_supernode.site : node.node_id] }";
+/// Waits for both SuperNodes.
+pub const WAIT: &str = "wait = { nodes = [for node in flower_supernode.site : node.node_id] }";
 
 #[test]
 fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
@@ -71,8 +74,8 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     it.destroy();
 }
 
-#[test]
-fn a_killed_provider_submits_once() {
+/// A federation that stands, and an apply that follows a run which never ends.
+fn following() -> (Workspace, Child) {
     let it = Workspace::new(&run(&format!(
         "{WAIT}\nrun_config = {{ fail-in = \"never\" }}"
     )));
@@ -84,8 +87,10 @@ fn a_killed_provider_submits_once() {
         "-target=flower_supernode.site",
     ])
     .succeeded();
-    let mut apply = it
+    let apply = it
         .command(&["apply", "-auto-approve", "-no-color"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     eventually("a submitted run", || {
@@ -93,14 +98,15 @@ fn a_killed_provider_submits_once() {
             .read_dir()
             .is_ok_and(|mut d| d.next().is_some())
     });
-    thread::sleep(std::time::Duration::from_secs(3));
-    for pid in children(apply.id()) {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .output()
-            .unwrap();
-    }
-    apply.wait().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    (it, apply)
+}
+
+#[test]
+fn a_killed_provider_submits_once() {
+    let (it, apply) = following();
+    kill_children(apply.id());
+    apply.wait_with_output().unwrap();
     it.configure(&run(&format!(
         "{WAIT}\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"3s\" }}"
     )));
@@ -113,34 +119,140 @@ fn a_killed_provider_submits_once() {
 
 #[test]
 fn an_interrupted_apply_keeps_the_run() {
-    let it = Workspace::new(&run(&format!(
-        "{WAIT}\nrun_config = {{ fail-in = \"never\" }}"
-    )));
-    it.app();
-    it.run(&[
-        "apply",
-        "-auto-approve",
-        "-no-color",
-        "-target=flower_supernode.site",
-    ])
-    .succeeded();
-    let mut command = it.command(&["apply", "-auto-approve", "-no-color"]);
-    command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    let apply = command.spawn().unwrap();
-    eventually("a submitted run", || {
-        it.path(".flower/journal")
-            .read_dir()
-            .is_ok_and(|mut d| d.next().is_some())
-    });
-    thread::sleep(std::time::Duration::from_secs(2));
+    let (it, apply) = following();
     Command::new("kill")
         .args(["-INT", &apply.id().to_string()])
         .output()
         .unwrap();
     said(&apply.wait_with_output().unwrap()).says(&["still goes on"]);
     it.plan_is_empty();
+    it.destroy();
+}
+
+/// A run that nobody waits for, on a SuperLink that forgets everything when it ends.
+fn forgetful(rest: &str) -> String {
+    format!(
+        r#"
+provider "flower" {{}}
+resource "flower_superlink" "main" {{
+  name        = "main"
+  insecure    = true
+  persistence = {{ enabled = false }}
+}}
+resource "flower_app_run" "r" {{
+  control    = flower_superlink.main.control
+  source     = {{ path = "${{path.module}}/app" }}
+  run_config = {{ fail-in = "never" }}
+  wait       = {{ until = "submitted" }}
+{rest}
+}}
+data "flower_runs" "all" {{
+  control    = flower_superlink.main.control
+  depends_on = [flower_app_run.r]
+}}
+output "runs" {{
+  value = {{ for run in data.flower_runs.all.runs : run.run_id => run.sub_status }}
+}}
+"#
+    )
+}
+
+#[test]
+fn a_run_is_made_anew_only_when_that_was_written_down() {
+    let it = Workspace::new(&forgetful(""));
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let id = || it.state("flower_app_run.r")["run_id"].clone();
+    let first = id();
+
+    // A trigger makes a new run and stops the old one; taking it away does nothing.
+    it.configure(&forgetful("triggers = { data = \"v2\" }"));
+    it.plan().says(&["forces replacement"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let second = id();
+    assert_ne!(second, first);
+    assert_eq!(it.output("runs")[first.as_str().unwrap()], "stopped");
+    it.configure(&forgetful(""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(id(), second);
+
+    // A SuperLink that lost its runs: the run is lost, and stays it.
+    for pid in it.processes() {
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .output()
+            .unwrap();
+    }
+    eventually("the end of the processes", || it.processes().is_empty());
+    it.apply().succeeded();
+    it.apply().succeeded().says(&["is lost"]);
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_app_run.r")["status"], "lost");
+    assert_eq!(id(), second);
+
+    // Unless it was asked for.
+    it.configure(&forgetful("on_missing = \"recreate\""));
+    it.apply().succeeded();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let third = id();
+    assert_ne!(third, second);
+
+    // Left running when it is destroyed, if that was written down.
+    it.configure(&forgetful(
+        "on_missing = \"recreate\"\nstop_on_destroy = false",
+    ));
+    it.apply().succeeded();
+    it.run(&[
+        "destroy",
+        "-auto-approve",
+        "-no-color",
+        "-target=flower_app_run.r",
+    ])
+    .succeeded();
+    it.configure(&forgetful("count = 0"));
+    it.apply().succeeded();
+    assert_eq!(it.output("runs")[third.as_str().unwrap()], "");
+    it.destroy();
+}
+
+#[test]
+fn whatever_raises_in_an_app_is_told() {
+    let failing = |rest: &str| run(&format!("{WAIT}\n{rest}"));
+    let it = Workspace::new(&failing("run_config = { fail-in = \"client\" }"));
+    it.app();
+    // Flower's own strategy swallows what ClientApps raise; its log says so.
+    let said = it.apply();
+    said.says(&["the ClientApp failed as asked"]);
+
+    it.configure(&failing(
+        "run_config = { fail-in = \"server\" }\non_failure = \"record\"",
+    ));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_app_run.r")["sub_status"], "failed");
+
+    it.file(
+        "app/quickstart/server_app.py",
+        "raise ImportError('the ServerApp cannot be imported')\napp = None\n",
+    );
+    it.configure(&failing(""));
+    it.apply()
+        .failed_with(&["ended as failed", "the ServerApp cannot be imported"]);
+
+    // Another authority than the SuperLink's own is not trusted, in words.
+    let stranger = "resource \"flower_superlink\" \"other\" {\n  name = \"other\"\n}\n";
+    let wrong = failing("").replace(
+        "control = flower_superlink.main.control",
+        "control = { url = flower_superlink.main.control.url, ca_certificate = flower_superlink.other.control.ca_certificate }",
+    );
+    it.configure(&format!("{wrong}{stranger}"));
+    it.apply()
+        .failed_with(&["The run was not submitted", "certificate", "ca_certificate"]);
+    it.configure(&failing(""));
     it.destroy();
 }
 
@@ -154,19 +266,4 @@ fn a_run_on_a_dead_superlink_says_so() {
         .failed_with(&["The run was not submitted", "127.0.0.1:9"]);
     it.configure("provider \"flower\" {}\nresource \"flower_app_run\" \"r\" {\n  control = { url = \"http://127.0.0.1:9\" }\n  source = { path = \"no-app\" }\n}\n");
     it.plan().failed_with(&["no-app"]);
-}
-
-/// The plugin processes of a Terraform.
-fn children(parent: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    let direct = Command::new("pgrep")
-        .args(["-P", &parent.to_string()])
-        .output();
-    let listed = direct
-        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
-        .unwrap_or_default();
-    format!("{} {listed}", text.unwrap_or_default())
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
 }

@@ -12,6 +12,10 @@
 )]
 
 mod app_run;
+mod automtls;
+mod data_sources;
+mod examples;
+mod garbage;
 mod plugin;
 mod superlink;
 mod supernode;

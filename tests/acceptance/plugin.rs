@@ -100,3 +100,95 @@ fn a_hand_start_says_what_it_is() {
         .unwrap();
     assert!(String::from_utf8_lossy(&version.stdout).contains(env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn a_state_moves_from_another_type() {
+    let it = Workspace::new(
+        "provider \"echo\" {}\nresource \"terraform_data\" \"old\" {\n  input = \"kept\"\n}\n",
+    );
+    it.apply().succeeded();
+    let id = it.state("terraform_data.old")["id"].clone();
+    it.configure(&format!(
+        "provider \"echo\" {{}}\nresource \"echo_probe\" \"new\" {{\n  name = {id}\n}}\nmoved {{\n  from = terraform_data.old\n  to = echo_probe.new\n}}\n"
+    ));
+    it.apply()
+        .succeeded()
+        .says(&["0 added, 0 changed, 0 destroyed"]);
+    assert_eq!(it.state("echo_probe.new")["id"], id);
+    it.plan_is_empty();
+
+    // What cannot become this type is said, and nothing is lost.
+    it.configure("provider \"echo\" {}\nresource \"echo_thing\" \"t\" {\n  name = \"t\"\n}\nmoved {\n  from = echo_probe.new\n  to = echo_thing.t\n}\n");
+    it.plan().failed_with(&["echo_probe"]);
+}
+
+#[test]
+fn where_no_socket_fits_tcp_does() {
+    let it = Workspace::new(
+        "provider \"echo\" {}\nresource \"echo_probe\" \"p\" {\n  name = \"p\"\n}\n",
+    );
+    let long = it.path(&format!("t/{}/{}", "x".repeat(100), "y".repeat(100)));
+    std::fs::create_dir_all(&long).unwrap();
+    let apply = it
+        .command(&["apply", "-auto-approve", "-no-color"])
+        .env("TMPDIR", &long)
+        .output()
+        .unwrap();
+    said(&apply).succeeded();
+    let written = it.written();
+    assert!(written.contains("listening on TCP"), "not served over TCP");
+    it.plan_is_empty();
+}
+
+#[test]
+fn a_provider_that_runs_already_can_be_attached_to() {
+    use std::io::BufRead as _;
+    let it = Workspace::new("");
+    it.file(
+        "main.tf",
+        "terraform {\n  required_providers {\n    flower = { source = \"flower/flower\" }\n  }\n}\nresource \"flower_supernode_key\" \"k\" {\n  name = \"k\"\n}\n",
+    );
+    let mut provider = std::process::Command::new(env!("CARGO_BIN_EXE_terraform-provider-flower"))
+        .arg("--debug")
+        .current_dir(it.path("."))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = std::io::BufReader::new(provider.stdout.take().unwrap());
+    let attach = out
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            Some(
+                line.trim()
+                    .strip_prefix("TF_REATTACH_PROVIDERS='")?
+                    .trim_end_matches('\'')
+                    .to_owned(),
+            )
+        })
+        .unwrap();
+    // OpenTofu knows providers by its own registry's name.
+    let mut attach: serde_json::Value = serde_json::from_str(&attach).unwrap();
+    let reached = attach["registry.terraform.io/flower/flower"].clone();
+    attach["registry.opentofu.org/flower/flower"] = reached;
+    let attach = attach.to_string();
+    let run = |args: &[&str]| {
+        let output = it
+            .command(args)
+            .env("TF_REATTACH_PROVIDERS", &attach)
+            .env_remove("TF_CLI_CONFIG_FILE")
+            .output();
+        said(&output.unwrap())
+    };
+    run(&["init", "-no-color"]);
+    let applied = run(&["apply", "-auto-approve", "-no-color"]);
+    let destroyed = run(&["destroy", "-auto-approve", "-no-color"]);
+    std::process::Command::new("kill")
+        .args(["-INT", &provider.id().to_string()])
+        .output()
+        .unwrap();
+    let ended = provider.wait().unwrap();
+    applied.succeeded();
+    destroyed.succeeded();
+    assert!(ended.success(), "{ended}");
+}

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::workspace::{Workspace, eventually};
+use crate::workspace::{Workspace, eventually, kill_children};
 
 const KEYS: &str = r#"
 provider "flower" {}
@@ -163,5 +163,51 @@ fn what_stops_it_at_its_start_is_said() {
     it.apply()
         .failed_with(&["no-python", "Install Python 3.10"]);
     it.configure(&superlink(""));
+    it.destroy();
+}
+
+#[test]
+fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
+    let it = Workspace::new(&superlink(BOTH));
+    for moment in [300, 700, 1200, 1900, 2800, 4000] {
+        let mut apply = it
+            .command(&["apply", "-auto-approve", "-no-color"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        kill_children(apply.id());
+        apply.wait().unwrap();
+    }
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let running = || it.command_lines("flower-superlink").len();
+    assert_eq!(running(), 1, "{:?}", it.command_lines("flower-superlink"));
+    let nodes = it.state("flower_superlink.main")["nodes"].clone();
+    assert_eq!(nodes.as_object().unwrap().len(), 2);
+
+    // The same with Ctrl-C, which has Terraform ask for an orderly end.
+    for moment in [200, 600, 1500] {
+        it.configure(&superlink(&format!(
+            "{BOTH}\nenv = {{ MOMENT = \"{moment}\" }}"
+        )));
+        let apply = it
+            .command(&["apply", "-auto-approve", "-no-color"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let mut apply = apply.unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        Command::new("kill")
+            .args(["-INT", &apply.id().to_string()])
+            .output()
+            .unwrap();
+        apply.wait().unwrap();
+    }
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(running(), 1, "{:?}", it.command_lines("flower-superlink"));
+    assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
     it.destroy();
 }

@@ -164,11 +164,29 @@ impl Workspace {
         found.unwrap_or_else(|| panic!("no {address} in {state}"))["values"].clone()
     }
 
+    /// An output of the state.
+    #[track_caller]
+    pub fn output(&self, name: &str) -> Json {
+        let shown = self.command(&["output", "-json", name]).output().unwrap();
+        serde_json::from_slice(&shown.stdout).unwrap()
+    }
+
     /// All that Terraform wrote: states, backups and logs.
     pub fn written(&self) -> String {
         ["terraform.tfstate", "terraform.tfstate.backup", "trace.log"]
             .iter()
             .filter_map(|name| fs::read_to_string(self.path(name)).ok())
+            .collect()
+    }
+
+    /// The command lines of those of [`Self::processes`] that run `program`.
+    pub fn command_lines(&self, program: &str) -> Vec<String> {
+        let line = |pid: u32| {
+            let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).replace('\0', " ")
+        };
+        let all = self.processes().into_iter().map(line);
+        all.filter(|line| line.contains(&format!("/{program} ")))
             .collect()
     }
 
@@ -196,6 +214,15 @@ impl Drop for Workspace {
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).output();
         }
     }
+}
+
+/// Kills the plugin processes of a Terraform.
+pub fn kill_children(parent: u32) {
+    let parent = parent.to_string();
+    Command::new("pkill")
+        .args(["-9", "-P", &parent])
+        .output()
+        .unwrap();
 }
 
 /// Waits until `there`, a minute at most.

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bench;
+mod cluster;
 mod docs;
 mod licences;
 mod process;
@@ -31,6 +32,7 @@ Commands:
   test         every check and every test tier, as CI runs them
   docs         write docs/ from the provider's own schema
   bench        measure this provider beside a Go one and beside no provider
+  cluster      real Kubernetes clusters on this machine, up and down
 
 `cargo xtask <command> --help` tells more about each.
 
@@ -59,6 +61,7 @@ fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
         "test" => test::run(arguments),
         "docs" => docs::run(arguments),
         "bench" => bench::run(arguments),
+        "cluster" => cluster::run(arguments),
         // Not in the help: the bench starts itself with it, as the plugin.
         bench::account::COMMAND => bench::account::run(arguments),
         "help" | "--help" | "-h" => {

@@ -81,14 +81,12 @@ impl Terraform {
         Self::probe(opentofu(repository)?)
     }
 
-    /// OpenTofu where it costs nothing: on PATH, or already built by us.
-    pub fn opentofu_at_hand(repository: &Repository) -> Option<Self> {
-        let built = || {
-            opentofu_cache(repository)
-                .ok()
-                .filter(|path| is_executable(path))
-        };
-        Self::probe(find_program("tofu").or_else(built)?).ok()
+    /// OpenTofu: from PATH, or built from its module.
+    pub fn opentofu(repository: &Repository) -> Result<Self> {
+        match find_program("tofu") {
+            Some(binary) => Self::probe(binary),
+            None => Self::probe(opentofu(repository)?),
+        }
     }
 
     /// Its name and version, such as `Terraform 1.11.4`.

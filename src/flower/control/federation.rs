@@ -2,6 +2,9 @@
 
 use super::wire;
 
+/// The federation of an open-source SuperLink, in which runs start that name none.
+pub const DEFAULT_FEDERATION: &str = "@none/default";
+
 /// A federation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Federation {

@@ -34,7 +34,7 @@ pub use client::{ControlClient, Deadlines};
 pub use dial::{Dial, Duplex};
 pub use endpoint::{ControlEndpoint, EndpointError, Scheme};
 pub use error::{Answer, ControlError};
-pub use federation::Federation;
+pub use federation::{DEFAULT_FEDERATION, Federation};
 pub use logs::{LogChunk, LogStream};
 pub use node::{NewNode, Node, NodeId, NodeStatus};
 pub use pool::ControlPool;

@@ -13,7 +13,7 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Dynamic;
 
 /// Builds the app; reading files is kept off the thread that serves others.
-pub(super) async fn build(source: &Source) -> Result<Fab> {
+pub(crate) async fn build(source: &Source) -> Result<Fab> {
     let path = PathBuf::from(&source.path);
     let at = Path::attribute("source").then("path");
     let shown = source.path.clone();

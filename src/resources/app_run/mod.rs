@@ -2,6 +2,7 @@
 
 mod app;
 mod follow;
+mod import;
 mod model;
 
 use std::collections::BTreeMap;
@@ -23,8 +24,9 @@ use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
-pub use model::Model;
-use model::{OnMissing, Source, Until};
+pub(crate) use app::build;
+pub use model::{Model, Source};
+use model::{OnMissing, Until};
 
 const COMPLETE: Duration = Duration::from_hours(24);
 const STOP: Duration = Duration::from_mins(5);
@@ -216,15 +218,8 @@ impl Resource for AppRun {
         }
     }
 
-    async fn import(_: Call<Configured>, id: String) -> Result<Model> {
-        Err(
-            Diagnostic::error(format!("The run {id:?} cannot be imported"))
-                .detail(
-                    "Which app and configuration it was made from is not known to the SuperLink.",
-                )
-                .detail("Leave it where it is: a finished run needs no resource.")
-                .into(),
-        )
+    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
+        import::import(&call, &id).await
     }
 }
 
@@ -234,6 +229,15 @@ fn triggered(plan: &Plan) -> Result<bool> {
     let Maybe::Known(planned) = triggers(&plan.planned)? else {
         return Ok(true);
     };
+    let source = plan
+        .prior
+        .get::<Option<Source>>("source")?
+        .known()
+        .flatten();
+    if source.is_some_and(|source| source.is_imported()) {
+        // What once triggered a run that was taken over is not known: it is what is written now.
+        return Ok(false);
+    }
     let prior = triggers(&plan.prior)?.known().flatten().unwrap_or_default();
     let planned = planned.unwrap_or_default();
     Ok(planned

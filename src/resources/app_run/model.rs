@@ -112,6 +112,19 @@ pub enum OnMissing {
     Recreate,
 }
 
+impl Source {
+    /// In the state of a run that was imported, until the configuration says where its app is.
+    pub(super) fn imported() -> Self {
+        Self {
+            path: String::new(),
+        }
+    }
+
+    pub(super) fn is_imported(&self) -> bool {
+        self.path.is_empty()
+    }
+}
+
 choice_attribute!(Until {
     "completed" => Self::Completed => Self::Completed,
     "running" => Self::Running => Self::Running,

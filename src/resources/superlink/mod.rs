@@ -14,10 +14,11 @@ use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure;
+use crate::resources::memory;
 use crate::resources::reach::until_healthy;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
-use crate::runtime::{Claim, ObjectName, Port, RuntimeError};
+use crate::runtime::{Claim, Kind, Port, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
@@ -118,7 +119,7 @@ impl Resource for Superlink {
         // Whatever came of it is in the state now; without a state it must not stay either.
         if planned.control.get().is_some() {
             slot.put(&planned);
-            let settled = runtime.settle(&object).await;
+            let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
             settled.map_err(|error| failed("The SuperLink was made, but not recorded", &error))?;
         } else {
             let _ = discard(&call, &planned).await;
@@ -168,7 +169,9 @@ impl Resource for Superlink {
         planned.nodes.set(before);
         bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await?;
         slot.put(&planned);
-        Ok(())
+        let runtime = call.provider.runtime.as_ref();
+        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| failed("The SuperLink changed, but not its record", &error).into())
     }
 
     async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
@@ -178,26 +181,7 @@ impl Resource for Superlink {
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        let unknown = |why: String| {
-            Diagnostics::from(
-                Diagnostic::error(format!("There is no SuperLink {id:?} to import"))
-                    .detail(format!("The id to import is the SuperLink's name: {why}.")),
-            )
-        };
-        let name: ObjectName = id.parse().map_err(|error| unknown(format!("{error}")))?;
-        let runtime = &call.provider.runtime;
-        let observed = runtime.observe(&object(&name)).await;
-        let observed = observed.map_err(|error| failed("It could not be looked at", &error))?;
-        let observed = observed.ok_or_else(|| unknown("the runtime has none".to_owned()))?;
-        let mut state = Model::imported(name);
-        let tls = runtime.secret(&workload::tls_secret(&state.name)).await;
-        let tls = tls.map_err(|error| failed("Its certificate could not be read", &error))?;
-        state.insecure = tls.is_none();
-        let ca = workload::ensure_certificate(runtime.as_ref(), &mut state, false).await?;
-        let (fleet, control) = workload::addresses(&state, &observed.layout, ca.as_deref());
-        state.fleet.set(fleet);
-        state.control.set(control);
-        Ok(state)
+        memory::recall(call.provider.runtime.as_ref(), Kind::Superlink, &id).await
     }
 }
 

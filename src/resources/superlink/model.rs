@@ -110,31 +110,3 @@ model! {
         keep_logs: Option<bool> = optional(),
     }
 }
-
-impl Model {
-    /// The state of an imported SuperLink, before what was found of it is filled in.
-    pub(super) fn imported(name: ObjectName) -> Self {
-        let id = name.to_string();
-        Self {
-            name,
-            flower_version: version::DEFAULT,
-            isolation: Isolation::Subprocess,
-            insecure: false,
-            tls: None,
-            supernodes: None,
-            persistence: None,
-            requirements: None,
-            env: None,
-            extra_args: None,
-            log_level: None,
-            local: None,
-            timeouts: None,
-            id: Computed::Known(id),
-            fleet: None.into(),
-            control: None.into(),
-            nodes: None.into(),
-            certificate_not_after: None.into(),
-            status: None.into(),
-        }
-    }
-}

@@ -17,6 +17,7 @@ use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
 use crate::resources::failure;
 use crate::resources::handover::FleetInput;
+use crate::resources::memory;
 use crate::resources::processes::{launch, process};
 use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
@@ -123,7 +124,7 @@ impl Resource for Supernode {
         .await;
         if layed_out {
             slot.put(&planned);
-            let settled = runtime.settle(&object).await;
+            let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
             settled.map_err(|error| failed("The SuperNode was made, but not recorded", &error))?;
         } else {
             let _ = runtime.remove(&object, false).await;
@@ -162,7 +163,9 @@ impl Resource for Supernode {
         }
         bring_up(&call, &mut planned, &slot, Operation::Update, &mut false).await?;
         slot.put(&planned);
-        Ok(())
+        let runtime = call.provider.runtime.as_ref();
+        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| failed("The SuperNode changed, but not its record", &error).into())
     }
 
     async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
@@ -176,13 +179,8 @@ impl Resource for Supernode {
         removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
     }
 
-    async fn import(_: Call<Configured>, id: String) -> Result<Model> {
-        Err(Diagnostic::error(format!("The SuperNode {id:?} cannot be imported"))
-            .detail(
-                "What it dials and with which key is only known to the configuration that made it.",
-            )
-            .detail("Remove it where it was made, and make it here: it loses nothing.")
-            .into())
+    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
+        memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &id).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::pki::NodeKey;
 use crate::resources::Configured;
 use crate::resources::handover::SecretOutput;
+use crate::resources::memory;
 use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -48,7 +49,7 @@ impl Resource for SupernodeKey {
             .map_err(|error| failed(what(), &error).on("name"))?;
         keep(runtime.as_ref(), &mut planned, &key).await?;
         slot.put(&planned);
-        let settled = runtime.settle(&object).await;
+        let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
         settled.map_err(|error| failed("The key was made, but not recorded", &error).into())
     }
 
@@ -73,12 +74,14 @@ impl Resource for SupernodeKey {
         config: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
+        let runtime = call.provider.runtime.as_ref();
         if planned.secret.get().is_none() {
             let key = new_key(&planned, &config)?;
-            keep(call.provider.runtime.as_ref(), &mut planned, &key).await?;
+            keep(runtime, &mut planned, &key).await?;
         }
         slot.put(&planned);
-        Ok(())
+        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| failed("The key changed, but not its record", &error).into())
     }
 
     async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
@@ -92,30 +95,7 @@ impl Resource for SupernodeKey {
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        let name: ObjectName = id
-            .parse()
-            .map_err(|error| failed_import(&id, &format!("{error}")))?;
-        let secret = call.provider.runtime.secret(&secret_name(&name)).await;
-        let secret = secret.map_err(|error| failed("The key could not be read", &error))?;
-        let Some((entry, text)) = secret.and_then(|entries| entries.into_iter().next()) else {
-            return Err(failed_import(&id, "the vault has no such key"));
-        };
-        log::mask(&text);
-        let key = NodeKey::parse(&text).map_err(|error| failed("The key is damaged", &error))?;
-        let mut state = Model {
-            name,
-            algorithm: key.algorithm(),
-            rotation: None,
-            private_key_wo: WriteOnly(None),
-            private_key_wo_version: None,
-            id: None.into(),
-            public_key: None.into(),
-            public_key_pem: None.into(),
-            fingerprint: None.into(),
-            secret: None.into(),
-        };
-        describe(&mut state, &key, entry)?;
-        Ok(state)
+        memory::recall(call.provider.runtime.as_ref(), Kind::SupernodeKey, &id).await
     }
 }
 
@@ -190,10 +170,4 @@ fn describe(model: &mut Model, key: &NodeKey, entry: String) -> Result<()> {
         key: entry,
     });
     Ok(())
-}
-
-fn failed_import(id: &str, why: &str) -> Diagnostics {
-    Diagnostic::error(format!("There is no key {id:?} to import"))
-        .detail(format!("The id to import is the key's name: {why}."))
-        .into()
 }

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Content, Failure, JournalEntry, Kind, Layout, ObjectRef, Observation, Port, Process,
-    PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
+    Claim, Content, Failure, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, Port,
+    Process, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
 };
 use process::Identity;
 use record::{Record, Started};
@@ -85,14 +85,21 @@ impl LocalRuntime {
         Ok(lock)
     }
 
+    /// The objects of this kind that have a folder.
+    fn names(&self, kind: Kind) -> Vec<ObjectName> {
+        fs::read_dir(self.data_dir.join(kind.plural()))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect()
+    }
+
     fn ports_in_use(&self) -> BTreeSet<u16> {
         [Kind::Superlink, Kind::Supernode]
             .into_iter()
-            .filter_map(|kind| fs::read_dir(self.data_dir.join(kind.plural())).ok())
-            .flatten()
-            .filter_map(|entry| {
-                let path = entry.ok()?.path().join("record.json");
-                Record::load(&path).ok()?
+            .flat_map(|kind| self.names(kind).into_iter().map(move |name| (kind, name)))
+            .filter_map(|(kind, name)| {
+                Record::load(&self.record_path(&ObjectRef { kind, name })).ok()?
             })
             .flat_map(|record| record.ports.into_values())
             .collect()
@@ -190,10 +197,31 @@ impl Runtime for LocalRuntime {
         }
     }
 
-    async fn settle(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+    async fn settle(
+        &self,
+        object: &ObjectRef,
+        memory: &serde_json::Value,
+    ) -> Result<(), RuntimeError> {
         let mut record = self.record(object)?;
         record.owner = None;
+        record.memory = memory.clone();
         record.save(&self.record_path(object))
+    }
+
+    async fn memories(
+        &self,
+        kind: Kind,
+    ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
+        let mut memories = BTreeMap::new();
+        for name in self.names(kind) {
+            let object = ObjectRef { kind, name };
+            if let Some(record) = Record::load(&self.record_path(&object))?
+                && !record.memory.is_null()
+            {
+                memories.insert(object.name, record.memory);
+            }
+        }
+        Ok(memories)
     }
 
     async fn layout(

@@ -18,6 +18,9 @@ pub(super) struct Record {
     format: u64,
     /// The provider process that is making it, until it is settled.
     pub owner: Option<Identity>,
+    /// What it was made from, in its owner's words, for whoever takes it over.
+    #[serde(default)]
+    pub memory: serde_json::Value,
     #[serde(default)]
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
@@ -39,6 +42,7 @@ impl Record {
         Self {
             format: FORMAT,
             owner: Some(owner),
+            memory: serde_json::Value::Null,
             ports: BTreeMap::new(),
             processes: BTreeMap::new(),
         }

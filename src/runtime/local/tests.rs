@@ -81,7 +81,10 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
         .ports;
     assert_eq!(again, ports, "what is taken over keeps its ports");
 
-    runtime.settle(&object).await.unwrap();
+    runtime
+        .settle(&object, &serde_json::json!({}))
+        .await
+        .unwrap();
     let taken = runtime.claim(&object).await;
     assert!(
         matches!(taken, Err(RuntimeError::Exists { .. })),

@@ -71,6 +71,25 @@ pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
     }
 }
 
+/// A value as a stored state has it, from which [`from_json`] makes the same value again; unknowns
+/// become null.
+pub fn to_state(value: &Value) -> Json {
+    match value {
+        Value::List(items) => Json::Array(items.iter().map(to_state).collect()),
+        Value::Map(entries) => Json::Object(
+            entries
+                .iter()
+                .map(|(name, value)| (name.clone(), to_state(value)))
+                .collect::<Map<_, _>>(),
+        ),
+        Value::Dynamic(inner) => {
+            let (ty, value) = &**inner;
+            serde_json::json!({ "type": ty.to_json(), "value": to_state(value) })
+        }
+        plain => to_json(plain),
+    }
+}
+
 /// A known value as plain JSON, for hashes and messages; unknowns become null.
 pub fn to_json(value: &Value) -> Json {
     match value {

@@ -11,7 +11,7 @@ mod types;
 
 use std::collections::BTreeMap;
 
-pub use json::{from_json, to_json};
+pub use json::{from_json, to_json, to_state};
 pub use msgpack::{DecodeError, decode, encode};
 pub use number::Number;
 pub use types::Type;

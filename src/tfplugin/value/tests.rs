@@ -56,6 +56,12 @@ proptest! {
     }
 
     #[test]
+    fn what_is_stored_is_read_back((ty, value) in typed(3)) {
+        prop_assume!(value.is_wholly_known());
+        prop_assert_eq!(from_json(&to_state(&value), &ty).unwrap(), value);
+    }
+
+    #[test]
     fn garbage_is_an_error_not_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), (ty, _) in typed(2)) {
         let _ = decode(&bytes, &ty);
     }

@@ -1,0 +1,11 @@
+data "flower_runs" "running" {
+  control = flower_superlink.main.control
+  status  = "running"
+
+  # Read after it, not beside it.
+  depends_on = [flower_app_run.training]
+}
+
+output "running" {
+  value = [for run in data.flower_runs.running.runs : run.run_id]
+}

@@ -1,0 +1,1 @@
+terraform import flower_supernode.hospital_a hospital-a

@@ -1,0 +1,34 @@
+//! What is only read: apps, and what a SuperLink knows. All of the same shape: a schema, and `read`.
+
+mod app;
+mod run_log;
+mod runs;
+mod supernodes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::flower::control::{ControlEndpoint, SharedReads, Timestamp};
+use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
+use crate::resources::report::failed;
+use crate::tfplugin::Call;
+use crate::tfplugin::diagnostic::Result;
+
+pub use app::App;
+pub use run_log::RunLog;
+pub use runs::Runs;
+pub use supernodes::Supernodes;
+
+/// How old an answer may be that several data sources and resources share.
+const SHARED: Duration = Duration::from_secs(15);
+
+fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
+    let endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())
+        .map_err(|error| failed("This SuperLink cannot be reached", &error).on("control"))?;
+    Ok(call.provider.controls.get(&endpoint))
+}
+
+fn time(stamp: Option<&Timestamp>) -> Option<String> {
+    stamp.map(|stamp| stamp.as_str().to_owned())
+}

@@ -1,0 +1,51 @@
+//! `flower_run_log`: what a run's ServerApp has printed.
+
+use super::control;
+use crate::flower::control::RunId;
+use crate::model;
+use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
+use crate::resources::report::failed;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::{Computed, computed, defaulted, required};
+use crate::tfplugin::{Call, DataSource};
+
+model! {
+    /// The last lines that a run's ServerApp has printed so far, colours taken out.
+    pub struct Model {
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        control: ControlInput = required(),
+        /// The run's number: `flower_app_run.NAME.run_id`.
+        run_id: String = required(),
+        /// How many lines at most.
+        last: u32 = defaulted(1000_u32),
+        /// The lines, oldest first.
+        lines: Computed<Vec<String>> = computed(),
+    }
+}
+
+/// The data source `flower_run_log`.
+pub struct RunLog;
+
+impl DataSource for RunLog {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_run_log";
+
+    async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
+        let id: RunId = config.run_id.parse().map_err(|_| {
+            Diagnostic::error(format!("{:?} is not the number of a run", config.run_id))
+                .detail("Use `flower_app_run.NAME.run_id`, or a number that `flwr list` shows.")
+                .on("run_id")
+        })?;
+        let control = control(&call, &config.control)?;
+        let most = usize::try_from(config.last).unwrap_or(usize::MAX);
+        let lines = control.client().log_tail(id, most).await;
+        let lines = lines.map_err(|error| {
+            failed(format!("The log of the run {id} could not be read"), &error).on("run_id")
+        })?;
+        config.lines.set(lines);
+        Ok(config)
+    }
+}

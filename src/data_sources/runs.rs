@@ -1,0 +1,130 @@
+//! `flower_runs`: the runs that a SuperLink knows.
+
+use super::{SHARED, control, time};
+use crate::choice_attribute;
+use crate::flower::control::{Run, RunStatus, Timestamp};
+use crate::model;
+use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
+use crate::resources::report::failed;
+use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::schema::{Computed, computed, optional, required};
+use crate::tfplugin::{Call, DataSource};
+
+model! {
+    /// The runs that a SuperLink knows, newest first, whoever submitted them; at most the newest
+    /// ten thousand.
+    pub struct Model {
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        control: ControlInput = required(),
+        /// Only runs with this status: `pending`, `starting`, `running` or `finished`.
+        status: Option<Status> = optional(),
+        /// Only this run, by its number.
+        run_id: Option<String> = optional(),
+        /// The runs.
+        runs: Computed<Vec<Item>> = computed(),
+    }
+}
+
+model! {
+    /// A run.
+    pub struct Item {
+        /// Its number, as text: it can be larger than what JSON's numbers hold exactly.
+        run_id: String = computed(),
+        /// `publisher/name` of its app.
+        app: String = computed(),
+        /// The app's version.
+        app_version: String = computed(),
+        /// SHA-256 of the app bundle (FAB).
+        fab_hash: String = computed(),
+        /// The federation it runs in.
+        federation: String = computed(),
+        /// `pending`, `starting`, `running` or `finished`.
+        status: String = computed(),
+        /// `completed`, `failed` or `stopped` once it is finished, empty before.
+        sub_status: String = computed(),
+        /// Flower's words about the end, mostly empty.
+        details: String = computed(),
+        /// When it was submitted.
+        pending_at: Option<String> = computed(),
+        /// When its ServerApp started.
+        running_at: Option<String> = computed(),
+        /// When it ended.
+        finished_at: Option<String> = computed(),
+    }
+}
+
+/// The statuses that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Pending,
+    Starting,
+    Running,
+    Finished,
+}
+
+choice_attribute!(Status {
+    "pending" => Self::Pending => Self::Pending,
+    "starting" => Self::Starting => Self::Starting,
+    "running" => Self::Running => Self::Running,
+    "finished" => Self::Finished => Self::Finished,
+});
+
+impl Status {
+    fn is(self, status: &RunStatus) -> bool {
+        *status
+            == match self {
+                Self::Pending => RunStatus::Pending,
+                Self::Starting => RunStatus::Starting,
+                Self::Running => RunStatus::Running,
+                Self::Finished => RunStatus::Finished,
+            }
+    }
+}
+
+/// The data source `flower_runs`.
+pub struct Runs;
+
+impl DataSource for Runs {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_runs";
+
+    async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
+        let listing = control(&call, &config.control)?.runs(SHARED).await;
+        let listing = listing
+            .map_err(|error| failed("The runs could not be listed", &error).on("control"))?;
+        let mut runs: Vec<&Run> = listing
+            .runs
+            .values()
+            .filter(|run| is_asked_for(&config, run))
+            .collect();
+        let submitted = |run: &Run| run.pending_at.as_ref().and_then(Timestamp::moment);
+        runs.sort_by_key(|run| (std::cmp::Reverse(submitted(run)), run.id));
+        config.runs.set(runs.into_iter().map(item).collect());
+        Ok(config)
+    }
+}
+
+fn is_asked_for(config: &Model, run: &Run) -> bool {
+    let id = config.run_id.as_deref();
+    config.status.is_none_or(|status| status.is(&run.status))
+        && id.is_none_or(|id| run.id.to_string() == id)
+}
+
+fn item(run: &Run) -> Item {
+    Item {
+        run_id: run.id.to_string(),
+        app: run.app_id.clone(),
+        app_version: run.app_version.clone(),
+        fab_hash: run.fab_hash.clone(),
+        federation: run.federation.clone(),
+        status: run.status.as_str().to_owned(),
+        sub_status: run.sub_status.as_str().to_owned(),
+        details: run.details.clone(),
+        pending_at: time(run.pending_at.as_ref()),
+        running_at: time(run.running_at.as_ref()),
+        finished_at: time(run.finished_at.as_ref()),
+    }
+}

@@ -1,0 +1,105 @@
+//! `flower_supernodes`: the SuperNodes that a SuperLink knows.
+
+use super::{SHARED, control, time};
+use crate::choice_attribute;
+use crate::flower::control::{Node, NodeStatus};
+use crate::model;
+use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
+use crate::resources::report::failed;
+use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::schema::{Computed, computed, optional, required};
+use crate::tfplugin::{Call, DataSource};
+
+model! {
+    /// The SuperNodes that a SuperLink knows, by their numbers, whoever registered them.
+    pub struct Model {
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        control: ControlInput = required(),
+        /// Only SuperNodes with this status: `registered` (never seen), `online`, `offline` or
+        /// `unregistered`.
+        status: Option<Status> = optional(),
+        /// The SuperNodes.
+        supernodes: Computed<Vec<Item>> = computed(),
+    }
+}
+
+model! {
+    /// A SuperNode.
+    pub struct Item {
+        /// Its number, as text: it can be larger than what JSON's numbers hold exactly.
+        node_id: String = computed(),
+        /// The name it was registered under.
+        name: Option<String> = computed(),
+        /// Where it stands, as registered.
+        location: Option<String> = computed(),
+        /// Its public key in OpenSSH form; empty for one that was let in without a key.
+        public_key: String = computed(),
+        /// `registered` (never seen), `online`, `offline` or `unregistered`.
+        status: String = computed(),
+        /// When it came online last.
+        last_activated_at: Option<String> = computed(),
+    }
+}
+
+/// The statuses that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Registered,
+    Online,
+    Offline,
+    Unregistered,
+}
+
+choice_attribute!(Status {
+    "registered" => Self::Registered => Self::Registered,
+    "online" => Self::Online => Self::Online,
+    "offline" => Self::Offline => Self::Offline,
+    "unregistered" => Self::Unregistered => Self::Unregistered,
+});
+
+impl Status {
+    fn is(self, status: &NodeStatus) -> bool {
+        *status
+            == match self {
+                Self::Registered => NodeStatus::Registered,
+                Self::Online => NodeStatus::Online,
+                Self::Offline => NodeStatus::Offline,
+                Self::Unregistered => NodeStatus::Unregistered,
+            }
+    }
+}
+
+/// The data source `flower_supernodes`.
+pub struct Supernodes;
+
+impl DataSource for Supernodes {
+    type Model = Model;
+    type Provider = Configured;
+
+    const TYPE: &'static str = "flower_supernodes";
+
+    async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
+        let nodes = control(&call, &config.control)?.nodes(SHARED).await;
+        let nodes = nodes
+            .map_err(|error| failed("The SuperNodes could not be listed", &error).on("control"))?;
+        let mut found: Vec<&Node> = nodes
+            .iter()
+            .filter(|node| config.status.is_none_or(|status| status.is(&node.status)))
+            .collect();
+        found.sort_by_key(|node| node.id);
+        config.supernodes.set(found.into_iter().map(item).collect());
+        Ok(config)
+    }
+}
+
+fn item(node: &Node) -> Item {
+    Item {
+        node_id: node.id.to_string(),
+        name: node.name.clone(),
+        location: node.location.clone(),
+        public_key: node.public_key.clone(),
+        status: node.status.as_str().to_owned(),
+        last_activated_at: time(node.last_activated_at.as_ref()),
+    }
+}

@@ -1,0 +1,183 @@
+//! Taking over a run that is there already: by `URL#RUN`, or `URL#RUN#CA_FILE` for a SuperLink that
+//! this provider configuration did not make.
+
+use super::follow;
+use super::model::{Model, OnFailure, OnMissing, Source};
+use crate::flower::control::{ControlEndpoint, DEFAULT_FEDERATION, RunId};
+use crate::flower::run_config::{ConfigValue, RunConfig};
+use crate::resources::Configured;
+use crate::resources::handover::{ControlInput, ControlOutput};
+use crate::resources::memory;
+use crate::resources::report::failed;
+use crate::resources::superlink;
+use crate::runtime::{Kind, Runtime};
+use crate::tfplugin::Call;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Dynamic};
+use crate::tfplugin::value::{Number, Type, Value};
+
+/// The state of a run that a SuperLink knows.
+pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
+    let unknown = |why: &str| {
+        Diagnostics::from(
+            Diagnostic::error(format!("The run {id:?} cannot be imported"))
+                .detail(format!("{why}."))
+                .detail(
+                    "The id to import is the SuperLink's control URL, # and the run's number, such as \
+                     https://127.0.0.1:8000#123. For a SuperLink that this provider configuration \
+                     did not make, add # and the file of its CA certificate.",
+                ),
+        )
+    };
+    let mut parts = id.splitn(3, '#');
+    let url = parts.next().unwrap_or_default();
+    let run = parts.next().ok_or_else(|| unknown("There is no # in it"))?;
+    let run: RunId = run
+        .parse()
+        .map_err(|_| unknown(&format!("{run:?} is not the number of a run")))?;
+    let control = match parts.next() {
+        Some(file) => ControlInput {
+            url: url.to_owned(),
+            ca_certificate: Some(
+                std::fs::read_to_string(file)
+                    .map_err(|error| unknown(&format!("{file:?} cannot be read: {error}")))?,
+            ),
+            flower_version: None,
+        },
+        None => known(call.provider.runtime.as_ref(), url).await?,
+    };
+    let endpoint = ControlEndpoint::parse(&control.url, control.ca_certificate.as_deref());
+    let endpoint =
+        endpoint.map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
+    let client = call.provider.controls.get(&endpoint);
+    let client = client.client();
+    let found = client.run(run).await;
+    let found =
+        found.map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
+    let mut model = Model {
+        id: Computed::Known(format!("{url}#{run}")),
+        control,
+        // Where the app came from is the one thing that nobody but its owner knows.
+        source: Source::imported(),
+        run_config: run_config(&found.override_config),
+        federation: Some(found.federation.clone())
+            .filter(|name| !name.is_empty() && name != DEFAULT_FEDERATION),
+        triggers: None,
+        wait: None,
+        on_failure: OnFailure::Error,
+        on_missing: OnMissing::Keep,
+        stop_on_destroy: true,
+        log_lines: 20,
+        timeouts: None,
+        run_id: Computed::Known(run.to_string()),
+        fab_hash: Computed::Known(found.fab_hash.clone()),
+        status: None.into(),
+        sub_status: None.into(),
+        details: None.into(),
+        pending_at: None.into(),
+        running_at: None.into(),
+        finished_at: None.into(),
+        log_tail: None.into(),
+    };
+    follow::record(&mut model, &found);
+    if found.is_finished() {
+        follow::record_log(&mut model, client, run).await;
+    }
+    Ok(model)
+}
+
+/// How to reach the SuperLink of this URL: as the SuperLink that the runtime made, or without TLS.
+async fn known(runtime: &dyn Runtime, url: &str) -> Result<ControlInput> {
+    let memories = runtime.memories(Kind::Superlink).await;
+    let memories =
+        memories.map_err(|error| failed("The SuperLinks could not be listed", &error))?;
+    let outputs = memories.values().filter_map(|memory| {
+        let model: superlink::Model = memory::read(memory).ok()?;
+        model.control.get().cloned()
+    });
+    let control = outputs.into_iter().find(|control| control.url == url);
+    Ok(match control {
+        Some(ControlOutput {
+            url,
+            ca_certificate,
+            flower_version,
+        }) => ControlInput {
+            url,
+            ca_certificate,
+            flower_version: Some(flower_version),
+        },
+        None => ControlInput {
+            url: url.to_owned(),
+            ca_certificate: None,
+            flower_version: None,
+        },
+    })
+}
+
+/// The overrides of a run as a configuration would write them: dotted keys as nested objects.
+fn run_config(overrides: &RunConfig) -> Option<Dynamic> {
+    if overrides.is_empty() {
+        return None;
+    }
+    let mut root = Value::object([]);
+    for (key, value) in overrides {
+        insert(&mut root, key, value);
+    }
+    Some(Dynamic(Value::Dynamic(Box::new((type_of(&root), root)))))
+}
+
+fn insert(at: &mut Value, key: &str, value: &ConfigValue) {
+    let Some((first, rest)) = key.split_once('.') else {
+        at.set(key, plain(value));
+        return;
+    };
+    let mut inner = at.get(first).clone();
+    if inner.is_null() {
+        inner = Value::object([]);
+    }
+    insert(&mut inner, rest, value);
+    at.set(first, inner);
+}
+
+fn plain(value: &ConfigValue) -> Value {
+    match value {
+        ConfigValue::Bool(bool) => Value::Bool(*bool),
+        ConfigValue::Int(int) => Value::Number(Number::Int(*int)),
+        ConfigValue::Float(float) => Value::Number(Number::Float(*float)),
+        ConfigValue::Str(text) => Value::String(text.clone()),
+    }
+}
+
+fn type_of(value: &Value) -> Type {
+    match value {
+        Value::Bool(_) => Type::Bool,
+        Value::Number(_) => Type::Number,
+        Value::Map(entries) => Type::Object(
+            entries
+                .iter()
+                .map(|(name, value)| (name.clone(), type_of(value)))
+                .collect(),
+        ),
+        _ => Type::String,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::config_values::flatten;
+
+    #[test]
+    fn overrides_are_written_as_they_are_read() {
+        let overrides: RunConfig = [
+            ("lr".to_owned(), ConfigValue::Float(0.5)),
+            ("model.depth".to_owned(), ConfigValue::Int(3)),
+            ("model.name".to_owned(), ConfigValue::Str("a".to_owned())),
+            ("on".to_owned(), ConfigValue::Bool(true)),
+        ]
+        .into();
+        let written = run_config(&overrides).unwrap();
+        assert_eq!(flatten(&written.0, "run_config").unwrap(), overrides);
+        assert_eq!(run_config(&RunConfig::new()), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! The data sources, and taking over what another state made: both read a federation that stands.
+
+use std::fs;
+
+use crate::app_run::{WAIT, run};
+use crate::workspace::Workspace;
+
+const READS: &str = r#"
+data "flower_app" "app" {
+  source = { path = "${path.module}/app" }
+}
+data "flower_runs" "all" {
+  control = flower_superlink.main.control
+  status  = "finished"
+}
+data "flower_supernodes" "online" {
+  control = flower_superlink.main.control
+  status  = "online"
+}
+data "flower_run_log" "r" {
+  control = flower_superlink.main.control
+  run_id  = flower_app_run.r.run_id
+  last    = 5
+}
+output "read" {
+  value = {
+    app  = data.flower_app.app
+    runs = data.flower_runs.all.runs
+    seen = data.flower_supernodes.online.supernodes
+    log  = data.flower_run_log.r.lines
+  }
+}
+"#;
+
+#[test]
+fn a_federation_is_read_and_taken_over() {
+    let standing = run(&format!(
+        "{WAIT}\nrun_config = {{ num-server-rounds = 1, lr = 0.25 }}\ntriggers = {{ data = \"1\" }}"
+    ));
+    let it = Workspace::new(&standing);
+    it.app();
+    it.apply().succeeded();
+    let made = it.state("flower_app_run.r");
+
+    it.configure(&format!("{standing}{READS}"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let read = it.output("read");
+    assert_eq!(read["app"]["name"], "quickstart");
+    assert_eq!(read["app"]["fab_hash"], made["fab_hash"]);
+    assert_eq!(read["app"]["config"]["num-server-rounds"], "3");
+    assert_eq!(read["runs"][0]["run_id"], made["run_id"]);
+    assert_eq!(read["runs"][0]["sub_status"], "completed");
+    assert_eq!(read["seen"].as_array().unwrap().len(), 2);
+    assert!(
+        read["log"].to_string().contains("the sites agreed on"),
+        "{read}"
+    );
+
+    // Another state takes all of it over by name, and finds nothing to do.
+    it.configure(&standing);
+    for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
+        let _ = fs::remove_file(it.path(name));
+    }
+    let url = made["control"]["url"].as_str().unwrap();
+    let number = made["run_id"].as_str().unwrap();
+    it.file(
+        "imports.tf",
+        &format!(
+            "import {{\n  for_each = local.sites\n  to = flower_supernode_key.site[each.key]\n  id = each.key\n}}\n\
+             import {{\n  for_each = local.sites\n  to = flower_supernode.site[each.key]\n  id = each.key\n}}\n\
+             import {{\n  to = flower_superlink.main\n  id = \"quickstart\"\n}}\n\
+             import {{\n  to = flower_app_run.r\n  id = \"{url}#{number}\"\n}}\n"
+        ),
+    );
+    it.apply()
+        .succeeded()
+        .says(&["6 imported, 0 added, 1 changed, 0 destroyed"]);
+    fs::remove_file(it.path("imports.tf")).unwrap();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_app_run.r")["run_id"], made["run_id"]);
+
+    // What is not there is said with what is.
+    it.configure(&format!(
+        "{standing}import {{\n  to = flower_superlink.other\n  id = \"other\"\n}}\nresource \"flower_superlink\" \"other\" {{\n  name = \"other\"\n}}\n"
+    ));
+    it.plan()
+        .failed_with(&["There is no SuperLink \"other\" to import", "quickstart"]);
+    it.configure(&standing);
+    it.destroy();
+}

@@ -1,0 +1,80 @@
+//! Ending everything, and leaving nothing.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::Result;
+
+use super::cgroups::{self, Members};
+use super::layout::{Folders, Tenant, remove_folder};
+use super::{MOST_TENANTS, network, node, sysctl};
+
+/// Nothing that runs is needed again, so there is little to wait for.
+const GRACE: Duration = Duration::from_secs(2);
+const DEATH: Duration = Duration::from_secs(20);
+
+/// Ends whatever there is of the clusters, complete or not.
+pub fn clear(folders: &Folders) -> Result<()> {
+    let state = folders.state();
+    end_processes()?;
+    network::remove(&Tenant::first(MOST_TENANTS, &state))?;
+    cgroups::remove()?;
+    sysctl::restore(&state)?;
+    for folder in node::COVERED {
+        // Only where it is empty, so only where it was made for us to cover.
+        fs::remove_dir(folder).ok();
+    }
+    check_mounts(&state)?;
+    remove_folder(&state)
+}
+
+fn end_processes() -> Result<()> {
+    let started = Instant::now();
+    // Containers first asked would be started again, so ours go first.
+    send(&Members::now()?.programs, Signal::SIGTERM);
+    while started.elapsed() < GRACE && !Members::now()?.is_empty() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // One that is about to fork may need a second look.
+    while started.elapsed() < DEATH {
+        let members = Members::now()?;
+        if members.is_empty() {
+            return Ok(());
+        }
+        send(&members.programs, Signal::SIGKILL);
+        send(&members.pods, Signal::SIGKILL);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left = Members::now()?;
+    Err(format!(
+        "these processes do not end: {:?} {:?}",
+        left.programs, left.pods
+    )
+    .into())
+}
+
+fn send(pids: &[i32], signal: Signal) {
+    for &pid in pids {
+        // It may have ended by itself meanwhile.
+        kill(Pid::from_raw(pid), signal).ok();
+    }
+}
+
+/// A mount that is left would have its content removed with the folder.
+fn check_mounts(state: &Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let left: Vec<&str> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .filter(|mount| Path::new(mount).starts_with(state))
+        .collect();
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("still mounted: {}", left.join(", ")).into())
+    }
+}

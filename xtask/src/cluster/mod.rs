@@ -1,0 +1,289 @@
+//! `cargo xtask cluster`: real Kubernetes on this machine, for the tests of tier `cluster`.
+//!
+//! Two clusters of one node each stand for two organisations, which reach each
+//! other's nodes and nothing else of each other. They are built from pinned
+//! sources and run as plain processes, so that neither a container daemon nor
+//! an account anywhere is needed.
+
+mod api;
+mod binaries;
+mod certificates;
+mod cgroups;
+mod control_plane;
+mod down;
+mod images;
+mod kubeconfig;
+mod layout;
+mod network;
+mod node;
+mod packages;
+mod program;
+mod status;
+mod sysctl;
+mod volumes;
+
+use std::fs::File;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::Result;
+use crate::arguments::Arguments;
+use crate::repository::Repository;
+
+use api::Api;
+use binaries::Binaries;
+use control_plane::Starter;
+use images::Images;
+use kubeconfig::Kubeconfig;
+use layout::{Folders, STORAGE_CLASS, Tenant, make_folder, write};
+use program::{Program, wait_for};
+
+const HELP: &str = "\
+Runs one-node Kubernetes clusters on this machine (Debian, as root), for tests.
+
+Usage: cargo xtask cluster up [options]
+       cargo xtask cluster down
+       cargo xtask cluster status
+
+Options of up:
+  --tenants N        how many clusters, 1 or 2 (default: 2): contexts tenant-a and tenant-b
+  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0)
+  --rebuild          make the images anew
+
+The first `up` builds Kubernetes (minutes); what it builds is kept in the cache folder.
+";
+
+/// As many tenants as there are addresses for.
+const MOST_TENANTS: u8 = 2;
+/// The release that the tests are written against.
+const FLOWER: &str = "1.42.0";
+/// The command that `up` starts in the background, for one tenant.
+const PROVISION: &str = "provision";
+
+/// What `up` is to bring about.
+pub struct Options {
+    /// How many clusters.
+    pub tenants: u8,
+    /// The Flower releases to have images of.
+    pub flower: Vec<String>,
+    /// Whether to make the images anew.
+    pub rebuild: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tenants: MOST_TENANTS,
+            flower: vec![FLOWER.to_owned()],
+            rebuild: false,
+        }
+    }
+}
+
+/// Clusters that are up.
+pub struct Cluster {
+    /// With a context for each tenant.
+    pub kubeconfig: PathBuf,
+    /// What to write before `flwr/superlink:…`; empty, as every node takes the
+    /// images of every registry from ours.
+    pub image_prefix: String,
+    /// The class of volumes that is the default.
+    pub storage_class: String,
+    /// Such as `tenant-a`, with the node's address.
+    pub tenants: Vec<(String, String)>,
+}
+
+/// Entry of the command.
+pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    let command = arguments.next_word().unwrap_or_default();
+    if arguments.flag("--help") || ["", "help", "--help"].contains(&command.as_str()) {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    match command.as_str() {
+        "up" => {
+            let options = read_options(&mut arguments)?;
+            arguments.finish(HELP)?;
+            let cluster = up(&Repository::find()?, &options)?;
+            for (context, address) in &cluster.tenants {
+                eprintln!(
+                    "{context}: node {address}, storage class {}",
+                    cluster.storage_class
+                );
+            }
+            println!("export KUBECONFIG={}", cluster.kubeconfig.display());
+            println!("export FLOWER_TEST_IMAGE_PREFIX={}", cluster.image_prefix);
+        }
+        "down" => {
+            arguments.finish(HELP)?;
+            down()?;
+        }
+        "status" => {
+            arguments.finish(HELP)?;
+            if !status::print(&Folders::find()?)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        PROVISION => provision(arguments)?,
+        unknown => return Err(format!("there is no command `cluster {unknown}`\n\n{HELP}").into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the clusters up, unless they are up as wanted.
+pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
+    let folders = Folders::find()?;
+    let _lock = lock(&folders)?;
+    let registry = packages::ensure(&folders)?;
+    let binaries = Binaries::find_or_build(repository, &folders)?;
+    let images = Images::find(repository, &folders, registry)?;
+    let plan = json!({
+        "tenants": options.tenants,
+        "binaries": binaries.folders().collect::<Vec<_>>(),
+        "images": images.folder(),
+    });
+    let started = Instant::now();
+    if options.rebuild || !status::well(&folders, &plan)? {
+        down::clear(&folders)?;
+        if options.rebuild {
+            images.remove()?;
+        }
+        start(&folders, &binaries, &images, options).map_err(|e| {
+            format!(
+                "{e}\n\nThe logs are in {}",
+                folders.state().join("logs").display()
+            )
+        })?;
+        status::record(&folders, &plan)?;
+    } else {
+        images.ensure(&binaries, &options.flower)?;
+    }
+    eprintln!("ready in {:.1} s", started.elapsed().as_secs_f64());
+    Ok(Cluster {
+        kubeconfig: folders.kubeconfig(),
+        image_prefix: String::new(),
+        storage_class: STORAGE_CLASS.to_owned(),
+        tenants: status::running(&folders)
+            .iter()
+            .map(|tenant| (tenant.context(), tenant.address()))
+            .collect(),
+    })
+}
+
+/// Ends the clusters. What was built stays in the cache.
+pub fn down() -> Result<()> {
+    let folders = Folders::find()?;
+    let _lock = lock(&folders)?;
+    down::clear(&folders)
+}
+
+fn start(folders: &Folders, binaries: &Binaries, images: &Images, options: &Options) -> Result<()> {
+    let state = folders.state();
+    let tenants = Tenant::first(options.tenants, &state);
+    sysctl::remember(&state)?;
+    network::make_bridge()?;
+    images.serve(&state)?;
+    images.ensure(binaries, &options.flower)?;
+
+    let mut kubeconfig = Kubeconfig::default();
+    for tenant in &tenants {
+        network::make_node(tenant)?;
+        let (authority, admin) = certificates::make(tenant)?;
+        kubeconfig.add(tenant, &authority, &admin);
+    }
+    write(&folders.kubeconfig(), kubeconfig.text())?;
+
+    std::thread::scope(|scope| {
+        let starts: Vec<_> = tenants
+            .iter()
+            .map(|tenant| {
+                let starter = Starter {
+                    state: &state,
+                    tenant,
+                    binaries,
+                };
+                // Errors are told across the thread's end as text.
+                scope.spawn(move || start_tenant(&starter).map_err(|e| e.to_string()))
+            })
+            .collect();
+        starts.into_iter().try_for_each(|start| {
+            start
+                .join()
+                .map_err(|_| "starting a cluster panicked".to_owned())?
+        })
+    })?;
+    Ok(())
+}
+
+fn start_tenant(starter: &Starter) -> Result<()> {
+    let (state, tenant) = (starter.state, starter.tenant);
+    let containerd = starter.containerd()?;
+    let mut programs = starter.api_server()?;
+    let api = Api::new(tenant)?;
+    starter.controllers(&api, &mut programs)?;
+    starter.kubelet(containerd, &mut programs)?;
+    let own = std::env::current_exe()?;
+    programs.push(Program::start(
+        state,
+        &format!("{}-{PROVISION}", tenant.letter()),
+        &[
+            own.as_os_str(),
+            "cluster".as_ref(),
+            PROVISION.as_ref(),
+            tenant.letter().as_ref(),
+            state.as_os_str(),
+        ],
+    )?);
+    api.create_storage_class()?;
+    wait_for(
+        &format!("the node of {}", tenant.context()),
+        Duration::from_mins(1),
+        &mut programs,
+        || {
+            Ok(api.takes_pods(&tenant.node())
+                && TcpStream::connect(format!("{}:53", tenant.address())).is_ok())
+        },
+    )
+}
+
+fn read_options(arguments: &mut Arguments) -> Result<Options> {
+    let mut options = Options {
+        rebuild: arguments.flag("--rebuild"),
+        ..Options::default()
+    };
+    if let Some(count) = arguments.value("--tenants")? {
+        options.tenants = count
+            .parse()
+            .ok()
+            .filter(|count| (1..=MOST_TENANTS).contains(count))
+            .ok_or_else(|| format!("--tenants takes 1 to {MOST_TENANTS}, not `{count}`"))?;
+    }
+    if let Some(versions) = arguments.value("--flower")? {
+        options.flower = versions.split(',').map(str::to_owned).collect();
+    }
+    Ok(options)
+}
+
+fn provision(mut arguments: Arguments) -> Result<()> {
+    let letter = arguments.next_word().unwrap_or_default();
+    let state = PathBuf::from(arguments.next_word().unwrap_or_default());
+    let tenant = Tenant::first(MOST_TENANTS, &state)
+        .into_iter()
+        .find(|tenant| tenant.letter() == letter)
+        .ok_or_else(|| format!("there is no tenant `{letter}`"))?;
+    volumes::serve(&tenant)
+}
+
+fn lock(folders: &Folders) -> Result<File> {
+    let path = folders.lock();
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    file.lock()?;
+    Ok(file)
+}

@@ -1,0 +1,85 @@
+//! What the clusters need of the operating system.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+use crate::process::{find_program, run};
+
+use super::layout::{Folders, make_folder, remove_folder};
+
+const NOT_HERE: &str = "\
+the test clusters run on Debian (or Ubuntu), as root: they make network namespaces and
+control groups of their own, and install packages where some are missing";
+
+/// A file that each package brings, and the package.
+const NEEDED: [(&str, &str); 7] = [
+    ("/usr/sbin/runc", "runc"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    ("/usr/bin/buildah", "buildah"),
+    ("/usr/bin/mmdebstrap", "mmdebstrap"),
+    ("/usr/sbin/nft", "nftables"),
+    ("/usr/bin/nsenter", "util-linux"),
+    ("/sbin/ip", "iproute2"),
+];
+
+const REGISTRY: &str = "docker-registry";
+
+/// Installs what is missing, and returns the registry's program.
+pub fn ensure(folders: &Folders) -> Result<PathBuf> {
+    if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
+        return Err(NOT_HERE.into());
+    }
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(file, _)| !Path::new(file).exists())
+        .map(|&(_, package)| package)
+        .collect();
+    if !missing.is_empty() {
+        apt(|apt| {
+            apt.args(["install", "-y", "--no-install-recommends"])
+                .args(&missing)
+        })?;
+    }
+    registry(folders)
+}
+
+/// Installed, the registry's package would start a registry for everybody who
+/// can reach this machine. Its program alone is enough.
+fn registry(folders: &Folders) -> Result<PathBuf> {
+    if let Some(installed) = find_program(REGISTRY) {
+        return Ok(installed);
+    }
+    let folder = folders.kept(REGISTRY);
+    let program = folder.join("usr/bin").join(REGISTRY);
+    if !program.exists() {
+        let partial = folder.with_extension("partial");
+        remove_folder(&partial)?;
+        make_folder(&partial)?;
+        apt(|apt| apt.current_dir(&partial).args(["download", REGISTRY]))?;
+        let package = fs::read_dir(&partial)?
+            .next()
+            .ok_or("apt-get downloaded nothing")??
+            .path();
+        run(Command::new("dpkg-deb")
+            .arg("--extract")
+            .args([&package, &partial]))?;
+        fs::remove_file(package)?;
+        remove_folder(&folder)?;
+        fs::rename(&partial, &folder)?;
+    }
+    Ok(program)
+}
+
+fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+    let run_apt = || {
+        let mut apt = Command::new("apt-get");
+        run(arguments(apt.env("DEBIAN_FRONTEND", "noninteractive")))
+    };
+    run_apt().or_else(|_| {
+        // Mostly this means that the lists of packages are old or not there.
+        run(Command::new("apt-get").arg("update"))?;
+        run_apt()
+    })
+}
