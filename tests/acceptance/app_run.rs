@@ -224,9 +224,13 @@ fn whatever_raises_in_an_app_is_told() {
     let failing = |rest: &str| run(&format!("{WAIT}\n{rest}"));
     let it = Workspace::new(&failing("run_config = { fail-in = \"client\" }"));
     it.app();
-    // Flower's own strategy swallows what ClientApps raise; its log says so.
-    let said = it.apply();
-    said.says(&["the ClientApp failed as asked"]);
+    // Flower tells the ServerApp that a ClientApp failed, and not why: the message says where to look.
+    it.apply().failed_with(&[
+        "ended as failed",
+        "not enough values to unpack",
+        "in the log of its SuperNode",
+        "hospital-a",
+    ]);
 
     it.configure(&failing(
         "run_config = { fail-in = \"server\" }\non_failure = \"record\"",
@@ -251,7 +255,7 @@ fn whatever_raises_in_an_app_is_told() {
     );
     it.configure(&format!("{wrong}{stranger}"));
     it.apply()
-        .failed_with(&["The run was not submitted", "certificate", "ca_certificate"]);
+        .failed_with(&["The run was not submitted", "not signed by the given CA"]);
     it.configure(&failing(""));
     it.destroy();
 }

@@ -146,7 +146,10 @@ pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) ->
         "The last lines of the ServerApp",
         model.log_tail.get().unwrap_or(&no_lines),
     ))
-    .detail(online_words(&nodes))
+    .detail(format!(
+        "{} What a ClientApp raised stands in the log of its SuperNode.",
+        online_words(&nodes)
+    ))
     .detail(
         "Mend the app and apply: a new run is submitted in place of this one. To keep a \
                  failed run without an error, set `on_failure = \"record\"`.",

@@ -19,7 +19,8 @@ use super::program::{Program, wait_for};
 
 /// Folders that the programs insist on, wherever else they are told to write.
 /// The node sees empty ones of its own in their places.
-pub const COVERED: [&str; 4] = [
+pub const COVERED: [&str; 5] = [
+    "/etc/cni",
     "/run/containerd",
     "/var/lib/cni",
     "/var/lib/kubelet",
