@@ -8,7 +8,7 @@ mod supernodes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flower::control::{ControlEndpoint, SharedReads, Timestamp};
+use crate::flower::control::{SharedReads, Timestamp};
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::report::failed;
@@ -24,9 +24,8 @@ pub use supernodes::Supernodes;
 const SHARED: Duration = Duration::from_secs(15);
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())
-        .map_err(|error| failed("This SuperLink cannot be reached", &error).on("control"))?;
-    Ok(call.provider.controls.get(&endpoint))
+    let control = call.provider.control(&input.url, input.ca_certificate.as_deref());
+    control.map_err(|error| failed("This SuperLink cannot be reached", &error).on("control").into())
 }
 
 fn time(stamp: Option<&Timestamp>) -> Option<String> {

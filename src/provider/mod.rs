@@ -1,17 +1,18 @@
 //! The provider: its configuration and the list of all that it offers.
 
+mod kubernetes;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data_sources;
-use crate::flower::control::ControlPool;
 use crate::model;
 use crate::resources::{
     Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
     supernode_key::SupernodeKey,
 };
 use crate::runtime::local::LocalRuntime;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
 use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
 
@@ -19,10 +20,13 @@ model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
     ///
     /// Without any setting, processes run on this machine (the runtime `local`), which needs
-    /// nothing but Python 3.10 or newer. Configuring the provider never connects to anything.
+    /// nothing but Python 3.10 or newer. With `kubernetes` they run in pods of a cluster; tenants
+    /// and clusters are aliases. Configuring the provider never connects to anything.
     pub struct Config {
-        /// Run processes on this machine.
+        /// Run processes on this machine; the default.
         local: Option<Local> = optional(),
+        /// Run pods in a cluster.
+        kubernetes: Option<kubernetes::Kubernetes> = optional(),
     }
 }
 
@@ -50,15 +54,27 @@ impl Provider for Flower {
         Schema::of::<Config>()
     }
 
+    fn validate(&self, config: &Tree) -> Diagnostics {
+        kubernetes::validate(config)
+    }
+
     fn configure(&self, config: &Tree) -> Result<Option<Configured>> {
+        let here = std::env::current_dir().map_err(|error| {
+            Diagnostic::error("The current folder cannot be found").detail(error.to_string())
+        })?;
+        match config.get::<Option<kubernetes::Kubernetes>>("kubernetes")? {
+            Maybe::Unknown => return Ok(None),
+            Maybe::Known(None) => {}
+            Maybe::Known(Some(settings)) => {
+                let runtime = kubernetes::runtime(settings, &here)?;
+                return Ok(Some(Configured::new(Arc::new(runtime))));
+            }
+        }
         let Maybe::Known(local) = config.get::<Option<Local>>("local")? else {
             return Ok(None);
         };
         let (data_dir, cache_dir, python) =
             local.map_or((None, None, None), |l| (l.data_dir, l.cache_dir, l.python));
-        let here = std::env::current_dir().map_err(|error| {
-            Diagnostic::error("The current folder cannot be found").detail(error.to_string())
-        })?;
         let runtime = LocalRuntime {
             data_dir: here.join(data_dir.unwrap_or_else(|| ".flower".to_owned())),
             cache_dir: here.join(match cache_dir {
@@ -67,10 +83,7 @@ impl Provider for Flower {
             }),
             python: python.unwrap_or_else(|| "python3".to_owned()),
         };
-        Ok(Some(Configured {
-            runtime: Arc::new(runtime),
-            controls: ControlPool::default(),
-        }))
+        Ok(Some(Configured::new(Arc::new(runtime))))
     }
 
     fn resources(&self) -> Vec<Arc<dyn AnyResource<Configured>>> {

@@ -8,6 +8,8 @@ mod config_values;
 mod failure;
 pub(crate) mod handover;
 mod memory;
+mod place;
+mod pod;
 mod processes;
 mod reach;
 pub(crate) mod report;
@@ -16,14 +18,69 @@ pub mod supernode;
 pub mod supernode_key;
 mod timeouts;
 
+use std::io;
 use std::sync::Arc;
 
-use crate::flower::control::ControlPool;
+use async_trait::async_trait;
+
+use crate::flower::control::{
+    ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError,
+    SharedReads,
+};
 use crate::runtime::Runtime;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
 pub struct Configured {
     pub runtime: Arc<dyn Runtime>,
-    pub controls: ControlPool,
+    controls: ControlPool,
+}
+
+impl Configured {
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            runtime,
+            controls: ControlPool::default(),
+        }
+    }
+
+    /// The client of the SuperLink at this address; nothing is sent yet.
+    pub fn control(
+        &self,
+        url: &str,
+        ca_certificate: Option<&str>,
+    ) -> Result<Arc<SharedReads>, EndpointError> {
+        let endpoint = ControlEndpoint::parse(url, ca_certificate)?;
+        Ok(self
+            .controls
+            .get_or_connect(&endpoint, || match endpoint.pod() {
+                None => ControlClient::connect(&endpoint),
+                Some(pod) => {
+                    let dial = ThroughRuntime {
+                        runtime: Arc::clone(&self.runtime),
+                        pod: pod.to_owned(),
+                        port: endpoint.port(),
+                    };
+                    ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
+                }
+            }))
+    }
+}
+
+/// Reaches a port that only the runtime can reach.
+struct ThroughRuntime {
+    runtime: Arc<dyn Runtime>,
+    pod: String,
+    port: u16,
+}
+
+#[async_trait]
+impl Dial for ThroughRuntime {
+    async fn dial(&self) -> io::Result<Box<dyn Duplex>> {
+        let opened = self.runtime.connect(&self.pod, self.port).await;
+        match opened {
+            Ok(connection) => Ok(Box::new(connection)),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
 }

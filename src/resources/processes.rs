@@ -31,3 +31,8 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         LaunchError::KeysWithoutTls | LaunchError::FleetPortMissing => message,
     }
 }
+
+/// A port on all addresses, as Flower's flags take it.
+pub fn any_address(port: u16) -> String {
+    format!("0.0.0.0:{port}")
+}

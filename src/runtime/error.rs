@@ -13,6 +13,8 @@ pub struct Failure {
     pub how: String,
     /// Its last lines.
     pub log: Vec<String>,
+    /// What to do about it, where that is known.
+    pub advice: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +63,14 @@ pub enum RuntimeError {
     Spawn { program: String, cause: String },
     #[error("process {pid} ({process}) does not end, not even when killed")]
     Unkillable { process: String, pid: u32 },
+    #[error(transparent)]
+    Cluster(#[from] super::kubernetes::ClusterError),
+    #[error("`requirements` cannot be installed into a pod's image")]
+    NeedsImage,
     #[error("interrupted")]
     Interrupted,
+    #[error("kube:// leads into a cluster, and this provider configuration has none")]
+    NoPods,
     #[error("the runtime `local` needs Linux or macOS")]
     Unsupported,
 }
@@ -102,6 +110,15 @@ impl RuntimeError {
                  this machine."
             }
             Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
+            Self::Cluster(error) => return error.remedy(),
+            Self::NeedsImage => {
+                "Build an image that holds them on top of Flower's, name it in `kubernetes.image` \
+                 (with `isolation = \"process\"`: `kubernetes.superexec_image`), and leave \
+                 `requirements` out."
+            }
+            Self::NoPods => {
+                "Use the provider configuration (alias) whose `kubernetes` is that cluster."
+            }
             Self::Unsupported => "Run Terraform on Linux or macOS, or use another runtime.",
             Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => return None,
         };

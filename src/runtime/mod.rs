@@ -8,8 +8,10 @@
 //! leaves between the first and the last is found by the next one as [`Claim::Unfinished`].
 
 mod error;
+pub mod kubernetes;
 pub mod local;
 mod name;
+mod pod;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,10 @@ use zeroize::Zeroizing;
 
 pub use error::{Failure, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
+pub use pod::{
+    Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, Toleration, Volume,
+    VolumeSource,
+};
 
 /// The entries of a secret. Never shown, wiped when dropped.
 pub type SecretEntries = BTreeMap<String, Zeroizing<String>>;
@@ -31,18 +37,49 @@ pub enum Claim {
     Unfinished,
 }
 
+/// What an object's places depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct LayoutRequest<'a> {
+    pub object: &'a ObjectRef,
+    pub ports: &'a [Port],
+    /// A port that must be this one, where ports are chosen.
+    pub fixed: Option<(Port, u16)>,
+    /// How SuperNodes reach it, for what they dial.
+    pub exposure: Option<&'a Exposure>,
+}
+
 /// Where the parts of an object are, as its processes see them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The address that servers bind.
     pub bind_host: String,
+    /// The address that a Fleet API with a port of its own binds.
+    pub fleet_bind_host: String,
     pub ports: BTreeMap<Port, u16>,
+    /// `host:port` that SuperNodes dial, when that is not where the server listens.
+    pub fleet_address: Option<String>,
+    /// The URL of the Control API, when it is not reached where the server listens.
+    pub control_url: Option<String>,
+    /// Names and addresses by which it is dialled, for its certificate.
+    pub dns_names: Vec<String>,
+    pub ip_addresses: Vec<String>,
+    /// Where health services listen, if somebody asks them.
+    pub health: Option<HealthPorts>,
     /// The folder of [`Workload::files`].
     pub files: String,
     /// A folder that outlives the processes.
     pub state: String,
     /// A folder that Flower may fill.
     pub home: String,
+}
+
+/// The ports of the gRPC health services of an object's processes, on all addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthPorts {
+    /// Of the SuperLink or SuperNode.
+    pub main: u16,
+    /// Of the SuperExec beside it.
+    pub superexec: u16,
 }
 
 /// The Python in which processes run.
@@ -76,14 +113,25 @@ pub enum Content {
 }
 
 /// What is to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
     pub object: ObjectRef,
     pub python: PythonEnvironment,
     pub processes: Vec<Process>,
     /// Files by name, which the processes can read and nobody else.
     pub files: BTreeMap<String, Content>,
+    /// Where a runtime has pods: what they are like.
+    pub pod: PodSettings,
+    /// How others reach it.
+    pub exposure: Option<Exposure>,
+    /// The folder that outlives the processes, where it needs a volume.
+    pub storage: Option<Storage>,
 }
+
+/// A connection to a port of an object.
+pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
 
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +139,8 @@ pub struct Observation {
     pub layout: Layout,
     /// Names of the processes that should run and do not.
     pub stopped: Vec<String>,
+    /// What somebody else changed, in words.
+    pub changed: Vec<String>,
 }
 
 /// A note about work that must not be done twice, with what was known when it was written.
@@ -105,6 +155,9 @@ pub struct JournalEntry {
 /// A place where Flower's processes and secrets live.
 #[async_trait]
 pub trait Runtime: Send + Sync {
+    /// Names the place, so that a state from another place is noticed before all of it looks gone.
+    async fn place(&self) -> Result<String, RuntimeError>;
+
     /// Makes a name ours, durably and before anything else.
     async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError>;
 
@@ -123,12 +176,7 @@ pub trait Runtime: Send + Sync {
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError>;
 
     /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
-    async fn layout(
-        &self,
-        object: &ObjectRef,
-        ports: &[Port],
-        fixed: Option<(Port, u16)>,
-    ) -> Result<Layout, RuntimeError>;
+    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError>;
 
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
     async fn start(
@@ -136,6 +184,13 @@ pub trait Runtime: Send + Sync {
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError>;
+
+    /// Waits until what was started stands, as far as the place itself can tell.
+    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
+
+    /// Connects to a port on which a process of the object listens for itself alone. `place` is what
+    /// [`Layout::control_url`] says after its scheme.
+    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError>;
 
     /// Looks at an object; `None` when there is none of that name.
     async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError>;
@@ -163,7 +218,12 @@ pub trait Runtime: Send + Sync {
     async fn remove(&self, object: &ObjectRef, keep_logs: bool) -> Result<(), RuntimeError>;
 
     /// Keeps a secret, in place of one of the same name.
-    async fn put_secret(&self, name: &str, entries: &SecretEntries) -> Result<(), RuntimeError>;
+    async fn put_secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError>;
 
     async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError>;
 

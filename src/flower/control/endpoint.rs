@@ -29,7 +29,14 @@ pub struct ControlEndpoint {
     host: String,
     port: u16,
     trust: Option<Trust>,
+    /// `namespace/name`, when the SuperLink listens for its pod alone.
+    pod: Option<String>,
 }
+
+/// The port of the Control API within a pod.
+const POD_PORT: u16 = 8000;
+/// The name that every SuperLink's certificate has besides those that it is dialled by.
+const POD_HOST: &str = "localhost";
 
 #[derive(Clone)]
 pub(super) struct Trust {
@@ -44,6 +51,9 @@ pub enum EndpointError {
     /// Not a URL with a scheme and a host.
     #[error("the address is not a URL like https://superlink.example.org:8000")]
     NotAUrl,
+    /// A kube:// address that is not of a pod's object.
+    #[error("the address is not of the form kube://namespace/name")]
+    NotAPod,
     /// Neither http nor https.
     #[error("the scheme {scheme:?} cannot be used for a Control API")]
     Scheme {
@@ -77,6 +87,7 @@ impl EndpointError {
             Self::NotAUrl | Self::TooMuch { .. } => {
                 "Write it as https://host:port, or http://host:port for a SuperLink without TLS."
             }
+            Self::NotAPod => "Use `flower_superlink.NAME.control` whole.",
             Self::Scheme { .. } => "Use https://, or http:// for a SuperLink without TLS.",
             Self::NoAuthority => {
                 "Give the certificate of the authority that signed the SuperLink's certificate, as PEM."
@@ -100,6 +111,7 @@ impl ControlEndpoint {
             return Err(EndpointError::NotAUrl);
         };
         let scheme = match scheme {
+            "kube" => return Self::in_pod(&uri, ca_certificate),
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             other => {
@@ -139,7 +151,40 @@ impl ControlEndpoint {
             (Scheme::Https, None) => return Err(EndpointError::NoAuthority),
             (Scheme::Https, Some(pem)) => Some(Trust::parse(&host, pem)?),
         };
-        Ok(Self { host, port, trust })
+        Ok(Self {
+            host,
+            port,
+            trust,
+            pod: None,
+        })
+    }
+
+    /// `kube://namespace/name`: TLS when there is an authority to trust.
+    fn in_pod(uri: &Uri, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
+        let namespace = uri.authority().map_or("", |authority| authority.as_str());
+        let name = uri.path().trim_start_matches('/');
+        let is_label = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !is_label(namespace) || !is_label(name) || uri.query().is_some() {
+            return Err(EndpointError::NotAPod);
+        }
+        Ok(Self {
+            host: POD_HOST.to_owned(),
+            port: POD_PORT,
+            trust: ca_certificate
+                .map(|pem| Trust::parse(POD_HOST, pem))
+                .transpose()?,
+            pod: Some(format!("{namespace}/{name}")),
+        })
+    }
+
+    /// `namespace/name` of a SuperLink that listens for its pod alone.
+    pub fn pod(&self) -> Option<&str> {
+        self.pod.as_deref()
     }
 
     /// With or without TLS.
@@ -161,7 +206,15 @@ impl ControlEndpoint {
         self.port
     }
 
-    /// host:port, as messages name it.
+    /// Where it is, as messages name it.
+    pub fn at(&self) -> String {
+        match &self.pod {
+            Some(pod) => format!("kube://{pod}"),
+            None => self.address(),
+        }
+    }
+
+    /// host:port.
     pub fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -207,8 +260,9 @@ impl Trust {
 
 impl PartialEq for ControlEndpoint {
     fn eq(&self, other: &Self) -> bool {
-        (&self.host, self.port, self.scheme(), self.authorities())
-            == (&other.host, other.port, other.scheme(), other.authorities())
+        (&self.host, self.port, &self.pod, self.authorities())
+            == (&other.host, other.port, &other.pod, other.authorities())
+            && self.scheme() == other.scheme()
     }
 }
 
@@ -216,7 +270,7 @@ impl Eq for ControlEndpoint {}
 
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.host, self.port, self.scheme()).hash(state);
+        (&self.host, self.port, &self.pod, self.scheme()).hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);
         }
@@ -225,6 +279,9 @@ impl Hash for ControlEndpoint {
 
 impl fmt::Display for ControlEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(pod) = &self.pod {
+            return write!(f, "kube://{pod}");
+        }
         let scheme = match self.scheme() {
             Scheme::Http => "http",
             Scheme::Https => "https",
@@ -329,6 +386,26 @@ mod tests {
         let endpoint = |ca: &str| ControlEndpoint::parse("https://h:1", Some(ca)).unwrap();
         assert_eq!(endpoint(&one), endpoint(&format!("\n{one}\n")));
         assert_ne!(endpoint(&one), endpoint(&other));
+    }
+
+    #[test]
+    fn a_pod_is_named_by_namespace_and_name() {
+        let endpoint = ControlEndpoint::parse("kube://fl-a/superlink-main", None).unwrap();
+        assert_eq!(endpoint.pod(), Some("fl-a/superlink-main"));
+        assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
+        assert_eq!(endpoint.address(), "localhost:8000");
+        let ca = authority();
+        assert_ne!(
+            endpoint,
+            ControlEndpoint::parse("kube://fl-a/superlink-main", Some(&ca)).unwrap()
+        );
+        assert_ne!(
+            endpoint,
+            ControlEndpoint::parse("kube://fl-b/superlink-main", None).unwrap()
+        );
+        for url in ["kube://a", "kube://a/", "kube://a/b/c", "kube://a:1/b", "kube://a/b?c", "kube:///b"] {
+            assert!(ControlEndpoint::parse(url, None).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ const STREAM: &str = "application/flower-protobuf-stream";
 pub(super) struct Http {
     client: Client<Connector, Full<Bytes>>,
     at: String,
+    authority: String,
     permits: Semaphore,
 }
 
@@ -51,7 +52,8 @@ impl Http {
             .build(Connector::new(dial, endpoint, CONNECT));
         Self {
             client,
-            at: endpoint.address(),
+            at: endpoint.at(),
+            authority: endpoint.address(),
             permits: Semaphore::new(AT_ONCE),
         }
     }
@@ -65,7 +67,7 @@ impl Http {
         // The connector decides about TLS; to the HTTP client every address is plain.
         let mut builder = Request::builder()
             .method(method)
-            .uri(format!("http://{}{}", self.at, call.http_path()))
+            .uri(format!("http://{}{}", self.authority, call.http_path()))
             .header(header::ACCEPT_ENCODING, "identity")
             .header(
                 header::USER_AGENT,

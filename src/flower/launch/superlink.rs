@@ -22,6 +22,8 @@ pub struct SuperLinkSettings {
     pub bind_host: String,
     /// Port of the Control and Runtime API, and of the Fleet API where they share one.
     pub port: u16,
+    /// Address on which a Fleet API with a port of its own listens.
+    pub fleet_bind_host: String,
     /// Port of the Fleet API in releases where it has its own; ignored in the others.
     pub fleet_port: Option<u16>,
     /// TLS of every API.
@@ -85,7 +87,7 @@ fn superlink_args(
         push(
             &mut args,
             "--fleet-api-address",
-            address(&settings.bind_host, port),
+            address(&settings.fleet_bind_host, port),
         );
     }
     push(&mut args, "--isolation", settings.isolation.flag());

@@ -22,6 +22,7 @@ fn superlink() -> SuperLinkSettings {
     SuperLinkSettings {
         bind_host: "127.0.0.1".to_owned(),
         port: 18000,
+        fleet_bind_host: "127.0.0.1".to_owned(),
         fleet_port: Some(18092),
         tls: ServerTls::Files {
             certificate: "/tls/server.pem".to_owned(),
@@ -97,7 +98,8 @@ fn superlink_1_37_to_1_39_serves_supernodes_on_a_port_of_their_own() {
             ]
         );
         let without = SuperLinkSettings {
-            fleet_port: None,
+            fleet_bind_host: "127.0.0.1".to_owned(),
+        fleet_port: None,
             ..superlink()
         };
         assert_eq!(

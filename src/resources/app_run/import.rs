@@ -3,7 +3,7 @@
 
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
-use crate::flower::control::{ControlEndpoint, DEFAULT_FEDERATION, RunId};
+use crate::flower::control::{DEFAULT_FEDERATION, RunId};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
 use crate::resources::handover::{ControlInput, ControlOutput};
@@ -46,10 +46,10 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
         },
         None => known(call.provider.runtime.as_ref(), url).await?,
     };
-    let endpoint = ControlEndpoint::parse(&control.url, control.ca_certificate.as_deref());
-    let endpoint =
-        endpoint.map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
-    let client = call.provider.controls.get(&endpoint);
+    let client = call
+        .provider
+        .control(&control.url, control.ca_certificate.as_deref())
+        .map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
     let client = client.client();
     let found = client.run(run).await;
     let found =

@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::flower::control::{
-    ControlEndpoint, ControlError, Run, RunId, SharedReads, StartRun, Submission, find_lost, submit,
+    ControlError, Run, RunId, SharedReads, StartRun, Submission, find_lost, submit,
 };
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
@@ -246,9 +246,8 @@ fn triggered(plan: &Plan) -> Result<bool> {
 }
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())
-        .map_err(|error| failed("This SuperLink cannot be reached", &error).on("control"))?;
-    Ok(call.provider.controls.get(&endpoint))
+    let control = call.provider.control(&input.url, input.ca_certificate.as_deref());
+    control.map_err(|error| failed("This SuperLink cannot be reached", &error).on("control").into())
 }
 
 fn run_id(state: &Model) -> Option<RunId> {

@@ -15,10 +15,11 @@ use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure;
 use crate::resources::memory;
+use crate::resources::place;
 use crate::resources::reach::until_healthy;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
-use crate::runtime::{Claim, Kind, Port, RuntimeError};
+use crate::runtime::{Claim, Kind, LayoutRequest, Port, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
@@ -104,6 +105,7 @@ impl Resource for Superlink {
     ) -> Result<()> {
         let runtime = &call.provider.runtime;
         let object = object(&planned.name);
+        let place = place::here(runtime.as_ref(), &object).await?;
         let claim = runtime
             .claim(&object)
             .await
@@ -115,6 +117,7 @@ impl Resource for Superlink {
             );
         }
         planned.id.set(planned.name.to_string());
+        planned.place.set(place);
         let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
         // Whatever came of it is in the state now; without a state it must not stay either.
         if planned.control.get().is_some() {
@@ -129,6 +132,7 @@ impl Resource for Superlink {
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let runtime = &call.provider.runtime;
+        place::check(runtime.as_ref(), &object(&state.name), &mut state.place).await?;
         let observed = runtime.observe(&object(&state.name)).await;
         let observed = observed.map_err(|error| {
             failed(
@@ -228,13 +232,22 @@ async fn bring_up(
     let runtime = call.provider.runtime.as_ref();
     let object = object(&model.name);
     let what = || format!("{object} did not start");
-    let ca = workload::ensure_certificate(runtime, model, reissue).await?;
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let ports = workload::ports(model)?;
-    let layout = runtime
-        .layout(&object, &ports, fixed.map(|port| (Port::Api, port)))
-        .await
-        .map_err(|error| failed(what(), &error).on("local"))?;
+    let exposure = workload::exposure(model)?;
+    let limit = operation.limit(model.timeouts.as_ref(), START);
+    let laid_out = runtime.layout(LayoutRequest {
+        object: &object,
+        ports: &ports,
+        fixed: fixed.map(|port| (Port::Api, port)),
+        exposure: Some(&exposure),
+    });
+    let layout = match wait(&call.stop, limit, laid_out).await {
+        Waited::Done(done) => done.map_err(|error| failed(what(), &error).on("local"))?,
+        Waited::Stopped => return Err(failed(what(), &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => return Err(failure::timed_out(what(), limit, operation, &[]).into()),
+    };
+    let ca = workload::ensure_certificate(runtime, model, &layout, reissue).await?;
     let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
     let workload = workload::workload(model, &layout)?;
     model.fleet.set(fleet);
@@ -245,7 +258,6 @@ async fn bring_up(
         // Identity before waiting: from here on nothing is lost.
         slot.put(model);
     }
-    let limit = operation.limit(model.timeouts.as_ref(), START);
     let shared = self::control(call, model)?;
     let healthy = async {
         runtime
@@ -254,9 +266,10 @@ async fn bring_up(
             .map_err(|error| Diagnostics::from(failed(what(), &error)))?;
         tokio::select! {
             failure = runtime.watch_failure(&object) => Err(failure::report(what(), &failure).into()),
-            healthy = until_healthy(shared.client()) => {
-                healthy.map_err(|error| Diagnostics::from(failed(what(), &error)))
-            }
+            stands = async {
+                runtime.ready(&object).await.map_err(|error| failed(what(), &error))?;
+                until_healthy(shared.client()).await.map_err(|error| failed(what(), &error))
+            } => stands.map_err(Diagnostics::from),
         }
     };
     match wait(&call.stop, limit, healthy).await {
@@ -292,9 +305,8 @@ fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
     let Some(control) = model.control.get() else {
         return Err(Diagnostic::error("The SuperLink has no address").into());
     };
-    let endpoint = workload::endpoint(control)
-        .map_err(|error| failed("The SuperLink's address cannot be used", &error))?;
-    Ok(call.provider.controls.get(&endpoint))
+    let control = call.provider.control(&control.url, control.ca_certificate.as_deref());
+    control.map_err(|error| failed("The SuperLink's address cannot be used", &error).into())
 }
 
 async fn discard(call: &Call<Configured>, model: &Model) -> std::result::Result<(), RuntimeError> {

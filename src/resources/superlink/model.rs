@@ -7,6 +7,7 @@ use crate::flower::version::{self, FlowerVersion};
 use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::pod::{Pod, ServiceSettings};
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::ObjectName;
 use crate::tfplugin::GoDuration;
@@ -47,6 +48,10 @@ model! {
         extra_args: Option<Vec<String>> = optional(),
         /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),
+        /// How SuperNodes reach it, for the runtime `kubernetes`.
+        service: Option<ServiceSettings> = optional(),
+        /// Settings of its pod, for the runtime `kubernetes`.
+        kubernetes: Option<Pod> = optional(),
         /// Settings of the runtime `local`.
         local: Option<Local> = optional(),
         /// How long operations may take; 15 minutes for `create` and `update`, since Flower may
@@ -54,6 +59,9 @@ model! {
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().identity(),
+        /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
+        /// leads elsewhere is an error, never a reason to make it anew.
+        place: Computed<String> = computed().keep(),
         /// What SuperNodes need to dial it: `superlink` of a `flower_supernode`.
         fleet: Computed<FleetOutput> = computed().keep(),
         /// How to reach its Control API: `control` of a `flower_app_run`.
@@ -98,6 +106,13 @@ model! {
         /// Keep runs and nodes in a file, so that they outlive the process. Without it a restart
         /// loses them, node registrations included.
         enabled: bool = defaulted(true).replace("a database in memory cannot be moved"),
+        /// The size of its volume in the runtime `kubernetes`; `1Gi` by default. It can grow where
+        /// the StorageClass allows it, and never shrink.
+        size: Option<String> = optional(),
+        /// The StorageClass of its volume in the runtime `kubernetes`; the cluster's default one
+        /// when left out.
+        storage_class: Option<String> =
+            optional().replace("a volume belongs to its StorageClass"),
     }
 }
 

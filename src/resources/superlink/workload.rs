@@ -7,7 +7,6 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::Model;
-use crate::flower::control::{ControlEndpoint, EndpointError};
 use crate::flower::launch::{
     Database, DependencyInstallation, ProcessEnvironment, ServerTls, SuperLinkSettings,
     superlink_processes,
@@ -15,11 +14,12 @@ use crate::flower::launch::{
 use crate::flower::version::{FleetPlane, row_of};
 use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
-use crate::resources::processes::{launch, process};
+use crate::resources::pod;
+use crate::resources::processes::{any_address, launch, process};
 use crate::resources::report::failed;
 use crate::runtime::{
-    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Runtime, SecretEntries,
-    Workload,
+    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Runtime,
+    SecretEntries, Storage, Workload,
 };
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::{GoDuration, log};
@@ -29,6 +29,8 @@ const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
 const VALIDITY: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
+/// Of the database's volume.
+const SIZE: &str = "1Gi";
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
@@ -77,6 +79,7 @@ pub(super) fn is_due(
 pub(super) async fn ensure_certificate(
     runtime: &dyn Runtime,
     model: &mut Model,
+    layout: &Layout,
     reissue: bool,
 ) -> Result<Option<String>> {
     if model.insecure {
@@ -85,26 +88,31 @@ pub(super) async fn ensure_certificate(
     }
     let problem = |error| failed("The certificate could not be kept", &error);
     let tls = tls_secret(&model.name);
+    let settings = model.tls.as_ref();
+    let dns = settings.and_then(|tls| tls.dns_names.as_ref());
+    let ips = settings.and_then(|tls| tls.ip_addresses.as_ref());
+    let own = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
+    let names = ServerNames::new(
+        own(dns).iter().chain(&layout.dns_names).map(String::as_str),
+        own(ips)
+            .iter()
+            .chain(&layout.ip_addresses)
+            .map(String::as_str),
+    )
+    .map_err(|error| failed("The certificate cannot have this name", &error).on("tls"))?;
     if !reissue
         && let Some(found) = runtime.secret(&tls).await.map_err(problem)?
         && let (Some(ca), Some(certificate)) = (found.get(CA), found.get(CERTIFICATE))
         && let Ok(info) = inspect(certificate)
+        && names.dns().iter().all(|name| info.dns_names.contains(name))
+        && names.ips().iter().all(|ip| info.ip_addresses.contains(ip))
     {
         model.certificate_not_after = info.not_after.format(&Rfc3339).ok().into();
         return Ok(Some(ca.to_string()));
     }
     let now = OffsetDateTime::now_utc();
     let authority = authority(runtime, model, now).await?;
-    let settings = model.tls.as_ref();
-    let extra = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
-    let dns = extra(settings.and_then(|tls| tls.dns_names.as_ref()));
-    let ips = extra(settings.and_then(|tls| tls.ip_addresses.as_ref()));
-    let names = ServerNames::new(
-        dns.iter().map(String::as_str).chain(["localhost"]),
-        ips.iter().map(String::as_str).chain(["127.0.0.1", "::1"]),
-    )
-    .map_err(|error| failed("The certificate cannot have this name", &error).on("tls"))?;
-    let validity = settings.and_then(|tls| tls.validity.as_ref());
+    let validity = model.tls.as_ref().and_then(|tls| tls.validity.as_ref());
     let validity = validity.map_or(VALIDITY, GoDuration::get);
     let issued = authority
         .issue_server(
@@ -124,7 +132,11 @@ pub(super) async fn ensure_certificate(
         (KEY.to_owned(), issued.private_key_pem),
     ]
     .into();
-    runtime.put_secret(&tls, &entries).await.map_err(problem)?;
+    let owner = object(&model.name);
+    runtime
+        .put_secret(&owner, &tls, &entries)
+        .await
+        .map_err(problem)?;
     model.certificate_not_after = issued.not_after.format(&Rfc3339).ok().into();
     Ok(Some(ca))
 }
@@ -159,7 +171,10 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
         ("ca.key".to_owned(), authority.private_key_pem().clone()),
     ]
     .into();
-    runtime.put_secret(&name, &entries).await.map_err(problem)?;
+    runtime
+        .put_secret(&object(&model.name), &name, &entries)
+        .await
+        .map_err(problem)?;
     Ok(authority)
 }
 
@@ -182,6 +197,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     let settings = SuperLinkSettings {
         bind_host: layout.bind_host.clone(),
         port: port(Port::Api).unwrap_or_default(),
+        fleet_bind_host: layout.fleet_bind_host.clone(),
         fleet_port: port(Port::Fleet),
         tls,
         isolation: model.isolation,
@@ -192,9 +208,9 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         },
         node_keys: model.supernodes.is_some(),
         dependencies: DependencyInstallation::Off,
-        health_address: None,
+        health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_runtime_address: None,
-        superexec_health_address: None,
+        superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),
             log_level: model.log_level,
@@ -222,7 +238,30 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         },
         processes: processes.into_iter().map(process).collect(),
         files,
+        pod: pod::settings(model.kubernetes.as_ref(), "superlink")?,
+        exposure: Some(exposure(model)?),
+        storage: persistent(model).then(|| {
+            let settings = model.persistence.as_ref();
+            Storage {
+                size: settings
+                    .and_then(|one| one.size.clone())
+                    .unwrap_or_else(|| SIZE.to_owned()),
+                storage_class: settings.and_then(|one| one.storage_class.clone()),
+            }
+        }),
     })
+}
+
+/// How SuperNodes reach it.
+pub(super) fn exposure(model: &Model) -> Result<Exposure> {
+    let row = row_of(model.flower_version).map_err(|error| {
+        failed("This Flower release cannot be used", &error).on("flower_version")
+    })?;
+    Ok(pod::exposure(
+        model.service.as_ref(),
+        row.fleet == FleetPlane::HttpSamePort,
+        !model.insecure,
+    ))
 }
 
 /// The addresses that others get.
@@ -236,21 +275,21 @@ pub(super) fn addresses(
     let scheme = if model.insecure { "http" } else { "https" };
     let flower_version = model.flower_version.to_string();
     let fleet = FleetOutput {
-        address: format!("{}:{fleet}", layout.bind_host),
+        address: layout
+            .fleet_address
+            .clone()
+            .unwrap_or_else(|| format!("{}:{fleet}", layout.bind_host)),
         ca_certificate: ca.map(str::to_owned),
         insecure: model.insecure,
         flower_version: flower_version.clone(),
     };
     let control = ControlOutput {
-        url: format!("{scheme}://{}:{api}", layout.bind_host),
+        url: layout
+            .control_url
+            .clone()
+            .unwrap_or_else(|| format!("{scheme}://{}:{api}", layout.bind_host)),
         ca_certificate: ca.map(str::to_owned),
         flower_version,
     };
     (fleet, control)
-}
-
-pub(super) fn endpoint(
-    control: &ControlOutput,
-) -> std::result::Result<ControlEndpoint, EndpointError> {
-    ControlEndpoint::parse(&control.url, control.ca_certificate.as_deref())
 }

@@ -18,11 +18,13 @@ use crate::resources::config_values::flatten;
 use crate::resources::failure;
 use crate::resources::handover::FleetInput;
 use crate::resources::memory;
-use crate::resources::processes::{launch, process};
+use crate::resources::place;
+use crate::resources::pod;
+use crate::resources::processes::{any_address, launch, process};
 use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{
-    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, RuntimeError, Workload,
+    Content, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Port, PythonEnvironment, RuntimeError, Workload,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
@@ -108,11 +110,13 @@ impl Resource for Supernode {
     ) -> Result<()> {
         let runtime = &call.provider.runtime;
         let object = object(&planned.name);
+        let place = place::here(runtime.as_ref(), &object).await?;
         runtime
             .claim(&object)
             .await
             .map_err(|error| exists(&planned, &error))?;
         planned.id.set(planned.name.to_string());
+        planned.place.set(place);
         let mut layed_out = false;
         let ended = bring_up(
             &call,
@@ -134,6 +138,7 @@ impl Resource for Supernode {
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let object = object(&state.name);
+        place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
         let observed = call.provider.runtime.observe(&object).await;
         let observed =
             observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
@@ -254,9 +259,9 @@ fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
             max_retries: None,
             max_wait_seconds: None,
         },
-        health_address: None,
+        health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_runtime_address: None,
-        superexec_health_address: None,
+        superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),
             log_level: model.log_level,
@@ -273,6 +278,9 @@ fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         },
         processes: processes.into_iter().map(process).collect(),
         files,
+        pod: pod::settings(model.kubernetes.as_ref(), "supernode")?,
+        exposure: None,
+        storage: None,
     })
 }
 
@@ -289,11 +297,12 @@ async fn bring_up(
     let what = || format!("{object} did not join {}", model.superlink.address);
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let layout = runtime
-        .layout(
-            &object,
-            &[Port::Runtime],
-            fixed.map(|port| (Port::Runtime, port)),
-        )
+        .layout(LayoutRequest {
+            object: &object,
+            ports: &[Port::Runtime],
+            fixed: fixed.map(|port| (Port::Runtime, port)),
+            exposure: None,
+        })
         .await
         .map_err(|error| failed(what(), &error).on("local"))?;
     let workload = workload(model, &layout)?;
@@ -354,9 +363,10 @@ async fn join(
         }
         let failure = tokio::select! {
             failure = runtime.watch_failure(object) => failure,
-            id = runtime.wait_log(object, "supernode", &node_id) => {
-                return id.map(Some).map_err(explain);
-            }
+            id = async {
+                runtime.ready(object).await?;
+                runtime.wait_log(object, "supernode", &node_id).await
+            } => return id.map(Some).map_err(explain),
         };
         let exit = FlowerExit::in_log(&failure.log.join("\n"));
         let may_pass = exit.is_some_and(|exit| exit.code == REFUSED);

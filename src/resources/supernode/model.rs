@@ -7,6 +7,7 @@ use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::handover::{FleetInput, SecretInput};
+use crate::resources::pod::Pod;
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::ObjectName;
 use crate::tfplugin::schema::{
@@ -42,12 +43,17 @@ model! {
         log_level: Option<LogLevel> = optional(),
         /// Settings of the runtime `local`.
         local: Option<Local> = optional(),
+        /// Settings of its pod, for the runtime `kubernetes`.
+        kubernetes: Option<Pod> = optional(),
         /// Wait until the SuperLink has let it in; `true` by default.
         wait: bool = defaulted(true),
         /// How long operations may take; 15 minutes for `create` and `update`, 2 for `delete`.
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().identity(),
+        /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
+        /// leads elsewhere is an error, never a reason to make it anew.
+        place: Computed<String> = computed().keep(),
         /// The number that the SuperLink knows it by. Null until it was let in.
         node_id: Computed<String> = computed(),
         /// `running`, or `stopped` when a process ended by itself: the next apply starts it again.

@@ -8,6 +8,7 @@ use crate::pki::NodeKey;
 use crate::resources::Configured;
 use crate::resources::handover::SecretOutput;
 use crate::resources::memory;
+use crate::resources::place;
 use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -43,6 +44,8 @@ impl Resource for SupernodeKey {
         let key = new_key(&planned, &config)?;
         let object = object(&planned.name);
         let what = || format!("The key {:?} was not made", planned.name.as_str());
+        let place = place::here(runtime.as_ref(), &object).await?;
+        planned.place.set(place);
         runtime
             .claim(&object)
             .await
@@ -55,6 +58,8 @@ impl Resource for SupernodeKey {
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let name = secret_name(&state.name);
+        let runtime = call.provider.runtime.as_ref();
+        place::check(runtime, &object(&state.name), &mut state.place).await?;
         let found = call.provider.runtime.secret(&name).await;
         let found = found.map_err(|error| failed("The key could not be read", &error))?;
         let Some((entry, text)) = found.and_then(|entries| entries.into_iter().next()) else {
@@ -153,7 +158,7 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
     let entry = format!("private-key-{short}");
     let entries: SecretEntries = [(entry.clone(), text)].into();
     runtime
-        .put_secret(&secret_name(&model.name), &entries)
+        .put_secret(&object(&model.name), &secret_name(&model.name), &entries)
         .await
         .map_err(|error| failed("The key was not kept", &error))?;
     describe(model, key, entry)

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Content, Failure, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, Port,
+    Claim, Connection, Content, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Observation,
     Process, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
 };
 use process::Identity;
@@ -110,7 +110,13 @@ impl LocalRuntime {
         let inner = |name: &str| dir.join(name).display().to_string();
         Layout {
             bind_host: LOOPBACK.to_owned(),
+            fleet_bind_host: LOOPBACK.to_owned(),
             ports: record.ports.clone(),
+            fleet_address: None,
+            control_url: None,
+            dns_names: vec!["localhost".to_owned()],
+            ip_addresses: vec![LOOPBACK.to_owned(), "::1".to_owned()],
+            health: None,
             files: inner("files"),
             state: inner("state"),
             home: inner("home"),
@@ -170,6 +176,18 @@ impl LocalRuntime {
 
 #[async_trait]
 impl Runtime for LocalRuntime {
+    async fn place(&self) -> Result<String, RuntimeError> {
+        Ok("local".to_owned())
+    }
+
+    async fn ready(&self, _: &ObjectRef) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+        Err(RuntimeError::NoPods)
+    }
+
     async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
         if cfg!(not(unix)) {
             return Err(RuntimeError::Unsupported);
@@ -226,10 +244,14 @@ impl Runtime for LocalRuntime {
 
     async fn layout(
         &self,
-        object: &ObjectRef,
-        wanted: &[Port],
-        fixed: Option<(Port, u16)>,
+        request: LayoutRequest<'_>,
     ) -> Result<Layout, RuntimeError> {
+        let LayoutRequest {
+            object,
+            ports: wanted,
+            fixed,
+            ..
+        } = request;
         let _lock = self.lock()?;
         let mut record = self.record(object)?;
         let mut taken = self.ports_in_use();
@@ -314,6 +336,7 @@ impl Runtime for LocalRuntime {
         Ok(Some(Observation {
             layout: self.layout_of(object, &record),
             stopped,
+            changed: Vec::new(),
         }))
     }
 
@@ -331,6 +354,7 @@ impl Runtime for LocalRuntime {
                     process: name.clone(),
                     how: started.identity.end(),
                     log: logs::tail(&self.log_path(object, name), 20),
+                    advice: None,
                 };
             }
             tokio::time::sleep(LOOK).await;
@@ -388,7 +412,12 @@ impl Runtime for LocalRuntime {
         Ok(())
     }
 
-    async fn put_secret(&self, name: &str, entries: &SecretEntries) -> Result<(), RuntimeError> {
+    async fn put_secret(
+        &self,
+        _: &ObjectRef,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError> {
         self.write_secret(name, entries)
     }
 

@@ -162,3 +162,37 @@ fn children(folder: &Path) -> Vec<PathBuf> {
         .filter(|path| path.is_dir())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
+        mounts.lines().filter_map(Hierarchy::of_line).collect()
+    }
+
+    #[test]
+    fn programs_are_counted_where_memory_is_not() {
+        let mixed = hierarchies(
+            "proc /proc proc rw 0 0\n\
+             cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n\
+             cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0\n\
+             cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n",
+        );
+        assert_eq!(mixed.len(), 3);
+        assert_eq!(
+            programs(&mixed).unwrap(),
+            Path::new("/sys/fs/cgroup/pids/flower-cluster/programs")
+        );
+    }
+
+    #[test]
+    fn with_version_2_alone_there_is_one_place() {
+        let unified = hierarchies("cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n");
+        assert_eq!(
+            programs(&unified).unwrap(),
+            Path::new("/sys/fs/cgroup/flower-cluster/programs")
+        );
+        assert!(programs(&[]).is_err());
+    }
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::Result;
-use crate::process::{capture, run};
+use crate::process::capture;
 use crate::repository::Repository;
 use crate::tools::python;
 
@@ -165,7 +165,7 @@ impl Images {
         ] {
             download.arg(format!("--platform={tag}_{machine}"));
         }
-        run(download.arg(format!("flwr=={version}")))?;
+        capture(download.arg(format!("flwr=={version}")))?;
         for role in FLOWER {
             let recipe = self.recipes.join("flower.Containerfile");
             work.build(

@@ -1,8 +1,8 @@
 //! The bridge that the nodes are on, and the network namespace of each node.
 //!
-//! Nodes reach each other and the host over the bridge and nothing else: the
-//! host does not forward for them. Routes to pods and Services are there before
-//! any pod is, else the host would send such packets out by its default route.
+//! Nodes reach each other and the host over the bridge, and nothing else. Routes
+//! to pods and Services are there before any pod is, else the host would send
+//! such packets out by its default route.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,6 +13,9 @@ use crate::process::{capture, failed, output};
 use super::layout::{HOST, Tenant};
 
 const BRIDGE: &str = "flower0";
+/// What comes from a node and is for neither another node nor the host goes
+/// nowhere, even where the host forwards for other reasons.
+const FORWARDED: &str = "iif flower0 priority 100 prohibit";
 const NAMESPACES: &str = "/run/netns";
 
 /// Makes the bridge, with the host on it.
@@ -22,7 +25,8 @@ pub fn make_bridge() -> Result<()> {
         &format!(
             "link add {BRIDGE} type bridge\n\
              addr add {HOST}/24 dev {BRIDGE}\n\
-             link set {BRIDGE} up\n"
+             link set {BRIDGE} up\n\
+             rule add {FORWARDED}\n"
         ),
     )
 }
@@ -92,9 +96,15 @@ pub fn remove(tenants: &[Tenant]) -> Result<()> {
         output(Command::new("ip").args(["route", "del", "blackhole", &tenant.services()]))?;
     }
     remove_link(BRIDGE)?;
+    output(
+        Command::new("ip")
+            .args(["rule", "del"])
+            .args(FORWARDED.split(' ')),
+    )?;
     // `ip` mounts this folder when it makes a first namespace, and leaves it.
     if std::fs::read_dir(NAMESPACES).is_ok_and(|mut left| left.next().is_none()) {
         output(Command::new("umount").arg(NAMESPACES))?;
+        std::fs::remove_dir(NAMESPACES).ok();
     }
     Ok(())
 }

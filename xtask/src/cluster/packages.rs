@@ -75,11 +75,17 @@ fn registry(folders: &Folders) -> Result<PathBuf> {
 fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     let run_apt = || {
         let mut apt = Command::new("apt-get");
-        run(arguments(apt.env("DEBIAN_FRONTEND", "noninteractive")))
+        // Standard output is for what `up` has to say to a shell.
+        run(arguments(
+            apt.env("DEBIAN_FRONTEND", "noninteractive")
+                .stdout(std::io::stderr()),
+        ))
     };
     run_apt().or_else(|_| {
         // Mostly this means that the lists of packages are old or not there.
-        run(Command::new("apt-get").arg("update"))?;
+        run(Command::new("apt-get")
+            .arg("update")
+            .stdout(std::io::stderr()))?;
         run_apt()
     })
 }

@@ -1,0 +1,123 @@
+//! The settings of the runtime `kubernetes`, and how they become the access to a cluster.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+
+use crate::model;
+use crate::runtime::kubernetes::{Access, Credentials, ExecCredentials, KubernetesRuntime};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::log;
+use crate::tfplugin::schema::{Tree, optional, required};
+
+model! {
+    /// Pods of a cluster. Exactly one of `config_path` and `host` says which: a kubeconfig in the
+    /// environment or in its usual place, and the account of a pod, are never used by themselves.
+    pub struct Kubernetes {
+        /// A kubeconfig file. Relative paths start where Terraform runs.
+        config_path: Option<String> = optional(),
+        /// The context of that file; its current one by default. Name it: the current one is
+        /// whatever somebody used last.
+        config_context: Option<String> = optional(),
+        /// The URL of the API server, such as `https://10.0.0.1:6443`.
+        host: Option<String> = optional(),
+        /// The authority, as PEM, that signed the API server's certificate.
+        cluster_ca_certificate: Option<String> = optional(),
+        /// A token for it.
+        token: Option<String> = optional().sensitive(),
+        /// A file with a token, which is read again as it is renewed.
+        token_file: Option<String> = optional(),
+        /// A client certificate, as PEM.
+        client_certificate: Option<String> = optional(),
+        /// The private key of the client certificate, as PEM.
+        client_key: Option<String> = optional().sensitive(),
+        /// A program that prints credentials, as kubeconfig files know it.
+        exec: Option<Exec> = optional(),
+        /// A proxy on the way to the API server, `http://` or `https://`.
+        proxy_url: Option<String> = optional(),
+        /// The name to expect in the API server's certificate, when it is not the one in `host`.
+        tls_server_name: Option<String> = optional(),
+        /// The namespace of all objects; that of the context, or `default`. It must exist.
+        namespace: Option<String> = optional(),
+        /// Further labels of all objects.
+        labels: Option<BTreeMap<String, String>> = optional(),
+        /// Put before the names of images that are not named in `kubernetes` of a resource, for
+        /// mirrors: `registry.example.org/mirror/` makes `registry.example.org/mirror/flwr/superlink`.
+        image_prefix: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// A program that prints credentials (an ExecCredential).
+    pub struct Exec {
+        /// `client.authentication.k8s.io/v1`, or the version that the program prints.
+        api_version: Option<String> = optional(),
+        /// The program.
+        command: String = required(),
+        /// Its arguments.
+        args: Option<Vec<String>> = optional(),
+        /// Environment variables that it gets.
+        env: Option<BTreeMap<String, String>> = optional(),
+    }
+}
+
+/// Checks what can be known before anything is.
+pub(super) fn validate(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    if !config.is_set("kubernetes") || config.value("kubernetes").is_unknown() {
+        return found;
+    }
+    found.absorb(config.conflict(
+        "local",
+        "kubernetes",
+        "A provider configuration has one runtime; use an alias for each.",
+    ));
+    found.absorb(config.exactly_one_of(
+        "kubernetes",
+        &["kubernetes.config_path", "kubernetes.host"],
+    ));
+    found
+}
+
+/// The runtime of these settings. Nothing is read or dialled yet.
+pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> Result<KubernetesRuntime> {
+    for secret in [&settings.token, &settings.client_key] {
+        if let Some(secret) = secret {
+            log::mask(secret);
+        }
+    }
+    let credentials = match settings.host {
+        None => Credentials::File {
+            path: here.join(settings.config_path.unwrap_or_default()),
+            context: settings.config_context,
+        },
+        Some(host) => Credentials::Host {
+            host,
+            ca_certificate: settings.cluster_ca_certificate,
+            token: settings.token,
+            token_file: settings
+                .token_file
+                .map(|file| here.join(file).display().to_string()),
+            client_certificate: settings.client_certificate,
+            client_key: settings.client_key,
+            exec: settings.exec.map(|exec| ExecCredentials {
+                api_version: exec
+                    .api_version
+                    .unwrap_or_else(|| "client.authentication.k8s.io/v1".to_owned()),
+                command: exec.command,
+                args: exec.args.unwrap_or_default(),
+                env: exec.env.unwrap_or_default().into_iter().collect(),
+            }),
+        },
+    };
+    let access = Access {
+        credentials,
+        namespace: settings.namespace,
+        proxy_url: settings.proxy_url,
+        tls_server_name: settings.tls_server_name,
+    };
+    Ok(KubernetesRuntime::new(
+        access,
+        settings.labels.unwrap_or_default(),
+        settings.image_prefix.unwrap_or_default(),
+    ))
+}

@@ -1,0 +1,210 @@
+//! Calls to the API server, with errors that say of which object they are.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::{Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::access::Access;
+use super::error::ClusterError;
+use super::names::{MANAGED_BY, MANAGER};
+
+type Result<T> = std::result::Result<T, ClusterError>;
+
+/// How long one watch lasts before it is begun again.
+const WATCH_SECONDS: u32 = 290;
+
+/// The API server, seen from one namespace.
+#[derive(Clone)]
+pub(super) struct Api {
+    client: Client,
+    pub namespace: String,
+    at: String,
+}
+
+/// What lives in a namespace and can be read and written.
+pub(super) trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + k8s_openapi::Resource
+    + Clone
+    + std::fmt::Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + k8s_openapi::Resource
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Serialize
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// An object as messages name it.
+pub(super) fn named<K: Object>(name: &str) -> String {
+    format!("{} {name:?}", <K as k8s_openapi::Resource>::KIND)
+}
+
+impl Api {
+    pub(super) async fn connect(access: &Access) -> Result<Self> {
+        let config = access.config().await?;
+        let at = config.cluster_url.to_string();
+        let namespace = config.default_namespace.clone();
+        let client = Client::try_from(config).map_err(|error| ClusterError::Config {
+            place: at.clone(),
+            cause: super::access::chain(&error),
+        })?;
+        Ok(Self {
+            client,
+            namespace,
+            at,
+        })
+    }
+
+    pub(super) fn all<K: Object>(&self) -> kube::Api<K> {
+        kube::Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The same in another namespace.
+    pub(super) fn within(&self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn failed(&self, error: kube::Error, object: &str) -> ClusterError {
+        ClusterError::of(error, object, &self.at)
+    }
+
+    /// What tells this cluster from every other one.
+    pub(super) async fn cluster_uid(&self) -> Result<String> {
+        let namespaces: kube::Api<Namespace> = kube::Api::all(self.client.clone());
+        let found = namespaces.get("kube-system").await;
+        let found = found.map_err(|error| self.failed(error, "Namespace \"kube-system\""))?;
+        Ok(found.metadata.uid.unwrap_or_default())
+    }
+
+    pub(super) async fn get<K: Object>(&self, name: &str) -> Result<Option<K>> {
+        let found = self.all::<K>().get_opt(name).await;
+        found.map_err(|error| self.failed(error, &named::<K>(name)))
+    }
+
+    pub(super) async fn list<K: Object>(&self, labels: &str) -> Result<ObjectList<K>> {
+        let found = self
+            .all::<K>()
+            .list(&ListParams::default().labels(labels))
+            .await;
+        found.map_err(|error| self.failed(error, <K as k8s_openapi::Resource>::KIND))
+    }
+
+    /// Server-side apply: what others own is a conflict, never overwritten.
+    pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
+        let applied = self
+            .all::<K>()
+            .patch(name, &PatchParams::apply(MANAGER), &Patch::Apply(manifest))
+            .await;
+        applied.map_err(|error| self.failed(error, &named::<K>(name)))
+    }
+
+    /// An error when there is an object of this name that we did not make.
+    pub(super) async fn must_not_be_foreign<K: Object>(&self, name: &str) -> Result<()> {
+        let found = self.all::<K>().get_metadata_opt(name).await;
+        let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
+        let ours = found.is_none_or(|found| {
+            found
+                .metadata
+                .labels
+                .and_then(|labels| labels.get(MANAGED_BY).cloned())
+                .is_some_and(|manager| manager == MANAGER)
+        });
+        if ours {
+            return Ok(());
+        }
+        Err(ClusterError::Foreign {
+            object: named::<K>(name),
+            namespace: self.namespace.clone(),
+        })
+    }
+
+    /// Deletes; gone already is success.
+    pub(super) async fn delete<K: Object>(&self, name: &str, how: &DeleteParams) -> Result<()> {
+        match self.all::<K>().delete(name, how).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(self.failed(error, &named::<K>(name))),
+        }
+    }
+
+    pub(super) async fn apply_service(&self, name: &str, manifest: &Json) -> Result<Service> {
+        self.apply(name, manifest).await
+    }
+
+    /// Waits until a load balancer has an address: a name or an IP.
+    pub(super) async fn load_balancer(&self, name: &str) -> Result<String> {
+        self.until(name, |service: Option<&Service>| {
+            let status = service?.status.as_ref()?.load_balancer.as_ref()?;
+            let ingress = status.ingress.as_ref()?.first()?;
+            ingress.hostname.clone().or_else(|| ingress.ip.clone())
+        })
+        .await
+    }
+
+    /// Waits until `there` finds in the object of this name (or in its absence) what it looks for.
+    pub(super) async fn until<K: Object, T>(
+        &self,
+        name: &str,
+        there: impl Fn(Option<&K>) -> Option<T>,
+    ) -> Result<T> {
+        let only = format!("metadata.name={name}");
+        loop {
+            let list = self
+                .all::<K>()
+                .list(&ListParams::default().fields(&only))
+                .await
+                .map_err(|error| self.failed(error, &named::<K>(name)))?;
+            if let Some(found) = there(list.items.first()) {
+                return Ok(found);
+            }
+            let version = list.metadata.resource_version.unwrap_or_default();
+            let watch = WatchParams::default().fields(&only).timeout(WATCH_SECONDS);
+            let events = self
+                .all::<K>()
+                .watch(&watch, &version)
+                .await
+                .map_err(|error| self.failed(error, &named::<K>(name)))?;
+            let mut events = events.boxed();
+            // A watch that ends, for whatever reason, is begun again from a fresh list.
+            while let Ok(Some(event)) = events.try_next().await {
+                let found = match &event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => there(Some(object)),
+                    WatchEvent::Deleted(_) => there(None),
+                    WatchEvent::Bookmark(_) => None,
+                    WatchEvent::Error(_) => break,
+                };
+                if let Some(found) = found {
+                    return Ok(found);
+                }
+            }
+        }
+    }
+}
+
+/// The port on every node that a Service was given.
+pub(super) fn node_port(service: &Service) -> Option<u16> {
+    let ports = service.spec.as_ref()?.ports.as_ref()?;
+    u16::try_from(ports.first()?.node_port?).ok()
+}

@@ -1,0 +1,164 @@
+//! What a cluster refuses, in words that name the object, the reason and the remedy.
+
+use kube::core::Status;
+
+use super::access::chain;
+
+/// Why something did not work in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    #[error("the cluster access {place} cannot be used: {cause}")]
+    Config { place: String, cause: String },
+    #[error("the cluster at {at} cannot be reached: {cause}")]
+    Unreachable { at: String, cause: String },
+    #[error("the cluster at {at} does not know who we are: {words}")]
+    Unauthenticated { at: String, words: String },
+    #[error("the cluster does not allow it: {words}")]
+    Forbidden { words: String },
+    #[error("a quota is used up: {words}")]
+    Quota { words: String },
+    #[error("there is no namespace {namespace:?} in the cluster")]
+    NoNamespace { namespace: String },
+    #[error("{object} is also managed by others: {}", owners(fields))]
+    Conflict {
+        object: String,
+        /// Who, and which field.
+        fields: Vec<(String, String)>,
+    },
+    #[error("the cluster does not accept {object}: {words}")]
+    Invalid { object: String, words: String },
+    #[error("there is a {object} in the namespace {namespace:?} already that is not ours")]
+    Foreign { object: String, namespace: String },
+    #[error(
+        "{object} is still there after {seconds} s; it waits for the finalizers {}",
+        finalizers.join(", ")
+    )]
+    Stuck {
+        object: String,
+        seconds: u64,
+        finalizers: Vec<String>,
+    },
+    #[error("a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known")]
+    NoHostname,
+    #[error("no pod of {object} runs")]
+    NoPod { object: String },
+    #[error("{object}: {words}")]
+    Api { object: String, words: String },
+}
+
+impl ClusterError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Self::Config { .. } => {
+                "Check `kubernetes` in the provider's configuration: the file, its context, and the \
+                 credentials that they name."
+            }
+            Self::Unreachable { .. } => {
+                "Check the address, that this machine may connect to it, and the CA certificate."
+            }
+            Self::Unauthenticated { .. } => {
+                "Check the token, client certificate or exec plugin; it may have expired."
+            }
+            Self::Forbidden { .. } => {
+                "Give the account of the provider the Role that the documentation of the provider \
+                 lists, or change what forbids it."
+            }
+            Self::Quota { .. } => {
+                "Raise the ResourceQuota of the namespace, free some of it, or ask for less in \
+                 `kubernetes.resources` and `persistence.size`."
+            }
+            Self::NoNamespace { .. } => {
+                "Make the namespace first (a kubernetes_namespace resource, for instance), or name \
+                 another one in the provider's configuration."
+            }
+            Self::Conflict { .. } => {
+                "Nothing was overwritten. Take the change back where it was made (kubectl edit, \
+                 another tool), or write the same value into this configuration."
+            }
+            Self::Foreign { .. } => "Remove it, or choose another name.",
+            Self::Stuck { .. } => {
+                "Find out why the controller behind the finalizer does not finish, then destroy \
+                 again."
+            }
+            Self::NoHostname => {
+                "Set `service = { hostname = \"…\" }` to the name or address of a node that \
+                 SuperNodes can reach."
+            }
+            Self::NoPod { .. } => "Apply where it is managed: that starts and waits for it.",
+            Self::Invalid { .. } | Self::Api { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// What the API server, or the way to it, said about `object`.
+    pub(super) fn of(error: kube::Error, object: &str, at: &str) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::of_status(&status, object, at),
+            kube::Error::Auth(error) => Self::Unauthenticated {
+                at: at.to_owned(),
+                words: chain(&error),
+            },
+            kube::Error::HyperError(error) => Self::Unreachable {
+                at: at.to_owned(),
+                cause: chain(&error),
+            },
+            kube::Error::Service(error) => Self::Unreachable {
+                at: at.to_owned(),
+                cause: chain(error.as_ref()),
+            },
+            other => Self::Api {
+                object: object.to_owned(),
+                words: chain(&other),
+            },
+        }
+    }
+
+    fn of_status(status: &Status, object: &str, at: &str) -> Self {
+        let words = status.message.clone();
+        let object = object.to_owned();
+        match status.code {
+            401 => Self::Unauthenticated {
+                at: at.to_owned(),
+                words,
+            },
+            403 if words.contains("exceeded quota") => Self::Quota { words },
+            403 => Self::Forbidden { words },
+            404 if words.starts_with("namespaces ") => Self::NoNamespace {
+                namespace: words.split('"').nth(1).unwrap_or_default().to_owned(),
+            },
+            409 => {
+                let fields = conflicts(status);
+                if fields.is_empty() {
+                    Self::Api { object, words }
+                } else {
+                    Self::Conflict { object, fields }
+                }
+            }
+            400 | 422 => Self::Invalid { object, words },
+            _ => Self::Api { object, words },
+        }
+    }
+}
+
+/// Who else manages which field: Kubernetes says `conflict with "kubectl-edit" using apps/v1`.
+fn conflicts(status: &Status) -> Vec<(String, String)> {
+    let causes = status.details.as_ref().map(|details| &details.causes);
+    causes
+        .into_iter()
+        .flatten()
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| {
+            let manager = cause.message.split('"').nth(1).unwrap_or(&cause.message);
+            (manager.to_owned(), cause.field.clone())
+        })
+        .collect()
+}
+
+fn owners(fields: &[(String, String)]) -> String {
+    let texts: Vec<_> = fields
+        .iter()
+        .map(|(manager, field)| format!("{field} by {manager:?}"))
+        .collect();
+    texts.join(", ")
+}

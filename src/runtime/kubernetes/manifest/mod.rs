@@ -1,0 +1,164 @@
+//! From a workload to what is applied: pure functions from plain data to manifests.
+
+mod gateway;
+mod pod;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::super::{Exposure, ObjectRef, Storage, Workload};
+use super::{FLEET_PORT, names};
+
+/// What the manifests of an object have in common.
+pub(super) struct Context<'a> {
+    /// The name of everything that the object has one of.
+    pub name: String,
+    pub object: ObjectRef,
+    pub labels: BTreeMap<String, String>,
+    /// The record, as others name their owner.
+    pub owner: Json,
+    pub image_prefix: &'a str,
+}
+
+impl Context<'_> {
+    /// The metadata of a part.
+    pub(super) fn metadata(&self, name: &str) -> Json {
+        json!({ "name": name, "labels": self.labels, "ownerReferences": [self.owner] })
+    }
+
+    fn selector(&self) -> BTreeMap<String, String> {
+        names::selector(&self.object)
+    }
+
+    /// The ConfigMap of the pod's public files.
+    pub(super) fn files_name(&self) -> String {
+        format!("{}-files", self.name)
+    }
+}
+
+/// Whether something must stand in front of the SuperLink that lets the Fleet API alone through.
+pub(super) fn has_gateway(workload: &Workload) -> bool {
+    workload
+        .exposure
+        .as_ref()
+        .is_some_and(|exposure| exposure.shared_port)
+}
+
+/// The pod and what keeps it there. `files_hash` changes when a file of the pod does.
+pub(super) fn deployment(context: &Context<'_>, workload: &Workload, files_hash: &str) -> Json {
+    let selector = context.selector();
+    let mut labels = workload.pod.labels.clone();
+    labels.extend(context.labels.clone());
+    let mut annotations = workload.pod.annotations.clone();
+    annotations.insert(names::FILES_HASH.to_owned(), files_hash.to_owned());
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": context.metadata(&context.name),
+        "spec": {
+            "replicas": 1,
+            // Two SuperLinks on one database, or two SuperNodes of one key, must never be.
+            "strategy": { "type": "Recreate" },
+            "revisionHistoryLimit": 2,
+            "selector": { "matchLabels": selector },
+            "template": {
+                "metadata": { "labels": labels, "annotations": annotations },
+                "spec": pod::spec(context, workload),
+            },
+        },
+    })
+}
+
+/// The way to the Fleet API.
+pub(super) fn service(context: &Context<'_>, exposure: &Exposure) -> Json {
+    let mut port = json!({
+        "name": "fleet",
+        "port": FLEET_PORT,
+        "targetPort": FLEET_PORT,
+        "protocol": "TCP",
+    });
+    if let (Some(node_port), Some(port)) = (exposure.node_port, port.as_object_mut()) {
+        port.insert("nodePort".to_owned(), node_port.into());
+    }
+    let mut metadata = context.metadata(&context.name);
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.insert("annotations".to_owned(), json!(exposure.annotations));
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            "type": exposure.kind.as_str(),
+            "selector": context.selector(),
+            "ports": [port],
+        },
+    })
+}
+
+/// The volume of the database.
+pub(super) fn claim(context: &Context<'_>, storage: &Storage) -> Json {
+    let mut spec = json!({
+        "accessModes": ["ReadWriteOnce"],
+        "resources": { "requests": { "storage": storage.size } },
+    });
+    if let (Some(class), Some(spec)) = (&storage.storage_class, spec.as_object_mut()) {
+        spec.insert("storageClassName".to_owned(), class.clone().into());
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": context.metadata(&context.name),
+        "spec": spec,
+    })
+}
+
+/// Who may connect: everyone to the Fleet API of a SuperLink, nobody to anything else.
+pub(super) fn network_policy(context: &Context<'_>, workload: &Workload) -> Json {
+    let ingress = if workload.exposure.is_some() {
+        json!([{ "ports": [{ "protocol": "TCP", "port": FLEET_PORT }] }])
+    } else {
+        json!([])
+    };
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": context.metadata(&context.name),
+        "spec": {
+            "podSelector": { "matchLabels": context.selector() },
+            "policyTypes": ["Ingress"],
+            "ingress": ingress,
+        },
+    })
+}
+
+/// The files of the pod that are no secret, by name.
+pub(super) fn public_files(workload: &Workload) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, String> = workload
+        .files
+        .iter()
+        .filter_map(|(name, content)| match content {
+            super::super::Content::Public(text) => Some((name.clone(), text.clone())),
+            super::super::Content::Secret { .. } => None,
+        })
+        .collect();
+    if has_gateway(workload) {
+        let tls = workload.exposure.as_ref().is_some_and(|one| one.tls);
+        files.insert(gateway::CONFIG.to_owned(), gateway::config(tls));
+    }
+    files
+}
+
+/// The ConfigMap that holds them.
+pub(super) fn files(context: &Context<'_>, files: &BTreeMap<String, String>) -> Json {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": context.metadata(&context.files_name()),
+        "data": files,
+    })
+}
+
+#[cfg(test)]
+mod tests;

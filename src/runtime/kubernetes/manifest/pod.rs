@@ -1,0 +1,358 @@
+//! The pod of an object. It meets the Pod Security Standard "restricted", and each container sees the
+//! files that its command line names and no others: where apps run beside the process that holds a
+//! key, they cannot read it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::super::super::{Content, Process, Resources, Volume, VolumeSource, Workload};
+use super::super::{FILES, FLEET_PORT, HEALTH, HOME, STATE};
+use super::{Context, gateway, has_gateway};
+
+/// The user of Flower's images.
+const USER: u32 = 49_999;
+const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
+/// How long a server may take to start: Python imports on a busy node.
+const START_SECONDS: u32 = 180;
+
+pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
+    let pod = &workload.pod;
+    let mut containers: Vec<Json> = workload
+        .processes
+        .iter()
+        .map(|process| container(context, workload, process))
+        .collect();
+    let mut volumes: Vec<Json> = workload
+        .processes
+        .iter()
+        .flat_map(|process| own_volumes(context, workload, process.name, &process.args))
+        .collect();
+    if has_gateway(workload) {
+        containers.push(gateway_container(context, workload));
+        volumes.extend(own_volumes(
+            context,
+            workload,
+            "gateway",
+            &gateway_files(workload),
+        ));
+    }
+    if workload.exposure.is_some() {
+        volumes.push(match &workload.storage {
+            Some(_) => json!({
+                "name": "state",
+                "persistentVolumeClaim": { "claimName": context.name },
+            }),
+            None => json!({ "name": "state", "emptyDir": {} }),
+        });
+    }
+    volumes.extend(pod.volumes.iter().map(volume));
+    let mut spec = json!({
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": { "type": "RuntimeDefault" },
+        },
+        "containers": containers,
+        "volumes": volumes,
+    });
+    if let Some(spec) = spec.as_object_mut() {
+        placement(spec, workload);
+    }
+    spec
+}
+
+/// Where it runs, and as whom.
+fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
+    let pod = &workload.pod;
+    let mut set = |key: &str, value: Option<Json>| {
+        if let Some(value) = value {
+            spec.insert(key.to_owned(), value);
+        }
+    };
+    let text = |value: &Option<String>| value.clone().map(Json::from);
+    set("serviceAccountName", text(&pod.service_account));
+    set("priorityClassName", text(&pod.priority_class));
+    set("runtimeClassName", text(&pod.runtime_class));
+    set("affinity", pod.affinity.clone());
+    let secrets: Vec<Json> = pod
+        .pull_secrets
+        .iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
+    set("imagePullSecrets", (!secrets.is_empty()).then(|| secrets.into()));
+    let selector = &pod.node_selector;
+    set("nodeSelector", (!selector.is_empty()).then(|| json!(selector)));
+    let tolerations: Vec<Json> = pod
+        .tolerations
+        .iter()
+        .map(|one| {
+            without_nulls(json!({
+                "key": one.key,
+                "operator": one.operator,
+                "value": one.value,
+                "effect": one.effect,
+                "tolerationSeconds": one.seconds,
+            }))
+        })
+        .collect();
+    set("tolerations", (!tolerations.is_empty()).then(|| tolerations.into()));
+}
+
+fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> Json {
+    let pod = &workload.pod;
+    let runs_apps = app_runner(workload) == process.name;
+    let env: Vec<Json> = process
+        .env
+        .iter()
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .chain([json!({ "name": "HOME", "value": HOME })])
+        .collect();
+    let mut container = base(workload, process.name);
+    let health = if process.name == "superexec" {
+        HEALTH.superexec
+    } else {
+        HEALTH.main
+    };
+    let probe = |period: u32, failures: u32| {
+        json!({
+            "grpc": { "port": health },
+            "periodSeconds": period,
+            "timeoutSeconds": 5,
+            "failureThreshold": failures,
+        })
+    };
+    extend(
+        &mut container,
+        json!({
+            "image": image(context, workload, process),
+            "command": [process.program],
+            "args": process.args,
+            "env": env,
+            "startupProbe": probe(1, START_SECONDS),
+            "readinessProbe": probe(5, 3),
+            "livenessProbe": probe(10, 6),
+        }),
+    );
+    if runs_apps {
+        let secrets: Vec<Json> = pod
+            .env_from_secrets
+            .iter()
+            .map(|name| json!({ "secretRef": { "name": name } }))
+            .collect();
+        if !secrets.is_empty() {
+            extend(&mut container, json!({ "envFrom": secrets }));
+        }
+        extend(&mut container, json!({ "resources": resources(&pod.resources) }));
+    }
+    let mut mounts = own_mounts(process.name, !files_of(workload, &process.args).is_empty());
+    if process.args.iter().any(|arg| arg.starts_with(STATE)) {
+        mounts.push(json!({ "name": "state", "mountPath": STATE }));
+    }
+    if runs_apps {
+        mounts.extend(pod.volumes.iter().map(|volume| {
+            json!({
+                "name": volume_name(volume),
+                "mountPath": volume.mount_path,
+                "readOnly": volume.read_only,
+            })
+        }));
+    }
+    extend(&mut container, json!({ "volumeMounts": mounts }));
+    container
+}
+
+fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
+    let mut container = base(workload, "gateway");
+    let image = workload.pod.images.get("gateway").cloned();
+    let image = image.unwrap_or_else(|| format!("{}{GATEWAY_IMAGE}", context.image_prefix));
+    let probe = json!({ "tcpSocket": { "port": FLEET_PORT }, "periodSeconds": 5 });
+    extend(
+        &mut container,
+        json!({
+            "image": image,
+            "command": gateway::command(),
+            "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
+            "readinessProbe": probe,
+            "livenessProbe": probe,
+            "resources": {
+                "requests": { "cpu": "10m", "memory": "32Mi" },
+                "limits": { "memory": "256Mi" },
+            },
+            "volumeMounts": own_mounts("gateway", true),
+        }),
+    );
+    container
+}
+
+/// What all containers have in common.
+fn base(workload: &Workload, name: &str) -> Json {
+    let mut container = json!({
+        "name": name,
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": { "drop": ["ALL"] },
+        },
+    });
+    if let Some(policy) = workload.pod.pull_policy {
+        extend(&mut container, json!({ "imagePullPolicy": policy.as_str() }));
+    }
+    container
+}
+
+/// The process whose container runs apps.
+fn app_runner(workload: &Workload) -> &'static str {
+    workload
+        .processes
+        .last()
+        .map_or("superlink", |process| process.name)
+}
+
+fn image(context: &Context<'_>, workload: &Workload, process: &Process) -> String {
+    if let Some(image) = workload.pod.images.get(process.name) {
+        return image.clone();
+    }
+    format!(
+        "{}flwr/{}:{}",
+        context.image_prefix, process.name, workload.python.flower_version
+    )
+}
+
+/// The files that a command line names.
+fn files_of<'a>(workload: &'a Workload, args: &[String]) -> BTreeMap<&'a str, Option<&'a Content>> {
+    let mut found: BTreeMap<&str, Option<&Content>> = workload
+        .files
+        .iter()
+        .filter(|(name, _)| {
+            let path = format!("{FILES}/{name}");
+            args.iter().any(|arg| arg.contains(&path))
+        })
+        .map(|(name, content)| (name.as_str(), Some(content)))
+        .collect();
+    if args.iter().any(|arg| arg.contains(gateway::CONFIG)) {
+        found.insert(gateway::CONFIG, None);
+    }
+    found
+}
+
+/// Every file of the gateway, in the form of a command line.
+fn gateway_files(workload: &Workload) -> Vec<String> {
+    workload
+        .files
+        .keys()
+        .map(String::as_str)
+        .chain([gateway::CONFIG])
+        .map(|name| format!("{FILES}/{name}"))
+        .collect()
+}
+
+fn own_volumes(
+    context: &Context<'_>,
+    workload: &Workload,
+    name: &str,
+    args: &[String],
+) -> Vec<Json> {
+    let mut volumes = vec![
+        json!({ "name": format!("{name}-tmp"), "emptyDir": {} }),
+        json!({ "name": format!("{name}-home"), "emptyDir": {} }),
+    ];
+    let files = files_of(workload, args);
+    if files.is_empty() {
+        return volumes;
+    }
+    let sources: Vec<Json> = files
+        .into_iter()
+        .map(|(file, content)| match content {
+            Some(Content::Secret { name, key }) => json!({
+                "secret": { "name": name, "items": [{ "key": key, "path": file }] },
+            }),
+            Some(Content::Public(_)) | None => json!({
+                "configMap": {
+                    "name": context.files_name(),
+                    "items": [{ "key": file, "path": file }],
+                },
+            }),
+        })
+        .collect();
+    volumes.push(json!({
+        "name": format!("{name}-files"),
+        "projected": { "defaultMode": 0o440, "sources": sources },
+    }));
+    volumes
+}
+
+fn own_mounts(name: &str, files: bool) -> Vec<Json> {
+    let mut mounts = vec![
+        json!({ "name": format!("{name}-tmp"), "mountPath": "/tmp" }),
+        json!({ "name": format!("{name}-home"), "mountPath": HOME }),
+    ];
+    if files {
+        mounts.push(json!({
+            "name": format!("{name}-files"),
+            "mountPath": FILES,
+            "readOnly": true,
+        }));
+    }
+    mounts
+}
+
+/// A user's volume cannot take the name of one of ours.
+fn volume_name(volume: &Volume) -> String {
+    format!("user-{}", volume.name)
+}
+
+fn volume(one: &Volume) -> Json {
+    let mut volume = json!({ "name": volume_name(one) });
+    let source = match &one.source {
+        VolumeSource::Claim(name) => json!({
+            "persistentVolumeClaim": { "claimName": name, "readOnly": one.read_only },
+        }),
+        VolumeSource::Secret(name) => {
+            json!({ "secret": { "secretName": name, "defaultMode": 0o440 } })
+        }
+        VolumeSource::ConfigMap(name) => json!({ "configMap": { "name": name } }),
+        VolumeSource::Empty(limit) => {
+            json!({ "emptyDir": without_nulls(json!({ "sizeLimit": limit })) })
+        }
+        VolumeSource::Ephemeral {
+            size,
+            storage_class,
+        } => json!({
+            "ephemeral": {
+                "volumeClaimTemplate": {
+                    "spec": without_nulls(json!({
+                        "accessModes": ["ReadWriteOnce"],
+                        "resources": { "requests": { "storage": size } },
+                        "storageClassName": storage_class,
+                    })),
+                },
+            },
+        }),
+    };
+    extend(&mut volume, source);
+    volume
+}
+
+fn resources(resources: &Resources) -> Json {
+    json!({ "requests": resources.requests, "limits": resources.limits })
+}
+
+fn extend(object: &mut Json, more: Json) {
+    if let (Some(object), Json::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+}
+
+fn without_nulls(mut object: Json) -> Json {
+    if let Some(object) = object.as_object_mut() {
+        object.retain(|_, value| !value.is_null());
+    }
+    object
+}

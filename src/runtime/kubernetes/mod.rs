@@ -1,0 +1,287 @@
+//! The runtime `kubernetes`: pods, Secrets and volumes of one namespace of one cluster.
+//!
+//! Every object has a record, a ConfigMap of its name, which is made before anything else and owns
+//! all the rest. Everything is written by server-side apply under our own field manager, so that
+//! what others own stays theirs. The Control API of a SuperLink listens in its pod alone and is
+//! reached by port-forward: the cluster's own access rules are its login.
+
+mod access;
+mod api;
+mod error;
+mod failure;
+mod forward;
+mod logs;
+mod manifest;
+mod names;
+mod record;
+mod removal;
+mod rollout;
+mod vault;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+pub use access::{Access, Credentials, ExecCredentials};
+pub use error::ClusterError;
+
+use super::{
+    Claim, Connection, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
+    ObjectRef, Observation, Port, Runtime, RuntimeError, SecretEntries, ServiceKind, Workload,
+};
+use api::Api;
+use manifest::Context;
+
+/// Where processes see their files, state and home.
+const FILES: &str = "/flower/files";
+const STATE: &str = "/flower/state";
+const HOME: &str = "/flower/home";
+const LOOPBACK: &str = "127.0.0.1";
+const ANY: &str = "0.0.0.0";
+/// The Fleet API, behind the gateway or by itself.
+const FLEET_PORT: u16 = 9092;
+const HEALTH: HealthPorts = HealthPorts {
+    main: 8081,
+    superexec: 8082,
+};
+
+/// How the runtime `kubernetes` was configured.
+pub struct KubernetesRuntime {
+    access: Access,
+    /// Labels of all objects.
+    labels: BTreeMap<String, String>,
+    /// Put before the names of images, such as `registry.example.org/mirror/`.
+    image_prefix: String,
+    api: OnceCell<Api>,
+    place: OnceCell<String>,
+    /// Names and notes that this process is working on.
+    claimed: Mutex<HashSet<String>>,
+    records: record::Cache,
+}
+
+impl KubernetesRuntime {
+    /// Nothing is read or dialled before the first call.
+    pub fn new(access: Access, labels: BTreeMap<String, String>, image_prefix: String) -> Self {
+        Self {
+            access,
+            labels,
+            image_prefix,
+            api: OnceCell::new(),
+            place: OnceCell::new(),
+            claimed: Mutex::default(),
+            records: record::Cache::default(),
+        }
+    }
+
+    async fn api(&self) -> Result<&Api, RuntimeError> {
+        self.api
+            .get_or_try_init(|| async { Api::connect(&self.access).await })
+            .await
+            .map_err(RuntimeError::from)
+    }
+
+    /// What manifests have in common.
+    async fn context(&self, object: &ObjectRef) -> Result<Context<'_>, RuntimeError> {
+        Ok(Context {
+            name: names::of(object),
+            object: object.clone(),
+            labels: names::labels(object, &self.labels),
+            owner: self.owner(object).await?,
+            image_prefix: &self.image_prefix,
+        })
+    }
+
+    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Runtime for KubernetesRuntime {
+    async fn place(&self) -> Result<String, RuntimeError> {
+        let place = self
+            .place
+            .get_or_try_init(|| async {
+                let api = self.api().await?;
+                let uid = api.cluster_uid().await?;
+                Ok::<_, RuntimeError>(format!("cluster {uid}, namespace {}", api.namespace))
+            })
+            .await?;
+        Ok(place.clone())
+    }
+
+    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+        self.claim_record(object).await
+    }
+
+    async fn settle(
+        &self,
+        object: &ObjectRef,
+        memory: &serde_json::Value,
+    ) -> Result<(), RuntimeError> {
+        self.settle_record(object, memory).await
+    }
+
+    async fn memories(
+        &self,
+        kind: Kind,
+    ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
+        self.settled_records(kind).await
+    }
+
+    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
+        let object = request.object;
+        let api = self.api().await?;
+        let name = names::of(object);
+        let mut layout = Layout {
+            bind_host: LOOPBACK.to_owned(),
+            fleet_bind_host: ANY.to_owned(),
+            ports: request
+                .ports
+                .iter()
+                .map(|port| (*port, port_number(*port)))
+                .collect(),
+            fleet_address: None,
+            control_url: None,
+            dns_names: vec!["localhost".to_owned()],
+            ip_addresses: vec![LOOPBACK.to_owned()],
+            files: FILES.to_owned(),
+            state: STATE.to_owned(),
+            home: HOME.to_owned(),
+            health: Some(HEALTH),
+        };
+        let Some(exposure) = request.exposure else {
+            return Ok(layout);
+        };
+        layout.control_url = Some(format!("kube://{}/{name}", api.namespace));
+        let names = names::service_names(&name, &api.namespace);
+        let inside = names.get(2).cloned().unwrap_or_else(|| name.clone());
+        layout.dns_names.extend(names);
+        let context = self.context(object).await?;
+        let service = api
+            .apply_service(&name, &manifest::service(&context, exposure))
+            .await?;
+        let given = match (&exposure.hostname, exposure.kind) {
+            (Some(hostname), _) => Some(hostname.clone()),
+            (None, ServiceKind::ClusterIp) => None,
+            (None, ServiceKind::NodePort) => return Err(ClusterError::NoHostname.into()),
+            (None, ServiceKind::LoadBalancer) => Some(api.load_balancer(&name).await?),
+        };
+        let port = match exposure.kind {
+            ServiceKind::NodePort => api::node_port(&service).unwrap_or(FLEET_PORT),
+            ServiceKind::ClusterIp | ServiceKind::LoadBalancer => FLEET_PORT,
+        };
+        layout.fleet_address = Some(match given {
+            None => format!("{inside}:{port}"),
+            Some(given) => {
+                let (host, address) = names::dialled(&given, port);
+                if host.parse::<std::net::IpAddr>().is_ok() {
+                    layout.ip_addresses.push(host);
+                } else {
+                    layout.dns_names.push(host);
+                }
+                address
+            }
+        });
+        Ok(layout)
+    }
+
+    async fn start(
+        &self,
+        workload: &Workload,
+        _: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        self.roll_out(workload).await
+    }
+
+    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        Ok(rollout::ready(api, &names::of(object)).await?)
+    }
+
+    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+        let api = self.api().await?;
+        Ok(forward::connect(api, place, port).await?)
+    }
+
+    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError> {
+        self.observe_record(object).await
+    }
+
+    async fn watch_failure(&self, object: &ObjectRef) -> Failure {
+        match self.api().await {
+            Ok(api) => failure::watch(api, &names::of(object)).await,
+            // Whoever else uses the cluster says so.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn wait_log(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+    ) -> Result<String, RuntimeError> {
+        let api = self.api().await?;
+        Ok(logs::wait(api, &names::of(object), process, found).await)
+    }
+
+    async fn log_tail(
+        &self,
+        object: &ObjectRef,
+        process: &str,
+        lines: usize,
+    ) -> Result<Vec<String>, RuntimeError> {
+        let api = self.api().await?;
+        Ok(logs::tail(api, &names::of(object), process, lines).await)
+    }
+
+    async fn remove(&self, object: &ObjectRef, _: bool) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        self.claimed().remove(&names::of(object));
+        self.records.forget();
+        Ok(removal::remove(api, object).await?)
+    }
+
+    async fn put_secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError> {
+        let context = self.context(owner).await?;
+        Ok(vault::put(self.api().await?, &context, name, entries).await?)
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
+        Ok(vault::get(self.api().await?, name).await?)
+    }
+
+    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError> {
+        Ok(vault::delete(self.api().await?, name).await?)
+    }
+
+    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {
+        self.save_note(key, note).await
+    }
+
+    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        self.load_notes(prefix).await
+    }
+
+    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
+        self.remove_note(key).await
+    }
+}
+
+/// Every object has a pod, and so a loopback, of its own: ports are always the same.
+const fn port_number(port: Port) -> u16 {
+    match port {
+        Port::Api => 8000,
+        Port::Fleet => FLEET_PORT,
+        Port::Runtime => 9094,
+    }
+}

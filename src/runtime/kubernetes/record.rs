@@ -1,0 +1,286 @@
+//! The record of an object: a ConfigMap that is made first, owns the rest, and remembers what the
+//! object was made from. Notes about work that must not be done twice are kept in the same way.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, PostParams};
+use serde_json::{Value as Json, json};
+
+use super::super::{
+    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation,
+    RuntimeError,
+};
+use super::api::{Api, named};
+use super::error::ClusterError;
+use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER, SETTLED};
+use super::{KubernetesRuntime, rollout};
+
+const MEMORY: &str = "state.json";
+const NOTE: &str = "note.json";
+const NOTES: &str = "note";
+/// How old a listing may be that all objects of a refresh share.
+const SHARED: Duration = Duration::from_secs(10);
+
+/// Records and Deployments of the namespace, by their names.
+#[derive(Clone, Default)]
+struct Listing {
+    records: BTreeMap<String, ConfigMap>,
+    deployments: BTreeMap<String, Deployment>,
+}
+
+type Reading = Shared<BoxFuture<'static, Result<Listing, ClusterError>>>;
+
+/// One listing for all objects that are looked at together, until something is changed.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<Option<(Instant, Reading)>>);
+
+impl Cache {
+    /// Has the next look be a fresh one.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn get(&self, api: &Api) -> Result<Listing, ClusterError> {
+        let reading = {
+            let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*slot {
+                Some((since, reading)) if since.elapsed() < SHARED => reading.clone(),
+                _ => {
+                    let api = api.clone();
+                    let reading = async move { list(&api).await }.boxed().shared();
+                    *slot = Some((Instant::now(), reading.clone()));
+                    reading
+                }
+            }
+        };
+        let found = reading.await;
+        if found.is_err() {
+            self.forget();
+        }
+        found
+    }
+}
+
+async fn list(api: &Api) -> Result<Listing, ClusterError> {
+    let ours = format!("{MANAGED_BY}={MANAGER}");
+    let (records, deployments) =
+        tokio::try_join!(api.list::<ConfigMap>(&ours), api.list::<Deployment>(&ours))?;
+    Ok(Listing {
+        records: by_name(records.items),
+        deployments: by_name(deployments.items),
+    })
+}
+
+fn by_name<K: kube::ResourceExt>(items: Vec<K>) -> BTreeMap<String, K> {
+    items.into_iter().map(|item| (item.name_any(), item)).collect()
+}
+
+fn is_settled(record: &ConfigMap) -> bool {
+    record.annotations().contains_key(SETTLED)
+}
+
+impl KubernetesRuntime {
+    /// The record as others name their owner.
+    pub(super) async fn owner(&self, object: &ObjectRef) -> Result<Json, RuntimeError> {
+        let name = names::of(object);
+        let api = self.api().await?;
+        let found = api.get::<ConfigMap>(&name).await?;
+        let uid = found.and_then(|record| record.metadata.uid);
+        let uid = uid.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
+        Ok(json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": name,
+            "uid": uid,
+        }))
+    }
+
+    pub(super) async fn claim_record(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+        let name = names::of(object);
+        let api = self.api().await?;
+        if !self.claimed().insert(name.clone()) {
+            return Err(RuntimeError::BeingMade {
+                object: object.clone(),
+                pid: std::process::id(),
+            });
+        }
+        let claimed = self.try_claim(api, object, &name).await;
+        if claimed.is_err() {
+            self.claimed().remove(&name);
+        }
+        claimed
+    }
+
+    async fn try_claim(
+        &self,
+        api: &Api,
+        object: &ObjectRef,
+        name: &str,
+    ) -> Result<Claim, RuntimeError> {
+        self.records.forget();
+        if let Some(found) = api.get::<ConfigMap>(name).await? {
+            let ours = found.labels().get(MANAGED_BY).is_some_and(|one| one == MANAGER);
+            if !ours {
+                return Err(ClusterError::Foreign {
+                    object: named::<ConfigMap>(name),
+                    namespace: api.namespace.clone(),
+                }
+                .into());
+            }
+            if is_settled(&found) {
+                return Err(RuntimeError::Exists {
+                    object: object.clone(),
+                    place: format!("the namespace {:?}", api.namespace),
+                });
+            }
+            return Ok(Claim::Unfinished);
+        }
+        if object.kind != Kind::SupernodeKey {
+            tokio::try_join!(
+                api.must_not_be_foreign::<Deployment>(name),
+                api.must_not_be_foreign::<Service>(name),
+                api.must_not_be_foreign::<PersistentVolumeClaim>(name),
+            )?;
+        }
+        let record: ConfigMap = serde_json::from_value(json!({
+            "metadata": { "name": name, "labels": names::labels(object, &self.labels) },
+        }))
+        .map_err(|error| ClusterError::Api {
+            object: named::<ConfigMap>(name),
+            words: error.to_string(),
+        })?;
+        let as_us = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let made = api.all::<ConfigMap>().create(&as_us, &record).await;
+        made.map_err(|error| api.failed(error, &named::<ConfigMap>(name)))?;
+        Ok(Claim::New)
+    }
+
+    pub(super) async fn settle_record(
+        &self,
+        object: &ObjectRef,
+        memory: &Json,
+    ) -> Result<(), RuntimeError> {
+        let name = names::of(object);
+        let manifest = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "labels": names::labels(object, &self.labels),
+                "annotations": { SETTLED: "true" },
+            },
+            "data": { MEMORY: memory.to_string() },
+        });
+        self.api().await?.apply::<ConfigMap>(&name, &manifest).await?;
+        self.claimed().remove(&name);
+        self.records.forget();
+        Ok(())
+    }
+
+    pub(super) async fn settled_records(
+        &self,
+        kind: Kind,
+    ) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
+        let listing = self.records.get(self.api().await?).await?;
+        let mut memories = BTreeMap::new();
+        for record in listing.records.values().filter(|record| is_settled(record)) {
+            let labels = record.labels();
+            let full = labels.get(INSTANCE).map(String::as_str).unwrap_or_default();
+            let short = full
+                .strip_prefix(names::kind(kind))
+                .and_then(|rest| rest.strip_prefix('-'));
+            let is_kind = labels.get(COMPONENT).is_some_and(|one| one == names::kind(kind));
+            let memory = record.data.as_ref().and_then(|data| data.get(MEMORY));
+            if is_kind
+                && let Some(name) = short.and_then(|name| name.parse().ok())
+                && let Some(memory) = memory.and_then(|text| serde_json::from_str(text).ok())
+            {
+                memories.insert(name, memory);
+            }
+        }
+        Ok(memories)
+    }
+
+    /// What a refresh finds, from a listing that all objects share.
+    pub(super) async fn observe_record(
+        &self,
+        object: &ObjectRef,
+    ) -> Result<Option<Observation>, RuntimeError> {
+        let name = names::of(object);
+        let listing = self.records.get(self.api().await?).await?;
+        let Some(record) = listing.records.get(&name) else {
+            return Ok(None);
+        };
+        let deployment = listing.deployments.get(&name);
+        let stopped = match deployment {
+            None => vec!["Deployment".to_owned()],
+            Some(deployment) if !rollout::stands(deployment) => vec![names::kind(object.kind).to_owned()],
+            Some(_) => Vec::new(),
+        };
+        let changed = deployment.map_or_else(Vec::new, |deployment| {
+            rollout::changed_by_others(deployment, record)
+        });
+        Ok(Some(Observation {
+            layout: Layout::default(),
+            stopped,
+            changed,
+        }))
+    }
+
+    pub(super) async fn save_note(&self, key: &str, note: &Json) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        let manifest = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": note_name(key),
+                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES },
+            },
+            "data": { NOTE: note.to_string(), "key": key },
+        });
+        self.claimed().insert(note_name(key));
+        api.apply::<ConfigMap>(&note_name(key), &manifest).await?;
+        Ok(())
+    }
+
+    pub(super) async fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        let api = self.api().await?;
+        let found = api
+            .list::<ConfigMap>(&format!("{MANAGED_BY}={MANAGER},{COMPONENT}={NOTES}"))
+            .await?;
+        let ours = self.claimed().clone();
+        let entries = found.items.into_iter().filter_map(|item| {
+            let name = item.name_any();
+            let data = item.data?;
+            let key = data.get("key").filter(|key| key.starts_with(prefix))?;
+            Some(JournalEntry {
+                key: key.clone(),
+                note: serde_json::from_str(data.get(NOTE)?).ok()?,
+                owner_lives: ours.contains(&name),
+            })
+        });
+        Ok(entries.collect())
+    }
+
+    pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        self.claimed().remove(&note_name(key));
+        api.delete::<ConfigMap>(&note_name(key), &DeleteParams::default())
+            .await?;
+        Ok(())
+    }
+}
+
+fn note_name(key: &str) -> String {
+    format!("flower-{key}")
+}

@@ -1,0 +1,52 @@
+//! Secrets: one Kubernetes Secret each, owned by the object that it belongs to.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::super::SecretEntries;
+use super::api::{Api, named};
+use super::error::ClusterError;
+use super::manifest::Context;
+
+pub(super) async fn put(
+    api: &Api,
+    owner: &Context<'_>,
+    name: &str,
+    entries: &SecretEntries,
+) -> Result<(), ClusterError> {
+    use base64::Engine as _;
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let data: serde_json::Map<String, serde_json::Value> = entries
+        .iter()
+        .map(|(key, text)| (key.clone(), encode(text).into()))
+        .collect();
+    let manifest = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": owner.metadata(name),
+        "type": "Opaque",
+        "data": data,
+    });
+    api.apply::<Secret>(name, &manifest).await.map(drop)
+}
+
+pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, ClusterError> {
+    let Some(found) = api.get::<Secret>(name).await? else {
+        return Ok(None);
+    };
+    let mut entries = SecretEntries::new();
+    for (key, bytes) in found.data.unwrap_or_default() {
+        let text = String::from_utf8(bytes.0).map_err(|_| ClusterError::Invalid {
+            object: named::<Secret>(name),
+            words: format!("the entry {key:?} is not text"),
+        })?;
+        entries.insert(key, Zeroizing::new(text));
+    }
+    Ok(Some(entries))
+}
+
+pub(super) async fn delete(api: &Api, name: &str) -> Result<(), ClusterError> {
+    api.delete::<Secret>(name, &DeleteParams::default()).await
+}

@@ -1,0 +1,128 @@
+//! What a pod is like beyond its processes, for runtimes that have pods: plain data, checked where it
+//! was parsed.
+
+use std::collections::BTreeMap;
+
+/// The settings of an object's pod.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodSettings {
+    /// Images by the name of the process, in place of Flower's own.
+    pub images: BTreeMap<&'static str, String>,
+    pub pull_policy: Option<PullPolicy>,
+    pub pull_secrets: Vec<String>,
+    /// Of the process that does the work; what stands beside it gets little.
+    pub resources: Resources,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Vec<Toleration>,
+    /// As Kubernetes takes it.
+    pub affinity: Option<serde_json::Value>,
+    pub priority_class: Option<String>,
+    pub runtime_class: Option<String>,
+    pub service_account: Option<String>,
+    /// Secrets whose entries become environment variables.
+    pub env_from_secrets: Vec<String>,
+    pub volumes: Vec<Volume>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    /// Let in nobody but those who need it.
+    pub network_policy: bool,
+}
+
+/// When images are pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
+}
+
+impl PullPolicy {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// Quantities by resource, such as `memory` and `nvidia.com/gpu`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    pub requests: BTreeMap<String, String>,
+    pub limits: BTreeMap<String, String>,
+}
+
+/// A taint that is put up with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toleration {
+    pub key: Option<String>,
+    pub operator: Option<String>,
+    pub value: Option<String>,
+    pub effect: Option<String>,
+    pub seconds: Option<i64>,
+}
+
+/// A volume that the working process sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub name: String,
+    pub mount_path: String,
+    pub read_only: bool,
+    pub source: VolumeSource,
+}
+
+/// What a volume holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeSource {
+    Claim(String),
+    Secret(String),
+    ConfigMap(String),
+    /// Scratch space, of this size at most.
+    Empty(Option<String>),
+    /// A claim that lives as long as the pod.
+    Ephemeral {
+        size: String,
+        storage_class: Option<String>,
+    },
+}
+
+/// A volume of the object's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    pub size: String,
+    pub storage_class: Option<String>,
+}
+
+/// How SuperNodes reach a SuperLink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposure {
+    pub kind: ServiceKind,
+    pub node_port: Option<u16>,
+    /// What SuperNodes dial, when that is not the Service's own name or address.
+    pub hostname: Option<String>,
+    pub annotations: BTreeMap<String, String>,
+    /// Whether the Fleet API shares its port with the others, so that something must stand in front
+    /// which lets nothing else through.
+    pub shared_port: bool,
+    /// Whether the servers speak TLS.
+    pub tls: bool,
+}
+
+/// The type of a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceKind {
+    ClusterIp,
+    NodePort,
+    LoadBalancer,
+}
+
+impl ServiceKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
