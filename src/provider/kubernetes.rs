@@ -71,10 +71,9 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
         "kubernetes",
         "A provider configuration has one runtime; use an alias for each.",
     ));
-    found.absorb(config.exactly_one_of(
-        "kubernetes",
-        &["kubernetes.config_path", "kubernetes.host"],
-    ));
+    found.absorb(
+        config.exactly_one_of("kubernetes", &["kubernetes.config_path", "kubernetes.host"]),
+    );
     found
 }
 

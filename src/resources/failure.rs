@@ -15,13 +15,21 @@ pub fn report(what: String, failure: &Failure) -> Diagnostic {
         let meaning = exit.meaning()?;
         Some(format!("Flower's exit code {}: {meaning}.", exit.code))
     });
-    Diagnostic::error(what)
+    let message = Diagnostic::error(what)
         .detail(format!(
-            "The process `{}`: {}.",
-            failure.process, failure.how
+            "`{}`: {}.",
+            failure.process,
+            failure.how.trim_end_matches('.')
         ))
-        .remedy(meaning)
-        .detail(quoted_log("Its last lines", &failure.log))
+        .remedy(meaning);
+    // What never ran has no log.
+    let message = if failure.log.is_empty() && failure.advice.is_some() {
+        message
+    } else {
+        message.detail(quoted_log("Its last lines", &failure.log))
+    };
+    message
+        .remedy(failure.advice.as_ref())
         .remedy(exit.and_then(|exit| exit.remedy()))
 }
 
@@ -54,11 +62,24 @@ mod tests {
                 "INFO: Starting Flower SuperNode".to_owned(),
                 "Exit Code: 305".to_owned(),
             ],
+            advice: None,
         };
         let message = report(
             "SuperNode \"a\" did not join 127.0.0.1:9".to_owned(),
             &failure,
         );
+        insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
+    }
+
+    #[test]
+    fn what_never_ran_is_told_with_what_to_do() {
+        let failure = Failure {
+            process: "superlink".to_owned(),
+            how: "its image cannot be pulled (ErrImagePull): image \"x\", not found".to_owned(),
+            log: Vec::new(),
+            advice: Some("Check the name in `kubernetes.image`.".to_owned()),
+        };
+        let message = report("SuperLink \"a\" did not start".to_owned(), &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
     }
 

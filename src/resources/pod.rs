@@ -231,12 +231,10 @@ fn volume(name: &str, one: &VolumeSettings) -> Result<Volume> {
         one.empty_dir
             .as_ref()
             .map(|empty| VolumeSource::Empty(empty.size_limit.clone())),
-        one.ephemeral
-            .as_ref()
-            .map(|claim| VolumeSource::Ephemeral {
-                size: claim.size.clone(),
-                storage_class: claim.storage_class.clone(),
-            }),
+        one.ephemeral.as_ref().map(|claim| VolumeSource::Ephemeral {
+            size: claim.size.clone(),
+            storage_class: claim.storage_class.clone(),
+        }),
     ];
     let mut sources = sources.into_iter().flatten();
     match (sources.next(), sources.next()) {
@@ -246,11 +244,11 @@ fn volume(name: &str, one: &VolumeSettings) -> Result<Volume> {
             read_only: one.read_only.unwrap_or(false),
             source,
         }),
-        _ => Err(Diagnostic::error(format!(
-            "The volume {name:?} needs exactly one source"
-        ))
-        .detail("Set one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.")
-        .at(Path::attribute("kubernetes").then("volumes").key(name))
-        .into()),
+        _ => Err(
+            Diagnostic::error(format!("The volume {name:?} needs exactly one source"))
+                .detail("Set one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.")
+                .at(Path::attribute("kubernetes").then("volumes").key(name))
+                .into(),
+        ),
     }
 }

@@ -403,7 +403,14 @@ mod tests {
             endpoint,
             ControlEndpoint::parse("kube://fl-b/superlink-main", None).unwrap()
         );
-        for url in ["kube://a", "kube://a/", "kube://a/b/c", "kube://a:1/b", "kube://a/b?c", "kube:///b"] {
+        for url in [
+            "kube://a",
+            "kube://a/",
+            "kube://a/b/c",
+            "kube://a:1/b",
+            "kube://a/b?c",
+            "kube:///b",
+        ] {
             assert!(ControlEndpoint::parse(url, None).is_err(), "{url}");
         }
     }

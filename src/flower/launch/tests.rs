@@ -99,7 +99,7 @@ fn superlink_1_37_to_1_39_serves_supernodes_on_a_port_of_their_own() {
         );
         let without = SuperLinkSettings {
             fleet_bind_host: "127.0.0.1".to_owned(),
-        fleet_port: None,
+            fleet_port: None,
             ..superlink()
         };
         assert_eq!(

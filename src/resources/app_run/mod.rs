@@ -246,8 +246,14 @@ fn triggered(plan: &Plan) -> Result<bool> {
 }
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call.provider.control(&input.url, input.ca_certificate.as_deref());
-    control.map_err(|error| failed("This SuperLink cannot be reached", &error).on("control").into())
+    let control = call
+        .provider
+        .control(&input.url, input.ca_certificate.as_deref());
+    control.map_err(|error| {
+        failed("This SuperLink cannot be reached", &error)
+            .on("control")
+            .into()
+    })
 }
 
 fn run_id(state: &Model) -> Option<RunId> {

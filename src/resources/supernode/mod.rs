@@ -24,7 +24,8 @@ use crate::resources::processes::{any_address, launch, process};
 use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{
-    Content, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Port, PythonEnvironment, RuntimeError, Workload,
+    Content, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Port, PythonEnvironment,
+    RuntimeError, Workload,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};

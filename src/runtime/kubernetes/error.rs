@@ -38,7 +38,9 @@ pub enum ClusterError {
         seconds: u64,
         finalizers: Vec<String>,
     },
-    #[error("a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known")]
+    #[error(
+        "a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known"
+    )]
     NoHostname,
     #[error("no pod of {object} runs")]
     NoPod { object: String },

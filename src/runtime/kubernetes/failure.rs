@@ -176,7 +176,8 @@ fn find(pods: &BTreeMap<String, Pod>, events: &BTreeMap<String, Event>) -> Optio
     };
     for pod in live() {
         let found = statuses(pod).find_map(|status| crash(pod, status));
-        if let Some(found) = found.or_else(|| statuses(pod).find_map(|status| waiting(pod, status))) {
+        if let Some(found) = found.or_else(|| statuses(pod).find_map(|status| waiting(pod, status)))
+        {
             return Some(found);
         }
     }
@@ -193,13 +194,19 @@ fn find(pods: &BTreeMap<String, Pod>, events: &BTreeMap<String, Event>) -> Optio
             let about = &event.involved_object;
             // What was said of a pod that is gone is history, too.
             about.kind.as_deref() != Some("Pod")
-                || about.name.as_ref().is_some_and(|name| pods.contains_key(name))
+                || about
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| pods.contains_key(name))
         })
         .find_map(from_event)
 }
 
 fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
     conditions
         .into_iter()
         .flatten()
@@ -218,10 +225,16 @@ fn crash(pod: &Pod, status: &ContainerStatus) -> Option<Trouble> {
             Some("Raise `kubernetes.resources.limits.memory`."),
         ),
         "StartError" | "ContainerCannotRun" => (
-            format!("it cannot be started: {}", end.message.as_deref().unwrap_or(reason)),
+            format!(
+                "it cannot be started: {}",
+                end.message.as_deref().unwrap_or(reason)
+            ),
             Some("Check that the image is one of Flower's, of this release."),
         ),
-        _ => (format!("it ended with exit status: {}", end.exit_code), None),
+        _ => (
+            format!("it ended with exit status: {}", end.exit_code),
+            None,
+        ),
     };
     Some(Trouble {
         process: status.name.clone(),
@@ -291,14 +304,22 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
 
 /// Where a volume is what a pod waits for, its own words say more.
 fn with_volume_events(mut trouble: Trouble, events: &BTreeMap<String, Event>) -> Trouble {
-    if !trouble.how.to_ascii_lowercase().contains("persistentvolumeclaim") {
+    if !trouble
+        .how
+        .to_ascii_lowercase()
+        .contains("persistentvolumeclaim")
+    {
         return trouble;
     }
-    trouble.advice = Some("Check the StorageClass (`persistence.storage_class`) and its provisioner.");
-    let about_volume = |event: &&Event| {
-        event.involved_object.kind.as_deref() == Some("PersistentVolumeClaim")
-    };
-    if let Some(words) = events.values().find(about_volume).and_then(|event| event.message.as_deref()) {
+    trouble.advice =
+        Some("Check the StorageClass (`persistence.storage_class`) and its provisioner.");
+    let about_volume =
+        |event: &&Event| event.involved_object.kind.as_deref() == Some("PersistentVolumeClaim");
+    if let Some(words) = events
+        .values()
+        .find(about_volume)
+        .and_then(|event| event.message.as_deref())
+    {
         trouble.how = format!("{}; {words}", trouble.how);
     }
     trouble

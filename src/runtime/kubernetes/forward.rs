@@ -45,7 +45,10 @@ pub(super) async fn running(api: &Api, name: &str) -> Result<Pod, ClusterError> 
         .into_iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none())
         .filter(|pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            let phase = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.phase.as_deref());
             phase == Some("Running")
         })
         .collect();

@@ -189,11 +189,7 @@ impl Runtime for KubernetesRuntime {
         Ok(layout)
     }
 
-    async fn start(
-        &self,
-        workload: &Workload,
-        _: &CancellationToken,
-    ) -> Result<(), RuntimeError> {
+    async fn start(&self, workload: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {
         self.roll_out(workload).await
     }
 

@@ -32,6 +32,11 @@ pub(super) fn of(object: &ObjectRef) -> String {
     format!("{}-{}", kind(object.kind), object.name)
 }
 
+/// The ConfigMap of its pod's public files.
+pub(super) fn files(name: &str) -> String {
+    format!("{name}-files")
+}
+
 /// What tells the pods of an object from all others.
 pub(super) fn selector(object: &ObjectRef) -> BTreeMap<String, String> {
     [
@@ -75,10 +80,9 @@ pub(super) fn dialled(given: &str, port: u16) -> (String, String) {
         return (given.to_owned(), format!("[{given}]:{port}"));
     }
     match given.rsplit_once(':') {
-        Some((host, own)) if own.parse::<u16>().is_ok() => (
-            host.trim_matches(['[', ']']).to_owned(),
-            given.to_owned(),
-        ),
+        Some((host, own)) if own.parse::<u16>().is_ok() => {
+            (host.trim_matches(['[', ']']).to_owned(), given.to_owned())
+        }
         _ => (given.to_owned(), format!("{given}:{port}")),
     }
 }
@@ -90,9 +94,18 @@ mod tests {
     #[test]
     fn a_hostname_may_bring_its_own_port() {
         let pair = |host: &str, address: &str| (host.to_owned(), address.to_owned());
-        assert_eq!(dialled("fl.example.org", 9092), pair("fl.example.org", "fl.example.org:9092"));
-        assert_eq!(dialled("fl.example.org:443", 9092), pair("fl.example.org", "fl.example.org:443"));
-        assert_eq!(dialled("10.0.0.1", 30092), pair("10.0.0.1", "10.0.0.1:30092"));
+        assert_eq!(
+            dialled("fl.example.org", 9092),
+            pair("fl.example.org", "fl.example.org:9092")
+        );
+        assert_eq!(
+            dialled("fl.example.org:443", 9092),
+            pair("fl.example.org", "fl.example.org:443")
+        );
+        assert_eq!(
+            dialled("10.0.0.1", 30092),
+            pair("10.0.0.1", "10.0.0.1:30092")
+        );
         assert_eq!(dialled("::1", 9092), pair("::1", "[::1]:9092"));
         assert_eq!(dialled("[::1]:7", 9092), pair("::1", "[::1]:7"));
     }

@@ -14,8 +14,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation,
-    RuntimeError,
+    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError,
 };
 use super::api::{Api, named};
 use super::error::ClusterError;
@@ -79,7 +78,10 @@ async fn list(api: &Api) -> Result<Listing, ClusterError> {
 }
 
 fn by_name<K: kube::ResourceExt>(items: Vec<K>) -> BTreeMap<String, K> {
-    items.into_iter().map(|item| (item.name_any(), item)).collect()
+    items
+        .into_iter()
+        .map(|item| (item.name_any(), item))
+        .collect()
 }
 
 fn is_settled(record: &ConfigMap) -> bool {
@@ -126,7 +128,10 @@ impl KubernetesRuntime {
     ) -> Result<Claim, RuntimeError> {
         self.records.forget();
         if let Some(found) = api.get::<ConfigMap>(name).await? {
-            let ours = found.labels().get(MANAGED_BY).is_some_and(|one| one == MANAGER);
+            let ours = found
+                .labels()
+                .get(MANAGED_BY)
+                .is_some_and(|one| one == MANAGER);
             if !ours {
                 return Err(ClusterError::Foreign {
                     object: named::<ConfigMap>(name),
@@ -181,7 +186,10 @@ impl KubernetesRuntime {
             },
             "data": { MEMORY: memory.to_string() },
         });
-        self.api().await?.apply::<ConfigMap>(&name, &manifest).await?;
+        self.api()
+            .await?
+            .apply::<ConfigMap>(&name, &manifest)
+            .await?;
         self.claimed().remove(&name);
         self.records.forget();
         Ok(())
@@ -199,7 +207,9 @@ impl KubernetesRuntime {
             let short = full
                 .strip_prefix(names::kind(kind))
                 .and_then(|rest| rest.strip_prefix('-'));
-            let is_kind = labels.get(COMPONENT).is_some_and(|one| one == names::kind(kind));
+            let is_kind = labels
+                .get(COMPONENT)
+                .is_some_and(|one| one == names::kind(kind));
             let memory = record.data.as_ref().and_then(|data| data.get(MEMORY));
             if is_kind
                 && let Some(name) = short.and_then(|name| name.parse().ok())
@@ -224,7 +234,9 @@ impl KubernetesRuntime {
         let deployment = listing.deployments.get(&name);
         let stopped = match deployment {
             None => vec!["Deployment".to_owned()],
-            Some(deployment) if !rollout::stands(deployment) => vec![names::kind(object.kind).to_owned()],
+            Some(deployment) if !rollout::stands(deployment) => {
+                vec![names::kind(object.kind).to_owned()]
+            }
             Some(_) => Vec::new(),
         };
         let changed = deployment.map_or_else(Vec::new, |deployment| {

@@ -17,12 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) async fn remove(api: &Api, object: &ObjectRef) -> Result<(), ClusterError> {
     let name = names::of(object);
+    let files = names::files(&name);
     if object.kind != Kind::SupernodeKey {
         tokio::try_join!(
             part::<Deployment>(api, &name),
             part::<Service>(api, &name),
             part::<NetworkPolicy>(api, &name),
             part::<PersistentVolumeClaim>(api, &name),
+            part::<ConfigMap>(api, &files),
         )?;
     }
     part::<ConfigMap>(api, &name).await

@@ -28,7 +28,8 @@ impl KubernetesRuntime {
         let hash = self.files_hash(workload, &public).await?;
         if !public.is_empty() {
             let files = manifest::files(&context, &public);
-            api.apply::<ConfigMap>(&context.files_name(), &files).await?;
+            api.apply::<ConfigMap>(&context.files_name(), &files)
+                .await?;
         }
         if let Some(storage) = &workload.storage {
             let claim = manifest::claim(&context, storage);

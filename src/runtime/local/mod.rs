@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Claim, Connection, Content, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Observation,
-    Process, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
+    Claim, Connection, Content, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
+    ObjectRef, Observation, Process, PythonEnvironment, Runtime, RuntimeError, SecretEntries,
+    Workload,
 };
 use process::Identity;
 use record::{Record, Started};
@@ -242,10 +243,7 @@ impl Runtime for LocalRuntime {
         Ok(memories)
     }
 
-    async fn layout(
-        &self,
-        request: LayoutRequest<'_>,
-    ) -> Result<Layout, RuntimeError> {
+    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
         let LayoutRequest {
             object,
             ports: wanted,

@@ -1,6 +1,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::runtime::Port;
 
 fn runtime(dir: &Path) -> LocalRuntime {
     LocalRuntime {
@@ -67,7 +68,12 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
         "{twin:?}"
     );
     let ports = runtime
-        .layout(&object, &[Port::Api], None)
+        .layout(LayoutRequest {
+            object: &object,
+            ports: &[Port::Api],
+            fixed: None,
+            exposure: None,
+        })
         .await
         .unwrap()
         .ports;
@@ -75,7 +81,12 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
     owner_dies(&runtime, &object);
     assert_eq!(runtime.claim(&object).await.unwrap(), Claim::Unfinished);
     let again = runtime
-        .layout(&object, &[Port::Api], None)
+        .layout(LayoutRequest {
+            object: &object,
+            ports: &[Port::Api],
+            fixed: None,
+            exposure: None,
+        })
         .await
         .unwrap()
         .ports;
@@ -188,7 +199,10 @@ async fn secrets_are_for_their_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let entries: SecretEntries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
-    runtime.put_secret("s", &entries).await.unwrap();
+    runtime
+        .put_secret(&object("a"), "s", &entries)
+        .await
+        .unwrap();
     assert_eq!(runtime.secret("s").await.unwrap(), Some(entries));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&runtime.secret_path("s")), 0o600);

@@ -31,7 +31,7 @@ const PACKAGES: &str = "python3,python3-venv,nginx-light";
 /// What does not depend on Flower's version: target and tag.
 const BASE: [(&str, &str); 3] = [
     ("python", "flwr/python:1"),
-    ("gateway", "flwr/gateway:1"),
+    ("gateway", "nginxinc/nginx-unprivileged:1.29-alpine"),
     ("pause", PAUSE),
 ];
 const FLOWER: [&str; 3] = ["superlink", "supernode", "superexec"];

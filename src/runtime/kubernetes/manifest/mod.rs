@@ -33,7 +33,7 @@ impl Context<'_> {
 
     /// The ConfigMap of the pod's public files.
     pub(super) fn files_name(&self) -> String {
-        format!("{}-files", self.name)
+        names::files(&self.name)
     }
 }
 

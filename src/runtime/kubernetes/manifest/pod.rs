@@ -86,9 +86,15 @@ fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
         .iter()
         .map(|name| json!({ "name": name }))
         .collect();
-    set("imagePullSecrets", (!secrets.is_empty()).then(|| secrets.into()));
+    set(
+        "imagePullSecrets",
+        (!secrets.is_empty()).then(|| secrets.into()),
+    );
     let selector = &pod.node_selector;
-    set("nodeSelector", (!selector.is_empty()).then(|| json!(selector)));
+    set(
+        "nodeSelector",
+        (!selector.is_empty()).then(|| json!(selector)),
+    );
     let tolerations: Vec<Json> = pod
         .tolerations
         .iter()
@@ -102,7 +108,10 @@ fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
             }))
         })
         .collect();
-    set("tolerations", (!tolerations.is_empty()).then(|| tolerations.into()));
+    set(
+        "tolerations",
+        (!tolerations.is_empty()).then(|| tolerations.into()),
+    );
 }
 
 fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> Json {
@@ -149,7 +158,10 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         if !secrets.is_empty() {
             extend(&mut container, json!({ "envFrom": secrets }));
         }
-        extend(&mut container, json!({ "resources": resources(&pod.resources) }));
+        extend(
+            &mut container,
+            json!({ "resources": resources(&pod.resources) }),
+        );
     }
     let mut mounts = own_mounts(process.name, !files_of(workload, &process.args).is_empty());
     if process.args.iter().any(|arg| arg.starts_with(STATE)) {
@@ -202,7 +214,10 @@ fn base(workload: &Workload, name: &str) -> Json {
         },
     });
     if let Some(policy) = workload.pod.pull_policy {
-        extend(&mut container, json!({ "imagePullPolicy": policy.as_str() }));
+        extend(
+            &mut container,
+            json!({ "imagePullPolicy": policy.as_str() }),
+        );
     }
     container
 }

@@ -1,0 +1,160 @@
+//! The manifests of each kind of workload, whole: what is applied to a cluster is read here before.
+
+use super::*;
+use crate::runtime::{
+    Content, Kind, PodSettings, Process, PullPolicy, PythonEnvironment, Resources, ServiceKind,
+    Toleration, Volume, VolumeSource,
+};
+
+fn context() -> Context<'static> {
+    let object = ObjectRef {
+        kind: Kind::Superlink,
+        name: "main".parse().unwrap(),
+    };
+    Context {
+        name: names::of(&object),
+        labels: names::labels(&object, &[("team".to_owned(), "fl".to_owned())].into()),
+        object,
+        owner: json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "superlink-main", "uid": "u" }),
+        image_prefix: "mirror.example.org/",
+    }
+}
+
+fn workload() -> Workload {
+    let process = |name: &'static str, args: &[&str]| Process {
+        name,
+        program: format!("flower-{name}"),
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        env: [("FLWR_HOME".to_owned(), "/flower/home".to_owned())].into(),
+    };
+    let secret = |key: &str| Content::Secret {
+        name: "superlink-main-tls".to_owned(),
+        key: key.to_owned(),
+    };
+    Workload {
+        object: context().object,
+        python: PythonEnvironment {
+            flower_version: "1.42.0".to_owned(),
+            requirements: Vec::new(),
+        },
+        processes: vec![
+            process(
+                "superlink",
+                &[
+                    "--ssl-certfile",
+                    "/flower/files/server.crt",
+                    "--ssl-keyfile",
+                    "/flower/files/server.key",
+                    "--ssl-ca-certfile",
+                    "/flower/files/ca.crt",
+                    "--database",
+                    "/flower/state/state.db",
+                ],
+            ),
+            process(
+                "superexec",
+                &["--root-certificates", "/flower/files/ca.crt"],
+            ),
+        ],
+        files: ["server.crt", "server.key", "ca.crt"]
+            .map(|name| (name.to_owned(), secret(name)))
+            .into(),
+        pod: PodSettings::default(),
+        exposure: Some(Exposure {
+            kind: ServiceKind::ClusterIp,
+            node_port: None,
+            hostname: None,
+            annotations: BTreeMap::new(),
+            shared_port: true,
+            tls: true,
+        }),
+        storage: Some(Storage {
+            size: "1Gi".to_owned(),
+            storage_class: None,
+        }),
+    }
+}
+
+#[test]
+fn a_superlink_behind_its_gateway() {
+    let (context, workload) = (context(), workload());
+    let all = json!([
+        deployment(&context, &workload, "hash"),
+        service(&context, workload.exposure.as_ref().unwrap()),
+        claim(&context, workload.storage.as_ref().unwrap()),
+        network_policy(&context, &workload),
+    ]);
+    insta::assert_json_snapshot!(all);
+    insta::assert_snapshot!(public_files(&workload).remove("nginx.conf").unwrap());
+}
+
+#[test]
+fn apps_never_see_the_key_of_the_server_beside_them() {
+    let deployment = deployment(&context(), &workload(), "hash");
+    let volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        .as_array()
+        .unwrap();
+    let files = volumes
+        .iter()
+        .find(|one| one["name"] == "superexec-files")
+        .unwrap();
+    assert!(!files.to_string().contains("server.key"), "{files}");
+    let containers = &deployment["spec"]["template"]["spec"]["containers"];
+    let mounts = containers[1]["volumeMounts"].to_string();
+    assert!(
+        !mounts.contains("superlink-files") && !mounts.contains("/flower/state"),
+        "{mounts}"
+    );
+}
+
+#[test]
+fn every_setting_of_a_pod_is_carried() {
+    let mut workload = workload();
+    let map = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
+    let volume = |name: &str, source| Volume {
+        name: name.to_owned(),
+        mount_path: format!("/{name}"),
+        read_only: true,
+        source,
+    };
+    workload.exposure = None;
+    workload.storage = None;
+    workload.pod = PodSettings {
+        images: [("superlink", "own/image:1".to_owned())].into(),
+        pull_policy: Some(PullPolicy::Always),
+        pull_secrets: vec!["registry".to_owned()],
+        resources: Resources {
+            requests: map("cpu", "1"),
+            limits: map("nvidia.com/gpu", "1"),
+        },
+        node_selector: map("disk", "ssd"),
+        tolerations: vec![Toleration {
+            key: Some("gpu".to_owned()),
+            operator: Some("Exists".to_owned()),
+            effect: Some("NoSchedule".to_owned()),
+            ..Toleration::default()
+        }],
+        affinity: Some(json!({ "podAntiAffinity": {} })),
+        priority_class: Some("high".to_owned()),
+        runtime_class: Some("gvisor".to_owned()),
+        service_account: Some("trainer".to_owned()),
+        env_from_secrets: vec!["credentials".to_owned()],
+        volumes: vec![
+            volume("data", VolumeSource::Claim("cohort".to_owned())),
+            volume("secret", VolumeSource::Secret("s".to_owned())),
+            volume("map", VolumeSource::ConfigMap("c".to_owned())),
+            volume("scratch", VolumeSource::Empty(Some("1Gi".to_owned()))),
+            volume(
+                "claim",
+                VolumeSource::Ephemeral {
+                    size: "2Gi".to_owned(),
+                    storage_class: None,
+                },
+            ),
+        ],
+        labels: map("cost-centre", "7"),
+        annotations: map("note", "x"),
+        network_policy: true,
+    };
+    insta::assert_json_snapshot!(deployment(&context(), &workload, "hash"));
+}

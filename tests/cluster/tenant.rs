@@ -1,0 +1,225 @@
+//! A namespace of a cluster for one test, and what is looked at and broken in it from outside.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
+};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+use tokio::runtime::Runtime;
+
+static WAITING: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A namespace that enforces the Pod Security Standard "restricted", removed when this is dropped.
+pub struct Tenant {
+    pub context: String,
+    pub namespace: String,
+    client: Client,
+}
+
+/// What lives in a namespace.
+pub trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + std::fmt::Debug
+    + DeserializeOwned
+    + Serialize
+{
+}
+
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Serialize
+{
+}
+
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    WAITING.block_on(future)
+}
+
+/// The kubeconfig of the clusters under test.
+pub fn kubeconfig() -> PathBuf {
+    let path = std::env::var_os("KUBECONFIG");
+    PathBuf::from(path.expect("KUBECONFIG names the cluster: `cargo xtask test` sets it"))
+}
+
+impl Tenant {
+    /// A namespace in the first cluster.
+    pub fn a() -> Self {
+        Self::within("tenant-a")
+    }
+
+    /// A namespace in the other cluster; in the same one, where there is only one.
+    pub fn b() -> Self {
+        Self::within("tenant-b")
+    }
+
+    fn within(context: &str) -> Self {
+        let file = Kubeconfig::read_from(kubeconfig()).unwrap();
+        let known = file.contexts.iter().any(|one| one.name == context);
+        let context = if known {
+            context.to_owned()
+        } else {
+            file.current_context.clone().expect("a current context")
+        };
+        let options = KubeConfigOptions {
+            context: Some(context.clone()),
+            ..KubeConfigOptions::default()
+        };
+        let _entered = WAITING.enter();
+        let config = wait(Config::from_custom_kubeconfig(file, &options)).unwrap();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let tenant = Self {
+            context,
+            namespace: format!("flower-test-{}-{number}", std::process::id()),
+            client: Client::try_from(config).unwrap(),
+        };
+        let namespace = serde_json::from_value(json!({ "metadata": {
+            "name": tenant.namespace,
+            "labels": { "pod-security.kubernetes.io/enforce": "restricted" },
+        }}));
+        let all: Api<Namespace> = Api::all(tenant.client.clone());
+        wait(all.create(&PostParams::default(), &namespace.unwrap())).unwrap();
+        tenant
+    }
+
+    /// A provider block for this namespace, with more settings in it.
+    pub fn provider_with(&self, alias: &str, more: &str) -> String {
+        let alias = if alias.is_empty() {
+            String::new()
+        } else {
+            format!("  alias = {alias:?}\n")
+        };
+        let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
+        format!(
+            "provider \"flower\" {{\n{alias}  kubernetes = {{\n    config_path = {:?}\n    config_context = {:?}\n    namespace = {:?}\n    image_prefix = {prefix:?}\n{more}\n  }}\n}}\n",
+            kubeconfig().display().to_string(),
+            self.context,
+            self.namespace
+        )
+    }
+
+    /// A provider block for this namespace.
+    pub fn provider(&self) -> String {
+        self.provider_with("", "")
+    }
+
+    pub fn all<K: Object>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    #[track_caller]
+    pub fn get<K: Object>(&self, name: &str) -> K {
+        wait(self.all::<K>().get(name)).unwrap()
+    }
+
+    #[track_caller]
+    pub fn list<K: Object>(&self, labels: &str) -> Vec<K> {
+        let all = self.all::<K>();
+        wait(all.list(&ListParams::default().labels(labels)))
+            .unwrap()
+            .items
+    }
+
+    #[track_caller]
+    pub fn create<K: Object>(&self, manifest: Json) -> K {
+        let object: K = serde_json::from_value(manifest).unwrap();
+        wait(self.all::<K>().create(&PostParams::default(), &object)).unwrap()
+    }
+
+    /// Changes an object as somebody else.
+    #[track_caller]
+    pub fn patch_as<K: Object>(&self, manager: &str, name: &str, patch: Json) -> K {
+        let params = PatchParams {
+            field_manager: Some(manager.to_owned()),
+            ..PatchParams::default()
+        };
+        wait(self.all::<K>().patch(name, &params, &Patch::Merge(patch))).unwrap()
+    }
+
+    pub fn delete<K: Object>(&self, name: &str) {
+        let _ = wait(self.all::<K>().delete(name, &DeleteParams::default()));
+    }
+
+    /// The pods of the object of this name, such as `superlink-main`.
+    pub fn pods(&self, object: &str) -> Vec<Pod> {
+        self.list(&format!("app.kubernetes.io/instance={object}"))
+    }
+
+    /// All that is there, by kind, but for what the cluster itself puts into a namespace.
+    pub fn inventory(&self) -> BTreeMap<&'static str, Vec<String>> {
+        fn names<K: Object>(tenant: &Tenant) -> Vec<String> {
+            let all = tenant.list::<K>("").into_iter();
+            all.map(|object| object.meta().name.clone().unwrap_or_default())
+                .filter(|name| name != "kube-root-ca.crt")
+                .collect()
+        }
+        let mut found: BTreeMap<_, _> = [
+            ("configmaps", names::<ConfigMap>(self)),
+            ("secrets", names::<Secret>(self)),
+            ("services", names::<Service>(self)),
+            ("claims", names::<PersistentVolumeClaim>(self)),
+            ("deployments", names::<Deployment>(self)),
+            ("policies", names::<NetworkPolicy>(self)),
+            ("pods", names::<Pod>(self)),
+        ]
+        .into();
+        found.retain(|_, names| !names.is_empty());
+        found
+    }
+
+    /// Fails unless a destroy has left nothing.
+    #[track_caller]
+    pub fn nothing_left(&self) {
+        assert_eq!(self.inventory(), BTreeMap::new(), "objects are left");
+    }
+
+    /// The log of a container of an object's pod.
+    pub fn log(&self, object: &str, container: &str) -> String {
+        let pods = self.pods(object);
+        let Some(pod) = pods.first() else {
+            return String::new();
+        };
+        let params = kube::api::LogParams {
+            container: Some(container.to_owned()),
+            ..kube::api::LogParams::default()
+        };
+        wait(self.all::<Pod>().logs(&pod.name_any(), &params)).unwrap_or_default()
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        let all: Api<Namespace> = Api::all(self.client.clone());
+        let _ = wait(all.delete(&self.namespace, &DeleteParams::default()));
+    }
+}
+
+/// Waits until `there`, half a minute at most; what it finds.
+#[track_caller]
+pub fn soon<T>(what: &str, there: impl Fn() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = there() {
+            return found;
+        }
+        assert!(Instant::now() < until, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
