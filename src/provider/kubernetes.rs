@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 
 use crate::model;
 use crate::runtime::kubernetes::{Access, Credentials, ExecCredentials, KubernetesRuntime};
-use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::log;
 use crate::tfplugin::schema::{Tree, optional, required};
 
@@ -32,7 +32,8 @@ model! {
         client_key: Option<String> = optional().sensitive(),
         /// A program that prints credentials, as kubeconfig files know it.
         exec: Option<Exec> = optional(),
-        /// A proxy on the way to the API server, `http://` or `https://`.
+        /// A proxy on the way to the API server, `http://` or `https://`; that of the kubeconfig by
+        /// default, and never one from the environment.
         proxy_url: Option<String> = optional(),
         /// The name to expect in the API server's certificate, when it is not the one in `host`.
         tls_server_name: Option<String> = optional(),
@@ -78,11 +79,12 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 }
 
 /// The runtime of these settings. Nothing is read or dialled yet.
-pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> Result<KubernetesRuntime> {
-    for secret in [&settings.token, &settings.client_key] {
-        if let Some(secret) = secret {
-            log::mask(secret);
-        }
+pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
+    for secret in [&settings.token, &settings.client_key]
+        .into_iter()
+        .flatten()
+    {
+        log::mask(secret);
     }
     let credentials = match settings.host {
         None => Credentials::File {
@@ -114,9 +116,9 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> Result<Kubernete
         proxy_url: settings.proxy_url,
         tls_server_name: settings.tls_server_name,
     };
-    Ok(KubernetesRuntime::new(
+    KubernetesRuntime::new(
         access,
         settings.labels.unwrap_or_default(),
         settings.image_prefix.unwrap_or_default(),
-    ))
+    )
 }

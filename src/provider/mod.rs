@@ -66,7 +66,7 @@ impl Provider for Flower {
             Maybe::Unknown => return Ok(None),
             Maybe::Known(None) => {}
             Maybe::Known(Some(settings)) => {
-                let runtime = kubernetes::runtime(settings, &here)?;
+                let runtime = kubernetes::runtime(settings, &here);
                 return Ok(Some(Configured::new(Arc::new(runtime))));
             }
         }

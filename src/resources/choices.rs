@@ -1,6 +1,7 @@
 //! The words that attributes with a choice accept.
 
 use crate::choice_attribute;
+use crate::flower::control::Location;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::pki::NodeKeyAlgorithm;
@@ -25,7 +26,7 @@ choice_attribute!(NodeKeyAlgorithm {
     "ECDSA-P521" => Self::EcdsaP521 => Self::EcdsaP521,
 });
 
-text_attribute!(FlowerVersion, ObjectName);
+text_attribute!(FlowerVersion, Location, ObjectName);
 
 /// Whether the processes of an object run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,12 @@ pub enum Status {
     Running,
     /// A process ended by itself; the next apply starts it again.
     Stopped,
+    /// Somebody else changed how it runs.
+    Changed,
 }
 
 choice_attribute!(Status {
     "running" => Self::Running => Self::Running,
     "stopped" => Self::Stopped => Self::Stopped,
+    "changed" => Self::Changed => Self::Changed,
 });

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use super::Configured;
+use super::choices::Status;
 use super::report::quoted_log;
 use super::timeouts::Operation;
 use crate::flower::exit_meaning::FlowerExit;
-use crate::runtime::Failure;
+use crate::runtime::{Failure, ObjectRef, Observation};
+use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::Diagnostic;
 
 /// A process that ended by itself, with the meaning of its exit code and its last lines.
@@ -31,6 +34,27 @@ pub fn report(what: String, failure: &Failure) -> Diagnostic {
     message
         .remedy(failure.advice.as_ref())
         .remedy(exit.and_then(|exit| exit.remedy()))
+}
+
+/// What a look at an object comes to; what others changed is told.
+pub fn status(call: &Call<Configured>, object: &ObjectRef, observed: &Observation) -> Status {
+    if !observed.changed.is_empty() {
+        call.warn(
+            Diagnostic::warning(format!("{object} was changed by others"))
+                .detail(format!("{}.", observed.changed.join("; ")))
+                .detail(
+                    "Apply sets it back where nobody else owns the field by then; else it says so \
+                     and changes nothing.",
+                ),
+        );
+    }
+    if !observed.stopped.is_empty() {
+        Status::Stopped
+    } else if observed.changed.is_empty() {
+        Status::Running
+    } else {
+        Status::Changed
+    }
 }
 
 /// Something that did not come about in time.

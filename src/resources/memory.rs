@@ -51,3 +51,13 @@ pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
     })?;
     M::decode(&value, &Path::default())
 }
+
+/// Says how to take over what exists already, where that is why it was not made.
+pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &str) -> Diagnostic {
+    match error {
+        RuntimeError::Exists { .. } => message.detail(format!(
+            "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
+        )),
+        _ => message,
+    }
+}

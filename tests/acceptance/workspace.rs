@@ -26,7 +26,7 @@ pub struct Said {
 impl Said {
     #[track_caller]
     pub fn succeeded(self) -> Self {
-        assert!(self.ok, "terraform failed:\n{}", self.text);
+        assert!(self.ok, "terraform failed:\n{}", self.end());
         self
     }
 
@@ -39,8 +39,15 @@ impl Said {
     #[track_caller]
     pub fn says(&self, parts: &[&str]) {
         for part in parts {
-            assert!(self.text.contains(part), "no {part:?} in:\n{}", self.text);
+            assert!(self.text.contains(part), "no {part:?} in:\n{}", self.end());
         }
+    }
+
+    /// What was said last: messages follow the plan.
+    fn end(&self) -> &str {
+        let from = self.text.len().saturating_sub(4000);
+        let from = (from..self.text.len()).find(|at| self.text.is_char_boundary(*at));
+        &self.text[from.unwrap_or(0)..]
     }
 }
 

@@ -12,7 +12,13 @@
     clippy::missing_panics_doc
 )]
 
+mod access;
+mod account;
+mod changes;
+mod examples;
+mod failures;
 mod federation;
+mod gateway;
 mod tenant;
 // Shared with the acceptance tier, which uses all of it.
 #[allow(dead_code)]

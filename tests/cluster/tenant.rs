@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, PersistentVolumeClaim, Pod, Secret, Service,
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, Service,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -70,7 +70,22 @@ impl Tenant {
         Self::within("tenant-b")
     }
 
+    /// A namespace of the other cluster that is called as this one is; none where there is only one.
+    pub fn namesake(&self) -> Option<Self> {
+        let file = Kubeconfig::read_from(kubeconfig()).unwrap();
+        let mut others = file.contexts.iter().map(|one| one.name.as_str());
+        let other =
+            others.find(|name| ["tenant-a", "tenant-b"].contains(name) && *name != self.context)?;
+        Some(Self::called(other, self.namespace.clone()))
+    }
+
     fn within(context: &str) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("flower-test-{}-{number}", std::process::id());
+        Self::called(context, name)
+    }
+
+    fn called(context: &str, namespace: String) -> Self {
         let file = Kubeconfig::read_from(kubeconfig()).unwrap();
         let known = file.contexts.iter().any(|one| one.name == context);
         let context = if known {
@@ -84,10 +99,9 @@ impl Tenant {
         };
         let _entered = WAITING.enter();
         let config = wait(Config::from_custom_kubeconfig(file, &options)).unwrap();
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let tenant = Self {
             context,
-            namespace: format!("flower-test-{}-{number}", std::process::id()),
+            namespace,
             client: Client::try_from(config).unwrap(),
         };
         let namespace = serde_json::from_value(json!({ "metadata": {
@@ -122,6 +136,11 @@ impl Tenant {
 
     pub fn all<K: Object>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// What lives in no namespace.
+    pub fn cluster<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
+        Api::all(self.client.clone())
     }
 
     #[track_caller]
@@ -188,6 +207,16 @@ impl Tenant {
     #[track_caller]
     pub fn nothing_left(&self) {
         assert_eq!(self.inventory(), BTreeMap::new(), "objects are left");
+    }
+
+    /// The address of a node.
+    pub fn node_address(&self) -> String {
+        let all: Api<Node> = Api::all(self.client.clone());
+        let nodes = wait(all.list(&ListParams::default())).unwrap();
+        let status = nodes.items[0].status.as_ref().unwrap();
+        let addresses = status.addresses.as_ref().unwrap();
+        let internal = addresses.iter().find(|one| one.type_ == "InternalIP");
+        internal.unwrap().address.clone()
     }
 
     /// The log of a container of an object's pod.

@@ -2,6 +2,7 @@
 
 mod model;
 mod nodes;
+mod storage;
 mod workload;
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ impl Resource for Superlink {
                 "There is no certificate without TLS.",
             ));
         }
+        found.absorb(storage::is_quantity(config));
         if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
             found.absorb(nodes::keys(&list).map(drop));
         }
@@ -85,13 +87,21 @@ impl Resource for Superlink {
             return Ok(());
         }
         heal(plan)?;
-        for cause in ["insecure", "flower_version", "local.port"] {
+        storage::grows(plan)?;
+        if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
+            plan.replace("persistence", "a database in memory cannot be moved");
+        }
+        for cause in ["insecure", "flower_version", "local.port", "service"] {
             if plan.changes(cause) {
                 plan.set_unknown("fleet");
                 plan.set_unknown("control");
             }
         }
-        if plan.changes("tls") || plan.changes("insecure") {
+        // Its names follow from how it is reached.
+        if ["tls", "insecure", "service"]
+            .iter()
+            .any(|cause| plan.changes(cause))
+        {
             plan.set_unknown("certificate_not_after");
         }
         Ok(())
@@ -143,11 +153,11 @@ impl Resource for Superlink {
         let Some(observed) = observed else {
             return Ok(None);
         };
-        if !observed.stopped.is_empty() {
-            state.status.set(Status::Stopped);
+        let status = failure::status(&call, &object(&state.name), &observed);
+        state.status.set(status);
+        if status == Status::Stopped {
             return Ok(Some(state));
         }
-        state.status.set(Status::Running);
         if let Some(list) = &state.supernodes {
             let keys = nodes::keys(list)?;
             match control(&call, &state)?.nodes(SHARED).await {
@@ -192,7 +202,10 @@ impl Resource for Superlink {
 /// Plans the repair of what was found amiss.
 fn heal(plan: &mut Plan) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>("status")?;
-    if matches!(status, Maybe::Known(Some(Status::Stopped))) {
+    if matches!(
+        status,
+        Maybe::Known(Some(Status::Stopped | Status::Changed))
+    ) {
         plan.set_unknown("status");
     }
     let prior = plan.prior.clone();
@@ -328,10 +341,5 @@ async fn discard(call: &Call<Configured>, model: &Model) -> std::result::Result<
 fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
     let name = model.name.as_str();
     let message = failed(format!("The SuperLink {name:?} was not made"), error).on("name");
-    match error {
-        RuntimeError::Exists { .. } => message.detail(format!(
-            "import {{\n  to = flower_superlink.NAME\n  id = {name:?}\n}}"
-        )),
-        _ => message,
-    }
+    memory::offer(message, error, Superlink::TYPE, name)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::flower::control::Location;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
 use crate::model;
@@ -70,8 +71,8 @@ model! {
         nodes: Computed<BTreeMap<String, String>> = computed(),
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
-        /// `running`, or `stopped` when a process ended by itself: the next apply starts it again
-        /// on its database and ports.
+        /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
+        /// its database and ports; or `changed` when somebody else changed how it runs.
         status: Computed<Status> = computed(),
     }
 }
@@ -95,8 +96,9 @@ model! {
     pub struct AllowedNode {
         /// Its public key: `flower_supernode_key.NAME.public_key`, or one in OpenSSH or PEM form.
         public_key: String = required(),
-        /// Where it stands; shown by Flower's tools, and fixed when the key is registered.
-        location: Option<String> = optional(),
+        /// Where it stands, as latitude and longitude in degrees (`47.37,8.54`); shown by Flower's
+        /// tools, and fixed when the key is registered.
+        location: Option<Location> = optional(),
     }
 }
 
@@ -104,8 +106,8 @@ model! {
     /// The database of a SuperLink.
     pub struct Persistence {
         /// Keep runs and nodes in a file, so that they outlive the process. Without it a restart
-        /// loses them, node registrations included.
-        enabled: bool = defaulted(true).replace("a database in memory cannot be moved"),
+        /// loses them, node registrations included. A change makes a new SuperLink.
+        enabled: bool = defaulted(true),
         /// The size of its volume in the runtime `kubernetes`; `1Gi` by default. It can grow where
         /// the StorageClass allows it, and never shrink.
         size: Option<String> = optional(),

@@ -68,7 +68,9 @@ pub(super) async fn reconcile(
         let node = NewNode {
             public_key: pem.clone(),
             name: Some(name.clone()),
-            location: list.get(name).and_then(|node| node.location.clone()),
+            location: list
+                .get(name)
+                .and_then(|node| node.location.as_ref().map(ToString::to_string)),
         };
         match client.register_node(&node).await {
             Ok(id) => {

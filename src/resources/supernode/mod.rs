@@ -86,6 +86,9 @@ impl Resource for Supernode {
             return Ok(());
         }
         let status = plan.prior.get::<Option<Status>>("status")?;
+        if matches!(status, Maybe::Known(Some(Status::Changed))) {
+            plan.set_unknown("status");
+        }
         if matches!(status, Maybe::Known(Some(Status::Stopped))) {
             plan.set_unknown("status");
             plan.set_unknown("node_id");
@@ -146,11 +149,7 @@ impl Resource for Supernode {
         let Some(observed) = observed else {
             return Ok(None);
         };
-        state.status.set(if observed.stopped.is_empty() {
-            Status::Running
-        } else {
-            Status::Stopped
-        });
+        state.status.set(failure::status(&call, &object, &observed));
         Ok(Some(state))
     }
 
@@ -387,9 +386,7 @@ fn node_id(line: &str) -> Option<String> {
 }
 
 fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
-    failed(
-        format!("The SuperNode {:?} was not made", model.name.as_str()),
-        error,
-    )
-    .on("name")
+    let name = model.name.as_str();
+    let message = failed(format!("The SuperNode {name:?} was not made"), error).on("name");
+    memory::offer(message, error, Supernode::TYPE, name)
 }

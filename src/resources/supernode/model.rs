@@ -56,7 +56,8 @@ model! {
         place: Computed<String> = computed().keep(),
         /// The number that the SuperLink knows it by. Null until it was let in.
         node_id: Computed<String> = computed(),
-        /// `running`, or `stopped` when a process ended by itself: the next apply starts it again.
+        /// `running`; `stopped` when a process ended by itself: the next apply starts it again; or
+        /// `changed` when somebody else changed how it runs.
         status: Computed<Status> = computed(),
     }
 }

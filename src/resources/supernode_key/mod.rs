@@ -46,10 +46,10 @@ impl Resource for SupernodeKey {
         let what = || format!("The key {:?} was not made", planned.name.as_str());
         let place = place::here(runtime.as_ref(), &object).await?;
         planned.place.set(place);
-        runtime
-            .claim(&object)
-            .await
-            .map_err(|error| failed(what(), &error).on("name"))?;
+        runtime.claim(&object).await.map_err(|error| {
+            let message = failed(what(), &error).on("name");
+            memory::offer(message, &error, Self::TYPE, object.name.as_str())
+        })?;
         keep(runtime.as_ref(), &mut planned, &key).await?;
         slot.put(&planned);
         let settled = memory::settle(runtime.as_ref(), &object, &planned).await;

@@ -4,7 +4,10 @@
 use std::path::PathBuf;
 
 use kube::Config;
-use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
+use kube::client::AuthError;
+use kube::config::{
+    AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError,
+};
 
 use super::error::ClusterError;
 
@@ -50,7 +53,11 @@ pub struct ExecCredentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File { path, context } => write!(f, "{} ({context:?})", path.display()),
+            Self::File {
+                path,
+                context: Some(context),
+            } => write!(f, "{} (context {context:?})", path.display()),
+            Self::File { path, .. } => write!(f, "{}", path.display()),
             Self::Host { host, .. } => f.write_str(host),
         }
     }
@@ -64,23 +71,35 @@ impl Access {
         };
         let mut config = match &self.credentials {
             Credentials::File { path, context } => {
-                let file = Kubeconfig::read_from(path).map_err(|error| unusable(chain(&error)))?;
+                let file = Kubeconfig::read_from(path).map_err(|error| unusable(unread(&error)))?;
                 let options = KubeConfigOptions {
                     context: context.clone(),
                     ..KubeConfigOptions::default()
                 };
-                Config::from_custom_kubeconfig(file, &options)
+                let proxy = proxy_of(&file, context.as_deref());
+                let mut config = Config::from_custom_kubeconfig(file, &options)
                     .await
-                    .map_err(|error| unusable(chain(&error)))?
+                    .map_err(|error| unusable(chain(&error)))?;
+                // kube also takes one from the environment, whatever NO_PROXY says of the cluster.
+                config.proxy_url = proxy.and_then(|proxy| proxy.parse().ok());
+                if let Some(exec) = &mut config.auth_info.exec {
+                    // Nobody is there to answer, and its complaints belong into our message.
+                    exec.interactive_mode = Some(ExecInteractiveMode::Never);
+                }
+                config
             }
             Credentials::Host {
                 host,
                 ca_certificate,
                 ..
             } => {
-                let url = host
+                let url: http::Uri = host
                     .parse()
                     .map_err(|error| unusable(format!("{host:?} is not a URL: {error}")))?;
+                if url.scheme().is_none() {
+                    let cause = "it is not a URL, which begins with \"https://\"";
+                    return Err(unusable(cause.to_owned()));
+                }
                 let mut config = Config::new(url);
                 config.root_cert = ca_certificate
                     .as_deref()
@@ -160,6 +179,48 @@ fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, String> {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err("the CA certificate holds no PEM certificate".to_owned()),
         Err(error) => Err(format!("the CA certificate cannot be read: {error}")),
+    }
+}
+
+/// The proxy that a kubeconfig names for the cluster of a context.
+fn proxy_of(file: &Kubeconfig, context: Option<&str>) -> Option<String> {
+    let context = context.or(file.current_context.as_deref())?;
+    let context = file.contexts.iter().find(|one| one.name == context)?;
+    let cluster = &context.context.as_ref()?.cluster;
+    let cluster = file.clusters.iter().find(|one| &one.name == cluster)?;
+    let proxy = cluster.cluster.as_ref()?.proxy_url.clone();
+    proxy.filter(|proxy| !proxy.is_empty())
+}
+
+/// Why a kubeconfig cannot be read. The parser would quote the lines around, tokens and all.
+fn unread(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("it is not a kubeconfig; see its line {}", at.line()),
+            None => "it is not a kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(error, _) => format!("the file cannot be read: {error}"),
+        other => chain(other),
+    }
+}
+
+/// Why there are no credentials, without what their program was given and printed.
+pub(super) fn without_credentials(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let lines: Vec<_> = said.trim().lines().collect();
+            let last = lines.get(lines.len().saturating_sub(5)..).unwrap_or(&[]);
+            format!(
+                "the exec plugin failed ({}): {}",
+                out.status,
+                last.join("\n")
+            )
+        }
+        AuthError::AuthExecParse(_) => {
+            "what the exec plugin printed is not an ExecCredential".to_owned()
+        }
+        other => chain(other),
     }
 }
 

@@ -67,7 +67,10 @@ impl Api {
         let namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| ClusterError::Config {
             place: at.clone(),
-            cause: super::access::chain(&error),
+            cause: match &error {
+                kube::Error::Auth(error) => super::access::without_credentials(error),
+                other => super::access::chain(other),
+            },
         })?;
         Ok(Self {
             client,
@@ -101,11 +104,13 @@ impl Api {
     }
 
     pub(super) async fn get<K: Object>(&self, name: &str) -> Result<Option<K>> {
+        trace("get", &named::<K>(name));
         let found = self.all::<K>().get_opt(name).await;
         found.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
     pub(super) async fn list<K: Object>(&self, labels: &str) -> Result<ObjectList<K>> {
+        trace("list", <K as k8s_openapi::Resource>::KIND);
         let found = self
             .all::<K>()
             .list(&ListParams::default().labels(labels))
@@ -115,6 +120,7 @@ impl Api {
 
     /// Server-side apply: what others own is a conflict, never overwritten.
     pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
+        trace("apply", &named::<K>(name));
         let applied = self
             .all::<K>()
             .patch(name, &PatchParams::apply(MANAGER), &Patch::Apply(manifest))
@@ -124,6 +130,7 @@ impl Api {
 
     /// An error when there is an object of this name that we did not make.
     pub(super) async fn must_not_be_foreign<K: Object>(&self, name: &str) -> Result<()> {
+        trace("get", &named::<K>(name));
         let found = self.all::<K>().get_metadata_opt(name).await;
         let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
         let ours = found.is_none_or(|found| {
@@ -144,6 +151,7 @@ impl Api {
 
     /// Deletes; gone already is success.
     pub(super) async fn delete<K: Object>(&self, name: &str, how: &DeleteParams) -> Result<()> {
+        trace("delete", &named::<K>(name));
         match self.all::<K>().delete(name, how).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -172,6 +180,7 @@ impl Api {
         there: impl Fn(Option<&K>) -> Option<T>,
     ) -> Result<T> {
         let only = format!("metadata.name={name}");
+        trace("watch", &named::<K>(name));
         loop {
             let list = self
                 .all::<K>()
@@ -203,6 +212,11 @@ impl Api {
             }
         }
     }
+}
+
+/// One line a call: what a plan or apply asks of the API server can be counted.
+fn trace(verb: &str, object: &str) {
+    tracing::debug!(verb, object, "kubernetes");
 }
 
 /// The port on every node that a Service was given.

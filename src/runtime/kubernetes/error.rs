@@ -1,8 +1,9 @@
 //! What a cluster refuses, in words that name the object, the reason and the remedy.
 
+use kube::client::UpgradeConnectionError;
 use kube::core::Status;
 
-use super::access::chain;
+use super::access::{chain, without_credentials};
 
 /// Why something did not work in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +100,7 @@ impl ClusterError {
             kube::Error::Api(status) => Self::of_status(&status, object, at),
             kube::Error::Auth(error) => Self::Unauthenticated {
                 at: at.to_owned(),
-                words: chain(&error),
+                words: without_credentials(&error),
             },
             kube::Error::HyperError(error) => Self::Unreachable {
                 at: at.to_owned(),
@@ -109,9 +110,31 @@ impl ClusterError {
                 at: at.to_owned(),
                 cause: chain(error.as_ref()),
             },
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
+                Self::of_upgrade(status.as_u16(), object, at)
+            }
             other => Self::Api {
                 object: object.to_owned(),
                 words: chain(&other),
+            },
+        }
+    }
+
+    /// The answer to a port-forward, which has no words of its own.
+    fn of_upgrade(code: u16, object: &str, at: &str) -> Self {
+        match code {
+            401 => Self::Unauthenticated {
+                at: at.to_owned(),
+                words: "Unauthorized".to_owned(),
+            },
+            403 => Self::Forbidden {
+                words: format!(
+                    "a port-forward to {object} takes \"get\" and \"create\" of pods/portforward"
+                ),
+            },
+            _ => Self::Api {
+                object: object.to_owned(),
+                words: format!("the port-forward was answered with status {code}"),
             },
         }
     }

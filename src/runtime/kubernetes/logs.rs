@@ -64,10 +64,13 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
         ..LogParams::default()
     };
     for previous in [true, false] {
-        if let Ok(text) = api.all::<Pod>().logs(pod, &of(previous)).await
-            && !text.trim().is_empty()
-        {
-            return text.lines().map(plain).collect();
+        match api.all::<Pod>().logs(pod, &of(previous)).await {
+            Ok(text) if !text.trim().is_empty() => return text.lines().map(plain).collect(),
+            // Without the right to read it, that is what there is to tell.
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                return vec![format!("(it is not shown to us: {})", status.message)];
+            }
+            Ok(_) | Err(_) => {}
         }
     }
     Vec::new()

@@ -22,6 +22,8 @@ use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER, SETTLED};
 use super::{KubernetesRuntime, rollout};
 
 const MEMORY: &str = "state.json";
+/// The fields of its Deployment that were ours when it was settled.
+const FIELDS: &str = "fields.json";
 const NOTE: &str = "note.json";
 const NOTES: &str = "note";
 /// How old a listing may be that all objects of a refresh share.
@@ -176,6 +178,16 @@ impl KubernetesRuntime {
         memory: &Json,
     ) -> Result<(), RuntimeError> {
         let name = names::of(object);
+        let api = self.api().await?;
+        let deployment = match object.kind {
+            Kind::SupernodeKey => None,
+            Kind::Superlink | Kind::Supernode => api.get::<Deployment>(&name).await?,
+        };
+        let fields = deployment.as_ref().and_then(rollout::own_fields);
+        let mut data = json!({ MEMORY: memory.to_string() });
+        if let (Some(fields), Some(data)) = (fields, data.as_object_mut()) {
+            data.insert(FIELDS.to_owned(), fields.to_string().into());
+        }
         let manifest = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -184,12 +196,9 @@ impl KubernetesRuntime {
                 "labels": names::labels(object, &self.labels),
                 "annotations": { SETTLED: "true" },
             },
-            "data": { MEMORY: memory.to_string() },
+            "data": data,
         });
-        self.api()
-            .await?
-            .apply::<ConfigMap>(&name, &manifest)
-            .await?;
+        api.apply::<ConfigMap>(&name, &manifest).await?;
         self.claimed().remove(&name);
         self.records.forget();
         Ok(())
@@ -239,9 +248,12 @@ impl KubernetesRuntime {
             }
             Some(_) => Vec::new(),
         };
-        let changed = deployment.map_or_else(Vec::new, |deployment| {
-            rollout::changed_by_others(deployment, record)
-        });
+        let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
+        let fields = fields.and_then(|text| serde_json::from_str(text).ok());
+        let changed = match (deployment, fields) {
+            (Some(deployment), Some(fields)) => rollout::changed_by_others(deployment, &fields),
+            _ => Vec::new(),
+        };
         Ok(Some(Observation {
             layout: Layout::default(),
             stopped,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::ResourceExt as _;
 use kube::api::DeleteParams;
+use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::super::{Content, Runtime as _, RuntimeError, Workload};
@@ -42,8 +42,19 @@ impl KubernetesRuntime {
             api.delete::<NetworkPolicy>(name, &DeleteParams::default())
                 .await?;
         }
-        let deployment = manifest::deployment(&context, workload, &hash);
-        api.apply::<Deployment>(name, &deployment).await?;
+        let mut deployment = manifest::deployment(&context, workload, &hash);
+        let applied = api.apply::<Deployment>(name, &deployment).await?;
+        if failure::gave_up(&applied)
+            && let Some(metadata) = deployment
+                .pointer_mut("/metadata")
+                .and_then(Json::as_object_mut)
+        {
+            // The pauses between attempts to make a pod grow to a quarter of an hour; what is
+            // written to the Deployment begins them anew.
+            let again = json!({ names::AGAIN: applied.metadata.resource_version });
+            metadata.insert("annotations".to_owned(), again);
+            api.apply::<Deployment>(name, &deployment).await?;
+        }
         restart_failed(api, name).await?;
         Ok(())
     }
@@ -80,14 +91,10 @@ impl KubernetesRuntime {
     }
 }
 
-/// Replaces pods that wait out the pause after a crash: what they failed for may be mended.
+/// Replaces pods that wait out the pause after a failure: what they failed for may be mended.
 async fn restart_failed(api: &Api, name: &str) -> Result<(), ClusterError> {
-    let pods = api.list::<Pod>(&names::query(name)).await?;
-    for pod in pods.items {
-        if pod.metadata.deletion_timestamp.is_none() && failure::has_crashed(&pod) {
-            api.delete::<Pod>(&pod.name_any(), &DeleteParams::default())
-                .await?;
-        }
+    for pod in failure::failed_pods(api, name).await? {
+        api.delete::<Pod>(&pod, &DeleteParams::default()).await?;
     }
     Ok(())
 }
@@ -111,57 +118,101 @@ pub(super) fn stands(deployment: &Deployment) -> bool {
         && status.available_replicas == Some(1)
 }
 
-/// What others changed in the fields that were ours when the object was settled.
-pub(super) fn changed_by_others(deployment: &Deployment, record: &ConfigMap) -> Vec<String> {
-    let settled = record
-        .metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .filter(|entry| entry.manager.as_deref() == Some(MANAGER))
-        .filter_map(|entry| entry.time.clone())
-        .max();
-    deployment
-        .metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .filter(|entry| entry.manager.as_deref() != Some(MANAGER))
-        .filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
-        .filter(|entry| entry.manager.as_deref() != Some("kube-controller-manager"))
-        .filter(|entry| settled.is_none() || entry.time > settled)
-        .filter_map(|entry| {
-            let fields = entry.fields_v1.as_ref()?;
-            let spec = fields.0.get("f:spec")?;
-            let mut paths = Vec::new();
-            leaves(spec, "spec", &mut paths);
-            Some(format!(
-                "{} by {:?}",
-                paths.join(", "),
-                entry.manager.as_deref().unwrap_or("somebody")
-            ))
+/// The fields of a Deployment that are ours.
+pub(super) fn own_fields(deployment: &Deployment) -> Option<Json> {
+    let entries = deployment.metadata.managed_fields.iter().flatten();
+    let mut ours = entries.filter(|entry| entry.manager.as_deref() == Some(MANAGER));
+    ours.next()?
+        .fields_v1
+        .as_ref()
+        .map(|fields| fields.0.clone())
+}
+
+/// What others changed of the fields that were ours when the object was settled.
+pub(super) fn changed_by_others(deployment: &Deployment, settled: &Json) -> Vec<String> {
+    let now = own_fields(deployment).unwrap_or_default();
+    let mut lost = Vec::new();
+    missing(settled, &now, "", &mut lost);
+    lost.into_iter()
+        .map(|path| match owner_of(deployment, &path) {
+            Some(owner) => format!("{} by {owner:?}", shown(&path)),
+            None => format!("{} was taken out", shown(&path)),
         })
         .collect()
 }
 
-/// The paths of a set of fields, as people write them.
-fn leaves(fields: &serde_json::Value, path: &str, found: &mut Vec<String>) {
-    let inner: Vec<_> = fields
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| key.as_str() != ".")
-        .collect();
-    if inner.is_empty() {
-        found.push(path.to_owned());
-        return;
+/// The paths that are in `before` and not in `after`.
+fn missing(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
+    for (key, inner) in before.as_object().into_iter().flatten() {
+        let path = format!("{path}\n{key}");
+        match after.get(key) {
+            None if inner.as_object().is_none_or(serde_json::Map::is_empty) => found.push(path),
+            None => missing(inner, &Json::Null, &path, found),
+            Some(after) => missing(inner, after, &path, found),
+        }
     }
-    for (key, value) in inner {
-        let name = match key.split_once(':') {
-            Some(("f", name)) => format!(".{name}"),
-            Some((_, element)) => format!("[{element}]"),
-            None => format!(".{key}"),
-        };
-        leaves(value, &format!("{path}{name}"), found);
+}
+
+/// Who else manages the field now.
+fn owner_of(deployment: &Deployment, path: &str) -> Option<String> {
+    let entries = deployment.metadata.managed_fields.iter().flatten();
+    let owner = entries.into_iter().find(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.is_some_and(|fields| {
+            let mut keys = path.split('\n').skip(1);
+            keys.try_fold(fields, |at, key| at.get(key)).is_some()
+        })
+    });
+    owner?.manager.clone()
+}
+
+/// A path of managed fields as people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are
+/// `spec[{"name":"a"}].image`.
+fn shown(path: &str) -> String {
+    let mut text = String::new();
+    for key in path.split('\n').filter(|key| !key.is_empty()) {
+        match key.split_once(':') {
+            Some(("f", name)) if text.is_empty() => text.push_str(name),
+            Some(("f", name)) => text.extend([".", name]),
+            Some((_, element)) => text.extend(["[", element, "]"]),
+            None => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(managed: &Json) -> Deployment {
+        serde_json::from_value(json!({ "metadata": { "name": "d", "managedFields": managed } }))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_change_by_others_names_field_and_manager() {
+        let ours =
+            |fields: Json| json!({ "manager": MANAGER, "operation": "Apply", "fieldsV1": fields });
+        let image =
+            json!({ "f:spec": { "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
+        let both = json!({ "f:spec": { "f:replicas": {}, "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
+        let rest = json!({ "f:spec": { "f:replicas": {} } });
+        let settled = own_fields(&deployment(&json!([ours(both)]))).unwrap();
+        let theirs = json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": image });
+        let edited = deployment(&json!([theirs, ours(rest.clone())]));
+        assert_eq!(
+            changed_by_others(&edited, &settled),
+            ["spec.containers[{\"name\":\"a\"}].image by \"kubectl-edit\""]
+        );
+        let gone = deployment(&json!([ours(rest.clone())]));
+        assert_eq!(
+            changed_by_others(&gone, &settled),
+            ["spec.containers[{\"name\":\"a\"}].image was taken out"]
+        );
+        // What others added is theirs.
+        let more = json!({ "manager": "vpa", "fieldsV1": { "f:spec": { "f:paused": {} } } });
+        let added = deployment(&json!([more, ours(rest.clone())]));
+        assert_eq!(changed_by_others(&added, &rest), Vec::<String>::new());
     }
 }

@@ -137,6 +137,7 @@ impl SuperLink {
         let settings = SuperLinkSettings {
             bind_host: "127.0.0.1".to_owned(),
             port: unused_port(),
+            fleet_bind_host: "127.0.0.1".to_owned(),
             fleet_port: None,
             node_keys: tls != ServerTls::Insecure,
             tls,

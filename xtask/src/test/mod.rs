@@ -14,7 +14,7 @@ use crate::arguments::Arguments;
 use crate::process::run as run_command;
 use crate::repository::Repository;
 use crate::tools::{Product, Terraform, python_or_install};
-use crate::{Result, docs, licences};
+use crate::{Result, cluster, docs, licences};
 
 use cargo_test::{CargoTest, build_all, build_examples};
 use report::{Outcome, Report};
@@ -25,8 +25,8 @@ Runs the checks and the test tiers, and ends with `N passed, N failed`.
 Usage: cargo xtask test [options]
 
 Options:
-  --tier TIER        only this tier, without the checks: unit, contract or acceptance
-  --quick            acceptance: only the quick tests, and no second run on OpenTofu
+  --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster
+  --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
   --test-threads N   tests at a time in the contract and acceptance tiers (default 2)
 
 Checks (each counts as one): formatting, clippy, licences, docs/ against the schema.
@@ -34,6 +34,9 @@ Tiers:
   unit         beside the code; no network
   contract     against the real Flower programs
   acceptance   through Terraform; in part once more through OpenTofu, built here if need be
+  cluster      through Terraform, in part once more through OpenTofu, on a real Kubernetes: the one
+               that KUBECONFIG names, if FLOWER_TEST_IMAGE_PREFIX is set too, else one that is
+               built and started here (`cargo xtask cluster up`) and taken down again
 ";
 
 /// The quick acceptance tests: the plugin layer itself, and the resource that
@@ -44,6 +47,13 @@ const QUICK: [&str; 2] = ["plugin::", "supernode_key::"];
 /// OpenTofu, and a whole federation made, read, imported and destroyed.
 const SECOND: [&str; 4] = ["plugin::", "supernode_key::", "data_sources::", "garbage::"];
 
+/// The same of the cluster tier: the examples, one of which spans two clusters.
+const CLUSTER_SECOND: [&str; 1] = ["examples::"];
+
+/// Tells the tests which cluster to use, and what to put before image names.
+const KUBECONFIG_VARIABLE: &str = "KUBECONFIG";
+const IMAGES_VARIABLE: &str = "FLOWER_TEST_IMAGE_PREFIX";
+
 /// Tells the acceptance tests which binary to drive.
 const TERRAFORM_VARIABLE: &str = "FLOWER_TEST_TERRAFORM";
 
@@ -52,6 +62,7 @@ enum Tier {
     Unit,
     Contract,
     Acceptance,
+    Cluster,
 }
 
 struct Options {
@@ -79,12 +90,13 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
             return Ok(report.print());
         }
     }
-    for tier in [Tier::Unit, Tier::Contract, Tier::Acceptance] {
+    for tier in [Tier::Unit, Tier::Contract, Tier::Acceptance, Tier::Cluster] {
         if options.only.is_none_or(|only| only == tier) {
             match tier {
                 Tier::Unit => report.add(unit(&repository)),
                 Tier::Contract => report.add(contract(&repository, &options)),
                 Tier::Acceptance => acceptance(&repository, &options, &mut report),
+                Tier::Cluster => kubernetes(&repository, &options, &mut report),
             }
         }
     }
@@ -97,6 +109,7 @@ fn options(arguments: &mut Arguments) -> Result<Options> {
         Some("unit") => Some(Tier::Unit),
         Some("contract") => Some(Tier::Contract),
         Some("acceptance") => Some(Tier::Acceptance),
+        Some("cluster") => Some(Tier::Cluster),
         Some(other) => return Err(format!("there is no tier `{other}`\n\n{HELP}").into()),
     };
     let threads = arguments.value("--test-threads")?.unwrap_or("2".to_owned());
@@ -170,31 +183,77 @@ fn acceptance(repository: &Repository, options: &Options, report: &mut Report) {
         }
     };
     let subset: &[&str] = if options.quick { &QUICK } else { &[] };
-    report.add(drive(repository, options, &terraform, subset));
-    if options.quick || terraform.product == Product::OpenTofu {
-        return;
-    }
-    match Terraform::opentofu(repository) {
-        Ok(tofu) => report.add(drive(repository, options, &tofu, &SECOND)),
-        Err(error) if std::env::var_os("CI").is_some() => {
-            report.add(Outcome::not_run("acceptance (OpenTofu)", error.as_ref()));
-        }
-        Err(error) => report.note(&format!("acceptance was not run on OpenTofu: {error}")),
+    let run = |client: &Terraform, subset: &[&str]| {
+        drive("acceptance", options, client, subset).run(repository)
+    };
+    report.add(run(&terraform, subset));
+    if !options.quick && terraform.product != Product::OpenTofu {
+        on_opentofu("acceptance", repository, report, |tofu| run(tofu, &SECOND));
     }
 }
 
-/// One run of the acceptance tests through one binary.
-fn drive(
+/// Runs a tier once more on the second client.
+fn on_opentofu(
+    tier: &str,
     repository: &Repository,
-    options: &Options,
-    terraform: &Terraform,
-    subset: &[&str],
-) -> Outcome {
+    report: &mut Report,
+    run: impl FnOnce(&Terraform) -> Outcome,
+) {
+    match Terraform::opentofu(repository) {
+        Ok(tofu) => report.add(run(&tofu)),
+        Err(error) if std::env::var_os("CI").is_some() => {
+            report.add(Outcome::not_run(
+                &format!("{tier} (OpenTofu)"),
+                error.as_ref(),
+            ));
+        }
+        Err(error) => report.note(&format!("{tier} was not run on OpenTofu: {error}")),
+    }
+}
+
+fn kubernetes(repository: &Repository, options: &Options, report: &mut Report) {
+    let needs = build_examples(repository).and_then(|()| Terraform::find_or_build(repository));
+    let terraform = match needs {
+        Ok(terraform) => terraform,
+        Err(error) => return report.add(Outcome::not_run("cluster", error.as_ref())),
+    };
+    let named = |variable| std::env::var_os(variable);
+    let own = named(KUBECONFIG_VARIABLE).is_none() || named(IMAGES_VARIABLE).is_none();
+    let mut environment = Vec::new();
+    if own {
+        match cluster::up(repository, &cluster::Options::default()) {
+            Ok(cluster) => {
+                environment.push((KUBECONFIG_VARIABLE, cluster.kubeconfig.into_os_string()));
+                environment.push((IMAGES_VARIABLE, OsString::from(cluster.image_prefix)));
+            }
+            Err(error) => return report.add(Outcome::not_run("cluster", error.as_ref())),
+        }
+    }
+    let run = |client: &Terraform, subset: &[&str]| {
+        let mut tests = drive("cluster", options, client, subset);
+        for (name, value) in &environment {
+            tests = tests.environment(name, value.clone());
+        }
+        tests.run(repository)
+    };
+    let subset: &[&str] = if options.quick { &CLUSTER_SECOND } else { &[] };
+    report.add(run(&terraform, subset));
+    if !options.quick && terraform.product != Product::OpenTofu {
+        on_opentofu("cluster", repository, report, |tofu| {
+            run(tofu, &CLUSTER_SECOND)
+        });
+    }
+    if own && let Err(error) = cluster::down() {
+        report.note(&format!("the clusters were not taken down: {error}"));
+    }
+}
+
+/// One run of a tier's tests through one binary.
+fn drive(tier: &str, options: &Options, terraform: &Terraform, subset: &[&str]) -> CargoTest {
     let part = if subset.is_empty() { "" } else { ", in part" };
-    let name = format!("acceptance ({}{part})", terraform.title());
-    CargoTest::new(&name, &["--test", "acceptance"])
+    let name = format!("{tier} ({}{part})", terraform.title());
+    CargoTest::new(&name, &["--test", tier])
         .threads(&options.threads)
         .environment(TERRAFORM_VARIABLE, OsString::from(&terraform.binary))
         .only(subset)
-        .run(repository)
 }

@@ -1,0 +1,444 @@
+//! How the provider gets to a cluster: every way in, every way it can fail, whether it knows where
+//! its objects live, and with which rights it gets by.
+
+use k8s_openapi::api::rbac::v1::Role;
+use serde_json::{Value as Json, json};
+
+use crate::account::{Account, Cluster, token};
+use crate::federation::federation;
+use crate::tenant::{Tenant, kubeconfig};
+use crate::workspace::{Said, Workspace};
+
+const KEY: &str = "resource \"flower_supernode_key\" \"site\" {\n  name = \"site\"\n}\n";
+const ADDRESS: &str = "flower_supernode_key.site";
+
+/// A provider with these settings.
+fn provider(namespace: &str, settings: &str) -> String {
+    let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
+    format!(
+        "provider \"flower\" {{\nkubernetes = {{\nnamespace = {namespace:?}\nimage_prefix = {prefix:?}\n{settings}\n}}\n}}\n"
+    )
+}
+
+/// A kubeconfig with this user.
+fn kubeconfig_of(cluster: &Cluster, user: &Json) -> String {
+    use base64::Engine as _;
+    let ca = base64::engine::general_purpose::STANDARD.encode(&cluster.ca);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{ "name": "c", "context": { "cluster": "k", "user": "u" } }],
+        "clusters": [{
+            "name": "k",
+            "cluster": { "server": cluster.host, "certificate-authority-data": ca },
+        }],
+        "users": [{ "name": "u", "user": user }],
+    })
+    .to_string()
+}
+
+/// Writes an exec plugin that prints a token, and a setting that names it.
+fn exec(it: &Workspace, token: &str) -> String {
+    it.file(
+        "login.sh",
+        "test \"$1\" = --now || exit 3\n\
+         echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",'\
+         '\"status\":{\"token\":\"'$PASS'\"}}'\n",
+    );
+    let script = it.path("login.sh").display().to_string();
+    format!(
+        "exec = {{\ncommand = \"sh\"\nargs = [{script:?}, \"--now\"]\nenv = {{ PASS = {token:?} }}\n}}\n"
+    )
+}
+
+#[track_caller]
+fn keeps_secret(it: &Workspace, said: &Said, secrets: &[&str]) {
+    let written = it.written();
+    for secret in secrets {
+        // A line in the middle: others are the same in every key.
+        let line = secret.lines().nth(1).unwrap_or(secret).trim();
+        assert!(!written.contains(line), "a secret is in the state or log");
+        assert!(!said.text.contains(line), "a secret is in the output");
+    }
+}
+
+#[test]
+fn every_way_into_a_cluster_leads_there() {
+    let tenant = Tenant::a();
+    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
+    let token = &account.token;
+    let it = Workspace::new("");
+    it.file("token", token);
+    it.file(
+        "kube/config",
+        &kubeconfig_of(&cluster, &json!({ "token": token })),
+    );
+    let exec = exec(&it, token);
+    let script = it.path("login.sh").display().to_string();
+    let user = json!({ "exec": {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": [script, "--now"],
+        "env": [{ "name": "PASS", "value": token }],
+    }});
+    it.file("kube/exec", &kubeconfig_of(&cluster, &user));
+    let host = cluster.host();
+    let ways = [
+        format!(
+            "config_path = {:?}\nconfig_context = {:?}\n",
+            kubeconfig().display().to_string(),
+            tenant.context
+        ),
+        "config_path = \"kube/config\"\n".to_owned(),
+        "config_path = \"kube/exec\"\n".to_owned(),
+        format!(
+            "{host}client_certificate = {:?}\nclient_key = {:?}\n",
+            cluster.certificate, cluster.key
+        ),
+        format!("{host}token = {token:?}\n"),
+        format!("{host}token_file = \"token\"\n"),
+        format!("{host}{exec}"),
+    ];
+    let secrets = [token.as_str(), &cluster.key];
+    for way in ways {
+        it.configure(&format!("{}{KEY}", provider(&tenant.namespace, &way)));
+        let run = |args: &[&str]| {
+            let mut command = it.command(args);
+            // Neither is any of the provider's business.
+            command.env("HTTPS_PROXY", "http://127.0.0.1:1");
+            command.env("KUBECONFIG", "/nonexistent");
+            let said = crate::workspace::said(&command.output().unwrap());
+            keeps_secret(&it, &said, &secrets);
+            said.succeeded()
+        };
+        run(&["apply", "-auto-approve", "-no-color"]);
+        let place = it.state(ADDRESS)["place"].as_str().unwrap().to_owned();
+        assert!(place.starts_with("cluster ") && place.ends_with(&tenant.namespace));
+        run(&["plan", "-detailed-exitcode", "-no-color"]);
+        run(&["destroy", "-auto-approve", "-no-color"]);
+        tenant.nothing_left();
+    }
+}
+
+#[test]
+fn settings_may_be_known_only_at_apply() {
+    let tenant = Tenant::a();
+    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
+    let late = format!(
+        "resource \"terraform_data\" \"cluster\" {{\n  input = {{\n    host = {:?}\n    ca = {:?}\n  }}\n}}\n",
+        cluster.host, cluster.ca
+    );
+    let settings = format!(
+        "host = terraform_data.cluster.output.host\ncluster_ca_certificate = terraform_data.cluster.output.ca\ntoken = {:?}\n",
+        account.token
+    );
+    let it = Workspace::new(&format!(
+        "{}{late}{KEY}",
+        provider(&tenant.namespace, &settings)
+    ));
+    it.plan().says(&["2 to add"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    // All of the block, too.
+    let whole = format!(
+        "provider \"flower\" {{\n  kubernetes = terraform_data.whole.output\n}}\nresource \"terraform_data\" \"whole\" {{\n  input = {{ config_path = {:?}, config_context = {:?}, namespace = {:?} }}\n}}\n",
+        kubeconfig().display().to_string(),
+        tenant.context,
+        tenant.namespace
+    );
+    it.destroy();
+    it.configure(&format!("{whole}{KEY}"));
+    it.plan().says(&["2 to add"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.destroy();
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_keeps_it_out_is_said_with_the_remedy() {
+    let (tenant, other) = (Tenant::a(), Tenant::b());
+    let cluster = Cluster::of(&tenant);
+    let token = token(&tenant, "default");
+    let it = Workspace::new("");
+    let broken = format!("users:\n- name: u\n  user:\n    token: [{token}\n    {token}: {{}}\n");
+    it.file("broken", &broken);
+    let wrong = kubeconfig_of(&cluster, &json!({ "token": [token] }));
+    it.file("wrong", &wrong);
+    it.file(
+        "fails.sh",
+        "echo \"log in first\" >&2\necho $PASS\nexit 1\n",
+    );
+    it.file("babbles.sh", "echo \"{ $PASS\"\n");
+    it.file(
+        "other.json",
+        &kubeconfig_of(&Cluster::of(&other), &json!({})),
+    );
+    let exec = |command: &str| {
+        format!(
+            "{}exec = {{\ncommand = \"sh\"\nargs = [{command:?}]\nenv = {{ PASS = {token:?} }}\n}}",
+            cluster.host()
+        )
+    };
+    let host = cluster.host();
+    let key = cluster.key.replace("-----END", "!-----END");
+    let settings = "Check `kubernetes` in the provider's configuration";
+    let cases: [(String, &[&str]); 15] = [
+        (
+            "config_path = \"nowhere\"".into(),
+            &[
+                "nowhere cannot be used: the file cannot be read: No such file",
+                settings,
+            ],
+        ),
+        (
+            format!(
+                "config_path = {:?}\nconfig_context = \"nobody\"",
+                kubeconfig().display().to_string()
+            ),
+            &["(context \"nobody\") cannot be used", settings],
+        ),
+        (
+            "config_path = \"broken\"".into(),
+            &["it is not a kubeconfig; see its line", settings],
+        ),
+        (
+            "config_path = \"wrong\"".into(),
+            &["it is not a kubeconfig; see its line", settings],
+        ),
+        (
+            format!("host = \"10.0.0.1:6443\"\ntoken = {token:?}"),
+            &["it is not a URL, which begins with \"https://\"", settings],
+        ),
+        (
+            format!("host = \"https://127.0.0.1:1\"\ntoken = {token:?}"),
+            &[
+                "https://127.0.0.1:1/ cannot be reached",
+                "Connection refused",
+                "Check the address",
+            ],
+        ),
+        (
+            format!("host = {:?}\ntoken = {token:?}", cluster.host),
+            &[
+                "cannot be reached",
+                "invalid peer certificate",
+                "the CA certificate",
+            ],
+        ),
+        (
+            format!("{host}tls_server_name = \"elsewhere.example\"\ntoken = {token:?}"),
+            &[
+                "cannot be reached",
+                "certificate not valid for name",
+                "Check the address",
+            ],
+        ),
+        (
+            format!(
+                "host = {:?}\ncluster_ca_certificate = \"nothing\"\ntoken = {token:?}",
+                cluster.host
+            ),
+            &["the CA certificate holds no PEM certificate", settings],
+        ),
+        (
+            format!("{host}token = \"{token}x\""),
+            &[
+                "does not know who we are",
+                "Unauthorized",
+                "it may have expired",
+            ],
+        ),
+        (
+            format!("{host}token_file = \"nowhere\""),
+            &["nowhere", "No such file", settings],
+        ),
+        (
+            format!(
+                "{host}client_certificate = {:?}\nclient_key = {key:?}",
+                cluster.certificate
+            ),
+            &["cannot be used", settings],
+        ),
+        (
+            exec("fails.sh"),
+            &[
+                "the exec plugin failed (exit status: 1): log in first",
+                settings,
+            ],
+        ),
+        (
+            exec("babbles.sh"),
+            &[
+                "what the exec plugin printed is not an ExecCredential",
+                settings,
+            ],
+        ),
+        (
+            format!("{host}token = {token:?}"),
+            &[
+                "does not allow it",
+                "cannot get resource \"namespaces\"",
+                "the Role that the documentation",
+            ],
+        ),
+    ];
+    for (way, words) in cases {
+        it.configure(&format!("{}{KEY}", provider(&tenant.namespace, &way)));
+        let said = it.apply();
+        keeps_secret(&it, &said, &[&token, &cluster.key]);
+        said.says(&["was not made"]);
+        said.failed_with(words);
+    }
+    it.configure(&format!(
+        "{}{KEY}",
+        tenant
+            .provider()
+            .replace(&tenant.namespace, "flower-test-none")
+    ));
+    it.apply().failed_with(&[
+        "There is no namespace \"flower-test-none\"",
+        "Make the namespace first",
+    ]);
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_runtime_is_named_and_never_guessed() {
+    let it = Workspace::new(&format!("provider \"flower\" {{}}\n{KEY}"));
+    let path = kubeconfig().display().to_string();
+    let mut command = it.command(&["apply", "-auto-approve", "-no-color"]);
+    command.env("KUBECONFIG", &path);
+    command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1");
+    command.env("KUBERNETES_SERVICE_PORT", "1");
+    crate::workspace::said(&command.output().unwrap()).succeeded();
+    assert_eq!(it.state(ADDRESS)["place"], "local");
+    it.destroy();
+    for (settings, words) in [
+        (String::new(), "one of"),
+        ("namespace = \"default\"".to_owned(), "one of"),
+        (
+            format!("config_path = {path:?}\nhost = \"https://127.0.0.1:1\""),
+            "one of",
+        ),
+    ] {
+        it.configure(&format!(
+            "provider \"flower\" {{\nkubernetes = {{\n{settings}\n}}\n}}\n{KEY}"
+        ));
+        it.plan().failed_with(&["config_path", "host", words]);
+    }
+    it.configure(&format!(
+        "provider \"flower\" {{\nlocal = {{}}\nkubernetes = {{\nconfig_path = {path:?}\n}}\n}}\n{KEY}"
+    ));
+    it.plan()
+        .failed_with(&["local", "kubernetes", "one runtime"]);
+}
+
+#[test]
+fn objects_that_live_elsewhere_are_an_error_and_never_planned_anew() {
+    let tenant = Tenant::a();
+    let resources =
+        format!("{KEY}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n");
+    let it = Workspace::new(&format!("{}{resources}", tenant.provider()));
+    it.apply().succeeded();
+    let before = tenant.inventory();
+    let elsewhere: Vec<Tenant> = tenant.namesake().into_iter().chain([Tenant::a()]).collect();
+    for other in &elsewhere {
+        it.configure(&format!("{}{resources}", other.provider()));
+        for command in ["plan", "apply", "destroy"] {
+            let mut args = vec![command, "-no-color"];
+            if command != "plan" {
+                args.push("-auto-approve");
+            }
+            let said = it.run(&args);
+            for word in [
+                "to destroy",
+                "destroyed",
+                "to add",
+                "replaced",
+                "Destroying",
+            ] {
+                assert!(!said.text.contains(word), "{word}:\n{}", said.text);
+            }
+            said.failed_with(&[
+                "lives elsewhere",
+                "Nothing was changed",
+                "Point the provider (its context, host or namespace) back",
+                &tenant.namespace,
+            ]);
+        }
+        other.nothing_left();
+        assert_eq!(tenant.inventory(), before);
+    }
+    it.configure(&format!("{}{resources}", tenant.provider()));
+    it.plan_is_empty();
+    it.destroy();
+    tenant.nothing_left();
+}
+
+#[test]
+fn the_role_of_the_documentation_is_all_that_a_federation_takes() {
+    let tenant = Tenant::a();
+    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
+    let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
+    let provider = provider(&tenant.namespace, &settings);
+    let it = Workspace::new(&format!("{provider}{}", federation("", "", "")));
+    it.app();
+    it.apply().succeeded();
+    let run = it.state("flower_app_run.training");
+    assert_eq!(
+        (&run["status"], &run["sub_status"]),
+        (&"finished".into(), &"completed".into())
+    );
+    it.plan_is_empty();
+    let env = "  env = { SITE = \"changed\" }";
+    it.configure(&format!("{provider}{}", federation(env, env, "")));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let said = it.run(&["destroy", "-auto-approve", "-no-color"]);
+    keeps_secret(&it, &said, &[&account.token]);
+    said.succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_right_that_is_missing_is_named() {
+    let tenant = Tenant::a();
+    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
+    let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  timeouts = {{ create = \"20s\" }}\n}}\n",
+        provider(&tenant.namespace, &settings)
+    ));
+    let name = "terraform-provider-flower";
+    let full = serde_json::to_value(tenant.get::<Role>(name).rules).unwrap();
+    let without = |resource: &str, verb: &str| {
+        let mut rules = full.clone();
+        for rule in rules.as_array_mut().unwrap() {
+            if rule["resources"][0] == resource {
+                let verbs = rule["verbs"].as_array_mut().unwrap();
+                verbs.retain(|one| one != verb);
+            }
+        }
+        assert_ne!(rules, full);
+        tenant.patch_as::<Role>("test", name, json!({ "rules": rules }));
+        // Until every API server has heard of it.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    };
+    let remedy = "the Role that the documentation of the provider lists";
+    without("deployments", "create");
+    it.apply()
+        .failed_with(&["cannot create resource \"deployments\"", remedy]);
+    without("pods/portforward", "create");
+    it.apply().failed_with(&[
+        "a port-forward to Pod",
+        "takes \"get\" and \"create\" of pods/portforward",
+    ]);
+    tenant.patch_as::<Role>("test", name, json!({ "rules": full }));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}

@@ -1,0 +1,149 @@
+//! Who a test is to a cluster: the administrator of the kubeconfig, or the account of the documentation.
+
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::api::{Api, DeleteParams, PostParams};
+use kube::config::Kubeconfig;
+use serde_json::{Value as Json, json};
+
+use crate::tenant::{Tenant, kubeconfig, soon, wait};
+
+/// Where the cluster is, and the client certificate of the kubeconfig.
+pub struct Cluster {
+    pub host: String,
+    pub ca: String,
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Cluster {
+    pub fn of(tenant: &Tenant) -> Self {
+        let file = Kubeconfig::read_from(kubeconfig()).unwrap();
+        let file = serde_json::to_value(file).unwrap();
+        let named = |list: &str, name: &Json| {
+            let all = file[list].as_array().unwrap().iter();
+            let found = all.clone().find(|one| one["name"] == *name);
+            found
+                .unwrap_or_else(|| panic!("no {name} in {list}"))
+                .clone()
+        };
+        let context = named("contexts", &tenant.context.clone().into());
+        let cluster = &named("clusters", &context["context"]["cluster"])["cluster"];
+        let user = &named("users", &context["context"]["user"])["user"];
+        Self {
+            host: cluster["server"].as_str().unwrap().to_owned(),
+            ca: pem(&cluster["certificate-authority-data"]),
+            certificate: pem(&user["client-certificate-data"]),
+            key: pem(&user["client-key-data"]),
+        }
+    }
+
+    /// The first half of a provider's settings.
+    pub fn host(&self) -> String {
+        format!(
+            "host = {:?}\ncluster_ca_certificate = {:?}\n",
+            self.host, self.ca
+        )
+    }
+}
+
+fn pem(data: &Json) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap());
+    String::from_utf8(bytes.unwrap()).unwrap()
+}
+
+/// The ServiceAccount of `examples/kubernetes/role.yaml`, and nothing more, in a tenant's namespace.
+pub struct Account<'a> {
+    tenant: &'a Tenant,
+    pub token: String,
+    cluster_wide: String,
+}
+
+impl<'a> Account<'a> {
+    pub fn of(tenant: &'a Tenant) -> Self {
+        let text = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/role.yaml");
+        let text = std::fs::read_to_string(text).unwrap();
+        let documents: Vec<Json> = serde_saphyr::from_multiple(&text).unwrap();
+        // Tests stand beside each other, and so does what belongs to no namespace.
+        let cluster_wide = format!("terraform-provider-flower-{}", tenant.namespace);
+        for mut one in documents {
+            if let Some(namespace) = one["metadata"].get_mut("namespace") {
+                *namespace = tenant.namespace.clone().into();
+            } else {
+                one["metadata"]["name"] = cluster_wide.clone().into();
+            }
+            if one["roleRef"]["kind"] == "ClusterRole" {
+                one["roleRef"]["name"] = cluster_wide.clone().into();
+            }
+            if let Some(subject) = one.pointer_mut("/subjects/0/namespace") {
+                *subject = tenant.namespace.clone().into();
+            }
+            match one["kind"].as_str().unwrap() {
+                "ServiceAccount" => drop(tenant.create::<ServiceAccount>(one)),
+                "Role" => drop(tenant.create::<Role>(one)),
+                "RoleBinding" => drop(tenant.create::<RoleBinding>(one)),
+                "ClusterRole" => create(&tenant.cluster::<ClusterRole>(), one),
+                "ClusterRoleBinding" => create(&tenant.cluster::<ClusterRoleBinding>(), one),
+                other => panic!("a {other} in role.yaml"),
+            }
+        }
+        let account = Self {
+            tenant,
+            token: token(tenant, "terraform"),
+            cluster_wide,
+        };
+        soon("the account's rights", || account.may_begin());
+        account
+    }
+
+    /// Rights are known to the API server a moment after they were given.
+    fn may_begin(&self) -> Option<()> {
+        let review: SubjectAccessReview = serde_json::from_value(json!({
+            "metadata": {},
+            "spec": {
+                "user": format!("system:serviceaccount:{}:terraform", self.tenant.namespace),
+                "resourceAttributes": {
+                    "verb": "get",
+                    "resource": "namespaces",
+                    "name": "kube-system",
+                    "namespace": "kube-system",
+                },
+            },
+        }))
+        .unwrap();
+        let all = self.tenant.cluster::<SubjectAccessReview>();
+        let review = wait(all.create(&PostParams::default(), &review)).unwrap();
+        review.status?.allowed.then_some(())
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        let roles = self.tenant.cluster::<ClusterRole>();
+        let bindings = self.tenant.cluster::<ClusterRoleBinding>();
+        let how = DeleteParams::default();
+        let _ = wait(roles.delete(&self.cluster_wide, &how));
+        let _ = wait(bindings.delete(&self.cluster_wide, &how));
+    }
+}
+
+fn create<K>(all: &Api<K>, manifest: Json)
+where
+    K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let object: K = serde_json::from_value(manifest).unwrap();
+    wait(all.create(&PostParams::default(), &object)).unwrap();
+}
+
+/// A token of this ServiceAccount, for an hour.
+pub fn token(tenant: &Tenant, account: &str) -> String {
+    let all = tenant.all::<ServiceAccount>();
+    let request: TokenRequest =
+        serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 3600 } }))
+            .unwrap();
+    let made = wait(all.create_token_request(account, &PostParams::default(), &request));
+    made.unwrap().status.unwrap().token
+}

@@ -1,0 +1,265 @@
+//! What changes after a first apply: by the configuration, by others, and by accident.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use crate::federation::federation;
+use crate::tenant::{Tenant, soon};
+use crate::workspace::{Workspace, eventually, kill_children};
+
+const KEY: &str = "resource \"flower_supernode_key\" \"a\" {\n  name = \"a\"\n}\n";
+
+fn superlink(tenant: &Tenant, rest: &str) -> String {
+    format!(
+        "{}{KEY}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  supernodes = {{ a = {{ public_key = flower_supernode_key.a.public_key }} }}\n{rest}\n}}\n",
+        tenant.provider()
+    )
+}
+
+fn pod_name(tenant: &Tenant) -> String {
+    tenant.pods("superlink-main")[0].name_any()
+}
+
+#[test]
+fn a_superlink_changes_in_place_and_grows() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&superlink(&tenant, ""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_superlink.main");
+    let pod = pod_name(&tenant);
+
+    // Growth needs no new pod; shrinking is refused when planned.
+    it.configure(&superlink(&tenant, "persistence = { size = \"2Gi\" }"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let claim: PersistentVolumeClaim = tenant.get("superlink-main");
+    let asked = claim.spec.unwrap().resources.unwrap().requests.unwrap();
+    assert_eq!(asked["storage"].0, "2Gi");
+    assert_eq!(pod_name(&tenant), pod);
+    it.configure(&superlink(&tenant, "persistence = { size = \"1Gi\" }"));
+    it.plan()
+        .failed_with(&["persistence.size cannot shrink"]);
+
+    // Other settings roll the pod, and the database, its nodes and the authority stay.
+    let more = "persistence = { size = \"2Gi\" }\nlog_level = \"DEBUG\"\nenv = { A = \"b\" }\nkubernetes = {\n labels = { team = \"fl\" }\n annotations = { note = \"x\" }\n resources = { limits = { memory = \"1Gi\" } }\n}";
+    it.configure(&superlink(&tenant, more));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let changed = it.state("flower_superlink.main");
+    assert_ne!(pod_name(&tenant), pod);
+    assert_eq!(changed["nodes"], first["nodes"]);
+    assert_eq!(
+        changed["control"]["ca_certificate"],
+        first["control"]["ca_certificate"]
+    );
+    let pods = tenant.pods("superlink-main");
+    assert_eq!(pods.len(), 1);
+    assert_eq!(pods[0].labels()["team"], "fl");
+
+    // A certificate for further names rolls it, too.
+    let before = pod_name(&tenant);
+    it.configure(&superlink(
+        &tenant,
+        &format!("{more}\ntls = {{ dns_names = [\"fl.example.org\"] }}"),
+    ));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(pod_name(&tenant), before);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_others_do_is_drift_in_words_and_never_overwritten() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&superlink(&tenant, ""));
+    it.apply().succeeded();
+
+    // A field of theirs is theirs.
+    tenant.patch_as::<Deployment>(
+        "auditor",
+        "superlink-main",
+        json!({ "metadata": { "annotations": { "audited": "yes" } } }),
+    );
+    it.plan_is_empty();
+
+    // A pod or a Deployment that was deleted comes back, with its database.
+    let nodes = it.state("flower_superlink.main")["nodes"].clone();
+    tenant.delete::<Deployment>("superlink-main");
+    eventually("the end of the pod", || {
+        tenant.pods("superlink-main").is_empty()
+    });
+    assert_eq!(it.plan().code, Some(2));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
+
+    // A field of ours that was changed is told with its manager, and not fought over.
+    tenant.patch_as::<Deployment>(
+        "somebody",
+        "superlink-main",
+        json!({ "spec": { "replicas": 0 } }),
+    );
+    it.plan()
+        .says(&["was changed by others", "spec.replicas by \"somebody\""]);
+    it.apply().failed_with(&[
+        "is also managed by others",
+        ".spec.replicas by \"somebody\"",
+        "Nothing was overwritten",
+    ]);
+    tenant.patch_as::<Deployment>(
+        "somebody",
+        "superlink-main",
+        json!({ "spec": { "replicas": 1 } }),
+    );
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_exists_is_imported_or_left_alone() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&superlink(&tenant, "log_level = \"DEBUG\""));
+    it.apply().succeeded();
+    let state = it.state("flower_superlink.main");
+    std::fs::remove_file(it.path("terraform.tfstate")).unwrap();
+    it.apply().failed_with(&[
+        "The key \"a\" was not made",
+        "import { to = flower_supernode_key.NAME id = \"a\" }",
+    ]);
+    let import = |kind: &str, name: &str, id: &str| {
+        it.file(
+            "imports.tf",
+            &format!("import {{\n  to = flower_{kind}.{name}\n  id = {id:?}\n}}\n"),
+        );
+    };
+    import("supernode_key", "a", "a");
+    it.apply().failed_with(&[
+        "The SuperLink \"main\" was not made",
+        "import { to = flower_superlink.NAME id = \"main\" }",
+    ]);
+    import("superlink", "main", "main");
+    it.apply()
+        .succeeded()
+        .says(&["1 imported, 0 added, 0 changed, 0 destroyed"]);
+    std::fs::remove_file(it.path("imports.tf")).unwrap();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_superlink.main"), state);
+
+    // A finalizer that nobody serves is named; without it the destroy goes on.
+    tenant.patch_as::<ConfigMap>(
+        "somebody",
+        "superlink-main",
+        json!({ "metadata": { "finalizers": ["example.org/hold"] } }),
+    );
+    let destroy = it.run(&["destroy", "-auto-approve", "-no-color"]);
+    destroy.failed_with(&["example.org/hold"]);
+    tenant.patch_as::<ConfigMap>(
+        "somebody",
+        "superlink-main",
+        json!({ "metadata": { "finalizers": null } }),
+    );
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+
+    // What we did not make is not touched.
+    tenant.create::<Deployment>(json!({
+        "metadata": { "name": "superlink-main" },
+        "spec": {
+            "replicas": 0,
+            "selector": { "matchLabels": { "a": "b" } },
+            "template": { "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+        },
+    }));
+    it.apply().failed_with(&[
+        "Deployment \"superlink-main\"",
+        "that is not ours",
+        "choose another name",
+    ]);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.get::<Deployment>("superlink-main");
+}
+
+#[test]
+fn an_apply_that_ends_anywhere_leaves_no_orphan_and_no_twin() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&superlink(&tenant, ""));
+    let apply = || {
+        it.command(&["apply", "-auto-approve", "-no-color"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    for moment in [300, 500, 800, 1500, 4000] {
+        let mut killed = apply();
+        std::thread::sleep(Duration::from_millis(moment));
+        kill_children(killed.id());
+        killed.wait().unwrap();
+        let mut interrupted = apply();
+        std::thread::sleep(Duration::from_millis(moment));
+        Command::new("kill")
+            .args(["-INT", &interrupted.id().to_string()])
+            .output()
+            .unwrap();
+        interrupted.wait().unwrap();
+    }
+    it.apply().succeeded();
+    it.plan_is_empty();
+    soon("one pod", || {
+        (tenant.pods("superlink-main").len() == 1).then_some(())
+    });
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_pod_that_dies_during_a_run_comes_back_with_its_runs_and_nodes() {
+    let tenant = Tenant::a();
+    let never = "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"4s\" }\n  on_missing = \"keep\"";
+    let main = federation("", "", never).replace("  run_config = { num-server-rounds = 1 }\n", "");
+    let it = Workspace::new(&format!("{}{main}", tenant.provider()));
+    it.app();
+    it.apply().succeeded().says(&["still goes on"]);
+    let (before, nodes) = (
+        it.state("flower_app_run.training"),
+        it.state("flower_superlink.main")["nodes"].clone(),
+    );
+    let old = pod_name(&tenant);
+    tenant.delete::<Pod>(&old);
+    soon("another pod", || {
+        let pods = tenant.pods("superlink-main");
+        let ready = |pod: &Pod| {
+            let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+            let one = conditions.iter().find(|one| one.type_ == "Ready")?;
+            Some(one.status == "True")
+        };
+        (pods.len() == 1 && pods[0].name_any() != old && ready(&pods[0]) == Some(true))
+            .then_some(())
+    });
+    it.apply().succeeded();
+    assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
+    let after = it.state("flower_app_run.training");
+    assert_eq!(after["run_id"], before["run_id"]);
+    assert_ne!(after["status"], "lost");
+
+    // A key that was changed in the vault reaches the pod with the next apply.
+    let secret: Secret = tenant.get("supernode-key-hospital-a");
+    assert_eq!(secret.data.unwrap().len(), 1);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}

@@ -1,0 +1,75 @@
+//! The examples for clusters, as they are, with the variables that say where.
+
+use std::fs;
+use std::path::Path;
+
+use crate::tenant::{Tenant, kubeconfig};
+use crate::workspace::Workspace;
+
+/// A workspace with an example's own configuration and these variables.
+fn example(name: &str, variables: &str) -> Workspace {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let main = fs::read_to_string(root.join(name).join("main.tf")).unwrap();
+    let main = main.replace("/../quickstart/app", "/app");
+    let it = Workspace::new("");
+    it.app();
+    it.file("main.tf", &main);
+    let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
+    it.file(
+        "terraform.tfvars",
+        &format!(
+            "config_path = {:?}\nimage_prefix = {prefix:?}\n{variables}",
+            kubeconfig().display().to_string()
+        ),
+    );
+    it
+}
+
+fn trains(it: &Workspace) {
+    it.apply().succeeded();
+    let run = it.output("run");
+    assert!(
+        run.as_str().unwrap().ends_with("finished:completed"),
+        "{run}"
+    );
+    it.plan_is_empty();
+    assert!(
+        !it.written().contains("PRIVATE KEY"),
+        "a private key is in a state or a log"
+    );
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+}
+
+#[test]
+fn one_cluster() {
+    let tenant = Tenant::a();
+    let it = example(
+        "kubernetes",
+        &format!(
+            "config_context = {:?}\nnamespace = {:?}\n",
+            tenant.context, tenant.namespace
+        ),
+    );
+    trains(&it);
+    tenant.nothing_left();
+}
+
+#[test]
+fn two_tenants_in_two_clusters() {
+    let (a, b) = (Tenant::a(), Tenant::b());
+    let it = example(
+        "cross-tenant",
+        &format!(
+            "context = {{ a = {:?}, b = {:?} }}\nnamespace = {{ a = {:?}, b = {:?} }}\nsuperlink_host = {:?}\n",
+            a.context,
+            b.context,
+            a.namespace,
+            b.namespace,
+            a.node_address()
+        ),
+    );
+    trains(&it);
+    a.nothing_left();
+    b.nothing_left();
+}
