@@ -143,11 +143,7 @@ fn where_no_socket_fits_tcp_does() {
 #[test]
 fn a_provider_that_runs_already_can_be_attached_to() {
     use std::io::BufRead as _;
-    let it = Workspace::new("");
-    it.file(
-        "main.tf",
-        "terraform {\n  required_providers {\n    flower = { source = \"flower/flower\" }\n  }\n}\nresource \"flower_supernode_key\" \"k\" {\n  name = \"k\"\n}\n",
-    );
+    let it = Workspace::new("resource \"flower_supernode_key\" \"k\" {\n  name = \"k\"\n}\n");
     let mut provider = std::process::Command::new(env!("CARGO_BIN_EXE_terraform-provider-flower"))
         .arg("--debug")
         .current_dir(it.path("."))

@@ -1,11 +1,13 @@
-//! How the provider gets to a cluster: every way in, every way it can fail, whether it knows where
-//! its objects live, and with which rights it gets by.
+//! How the provider gets to a cluster: every way in, every way it can fail, with which rights it gets
+//! by, and whether it knows where its objects live.
 
-use k8s_openapi::api::rbac::v1::Role;
+pub mod account;
+mod rights;
+
 use serde_json::{Value as Json, json};
 
-use crate::account::{Account, Cluster, token};
-use crate::federation::federation;
+use account::{Account, Cluster, token};
+
 use crate::tenant::{Tenant, kubeconfig};
 use crate::workspace::{Said, Workspace};
 
@@ -156,11 +158,25 @@ fn settings_may_be_known_only_at_apply() {
     tenant.nothing_left();
 }
 
+const SETTINGS: &str = "Check `kubernetes` in the provider's configuration";
+
+/// Applies with each of these settings: it must fail with these words, and say no secret.
+#[track_caller]
+fn each_is_said(it: &Workspace, tenant: &Tenant, secrets: &[&str], cases: &[(String, &[&str])]) {
+    for (way, words) in cases {
+        it.configure(&format!("{}{KEY}", provider(&tenant.namespace, way)));
+        let said = it.apply();
+        keeps_secret(it, &said, secrets);
+        said.says(&["was not made"]);
+        said.failed_with(words);
+    }
+    tenant.nothing_left();
+}
+
 #[test]
-fn what_keeps_it_out_is_said_with_the_remedy() {
-    let (tenant, other) = (Tenant::a(), Tenant::b());
-    let cluster = Cluster::of(&tenant);
-    let token = token(&tenant, "default");
+fn credentials_that_cannot_be_used_are_said_with_the_remedy() {
+    let tenant = Tenant::a();
+    let (cluster, token) = (Cluster::of(&tenant), token(&tenant, "default"));
     let it = Workspace::new("");
     let broken = format!("users:\n- name: u\n  user:\n    token: [{token}\n    {token}: {{}}\n");
     it.file("broken", &broken);
@@ -171,48 +187,67 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
         "echo \"log in first\" >&2\necho $PASS\nexit 1\n",
     );
     it.file("babbles.sh", "echo \"{ $PASS\"\n");
-    it.file(
-        "other.json",
-        &kubeconfig_of(&Cluster::of(&other), &json!({})),
-    );
-    let exec = |command: &str| {
+    let host = cluster.host();
+    let exec = |script: &str| {
         format!(
-            "{}exec = {{\ncommand = \"sh\"\nargs = [{command:?}]\nenv = {{ PASS = {token:?} }}\n}}",
-            cluster.host()
+            "{host}exec = {{\ncommand = \"sh\"\nargs = [{script:?}]\nenv = {{ PASS = {token:?} }}\n}}"
         )
     };
-    let host = cluster.host();
+    let path = kubeconfig().display().to_string();
+    let certificate = &cluster.certificate;
     let key = cluster.key.replace("-----END", "!-----END");
-    let settings = "Check `kubernetes` in the provider's configuration";
-    let cases: [(String, &[&str]); 15] = [
+    let not_one = "it is not a kubeconfig; see its line";
+    let cases: [(String, &[&str]); 8] = [
         (
             "config_path = \"nowhere\"".into(),
+            &["the file cannot be read: No such file", SETTINGS],
+        ),
+        (
+            format!("config_path = {path:?}\nconfig_context = \"nobody\""),
+            &["(context \"nobody\") cannot be used", SETTINGS],
+        ),
+        ("config_path = \"broken\"".into(), &[not_one, SETTINGS]),
+        ("config_path = \"wrong\"".into(), &[not_one, SETTINGS]),
+        (
+            format!("{host}token_file = \"nowhere\""),
+            &["nowhere", "No such file", SETTINGS],
+        ),
+        (
+            format!("{host}client_certificate = {certificate:?}\nclient_key = {key:?}"),
+            &["cannot be used", SETTINGS],
+        ),
+        (
+            exec("fails.sh"),
             &[
-                "nowhere cannot be used: the file cannot be read: No such file",
-                settings,
+                "the exec plugin failed (exit status: 1): log in first",
+                SETTINGS,
             ],
         ),
         (
-            format!(
-                "config_path = {:?}\nconfig_context = \"nobody\"",
-                kubeconfig().display().to_string()
-            ),
-            &["(context \"nobody\") cannot be used", settings],
+            exec("babbles.sh"),
+            &[
+                "what the exec plugin printed is not an ExecCredential",
+                SETTINGS,
+            ],
+        ),
+    ];
+    each_is_said(&it, &tenant, &[&token, &cluster.key], &cases);
+}
+
+#[test]
+fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
+    let tenant = Tenant::a();
+    let (cluster, token) = (Cluster::of(&tenant), token(&tenant, "default"));
+    let it = Workspace::new("");
+    let (host, at) = (cluster.host(), format!("host = {:?}", cluster.host));
+    let with_token = format!("token = {token:?}");
+    let cases: [(String, &[&str]); 7] = [
+        (
+            format!("host = \"10.0.0.1:6443\"\n{with_token}"),
+            &["it is not a URL, which begins with \"https://\"", SETTINGS],
         ),
         (
-            "config_path = \"broken\"".into(),
-            &["it is not a kubeconfig; see its line", settings],
-        ),
-        (
-            "config_path = \"wrong\"".into(),
-            &["it is not a kubeconfig; see its line", settings],
-        ),
-        (
-            format!("host = \"10.0.0.1:6443\"\ntoken = {token:?}"),
-            &["it is not a URL, which begins with \"https://\"", settings],
-        ),
-        (
-            format!("host = \"https://127.0.0.1:1\"\ntoken = {token:?}"),
+            format!("host = \"https://127.0.0.1:1\"\n{with_token}"),
             &[
                 "https://127.0.0.1:1/ cannot be reached",
                 "Connection refused",
@@ -220,7 +255,7 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
             ],
         ),
         (
-            format!("host = {:?}\ntoken = {token:?}", cluster.host),
+            format!("{at}\n{with_token}"),
             &[
                 "cannot be reached",
                 "invalid peer certificate",
@@ -228,7 +263,7 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
             ],
         ),
         (
-            format!("{host}tls_server_name = \"elsewhere.example\"\ntoken = {token:?}"),
+            format!("{host}tls_server_name = \"elsewhere.example\"\n{with_token}"),
             &[
                 "cannot be reached",
                 "certificate not valid for name",
@@ -236,11 +271,8 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
             ],
         ),
         (
-            format!(
-                "host = {:?}\ncluster_ca_certificate = \"nothing\"\ntoken = {token:?}",
-                cluster.host
-            ),
-            &["the CA certificate holds no PEM certificate", settings],
+            format!("{at}\ncluster_ca_certificate = \"nothing\"\n{with_token}"),
+            &["the CA certificate holds no PEM certificate", SETTINGS],
         ),
         (
             format!("{host}token = \"{token}x\""),
@@ -251,32 +283,7 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
             ],
         ),
         (
-            format!("{host}token_file = \"nowhere\""),
-            &["nowhere", "No such file", settings],
-        ),
-        (
-            format!(
-                "{host}client_certificate = {:?}\nclient_key = {key:?}",
-                cluster.certificate
-            ),
-            &["cannot be used", settings],
-        ),
-        (
-            exec("fails.sh"),
-            &[
-                "the exec plugin failed (exit status: 1): log in first",
-                settings,
-            ],
-        ),
-        (
-            exec("babbles.sh"),
-            &[
-                "what the exec plugin printed is not an ExecCredential",
-                settings,
-            ],
-        ),
-        (
-            format!("{host}token = {token:?}"),
+            format!("{host}{with_token}"),
             &[
                 "does not allow it",
                 "cannot get resource \"namespaces\"",
@@ -284,13 +291,7 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
             ],
         ),
     ];
-    for (way, words) in cases {
-        it.configure(&format!("{}{KEY}", provider(&tenant.namespace, &way)));
-        let said = it.apply();
-        keeps_secret(&it, &said, &[&token, &cluster.key]);
-        said.says(&["was not made"]);
-        said.failed_with(words);
-    }
+    each_is_said(&it, &tenant, &[&token], &cases);
     it.configure(&format!(
         "{}{KEY}",
         tenant
@@ -301,7 +302,6 @@ fn what_keeps_it_out_is_said_with_the_remedy() {
         "There is no namespace \"flower-test-none\"",
         "Make the namespace first",
     ]);
-    tenant.nothing_left();
 }
 
 #[test]
@@ -374,71 +374,5 @@ fn objects_that_live_elsewhere_are_an_error_and_never_planned_anew() {
     it.configure(&format!("{}{resources}", tenant.provider()));
     it.plan_is_empty();
     it.destroy();
-    tenant.nothing_left();
-}
-
-#[test]
-fn the_role_of_the_documentation_is_all_that_a_federation_takes() {
-    let tenant = Tenant::a();
-    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
-    let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
-    let provider = provider(&tenant.namespace, &settings);
-    let it = Workspace::new(&format!("{provider}{}", federation("", "", "")));
-    it.app();
-    it.apply().succeeded();
-    let run = it.state("flower_app_run.training");
-    assert_eq!(
-        (&run["status"], &run["sub_status"]),
-        (&"finished".into(), &"completed".into())
-    );
-    it.plan_is_empty();
-    let env = "  env = { SITE = \"changed\" }";
-    it.configure(&format!("{provider}{}", federation(env, env, "")));
-    it.apply().succeeded();
-    it.plan_is_empty();
-    let said = it.run(&["destroy", "-auto-approve", "-no-color"]);
-    keeps_secret(&it, &said, &[&account.token]);
-    said.succeeded();
-    tenant.nothing_left();
-}
-
-#[test]
-fn a_right_that_is_missing_is_named() {
-    let tenant = Tenant::a();
-    let (cluster, account) = (Cluster::of(&tenant), Account::of(&tenant));
-    let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
-    let it = Workspace::new(&format!(
-        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  timeouts = {{ create = \"20s\" }}\n}}\n",
-        provider(&tenant.namespace, &settings)
-    ));
-    let name = "terraform-provider-flower";
-    let full = serde_json::to_value(tenant.get::<Role>(name).rules).unwrap();
-    let without = |resource: &str, verb: &str| {
-        let mut rules = full.clone();
-        for rule in rules.as_array_mut().unwrap() {
-            if rule["resources"][0] == resource {
-                let verbs = rule["verbs"].as_array_mut().unwrap();
-                verbs.retain(|one| one != verb);
-            }
-        }
-        assert_ne!(rules, full);
-        tenant.patch_as::<Role>("test", name, json!({ "rules": rules }));
-        // Until every API server has heard of it.
-        std::thread::sleep(std::time::Duration::from_secs(1));
-    };
-    let remedy = "the Role that the documentation of the provider lists";
-    without("deployments", "create");
-    it.apply()
-        .failed_with(&["cannot create resource \"deployments\"", remedy]);
-    without("pods/portforward", "create");
-    it.apply().failed_with(&[
-        "a port-forward to Pod",
-        "takes \"get\" and \"create\" of pods/portforward",
-    ]);
-    tenant.patch_as::<Role>("test", name, json!({ "rules": full }));
-    it.apply().succeeded();
-    it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
     tenant.nothing_left();
 }

@@ -43,8 +43,7 @@ fn a_superlink_changes_in_place_and_grows() {
     assert_eq!(asked["storage"].0, "2Gi");
     assert_eq!(pod_name(&tenant), pod);
     it.configure(&superlink(&tenant, "persistence = { size = \"1Gi\" }"));
-    it.plan()
-        .failed_with(&["persistence.size cannot shrink"]);
+    it.plan().failed_with(&["persistence.size cannot shrink"]);
 
     // Other settings roll the pod, and the database, its nodes and the authority stay.
     let more = "persistence = { size = \"2Gi\" }\nlog_level = \"DEBUG\"\nenv = { A = \"b\" }\nkubernetes = {\n labels = { team = \"fl\" }\n annotations = { note = \"x\" }\n resources = { limits = { memory = \"1Gi\" } }\n}";

@@ -13,12 +13,12 @@
 )]
 
 mod access;
-mod account;
 mod changes;
 mod examples;
 mod failures;
 mod federation;
 mod gateway;
+mod services;
 mod tenant;
 // Shared with the acceptance tier, which uses all of it.
 #[allow(dead_code)]

@@ -25,11 +25,13 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
         return Ok(());
     };
     match (bytes(&before), bytes(&after)) {
-        (Some(was), Some(will)) if will < was => Err(Diagnostic::error("persistence.size cannot shrink")
-            .detail(format!("It has {before}, and {after} is less."))
-            .detail("Keep its size, or make a new SuperLink and leave its database behind.")
-            .at(Path::attribute("persistence").then("size"))
-            .into()),
+        (Some(was), Some(will)) if will < was => {
+            Err(Diagnostic::error("persistence.size cannot shrink")
+                .detail(format!("It has {before}, and {after} is less."))
+                .detail("Keep its size, or make a new SuperLink and leave its database behind.")
+                .at(Path::attribute("persistence").then("size"))
+                .into())
+        }
         _ => Ok(()),
     }
 }

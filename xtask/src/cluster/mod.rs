@@ -51,7 +51,7 @@ Usage: cargo xtask cluster up [options]
 
 Options of up:
   --tenants N        how many clusters, 1 or 2 (default: 2): contexts tenant-a and tenant-b
-  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0)
+  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0)
   --rebuild          make the images anew
 
 The first `up` builds Kubernetes (minutes); what it builds is kept in the cache folder.
@@ -59,8 +59,8 @@ The first `up` builds Kubernetes (minutes); what it builds is kept in the cache 
 
 /// As many tenants as there are addresses for.
 const MOST_TENANTS: u8 = 2;
-/// The release that the tests are written against.
-const FLOWER: &str = "1.42.0";
+/// The releases that the tests use: the newest, and one whose Fleet API has a port of its own.
+const FLOWER: [&str; 2] = ["1.42.0", "1.38.0"];
 /// The command that `up` starts in the background, for one tenant.
 const PROVISION: &str = "provision";
 
@@ -78,7 +78,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             tenants: MOST_TENANTS,
-            flower: vec![FLOWER.to_owned()],
+            flower: FLOWER.map(str::to_owned).to_vec(),
             rebuild: false,
         }
     }

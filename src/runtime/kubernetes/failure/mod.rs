@@ -2,23 +2,24 @@
 //! and what was said about them in events, are watched side by side.
 
 mod trouble;
+mod volumes;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use tokio::time::Instant;
 
 use super::super::Failure;
 use super::api::{Api, Object};
 use super::error::ClusterError;
 use super::{logs, names};
 pub(super) use trouble::gave_up;
-use trouble::{Scene, Trouble, find, in_pod, is_live, of_claims};
+use trouble::{Scene, Trouble, find, in_pod, is_live};
+use volumes::of_claims;
 
 /// What may pass by itself is named only when it lasted as long.
 const GRACE: Duration = Duration::from_secs(8);
@@ -72,21 +73,20 @@ struct Seen(Option<(String, Instant)>);
 
 impl Seen {
     /// Whether the trouble is one, and not a moment's.
-    fn lasts(&mut self, trouble: Option<&Trouble>) -> bool {
+    fn lasts(&mut self, trouble: Option<&Trouble>, now: Instant) -> bool {
         let Some(trouble) = trouble else {
             self.0 = None;
             return false;
         };
-        let now = format!("{} {}", trouble.process, trouble.what);
+        let name = format!("{} {}", trouble.process, trouble.what);
         let since = match &self.0 {
-            Some((before, since)) if *before == now => *since,
+            Some((before, since)) if *before == name => *since,
             _ => {
-                let begun = Instant::now();
-                self.0 = Some((now, begun));
-                begun
+                self.0 = Some((name, now));
+                now
             }
         };
-        !trouble.may_pass || since.elapsed() >= GRACE
+        !trouble.may_pass || now.duration_since(since) >= GRACE
     }
 }
 
@@ -110,7 +110,7 @@ async fn follow(api: &Api, name: &str, seen: &mut Seen) -> Result<Option<Failure
     };
     loop {
         let trouble = find(&scene);
-        if seen.lasts(trouble.as_ref())
+        if seen.lasts(trouble.as_ref(), Instant::now())
             && let Some(trouble) = trouble
         {
             return Ok(Some(report(api, &scene, trouble).await));
@@ -198,3 +198,5 @@ async fn report(api: &Api, scene: &Scene, mut trouble: Trouble) -> Failure {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_tests;

@@ -1,1 +1,383 @@
-//! In progress.
+//! What is made of Deployments, pods and events as a cluster gives them.
+
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+/// A pod with a SuperLink and its gateway, in whose status these things are set.
+pub(super) fn pod(status: Json) -> Pod {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "superlink-main-5d5b887b55-abcde",
+            "uid": "u1",
+            "creationTimestamp": "2026-01-01T10:00:00Z",
+        },
+        "spec": {
+            "containers": [
+                {
+                    "name": "superlink",
+                    "image": "flwr/superlink:1.42.0",
+                    "startupProbe": { "periodSeconds": 1, "failureThreshold": 180 },
+                },
+                { "name": "gateway", "image": "nginx" },
+            ],
+            "volumes": [
+                { "name": "state", "persistentVolumeClaim": { "claimName": "superlink-main" } },
+                { "name": "user-tmp", "ephemeral": {} },
+            ],
+        },
+        "status": status,
+    }))
+    .unwrap()
+}
+
+pub(super) fn container(name: &str, state: Json) -> Json {
+    json!({
+        "name": name, "image": "docker.io/x", "imageID": "", "ready": false, "restartCount": 0,
+        "state": state,
+    })
+}
+
+fn ended(code: i32, reason: &str, seconds: u32) -> Json {
+    json!({ "terminated": {
+        "exitCode": code,
+        "reason": reason,
+        "message": "exec: not found",
+        "startedAt": "2026-01-01T10:00:00Z",
+        "finishedAt": format!("2026-01-01T10:{:02}:{:02}Z", seconds / 60, seconds % 60),
+    } })
+}
+
+pub(super) fn with(container: Json) -> Pod {
+    pod(json!({ "phase": "Running", "containerStatuses": [container] }))
+}
+
+pub(super) fn event(reason: &str, message: &str, more: Json) -> Event {
+    let mut event = json!({
+        "metadata": { "name": format!("{reason} {message}") },
+        "involvedObject": { "kind": "Pod", "uid": "u1" },
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": "2026-01-01T10:05:00Z",
+    });
+    for (key, value) in more.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    serde_json::from_value(event).unwrap()
+}
+
+fn unhealthy(message: &str, count: u32, at: &str) -> Event {
+    event(
+        "Unhealthy",
+        message,
+        json!({
+            "involvedObject": {
+                "kind": "Pod", "uid": "u1", "fieldPath": "spec.containers{superlink}",
+            },
+            "count": count,
+            "lastTimestamp": at,
+        }),
+    )
+}
+
+pub(super) fn found(pods: Vec<Pod>, events: Vec<Event>) -> Option<Trouble> {
+    find(&Scene {
+        pods: by_name(pods),
+        events: by_name(events),
+        ..Scene::default()
+    })
+}
+
+#[track_caller]
+fn named(pod: Pod, events: Vec<Event>) -> (String, String, bool) {
+    let trouble = found(vec![pod], events).expect("a trouble");
+    (trouble.process.clone(), trouble.how(), trouble.may_pass)
+}
+
+#[track_caller]
+pub(super) fn assert_named(pod: Pod, events: Vec<Event>, process: &str, how: &str, may_pass: bool) {
+    assert_eq!(
+        named(pod, events),
+        (process.to_owned(), how.to_owned(), may_pass)
+    );
+}
+
+#[test]
+fn an_end_is_told_at_once() {
+    for (state, how) in [
+        (ended(1, "Error", 3), "it ended with exit status: 1"),
+        (
+            ended(137, "OOMKilled", 3),
+            "it was killed because it used more memory than its limit",
+        ),
+        (
+            ended(128, "StartError", 0),
+            "it cannot be started: image \"flwr/superlink:1.42.0\", exec: not found",
+        ),
+    ] {
+        assert_named(
+            with(container("superlink", state.clone())),
+            vec![],
+            "superlink",
+            how,
+            false,
+        );
+        // The same while it waits to be started again, and while it starts again.
+        for now in [
+            json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
+            json!({ "running": {} }),
+        ] {
+            let mut again = container("superlink", now);
+            again["lastState"] = state.clone();
+            assert_named(with(again), vec![], "superlink", how, false);
+        }
+    }
+}
+
+#[test]
+fn a_restart_that_was_recovered_from_is_no_failure() {
+    let mut status = container("superlink", json!({ "running": {} }));
+    status["lastState"] = ended(1, "Error", 3);
+    status["ready"] = true.into();
+    assert_eq!(found(vec![with(status)], vec![]), None);
+}
+
+#[test]
+fn the_process_that_others_depend_on_is_blamed_first() {
+    let end = ended(1, "Error", 3);
+    let both = [
+        container("gateway", end.clone()),
+        container("superlink", end),
+    ];
+    let pod = pod(json!({ "containerStatuses": both }));
+    assert_eq!(named(pod, vec![]).0, "superlink");
+}
+
+#[test]
+fn who_was_ended_for_not_answering_is_told_so() {
+    let liveness = unhealthy("Liveness probe failed: timeout", 6, "2026-01-01T10:01:00Z");
+    let how = "it was ended (exit status: 137) since it did not answer its probe: Liveness probe failed: \
+         timeout";
+    let end = |code, seconds| with(container("superlink", ended(code, "Error", seconds)));
+    assert_named(
+        end(137, 70),
+        vec![liveness.clone()],
+        "superlink",
+        how,
+        false,
+    );
+    // In an earlier life that was.
+    let before = unhealthy("Liveness probe failed: timeout", 6, "2026-01-01T09:59:00Z");
+    let plain = "it ended with exit status: 137";
+    assert_named(end(137, 70), vec![before], "superlink", plain, false);
+    // Every start has probes that fail; the kubelet waits for all of them.
+    let startup = unhealthy("Startup probe failed: refused", 25, "2026-01-01T10:03:00Z");
+    assert_named(
+        end(137, 70),
+        vec![startup.clone()],
+        "superlink",
+        plain,
+        false,
+    );
+    let how = how.replace(
+        "Liveness probe failed: timeout",
+        "Startup probe failed: refused",
+    );
+    assert_named(end(137, 211), vec![startup], "superlink", &how, false);
+}
+
+#[test]
+fn what_a_container_waits_for_is_told_when_it_lasts() {
+    for (reason, message, how, may_pass) in [
+        (
+            "ErrImagePull",
+            "not found",
+            "its image cannot be pulled: image \"flwr/superlink:1.42.0\", ErrImagePull: not found",
+            true,
+        ),
+        (
+            "ImagePullBackOff",
+            "ImagePullBackOff: not found",
+            "its image cannot be pulled: image \"flwr/superlink:1.42.0\", ImagePullBackOff: not found",
+            true,
+        ),
+        (
+            "InvalidImageName",
+            "InvalidImageName",
+            "its image cannot be used: image \"flwr/superlink:1.42.0\", InvalidImageName",
+            false,
+        ),
+        (
+            "CreateContainerConfigError",
+            "secret \"x\" not found",
+            "its settings name something that is not there: image \"flwr/superlink:1.42.0\", \
+             CreateContainerConfigError: secret \"x\" not found",
+            true,
+        ),
+    ] {
+        let state = json!({ "waiting": { "reason": reason, "message": message } });
+        let pod = with(container("superlink", state));
+        assert_named(pod, vec![], "superlink", how, may_pass);
+    }
+    let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
+    assert_eq!(
+        found(vec![with(container("superlink", creating))], vec![]),
+        None
+    );
+}
+
+fn unscheduled(message: &str) -> Pod {
+    pod(json!({ "phase": "Pending", "conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
+    }] }))
+}
+
+#[test]
+fn a_pod_without_a_node_is_told_why() {
+    assert_named(
+        unscheduled("0/1 nodes are available: 1 Insufficient cpu. preemption: not helpful."),
+        vec![],
+        "pod",
+        "no node takes it: 0/1 nodes are available: 1 Insufficient cpu",
+        true,
+    );
+    let volume = unscheduled("pod has unbound immediate PersistentVolumeClaims. not found");
+    let trouble = found(vec![volume], vec![]).unwrap();
+    assert_eq!(trouble.what, "its volume is not there");
+    assert_eq!(
+        trouble.claims,
+        ["superlink-main", "superlink-main-5d5b887b55-abcde-user-tmp"]
+    );
+}
+
+#[test]
+fn silence_counts_once_it_has_answered() {
+    let mut status = container(
+        "superlink",
+        json!({ "running": { "startedAt": "2026-01-01T10:00:00Z" } }),
+    );
+    let probe = |kind: &str, count| {
+        let message = format!("{kind} probe failed: timeout");
+        vec![unhealthy(&message, count, "2026-01-01T10:05:00Z")]
+    };
+    status["started"] = false.into();
+    assert_eq!(
+        found(vec![with(status.clone())], probe("Startup", 25)),
+        None
+    );
+    status["started"] = true.into();
+    assert_eq!(found(vec![with(status.clone())], vec![]), None);
+    let how = "it does not answer its health probe: Liveness probe failed: timeout";
+    for (count, may_pass) in [(1, true), (3, false)] {
+        let events = probe("Liveness", count);
+        assert_named(with(status.clone()), events, "superlink", how, may_pass);
+    }
+    status["ready"] = true.into();
+    assert_eq!(found(vec![with(status)], probe("Liveness", 3)), None);
+}
+
+#[test]
+fn what_was_said_of_a_pod_that_stands_is_history() {
+    let mut stands = with(container("superlink", json!({ "running": {} })));
+    let ready = json!([{ "type": "Ready", "status": "True" }]);
+    let status = stands.status.as_mut().unwrap();
+    status.conditions = serde_json::from_value(ready).unwrap();
+    let events = vec![
+        event("FailedMount", "not found", json!({})),
+        unhealthy("Liveness probe failed: timeout", 9, "2026-01-01T10:05:00Z"),
+    ];
+    assert_eq!(found(vec![stands], events), None);
+}
+
+#[test]
+fn a_pod_that_goes_is_not_looked_at() {
+    let mut goes = with(container("superlink", ended(1, "Error", 3)));
+    goes.metadata.deletion_timestamp = goes.metadata.creation_timestamp.clone();
+    assert_eq!(found(vec![goes], vec![]), None);
+}
+
+#[test]
+fn an_eviction_is_told_in_the_words_of_the_node() {
+    let evicted = pod(json!({
+        "phase": "Failed", "reason": "Evicted", "message": "The node was low on memory",
+        "containerStatuses": [container("superlink", ended(137, "Error", 9))],
+    }));
+    let how = "the node ended it (Evicted): The node was low on memory";
+    assert_named(evicted, vec![], "pod", how, true);
+}
+
+fn refused(message: &str, generation: i64) -> Deployment {
+    serde_json::from_value(json!({
+        "metadata": { "name": "superlink-main", "generation": generation },
+        "spec": { "selector": {}, "template": {} },
+        "status": {
+            "observedGeneration": 2,
+            "conditions": [{ "type": "ReplicaFailure", "status": "True", "message": message }],
+        },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
+    let scene = |generation, pods| Scene {
+        deployments: by_name(vec![refused("exceeded quota: small", generation)]),
+        pods: by_name(pods),
+        ..Scene::default()
+    };
+    let trouble = find(&scene(2, vec![])).unwrap();
+    assert_eq!(trouble.how(), "a quota is used up: exceeded quota: small");
+    assert!(
+        trouble.may_pass,
+        "quotas are free again a moment after pods end"
+    );
+    // The controller has not seen the newest Deployment yet.
+    assert_eq!(find(&scene(3, vec![])), None);
+    let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
+    let pod = with(container("superlink", creating));
+    assert_eq!(find(&scene(2, vec![pod])), None);
+    for (message, what) in [
+        (
+            "failed quota: q: must specify cpu",
+            "a quota wants to know what it needs",
+        ),
+        (
+            "violates PodSecurity",
+            "the namespace does not allow such a pod",
+        ),
+        ("no PriorityClass", "its pod cannot be made"),
+    ] {
+        let deployments = by_name(vec![refused(message, 2)]);
+        let scene = Scene {
+            deployments,
+            ..Scene::default()
+        };
+        assert_eq!(find(&scene).unwrap().what, what);
+    }
+}
+
+#[test]
+fn what_may_pass_must_last_and_its_words_may_change() {
+    let trouble = |what: &str, words: &str| Trouble {
+        process: "pod".to_owned(),
+        what: what.to_owned(),
+        words: words.to_owned(),
+        advice: None,
+        may_pass: what != "crash",
+        log_of: None,
+        claims: Vec::new(),
+    };
+    let mut seen = Seen::default();
+    let begun = Instant::now();
+    let mut lasts = |what: &str, words: &str, at: u32| {
+        let trouble = (!what.is_empty()).then(|| trouble(what, words));
+        seen.lasts(trouble.as_ref(), begun + GRACE / 2 * at)
+    };
+    assert!(lasts("crash", "", 0));
+    assert!(!lasts("pull", "ErrImagePull", 0));
+    assert!(!lasts("pull", "ImagePullBackOff", 1));
+    assert!(lasts("pull", "ErrImagePull", 2));
+    assert!(!lasts("mount", "", 2));
+    assert!(!lasts("", "", 4));
+    assert!(!lasts("mount", "", 4));
+}

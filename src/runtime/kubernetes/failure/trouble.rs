@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerStateTerminated, ContainerStatus, Event, PersistentVolumeClaim, Pod,
+    Container, ContainerStateTerminated, ContainerStatus, Event, Pod,
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
+
+use super::volumes::{NO_VOLUME, claims, not_set_up, unprovisioned};
 
 const FOREIGN_IMAGE: &str = "Check that the image is one of Flower's, of this release.";
 
@@ -38,7 +40,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    fn of_pod(what: &str, words: &str, advice: &'static str) -> Self {
+    pub(super) fn of_pod(what: &str, words: &str, advice: &'static str) -> Self {
         Self {
             process: "pod".to_owned(),
             what: what.to_owned(),
@@ -94,7 +96,7 @@ pub(super) fn in_pod(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Trou
 
 /// The statuses of the containers, in the order in which they are specified: what depends on others
 /// comes after them, and so do its complaints.
-fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     let place = |name: &str| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         containers.enumerate().find(|(_, one)| one.name == name)
@@ -120,7 +122,7 @@ fn image<'a>(pod: &'a Pod, status: &'a ContainerStatus) -> &'a str {
 }
 
 /// The status, reason and message of a condition.
-fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
+pub(super) fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let found = conditions.iter().find(|one| one.type_ == kind)?;
     let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
@@ -233,11 +235,11 @@ fn probe_failure<'a>(
     failed.max_by_key(|event| latest(event)).copied()
 }
 
-fn words(event: &Event) -> &str {
+pub(super) fn words(event: &Event) -> &str {
     event.message.as_deref().unwrap_or_default()
 }
 
-fn latest(event: &Event) -> Option<Timestamp> {
+pub(super) fn latest(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref();
     let series = series.and_then(|series| Some(series.last_observed_time.as_ref()?.0));
     series
@@ -307,127 +309,6 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
              `affinity`.",
         )
     })
-}
-
-const NO_VOLUME: &str = "Check the StorageClass (`persistence.storage_class`) and its provisioner, and the claims in \
-     `kubernetes.volumes`.";
-
-/// Where a volume is made for a pod that has a place, the pod itself tells nothing.
-fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Trouble> {
-    if pod.spec.as_ref()?.node_name.is_some() {
-        return None;
-    }
-    let since = pod.metadata.creation_timestamp.as_ref()?.0;
-    let claims = claims(pod);
-    let said = events.values().find(|event| {
-        let about = &event.involved_object;
-        about.kind.as_deref() == Some("PersistentVolumeClaim")
-            && about
-                .name
-                .as_ref()
-                .is_some_and(|name| claims.contains(name))
-            && event.reason.as_deref() == Some("ProvisioningFailed")
-            && latest(event).is_some_and(|at| at >= since)
-    })?;
-    Some(Trouble::of_pod(
-        "its volume cannot be made",
-        words(said),
-        NO_VOLUME,
-    ))
-}
-
-/// The names of the claims that a pod uses.
-fn claims(pod: &Pod) -> Vec<String> {
-    let volumes = pod
-        .spec
-        .iter()
-        .flat_map(|spec| spec.volumes.iter().flatten());
-    volumes
-        .filter_map(|volume| match &volume.persistent_volume_claim {
-            Some(claim) => Some(claim.claim_name.clone()),
-            None => volume
-                .ephemeral
-                .as_ref()
-                .map(|_| format!("{}-{}", pod.name_any(), volume.name)),
-        })
-        .collect()
-}
-
-/// What is known of the claims that are waited for; where some do not exist, of those alone.
-pub(super) fn of_claims(
-    claims: &[(String, Option<PersistentVolumeClaim>)],
-    events: &BTreeMap<String, Event>,
-) -> Vec<String> {
-    let missing = claims.iter().filter(|(_, claim)| claim.is_none());
-    let missing: Vec<_> = missing
-        .map(|(name, _)| format!("there is no PersistentVolumeClaim {name:?}"))
-        .collect();
-    if !missing.is_empty() {
-        return missing;
-    }
-    let there = claims.iter().filter_map(|(_, claim)| claim.as_ref());
-    there.filter_map(|claim| of_claim(claim, events)).collect()
-}
-
-fn of_claim(claim: &PersistentVolumeClaim, events: &BTreeMap<String, Event>) -> Option<String> {
-    let phase = claim.status.as_ref().and_then(|one| one.phase.as_deref());
-    if phase == Some("Bound") {
-        return None;
-    }
-    let spec = claim.spec.as_ref();
-    let class = match spec.and_then(|one| one.storage_class_name.as_deref()) {
-        Some(class) => format!("of the StorageClass {class:?}"),
-        None => "without a StorageClass".to_owned(),
-    };
-    let said = events
-        .values()
-        .filter(|event| event.involved_object.uid == claim.metadata.uid)
-        .max_by_key(|event| latest(event))
-        .map(|event| format!(" ({})", words(event)));
-    Some(format!(
-        "the PersistentVolumeClaim {:?} {class} is {}{}",
-        claim.name_any(),
-        phase.unwrap_or("new"),
-        said.unwrap_or_default()
-    ))
-}
-
-/// What stands between a node and the first container.
-fn not_set_up(pod: &Pod, about: &[&Event]) -> Option<Trouble> {
-    let begun = |status: &ContainerStatus| {
-        let state = status.state.as_ref();
-        status.restart_count > 0
-            || state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-    };
-    let set_up = condition(pod, "PodReadyToStartContainers");
-    if set_up.is_some_and(|(status, _, _)| status == "True") || statuses(pod).any(begun) {
-        return None;
-    }
-    let reasons = |event: &&&Event| {
-        matches!(
-            event.reason.as_deref(),
-            Some("FailedMount" | "FailedAttachVolume" | "FailedCreatePodSandBox")
-        )
-    };
-    let last = about
-        .iter()
-        .filter(reasons)
-        .max_by_key(|event| latest(event))?;
-    Some(
-        if last.reason.as_deref() == Some("FailedCreatePodSandBox") {
-            Trouble::of_pod(
-                "its pod cannot be set up",
-                words(last),
-                "Look at the node: its network plugin or RuntimeClass.",
-            )
-        } else {
-            Trouble::of_pod(
-                "a volume cannot be mounted",
-                words(last),
-                "Check that the Secret, ConfigMap or claim in `kubernetes.volumes` exists.",
-            )
-        },
-    )
 }
 
 /// It runs, was well once, and does not answer any more.

@@ -1,0 +1,215 @@
+//! What the API server refuses: quotas, names that are not there, and rights.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ResourceQuota;
+use k8s_openapi::api::rbac::v1::Role;
+use serde_json::{Value as Json, json};
+
+use super::{fails, gone, mended, superlink, workspace};
+use crate::access::account::{Account, Cluster};
+use crate::tenant::{Tenant, soon};
+use crate::workspace::Workspace;
+
+fn quota(tenant: &Tenant, hard: &Json) {
+    tenant.create::<ResourceQuota>(json!({
+        "metadata": { "name": "small" },
+        "spec": { "hard": hard },
+    }));
+    soon("the quota", || {
+        tenant.get::<ResourceQuota>("small").status?.hard
+    });
+}
+
+#[test]
+fn a_quota_of_pods_that_is_used_up() {
+    let tenant = Tenant::a();
+    quota(&tenant, &json!({ "pods": "0" }));
+    let it = workspace(&tenant, "");
+    let words = [
+        "`pod`: a quota is used up: pods \"superlink-main-",
+        "exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0",
+        "Raise the ResourceQuota",
+    ];
+    fails(&it, "quota of pods", &words);
+    tenant.patch_as::<ResourceQuota>(
+        "kubectl",
+        "small",
+        json!({ "spec": { "hard": { "pods": "5" } } }),
+    );
+    it.apply().succeeded();
+    // A change of what stands ends in the same way, and goes on as soon as it may.
+    tenant.patch_as::<ResourceQuota>(
+        "kubectl",
+        "small",
+        json!({ "spec": { "hard": { "pods": "0" } } }),
+    );
+    it.configure(&format!(
+        "{}{}",
+        tenant.provider(),
+        superlink("log_level = \"DEBUG\"")
+    ));
+    let begun = Instant::now();
+    it.apply().failed_with(&words[..1]);
+    println!("quota at a change: named after {:?}", begun.elapsed());
+    tenant.delete::<ResourceQuota>("small");
+    let begun = Instant::now();
+    it.apply().succeeded();
+    assert!(
+        begun.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        begun.elapsed()
+    );
+    it.plan_is_empty();
+    gone(&tenant, &it);
+}
+
+#[test]
+fn a_quota_that_wants_to_know() {
+    let tenant = Tenant::a();
+    quota(&tenant, &json!({ "limits.memory": "4Gi" }));
+    let it = workspace(&tenant, "");
+    fails(
+        &it,
+        "quota that wants to know",
+        &[
+            "`pod`: a quota wants to know what it needs",
+            "must specify limits.memory",
+            "`kubernetes.resources`",
+        ],
+    );
+    gone(&tenant, &it);
+}
+
+#[test]
+fn a_quota_of_claims_that_is_used_up() {
+    let tenant = Tenant::a();
+    quota(&tenant, &json!({ "persistentvolumeclaims": "0" }));
+    let it = workspace(&tenant, "");
+    fails(
+        &it,
+        "quota of claims",
+        &[
+            "SuperLink \"main\" did not start",
+            "A quota is used up: persistentvolumeclaims \"superlink-main\" is forbidden",
+            "exceeded quota: small",
+            "`persistence.size`",
+        ],
+    );
+    tenant.delete::<ResourceQuota>("small");
+    mended(&tenant, &it, "");
+}
+
+#[test]
+fn names_that_pods_are_refused_for() {
+    let tenant = Tenant::a();
+    let it = workspace(&tenant, "");
+    for (attribute, words) in [
+        (
+            "priority_class",
+            "no PriorityClass with name no-such was found",
+        ),
+        ("service_account", "serviceaccount \"no-such\" not found"),
+        ("runtime_class", "RuntimeClass \"no-such\" not found"),
+    ] {
+        let settings = format!("kubernetes = {{ {attribute} = \"no-such\" }}");
+        it.configure(&format!("{}{}", tenant.provider(), superlink(&settings)));
+        let words = [
+            "`pod`: its pod cannot be made: pods \"superlink-main-",
+            words,
+            "Check the ServiceAccount, PriorityClass and RuntimeClass",
+        ];
+        // Not every refusal names the pod.
+        let words = if attribute == "runtime_class" {
+            &words[1..]
+        } else {
+            &words[..]
+        };
+        fails(&it, attribute, words);
+    }
+    gone(&tenant, &it);
+}
+
+/// Takes rights from the account, or gives them all back.
+fn allow_all_but(tenant: &Tenant, rules: &Json, resource: &str, lacking: &[&str]) {
+    let mut rules = rules.clone();
+    for rule in rules.as_array_mut().unwrap() {
+        let resources = rule["resources"].as_array().unwrap();
+        if resources.contains(&resource.into()) {
+            let verbs = rule["verbs"].as_array_mut().unwrap();
+            verbs.retain(|verb| !lacking.contains(&verb.as_str().unwrap()));
+        }
+    }
+    tenant.patch_as::<Role>("kubectl", ROLE, json!({ "rules": rules }));
+}
+
+/// As `examples/kubernetes/role.yaml` calls it.
+const ROLE: &str = "terraform-provider-flower";
+
+#[test]
+fn a_right_that_is_lacking() {
+    let tenant = Tenant::a();
+    let account = Account::of(&tenant);
+    let rules = serde_json::to_value(tenant.get::<Role>(ROLE).rules).unwrap();
+    let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
+    let with = |settings: &str| {
+        format!(
+            "provider \"flower\" {{\n  kubernetes = {{\n{}token = {:?}\nnamespace = {:?}\n\
+             image_prefix = {prefix:?}\n  }}\n}}\n{}",
+            Cluster::of(&tenant).host(),
+            account.token,
+            tenant.namespace,
+            superlink(settings)
+        )
+    };
+    let it = Workspace::new(&with(""));
+    let user = format!(
+        "User \"system:serviceaccount:{}:terraform\"",
+        tenant.namespace
+    );
+    let role = "Give the account of the provider the Role that the documentation";
+    allow_all_but(&tenant, &rules, "deployments", &["patch"]);
+    fails(
+        &it,
+        "right to apply",
+        &[
+            "SuperLink \"main\" did not start",
+            "The cluster does not allow it: deployments.apps \"superlink-main\" is forbidden",
+            &user,
+            "cannot patch resource \"deployments\" in API group \"apps\"",
+            role,
+        ],
+    );
+    allow_all_but(&tenant, &rules, "pods", &["watch"]);
+    fails(
+        &it,
+        "right to watch",
+        &[
+            "`pod`: how it fares is not shown to us",
+            "cannot watch resource \"pods\"",
+            role,
+        ],
+    );
+    // What only adds words is done without.
+    allow_all_but(&tenant, &rules, "events", &["list", "watch"]);
+    it.configure(&with("kubernetes = { image = \"flwr/superlink:no-such\" }"));
+    fails(
+        &it,
+        "image without events",
+        &["`superlink`: its image cannot be pulled"],
+    );
+    allow_all_but(&tenant, &rules, "pods/log", &["get"]);
+    it.configure(&with("extra_args = [\"--no-such-flag\"]"));
+    fails(
+        &it,
+        "crash without logs",
+        &[
+            "it ended with exit status: 2",
+            "cannot get resource \"pods/log\"",
+        ],
+    );
+    allow_all_but(&tenant, &rules, "", &[]);
+    it.configure(&with(""));
+    it.apply().succeeded();
+    gone(&tenant, &it);
+}

@@ -1,0 +1,107 @@
+//! How a SuperLink is reached, and what older releases and SuperLinks without TLS need.
+
+use std::process::Stdio;
+
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::federation::federation;
+use crate::tenant::{Tenant, soon, wait};
+use crate::workspace::{Workspace, said};
+
+/// Applies a federation, sees its run completed and its second plan empty, and destroys it.
+fn trains(tenant: &Tenant, main: &str) {
+    let it = Workspace::new(&format!("{}{main}", tenant.provider()));
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let run = it.state("flower_app_run.training");
+    assert_eq!(run["sub_status"], "completed");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_release_with_a_fleet_port_of_its_own_needs_no_gateway() {
+    let tenant = Tenant::a();
+    let main = federation("  flower_version = \"1.38.0\"", "", "");
+    let it = Workspace::new(&format!("{}{main}", tenant.provider()));
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(
+        it.state("flower_app_run.training")["sub_status"],
+        "completed"
+    );
+    let pods = tenant.pods("superlink-main");
+    let containers = &pods[0].spec.as_ref().unwrap().containers;
+    let names: Vec<_> = containers.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["superlink"]);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn without_tls_only_when_that_is_written_down() {
+    let tenant = Tenant::a();
+    let open = federation("  insecure = true", "", "")
+        .replace(
+            "supernodes = { for name, key in flower_supernode_key.site : name => { public_key = key.public_key } }",
+            "",
+        )
+        .replace("key         = flower_supernode_key.site[each.key].secret", "");
+    trains(&tenant, &open);
+}
+
+#[test]
+fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
+    let tenant = Tenant::a();
+    let main = federation(
+        "  service = {\n    service_type = \"LoadBalancer\"\n    annotations = { \"example.org/internal\" = \"true\" }\n  }",
+        "",
+        "",
+    );
+    let it = Workspace::new(&format!("{}{main}", tenant.provider()));
+    it.app();
+    let apply = it
+        .command(&["apply", "-auto-approve", "-no-color"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let all = tenant.all::<Service>();
+    let service = soon("the Service", || {
+        wait(all.get_opt("superlink-main")).unwrap()
+    });
+    assert_eq!(
+        service.metadata.annotations.unwrap()["example.org/internal"],
+        "true"
+    );
+    // What a cloud would do: here its address is the Service's own name.
+    let hostname = format!("superlink-main.{}.svc", tenant.namespace);
+    let status = json!({ "status": { "loadBalancer": { "ingress": [{ "hostname": hostname }] } } });
+    wait(all.patch_status(
+        "superlink-main",
+        &PatchParams::default(),
+        &Patch::Merge(status),
+    ))
+    .unwrap();
+    said(&apply.wait_with_output().unwrap()).succeeded();
+    it.plan_is_empty();
+    let fleet = it.state("flower_superlink.main")["fleet"].clone();
+    assert_eq!(fleet["address"], format!("{hostname}:9092"));
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+
+    // A Service whose address nobody can know is refused.
+    it.configure(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  service = {{ service_type = \"NodePort\" }}\n}}\n",
+        tenant.provider()
+    ));
+    it.apply().failed_with(&["service.hostname"]);
+    tenant.nothing_left();
+}
