@@ -1,7 +1,7 @@
 //! The settings of the runtime `kubernetes`, and how they become the access to a cluster.
 
 use std::collections::BTreeMap;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
 use crate::model;
 use crate::runtime::kubernetes::{Access, Credentials, ExecCredentials, KubernetesRuntime};
@@ -13,7 +13,7 @@ model! {
     /// Pods of a cluster. Exactly one of `config_path` and `host` says which: a kubeconfig in the
     /// environment or in its usual place, and the account of a pod, are never used by themselves.
     pub struct Kubernetes {
-        /// A kubeconfig file. Relative paths start where Terraform runs.
+        /// A kubeconfig file. Relative paths start where Terraform runs; `~/` is your home.
         config_path: Option<String> = optional(),
         /// The context of that file; its current one by default. Name it: the current one is
         /// whatever somebody used last.
@@ -88,7 +88,7 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
     }
     let credentials = match settings.host {
         None => Credentials::File {
-            path: here.join(settings.config_path.unwrap_or_default()),
+            path: place(here, &settings.config_path.unwrap_or_default()),
             context: settings.config_context,
         },
         Some(host) => Credentials::Host {
@@ -97,7 +97,7 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
             token: settings.token,
             token_file: settings
                 .token_file
-                .map(|file| here.join(file).display().to_string()),
+                .map(|file| place(here, &file).display().to_string()),
             client_certificate: settings.client_certificate,
             client_key: settings.client_key,
             exec: settings.exec.map(|exec| ExecCredentials {
@@ -121,4 +121,12 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
         settings.labels.unwrap_or_default(),
         settings.image_prefix.unwrap_or_default(),
     )
+}
+
+/// A path as users of kubeconfig files write it: `~/` is their home.
+fn place(here: &FilePath, path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => here.join(path),
+    }
 }

@@ -9,7 +9,7 @@ use crate::runtime::{
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Dynamic, optional, required};
+use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, required};
 use crate::tfplugin::value::to_json;
 
 model! {
@@ -149,6 +149,15 @@ choice_attribute!(ServiceKind {
     "NodePort" => Self::NodePort => Self::NodePort,
     "LoadBalancer" => Self::LoadBalancer => Self::LoadBalancer,
 });
+
+/// Checks what the schema alone cannot say.
+pub fn validate(config: &Tree) -> Result<()> {
+    match config.get::<Option<Pod>>("kubernetes") {
+        Ok(Maybe::Known(Some(pod))) => settings(Some(&pod), "").map(drop),
+        // What is unknown is checked when it is known, and what is no pod is told by the schema.
+        _ => Ok(()),
+    }
+}
 
 /// What a runtime gets of the settings; `main` is the process that the image is for.
 pub fn settings(pod: Option<&Pod>, main: &'static str) -> Result<PodSettings> {

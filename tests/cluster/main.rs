@@ -18,6 +18,7 @@ mod examples;
 mod failures;
 mod federation;
 mod gateway;
+mod pods;
 mod services;
 mod tenant;
 // Shared with the acceptance tier, which uses all of it.

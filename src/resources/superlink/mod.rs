@@ -17,6 +17,7 @@ use crate::resources::choices::Status;
 use crate::resources::failure;
 use crate::resources::memory;
 use crate::resources::place;
+use crate::resources::pod;
 use crate::resources::reach::until_healthy;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
@@ -62,6 +63,7 @@ impl Resource for Superlink {
             ));
         }
         found.absorb(storage::is_quantity(config));
+        found.absorb(pod::validate(config));
         if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
             found.absorb(nodes::keys(&list).map(drop));
         }

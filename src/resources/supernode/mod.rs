@@ -63,6 +63,7 @@ impl Resource for Supernode {
                     .on("key"),
             );
         }
+        found.absorb(pod::validate(config));
         if let Ok(Maybe::Known(Some(node_config))) = config.get::<Option<Dynamic>>("node_config") {
             found.absorb(flatten(&node_config.0, "node_config").map(drop));
         }

@@ -144,6 +144,9 @@ pub fn token(tenant: &Tenant, account: &str) -> String {
     let request: TokenRequest =
         serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 3600 } }))
             .unwrap();
-    let made = wait(all.create_token_request(account, &PostParams::default(), &request));
-    made.unwrap().status.unwrap().token
+    // The account `default` is made a moment after its namespace.
+    soon("a token", || {
+        let made = wait(all.create_token_request(account, &PostParams::default(), &request));
+        Some(made.ok()?.status?.token)
+    })
 }
