@@ -57,7 +57,7 @@ model! {
         /// Its arguments.
         args: Option<Vec<String>> = optional(),
         /// Environment variables that it gets.
-        env: Option<BTreeMap<String, String>> = optional(),
+        env: Option<BTreeMap<String, String>> = optional().sensitive(),
     }
 }
 
@@ -75,15 +75,36 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     found.absorb(
         config.exactly_one_of("kubernetes", &["kubernetes.config_path", "kubernetes.host"]),
     );
+    let beside_a_file = [
+        "cluster_ca_certificate",
+        "token",
+        "token_file",
+        "client_certificate",
+        "client_key",
+        "exec",
+    ];
+    for (one, others) in [
+        ("config_path", beside_a_file.as_slice()),
+        ("host", &["config_context"]),
+    ] {
+        for other in others {
+            found.absorb(config.conflict(
+                &format!("kubernetes.{one}"),
+                &format!("kubernetes.{other}"),
+                "Only one of the two ways to name a cluster can be used.",
+            ));
+        }
+    }
     found
 }
 
 /// The runtime of these settings. Nothing is read or dialled yet.
 pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
-    for secret in [&settings.token, &settings.client_key]
+    let environment = settings.exec.iter().filter_map(|exec| exec.env.as_ref());
+    let secrets = [&settings.token, &settings.client_key]
         .into_iter()
-        .flatten()
-    {
+        .flatten();
+    for secret in secrets.chain(environment.flat_map(BTreeMap::values)) {
         log::mask(secret);
     }
     let credentials = match settings.host {

@@ -80,6 +80,10 @@ impl Dial for ThroughRuntime {
         let opened = self.runtime.connect(&self.pod, self.port).await;
         match opened {
             Ok(connection) => Ok(Box::new(connection)),
+            Err(error) if error.is_refusal() => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                error.to_string(),
+            )),
             Err(error) => Err(io::Error::other(error.to_string())),
         }
     }

@@ -76,6 +76,15 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Whether trying again changes nothing until somebody has changed who we are or what we may.
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.is_refusal(),
+            Self::NoPods => true,
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {

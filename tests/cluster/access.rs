@@ -322,11 +322,15 @@ fn a_runtime_is_named_and_never_guessed() {
             format!("config_path = {path:?}\nhost = \"https://127.0.0.1:1\""),
             "one of",
         ),
+        (
+            format!("config_path = {path:?}\ntoken = \"x\""),
+            "kubernetes.token cannot be set together",
+        ),
     ] {
         it.configure(&format!(
             "provider \"flower\" {{\nkubernetes = {{\n{settings}\n}}\n}}\n{KEY}"
         ));
-        it.plan().failed_with(&["config_path", "host", words]);
+        it.plan().failed_with(&["config_path", words]);
     }
     it.configure(&format!(
         "provider \"flower\" {{\nlocal = {{}}\nkubernetes = {{\nconfig_path = {path:?}\n}}\n}}\n{KEY}"
@@ -368,6 +372,9 @@ fn objects_that_live_elsewhere_are_an_error_and_never_planned_anew() {
                 &tenant.namespace,
             ]);
         }
+        // Not even when nobody was asked to look first.
+        it.run(&["destroy", "-no-color", "-auto-approve", "-refresh=false"])
+            .failed_with(&["lives elsewhere"]);
         other.nothing_left();
         assert_eq!(tenant.inventory(), before);
     }

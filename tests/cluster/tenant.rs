@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config, Resource, ResourceExt as _};
+use kube::{Client, Config, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
@@ -217,19 +217,6 @@ impl Tenant {
         let addresses = status.addresses.as_ref().unwrap();
         let internal = addresses.iter().find(|one| one.type_ == "InternalIP");
         internal.unwrap().address.clone()
-    }
-
-    /// The log of a container of an object's pod.
-    pub fn log(&self, object: &str, container: &str) -> String {
-        let pods = self.pods(object);
-        let Some(pod) = pods.first() else {
-            return String::new();
-        };
-        let params = kube::api::LogParams {
-            container: Some(container.to_owned()),
-            ..kube::api::LogParams::default()
-        };
-        wait(self.all::<Pod>().logs(&pod.name_any(), &params)).unwrap_or_default()
     }
 }
 

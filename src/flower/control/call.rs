@@ -1,5 +1,9 @@
 //! The calls of the Control API, so that a transport can route them and an error can name them.
 
+/// A release by its first two numbers, and how they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Release(pub(super) (u16, u16), pub(super) &'static str);
+
 /// A call to the Control API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -36,6 +40,32 @@ impl Call {
             Self::UnregisterNode => "/v1/control/unregister-node",
             Self::ListNodes => "/v1/control/list-nodes",
             Self::ListFederations => "/v1/control/list-federations",
+        }
+    }
+
+    /// The name of the call over gRPC, which has none for the question of health.
+    pub(super) const fn grpc_name(self) -> &'static str {
+        match self {
+            Self::StartRun => "StartRun",
+            Self::Health | Self::ListRuns => "ListRuns",
+            Self::StopRun => "StopRun",
+            Self::StreamLogs => "StreamLogs",
+            Self::RegisterNode => "RegisterNode",
+            Self::UnregisterNode => "UnregisterNode",
+            Self::ListNodes => "ListNodes",
+            Self::ListFederations => "ListFederations",
+        }
+    }
+
+    /// The first release with the call; `None` if all have it.
+    pub(super) const fn since(self) -> Option<Release> {
+        match self {
+            Self::Health | Self::StartRun | Self::ListRuns | Self::StreamLogs => None,
+            Self::StopRun => Some(Release((1, 14), "1.14")),
+            Self::RegisterNode | Self::UnregisterNode | Self::ListNodes => {
+                Some(Release((1, 23), "1.23"))
+            }
+            Self::ListFederations => Some(Release((1, 24), "1.24")),
         }
     }
 

@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::{ControlEndpoint, Trust};
+use super::error::ControlError;
 use super::tls::TlsReason;
 
 /// A connection in both directions.
@@ -64,8 +65,27 @@ impl Dial for Tcp {
 pub(super) enum DialError {
     #[error("{0}")]
     Unreachable(String),
+    /// The way there is closed to us, and stays so.
+    #[error("{0}")]
+    NotAllowed(String),
     #[error("{0}")]
     Tls(TlsReason),
+}
+
+impl DialError {
+    /// What that means for a call: nothing was sent.
+    pub(super) fn at(self, at: &str) -> ControlError {
+        let at = at.to_owned();
+        match self {
+            Self::Tls(reason) => ControlError::Tls { at, reason },
+            Self::NotAllowed(cause) => ControlError::NoAccess { at, cause },
+            Self::Unreachable(cause) => ControlError::Unavailable {
+                at,
+                never_connected: true,
+                cause,
+            },
+        }
+    }
 }
 
 /// The connector handed to the HTTP client.
@@ -85,13 +105,20 @@ impl Connector {
         }
     }
 
-    async fn connect(self) -> Result<TokioIo<Link>, DialError> {
+    /// The same for HTTP/2, which TLS servers want to be asked for.
+    pub(super) fn for_http2(mut self) -> Self {
+        if let Some(trust) = &mut self.trust {
+            Arc::make_mut(&mut trust.config).alpn_protocols = vec![b"h2".to_vec()];
+        }
+        self
+    }
+
+    pub(super) async fn connect(self) -> Result<TokioIo<Link>, DialError> {
         let opening = async {
-            let stream = self
-                .dial
-                .dial()
-                .await
-                .map_err(|error| DialError::Unreachable(error.to_string()))?;
+            let stream = self.dial.dial().await.map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => DialError::NotAllowed(error.to_string()),
+                _ => DialError::Unreachable(error.to_string()),
+            })?;
             let Some(trust) = self.trust else {
                 return Ok(Link(stream));
             };

@@ -93,6 +93,14 @@ pub enum ControlError {
         /// How long we waited.
         after: Duration,
     },
+    /// The way to the server is closed to us; asking again changes nothing.
+    #[error("no way to the SuperLink at {at}: {cause}")]
+    NoAccess {
+        /// Where the server is.
+        at: String,
+        /// The cause's own words.
+        cause: String,
+    },
     /// The request was sent and the connection broke before the whole reply was here.
     #[error("the connection to the SuperLink at {at} broke after it was asked to {}: {cause}", call.purpose())]
     LostReply {
@@ -102,6 +110,16 @@ pub enum ControlError {
         call: Call,
         /// The cause's own words.
         cause: String,
+    },
+    /// The server's release came before the call did.
+    #[error("the release of Flower at {at} cannot {} yet; the first that can is {since}", call.purpose())]
+    Unsupported {
+        /// host:port of the server.
+        at: String,
+        /// What it was asked for.
+        call: Call,
+        /// The first release with the call.
+        since: &'static str,
     },
     /// An answer that no SuperLink of a known release gives.
     #[error("what answers at {at} does not {} as a SuperLink would: {cause}", call.purpose())]
@@ -124,6 +142,7 @@ impl ControlError {
                 never_connected: true,
                 ..
             } | Self::Tls { .. }
+                | Self::NoAccess { .. }
         )
     }
 
@@ -167,12 +186,18 @@ impl ControlError {
             Self::Unavailable { .. } => {
                 "Check that the SuperLink runs, that the address is that of its Control API, and that this machine may connect to it."
             }
+            Self::NoAccess { .. } => {
+                "Give the account of the provider what is missing: for kube:// that is the Role in the provider's documentation."
+            }
             Self::Tls { reason, .. } => return Some(reason.remedy()),
             Self::Timeout { .. } | Self::LostReply { .. } => {
                 "Look at the SuperLink's log and at what lies between here and there, then apply again."
             }
+            Self::Unsupported { since, .. } => {
+                return Some(format!("Run the SuperLink with Flower {since} or newer, or do without this."));
+            }
             Self::Protocol { .. } => {
-                "Check that the address and port are those of the SuperLink's Control API, that the scheme (http or https) is right, and that the SuperLink is of the release given."
+                "Check that the address and port are those of the SuperLink's Control API, that the scheme is right (http or https from Flower 1.37 on, grpc or grpcs before), and that the SuperLink is of the release given."
             }
             Self::NotFound(_) | Self::AlreadyFinished(_) | Self::Refused(_) => return None,
         };

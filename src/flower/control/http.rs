@@ -99,26 +99,12 @@ impl Http {
     /// A failure of the HTTP client: either in our own connector, before anything was sent, or after.
     fn failed(&self, call: Call, error: &ClientError) -> ControlError {
         if error.is_connect() {
-            let at = self.at.clone();
             let dial = error
                 .source()
-                .and_then(|source| source.downcast_ref::<DialError>());
-            return match dial {
-                Some(DialError::Tls(reason)) => ControlError::Tls {
-                    at,
-                    reason: reason.clone(),
-                },
-                Some(DialError::Unreachable(cause)) => ControlError::Unavailable {
-                    at,
-                    never_connected: true,
-                    cause: cause.clone(),
-                },
-                None => ControlError::Unavailable {
-                    at,
-                    never_connected: true,
-                    cause: words(error),
-                },
-            };
+                .and_then(|source| source.downcast_ref::<DialError>())
+                .cloned()
+                .unwrap_or_else(|| DialError::Unreachable(words(error)));
+            return dial.at(&self.at);
         }
         let is_parse = error
             .source()
@@ -295,7 +281,7 @@ impl FrameReader {
 }
 
 /// An error and everything behind it, each word once.
-fn words(error: &dyn std::error::Error) -> String {
+pub(super) fn words(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -180,17 +180,20 @@ impl Resource for Superlink {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
+        let runtime = call.provider.runtime.as_ref();
+        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         let reissue = planned.certificate_not_after.get().is_none();
         let before = prior.nodes.get().cloned().unwrap_or_default();
         planned.nodes.set(before);
         bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await?;
         slot.put(&planned);
-        let runtime = call.provider.runtime.as_ref();
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
         settled.map_err(|error| failed("The SuperLink changed, but not its record", &error).into())
     }
 
-    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+    async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
+        let runtime = call.provider.runtime.as_ref();
+        place::check(runtime, &object(&state.name), &mut state.place).await?;
         discard(&call, &state).await.map_err(|error| {
             failed(format!("{} was not removed", object(&state.name)), &error).into()
         })

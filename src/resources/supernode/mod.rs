@@ -35,7 +35,7 @@ pub use model::Model;
 const START: Duration = Duration::from_mins(15);
 /// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
 /// until then: how long that may take, and how often it tries.
-const FORGOTTEN: Duration = Duration::from_secs(90);
+const FORGOTTEN: Duration = Duration::from_secs(150);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Flower's exit code for a SuperNode that was refused.
 const REFUSED: u16 = 305;
@@ -161,6 +161,8 @@ impl Resource for Supernode {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
+        let runtime = call.provider.runtime.as_ref();
+        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         // Another key is another node, which must be let in at once.
         let same_node =
             planned.key.as_ref().map(|key| &key.key) == prior.key.as_ref().map(|key| &key.key);
@@ -169,13 +171,13 @@ impl Resource for Supernode {
         }
         bring_up(&call, &mut planned, &slot, Operation::Update, &mut false).await?;
         slot.put(&planned);
-        let runtime = call.provider.runtime.as_ref();
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
         settled.map_err(|error| failed("The SuperNode changed, but not its record", &error).into())
     }
 
-    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+    async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         let object = object(&state.name);
+        place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
         let keep_logs = state.local.as_ref().and_then(|local| local.keep_logs);
         let removed = call
             .provider

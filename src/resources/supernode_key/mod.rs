@@ -80,6 +80,7 @@ impl Resource for SupernodeKey {
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
+        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         if planned.secret.get().is_none() {
             let key = new_key(&planned, &config)?;
             keep(runtime, &mut planned, &key).await?;
@@ -89,8 +90,9 @@ impl Resource for SupernodeKey {
         settled.map_err(|error| failed("The key changed, but not its record", &error).into())
     }
 
-    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+    async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         let runtime = &call.provider.runtime;
+        place::check(runtime.as_ref(), &object(&state.name), &mut state.place).await?;
         let gone = async {
             runtime.delete_secret(&secret_name(&state.name)).await?;
             runtime.remove(&object(&state.name), false).await

@@ -50,6 +50,14 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// Whether trying again changes nothing until somebody has changed who we are or what we may.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Config { .. } | Self::Forbidden { .. } | Self::Unauthenticated { .. }
+        )
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
@@ -128,9 +136,7 @@ impl ClusterError {
                 words: "Unauthorized".to_owned(),
             },
             403 => Self::Forbidden {
-                words: format!(
-                    "a port-forward to {object} takes \"get\" and \"create\" of pods/portforward"
-                ),
+                words: object.to_owned(),
             },
             _ => Self::Api {
                 object: object.to_owned(),

@@ -23,11 +23,20 @@ pub(super) async fn connect(
     let api = api.within(namespace);
     // The pod is looked up each time: it may have moved, and connections are few.
     let pod = running(&api, name).await?.name_any();
-    let mut forward = api
-        .all::<Pod>()
-        .portforward(&pod, &[port])
-        .await
-        .map_err(|error| api.failed(error, &named::<Pod>(&pod)))?;
+    let mut forward =
+        api.all::<Pod>()
+            .portforward(&pod, &[port])
+            .await
+            .map_err(|error| match api.failed(error, &named::<Pod>(&pod)) {
+                // The answer has no words of its own.
+                ClusterError::Forbidden { .. } => ClusterError::Forbidden {
+                    words: format!(
+                        "a port-forward to {} takes \"get\" and \"create\" of pods/portforward",
+                        named::<Pod>(&pod)
+                    ),
+                },
+                other => other,
+            })?;
     let stream = forward.take_stream(port).ok_or(ClusterError::NoPod {
         object: name.to_owned(),
     })?;

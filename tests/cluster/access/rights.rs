@@ -81,7 +81,6 @@ fn a_right_that_is_missing_is_named() {
 }
 
 #[test]
-#[ignore = "a refused port-forward is tried anew until the time is over, and then not named"]
 fn a_port_forward_that_is_refused_is_named_at_once() {
     let tenant = Tenant::a();
     let account = Account::of(&tenant);

@@ -147,8 +147,8 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troubl
     if status.ready {
         return None;
     }
-    let states = [status.state.as_ref(), status.last_state.as_ref()];
-    let end = states
+    let lives = [status.state.as_ref(), status.last_state.as_ref()];
+    let end = lives
         .into_iter()
         .flatten()
         .find_map(|state| state.terminated.as_ref())?;
