@@ -7,6 +7,7 @@ use super::choices::Status;
 use super::report::quoted_log;
 use super::timeouts::Operation;
 use crate::flower::exit_meaning::FlowerExit;
+use crate::flower::version::{FlowerVersion, is_newer_than_known, newest};
 use crate::runtime::{Failure, ObjectRef, Observation};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::Diagnostic;
@@ -34,6 +35,19 @@ pub fn report(what: String, failure: &Failure) -> Diagnostic {
     message
         .remedy(failure.advice.as_ref())
         .remedy(exit.and_then(|exit| exit.remedy()))
+}
+
+/// What to know of a release that is newer than this provider.
+pub fn newer_release(version: FlowerVersion) -> Option<Diagnostic> {
+    is_newer_than_known(version).then(|| {
+        Diagnostic::warning(format!("Flower {version} is newer than this provider"))
+            .detail(format!(
+                "It is used like Flower {}, the newest release that the provider knows.",
+                newest()
+            ))
+            .detail("Update the provider if something does not work.")
+            .on("flower_version")
+    })
 }
 
 /// What a look at an object comes to; what others changed is told.

@@ -27,6 +27,7 @@ use crate::flower::control::{
     ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError,
     SharedReads,
 };
+use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
 use crate::runtime::Runtime;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
@@ -49,12 +50,18 @@ impl Configured {
         &self,
         url: &str,
         ca_certificate: Option<&str>,
+        flower_version: Option<&str>,
     ) -> Result<Arc<SharedReads>, EndpointError> {
-        let endpoint = ControlEndpoint::parse(url, ca_certificate)?;
+        let version: Option<FlowerVersion> = flower_version.and_then(|text| text.parse().ok());
+        let row = version.and_then(|version| row_of(version).ok());
+        let mut endpoint = ControlEndpoint::parse(url, ca_certificate)?;
+        if row.is_some_and(|row| row.control != ControlPlane::Http) {
+            endpoint = endpoint.with_grpc();
+        }
         Ok(self
             .controls
             .get_or_connect(&endpoint, || match endpoint.pod() {
-                None => ControlClient::connect(&endpoint),
+                None => ControlClient::connect(&endpoint).for_release(version),
                 Some(pod) => {
                     let dial = ThroughRuntime {
                         runtime: Arc::clone(&self.runtime),
@@ -62,6 +69,7 @@ impl Configured {
                         port: endpoint.port(),
                     };
                     ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
+                        .for_release(version)
                 }
             }))
     }

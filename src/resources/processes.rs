@@ -12,6 +12,8 @@ pub fn process(launched: LaunchedProcess) -> Process {
             Role::SuperLink => "superlink",
             Role::SuperNode => "supernode",
             Role::SuperExec => "superexec",
+            Role::ServerApp => "serverapp",
+            Role::ClientApp => "clientapp",
         },
         program: launched.program.to_owned(),
         args: launched.args,
@@ -28,7 +30,11 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
         LaunchError::OwnedVariable { .. } => message.on("env"),
         LaunchError::NodeConfig(_) => message.on("node_config"),
-        LaunchError::KeysWithoutTls | LaunchError::FleetPortMissing => message,
+        LaunchError::OwnKeyMissing => message.on("supernodes"),
+        LaunchError::KeysWithoutTls
+        | LaunchError::OtherNodeAuth
+        | LaunchError::AppPortMissing
+        | LaunchError::FleetPortMissing => message,
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Port {
     Api,
     /// A SuperLink's Fleet API, where it has a port of its own.
     Fleet,
+    /// A SuperLink's API for its apps, where it has a port of its own.
+    Apps,
     /// A SuperNode's own API, for its apps.
     Runtime,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Port {
         f.write_str(match self {
             Self::Api => "API",
             Self::Fleet => "Fleet API",
+            Self::Apps => "API for apps",
             Self::Runtime => "Runtime API",
         })
     }

@@ -14,6 +14,7 @@
 mod app_run;
 mod automtls;
 mod data_sources;
+mod eras;
 mod examples;
 mod garbage;
 mod plugin;

@@ -1,14 +1,30 @@
 //! The programs of a real Flower, installed once into the cache that the provider itself uses.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use terraform_provider_flower::flower::version;
 use terraform_provider_flower::runtime::PythonEnvironment;
 use terraform_provider_flower::runtime::local::LocalRuntime;
 use tokio_util::sync::CancellationToken;
 
-static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
+static PROGRAMS: LazyLock<Mutex<HashMap<String, Arc<OnceLock<PathBuf>>>>> =
+    LazyLock::new(Mutex::default);
+
+/// The folder of a release's programs.
+pub fn programs(flower_version: &str) -> PathBuf {
+    let programs = Arc::clone(
+        PROGRAMS
+            .lock()
+            .unwrap()
+            .entry(flower_version.to_owned())
+            .or_default(),
+    );
+    programs.get_or_init(|| install(flower_version)).clone()
+}
+
+fn install(flower_version: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
         PathBuf::from,
@@ -19,7 +35,7 @@ static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
         python: "python3".to_owned(),
     };
     let wanted = PythonEnvironment {
-        flower_version: version::DEFAULT.to_string(),
+        flower_version: flower_version.to_owned(),
         requirements: Vec::new(),
     };
     // On a thread of its own: tests may already run inside a runtime.
@@ -31,9 +47,9 @@ static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
     })
     .join()
     .unwrap()
-});
+}
 
-/// The path of one of Flower's programs.
+/// The path of one of the newest Flower's programs.
 pub fn bin(name: &str) -> PathBuf {
-    PROGRAMS.join(name)
+    programs(&version::DEFAULT.to_string()).join(name)
 }

@@ -10,9 +10,11 @@ use prost::Message;
 
 use super::call::Call;
 use super::dial::{Dial, Tcp};
+use super::dialect::{Dialect, EARLY_FEDERATION};
 use super::endpoint::ControlEndpoint;
 use super::error::{Answer, ControlError};
 use super::federation::Federation;
+use super::grpc::Grpc;
 use super::http::Http;
 use super::logs::{self, LogStream};
 use super::node::{NewNode, Node, NodeId};
@@ -20,6 +22,7 @@ use super::run::{Run, RunId, RunListing, StartRun, Timestamp};
 use super::submit::SubmitLedger;
 use super::transport::{Frames, Transport};
 use super::wire;
+use crate::flower::version::FlowerVersion;
 
 /// Flower's limit for an app bundle.
 const MAX_FAB: usize = 10 * 1024 * 1024;
@@ -54,6 +57,7 @@ impl Default for Deadlines {
 pub struct ControlClient {
     transport: Arc<dyn Transport>,
     deadlines: Deadlines,
+    dialect: Dialect,
     pub(super) ledger: Arc<SubmitLedger>,
 }
 
@@ -69,13 +73,32 @@ impl ControlClient {
         dial: Arc<dyn Dial>,
         deadlines: Deadlines,
     ) -> Self {
-        Self::over(Arc::new(Http::new(endpoint, dial)), deadlines)
+        let is_grpc = endpoint.scheme().is_grpc();
+        let transport: Arc<dyn Transport> = if is_grpc {
+            Arc::new(Grpc::new(endpoint, dial))
+        } else {
+            Arc::new(Http::new(endpoint, dial))
+        };
+        Self {
+            dialect: Dialect::any(is_grpc),
+            ..Self::over(transport, deadlines)
+        }
+    }
+
+    /// The same for a SuperLink of a known release: what that release cannot do is not even asked for.
+    #[must_use]
+    pub fn for_release(self, version: Option<FlowerVersion>) -> Self {
+        Self {
+            dialect: version.map_or(self.dialect, |version| self.dialect.of(version)),
+            ..self
+        }
     }
 
     pub(super) fn over(transport: Arc<dyn Transport>, deadlines: Deadlines) -> Self {
         Self {
             transport,
             deadlines,
+            dialect: Dialect::any(false),
             ledger: Arc::default(),
         }
     }
@@ -101,11 +124,35 @@ impl ControlClient {
         if start.fab_len() > MAX_FAB {
             return Err(too_large());
         }
-        let reply: wire::StartRunResponse = self
-            .ask(Call::StartRun, &start.to_wire(), self.deadlines.submit)
-            .await?;
-        // A reply without a number is how Flower says that a bundle is too large.
-        reply.run_id.map(RunId).ok_or_else(too_large)
+        let mut request = start.to_wire();
+        if request.federation.is_empty() {
+            let default = self.dialect.default_federation();
+            default.clone_into(&mut request.federation);
+        }
+        let is_unnamed = request.federation.is_empty();
+        let mut reply = self.submit(&request).await;
+        if is_unnamed
+            && self.dialect.may_want_federation()
+            && matches!(reply, Err(ControlError::FederationMissing(_)))
+        {
+            EARLY_FEDERATION.clone_into(&mut request.federation);
+            reply = self.submit(&request).await;
+        }
+        reply?.run_id.map(RunId).ok_or_else(|| {
+            ControlError::Refused(Answer {
+                at: self.at().to_owned(),
+                call: Call::StartRun,
+                words: "it started no run and gave no reason; its log has one".to_owned(),
+            })
+        })
+    }
+
+    async fn submit(
+        &self,
+        request: &wire::StartRunRequest,
+    ) -> Result<wire::StartRunResponse, ControlError> {
+        self.ask(Call::StartRun, request, self.deadlines.submit)
+            .await
     }
 
     /// The newest runs, at most `limit` of them.
@@ -116,6 +163,9 @@ impl ControlClient {
     /// All runs of this account, or the newest ten thousand.
     pub async fn list_runs(&self) -> Result<RunListing, ControlError> {
         let mut listing = self.page(PAGE, 0).await?;
+        if !listing.complete && !self.dialect.has_skip() {
+            return self.page(MOST_RUNS, 0).await;
+        }
         while !listing.complete && listing.runs.len() < MOST_RUNS {
             let known = listing.runs.len();
             let mut page = self.page(PAGE, known).await?;
@@ -198,22 +248,22 @@ impl ControlClient {
 
     /// All nodes of this account, also those taken off the list.
     pub async fn list_nodes(&self) -> Result<Vec<Node>, ControlError> {
-        let reply: wire::ListNodesResponse = self
-            .call(Call::ListNodes, &wire::ListNodesRequest {})
+        let reply = self
+            .send(Call::ListNodes, &wire::ListNodesRequest {})
             .await?;
-        Ok(reply.nodes_info.into_iter().map(Node::from_wire).collect())
+        self.dialect
+            .nodes(&reply)
+            .map_err(|error| self.odd(Call::ListNodes, error))
     }
 
     /// The federations this account is a member of.
     pub async fn list_federations(&self) -> Result<Vec<Federation>, ControlError> {
-        let reply: wire::ListFederationsResponse = self
-            .call(Call::ListFederations, &wire::ListFederationsRequest {})
+        let reply = self
+            .send(Call::ListFederations, &wire::ListFederationsRequest {})
             .await?;
-        Ok(reply
-            .federations
-            .into_iter()
-            .map(Federation::from_wire)
-            .collect())
+        self.dialect
+            .federations(&reply)
+            .map_err(|error| self.odd(Call::ListFederations, error))
     }
 
     pub(super) async fn stream(&self, call: Call, request: Bytes) -> Result<Frames, ControlError> {
@@ -235,11 +285,12 @@ impl ControlClient {
         let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let request = wire::ListRunsRequest {
             run_id: None,
-            limit: Some(number(limit)),
+            limit: self.dialect.has_limit().then(|| number(limit)),
             skip: (skip > 0).then(|| number(skip)),
         };
         let reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
-        let complete = reply.run_dict.len() < limit;
+        // More than were asked for come from a release that does not know how to limit: all.
+        let complete = !self.dialect.has_limit() || reply.run_dict.len() != limit;
         let runs: HashMap<RunId, Run> = reply
             .run_dict
             .into_values()
@@ -266,13 +317,34 @@ impl ControlClient {
         request: &impl Message,
         deadline: Duration,
     ) -> Result<Reply, ControlError> {
+        let reply = self.send_within(call, request, deadline).await?;
+        Reply::decode(reply).map_err(|error| self.odd(call, error))
+    }
+
+    async fn send(&self, call: Call, request: &impl Message) -> Result<Bytes, ControlError> {
+        self.send_within(call, request, self.deadlines.call).await
+    }
+
+    async fn send_within(
+        &self,
+        call: Call,
+        request: &impl Message,
+        deadline: Duration,
+    ) -> Result<Bytes, ControlError> {
+        if let Some(since) = self.dialect.lacks(call) {
+            return Err(ControlError::Unsupported {
+                at: self.at().to_owned(),
+                call,
+                since,
+            });
+        }
         let request = Bytes::from(request.encode_to_vec());
-        let mut reply = self.transport.unary(call, request.clone(), deadline).await;
+        let reply = self.transport.unary(call, request.clone(), deadline).await;
         // A read may be asked twice; a SuperLink that was just restarted has dropped our connections.
         if call.is_read() && matches!(reply, Err(ControlError::LostReply { .. })) {
-            reply = self.transport.unary(call, request, deadline).await;
+            return self.transport.unary(call, request, deadline).await;
         }
-        Reply::decode(reply?).map_err(|error| self.odd(call, error))
+        reply
     }
 }
 

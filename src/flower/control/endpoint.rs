@@ -13,13 +13,60 @@ use thiserror::Error;
 
 use super::tls;
 
-/// With or without TLS.
+/// HTTP as from Flower 1.37 on or gRPC as up to 1.36, each with or without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// `http://`
     Http,
     /// `https://`
     Https,
+    /// `grpc://`
+    Grpc,
+    /// `grpcs://`
+    Grpcs,
+}
+
+impl Scheme {
+    fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Http, Self::Https, Self::Grpc, Self::Grpcs];
+        all.into_iter().find(|scheme| scheme.as_str() == text)
+    }
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
+        }
+    }
+
+    /// True for gRPC.
+    pub const fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc | Self::Grpcs)
+    }
+
+    const fn has_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+
+    const fn of(is_grpc: bool, has_tls: bool) -> Self {
+        match (is_grpc, has_tls) {
+            (false, false) => Self::Http,
+            (false, true) => Self::Https,
+            (true, false) => Self::Grpc,
+            (true, true) => Self::Grpcs,
+        }
+    }
+
+    const fn usual_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Grpc | Self::Grpcs => GRPC_PORT,
+        }
+    }
 }
 
 /// Where a Control API is and whom to trust there. Two are equal if they lead to the same place with
@@ -28,12 +75,15 @@ pub enum Scheme {
 pub struct ControlEndpoint {
     host: String,
     port: u16,
+    is_grpc: bool,
     trust: Option<Trust>,
     /// `namespace/name`, when the SuperLink listens for its pod alone.
     pod: Option<String>,
 }
 
-/// The port of the Control API within a pod.
+/// The port of a Control API that speaks gRPC, unless it was set to another.
+const GRPC_PORT: u16 = 9093;
+/// The port of the Control API within a pod, where it does not speak gRPC.
 const POD_PORT: u16 = 8000;
 /// The name that every SuperLink's certificate has besides those that it is dialled by.
 const POD_HOST: &str = "localhost";
@@ -54,7 +104,7 @@ pub enum EndpointError {
     /// A kube:// address that is not of a pod's object.
     #[error("the address is not of the form kube://namespace/name")]
     NotAPod,
-    /// Neither http nor https.
+    /// None of http, https, grpc and grpcs.
     #[error("the scheme {scheme:?} cannot be used for a Control API")]
     Scheme {
         /// The scheme as given.
@@ -66,11 +116,11 @@ pub enum EndpointError {
         /// What there is too much.
         what: &'static str,
     },
-    /// https without a CA certificate.
-    #[error("the address uses https, but no CA certificate was given to trust")]
+    /// https or grpcs without a CA certificate.
+    #[error("the address uses TLS, but no CA certificate was given to trust")]
     NoAuthority,
-    /// http with a CA certificate.
-    #[error("a CA certificate was given, but the address uses http, which trusts anyone")]
+    /// http or grpc with a CA certificate.
+    #[error("a CA certificate was given, but the address does not use TLS and trusts anyone")]
     AuthorityWithoutTls,
     /// The CA certificate is none.
     #[error("the CA certificate cannot be used: {cause}")]
@@ -85,14 +135,18 @@ impl EndpointError {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::NotAUrl | Self::TooMuch { .. } => {
-                "Write it as https://host:port, or http://host:port for a SuperLink without TLS."
+                "Write it as https://host:port, or http://host:port for a SuperLink without TLS; up to Flower 1.36 as grpcs://host:port or grpc://host:port."
             }
             Self::NotAPod => "Use `flower_superlink.NAME.control` whole.",
-            Self::Scheme { .. } => "Use https://, or http:// for a SuperLink without TLS.",
+            Self::Scheme { .. } => {
+                "Use https://, or http:// for a SuperLink without TLS; up to Flower 1.36 grpcs:// or grpc://."
+            }
             Self::NoAuthority => {
                 "Give the certificate of the authority that signed the SuperLink's certificate, as PEM."
             }
-            Self::AuthorityWithoutTls => "Use https://, or leave the CA certificate out.",
+            Self::AuthorityWithoutTls => {
+                "Use https:// (up to Flower 1.36 grpcs://), or leave the CA certificate out."
+            }
             Self::Authority { .. } => {
                 "Give one or more certificates as PEM, each between BEGIN CERTIFICATE and END CERTIFICATE."
             }
@@ -102,24 +156,21 @@ impl EndpointError {
 }
 
 impl ControlEndpoint {
-    /// Parses `http://host:port` or `https://host:port`. A missing port is the scheme's own (80, 443).
+    /// Parses `http://host:port`, `https://…`, `grpc://…` or `grpcs://…`. A missing port is the scheme's
+    /// own (80, 443, 9093).
     ///
-    /// https needs the authority to trust, as PEM; it is then the only one trusted.
+    /// With TLS it needs the authority to trust, as PEM; it is then the only one trusted.
     pub fn parse(url: &str, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
         let uri: Uri = url.parse().map_err(|_| EndpointError::NotAUrl)?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(EndpointError::NotAUrl);
         };
-        let scheme = match scheme {
-            "kube" => return Self::in_pod(&uri, ca_certificate),
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            other => {
-                return Err(EndpointError::Scheme {
-                    scheme: other.to_owned(),
-                });
-            }
-        };
+        if scheme == "kube" {
+            return Self::in_pod(&uri, ca_certificate);
+        }
+        let scheme = Scheme::parse(scheme).ok_or_else(|| EndpointError::Scheme {
+            scheme: scheme.to_owned(),
+        })?;
         let too_much = |what| Err(EndpointError::TooMuch { what });
         if authority.as_str().contains('@') {
             return too_much("a user name or password");
@@ -134,8 +185,7 @@ impl ControlEndpoint {
             Some(port) => port.as_u16(),
             // The http crate drops an empty or too large port instead of complaining.
             None if authority.as_str() != authority.host() => return Err(EndpointError::NotAUrl),
-            None if scheme == Scheme::Http => 80,
-            None => 443,
+            None => scheme.usual_port(),
         };
         let host = authority
             .host()
@@ -145,15 +195,16 @@ impl ControlEndpoint {
         if host.is_empty() || port == 0 {
             return Err(EndpointError::NotAUrl);
         }
-        let trust = match (scheme, ca_certificate) {
-            (Scheme::Http, None) => None,
-            (Scheme::Http, Some(_)) => return Err(EndpointError::AuthorityWithoutTls),
-            (Scheme::Https, None) => return Err(EndpointError::NoAuthority),
-            (Scheme::Https, Some(pem)) => Some(Trust::parse(&host, pem)?),
+        let trust = match (scheme.has_tls(), ca_certificate) {
+            (false, None) => None,
+            (false, Some(_)) => return Err(EndpointError::AuthorityWithoutTls),
+            (true, None) => return Err(EndpointError::NoAuthority),
+            (true, Some(pem)) => Some(Trust::parse(&host, pem)?),
         };
         Ok(Self {
             host,
             port,
+            is_grpc: scheme.is_grpc(),
             trust,
             pod: None,
         })
@@ -175,6 +226,7 @@ impl ControlEndpoint {
         Ok(Self {
             host: POD_HOST.to_owned(),
             port: POD_PORT,
+            is_grpc: false,
             trust: ca_certificate
                 .map(|pem| Trust::parse(POD_HOST, pem))
                 .transpose()?,
@@ -182,18 +234,28 @@ impl ControlEndpoint {
         })
     }
 
+    /// The same pod's gRPC, which is on another port: for releases up to 1.36. An address with a host
+    /// says by its scheme what is spoken there, and stays as it is.
+    #[must_use]
+    pub fn with_grpc(self) -> Self {
+        match self.pod {
+            None => self,
+            Some(_) => Self {
+                port: GRPC_PORT,
+                is_grpc: true,
+                ..self
+            },
+        }
+    }
+
     /// `namespace/name` of a SuperLink that listens for its pod alone.
     pub fn pod(&self) -> Option<&str> {
         self.pod.as_deref()
     }
 
-    /// With or without TLS.
+    /// What is spoken there, and whether with TLS.
     pub const fn scheme(&self) -> Scheme {
-        if self.trust.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        }
+        Scheme::of(self.is_grpc, self.trust.is_some())
     }
 
     /// Host name or address, without brackets.
@@ -282,11 +344,7 @@ impl fmt::Display for ControlEndpoint {
         if let Some(pod) = &self.pod {
             return write!(f, "kube://{pod}");
         }
-        let scheme = match self.scheme() {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        write!(f, "{scheme}://{}", self.address())
+        write!(f, "{}://{}", self.scheme().as_str(), self.address())
     }
 }
 
@@ -297,138 +355,5 @@ impl fmt::Debug for ControlEndpoint {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn authority() -> String {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        params.self_signed(&key).unwrap().pem()
-    }
-
-    fn parse(url: &str) -> Result<String, EndpointError> {
-        ControlEndpoint::parse(url, None).map(|endpoint| endpoint.to_string())
-    }
-
-    #[test]
-    fn an_address_is_scheme_host_and_port() {
-        assert_eq!(
-            parse("http://127.0.0.1:8000").unwrap(),
-            "http://127.0.0.1:8000"
-        );
-        assert_eq!(parse("http://[::1]:8000/").unwrap(), "http://[::1]:8000");
-        assert_eq!(
-            parse("http://SuperLink.example").unwrap(),
-            "http://superlink.example:80"
-        );
-        for url in [
-            "",
-            "127.0.0.1:8000",
-            "superlink",
-            "http://",
-            "http://h:0",
-            "http://h:99999",
-            "http://h:x",
-        ] {
-            assert_eq!(parse(url), Err(EndpointError::NotAUrl), "{url}");
-        }
-        assert!(
-            matches!(parse("grpc://h:9093"), Err(EndpointError::Scheme { scheme }) if scheme == "grpc")
-        );
-        for url in [
-            "http://h:1/x",
-            "http://h:1/?q",
-            "http://u:secret@h:1",
-            "http://h:1/#f",
-        ] {
-            assert!(
-                matches!(parse(url), Err(EndpointError::TooMuch { .. })),
-                "{url}"
-            );
-        }
-        assert!(
-            !parse("http://u:secret@h:1")
-                .unwrap_err()
-                .to_string()
-                .contains("secret")
-        );
-    }
-
-    #[test]
-    fn trust_belongs_to_https_and_to_nothing_else() {
-        let ca = authority();
-        let https = ControlEndpoint::parse("https://h", Some(&ca)).unwrap();
-        assert_eq!(https.to_string(), "https://h:443");
-        assert_eq!(parse("https://h"), Err(EndpointError::NoAuthority));
-        assert_eq!(
-            ControlEndpoint::parse("http://h", Some(&ca)),
-            Err(EndpointError::AuthorityWithoutTls)
-        );
-        for pem in [
-            "",
-            "no pem",
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        ] {
-            assert!(
-                matches!(
-                    ControlEndpoint::parse("https://h", Some(pem)),
-                    Err(EndpointError::Authority { .. })
-                ),
-                "{pem}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_same_place_with_other_trust_is_another_endpoint() {
-        let (one, other) = (authority(), authority());
-        let endpoint = |ca: &str| ControlEndpoint::parse("https://h:1", Some(ca)).unwrap();
-        assert_eq!(endpoint(&one), endpoint(&format!("\n{one}\n")));
-        assert_ne!(endpoint(&one), endpoint(&other));
-    }
-
-    #[test]
-    fn a_pod_is_named_by_namespace_and_name() {
-        let endpoint = ControlEndpoint::parse("kube://fl-a/superlink-main", None).unwrap();
-        assert_eq!(endpoint.pod(), Some("fl-a/superlink-main"));
-        assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
-        assert_eq!(endpoint.address(), "localhost:8000");
-        let ca = authority();
-        assert_ne!(
-            endpoint,
-            ControlEndpoint::parse("kube://fl-a/superlink-main", Some(&ca)).unwrap()
-        );
-        assert_ne!(
-            endpoint,
-            ControlEndpoint::parse("kube://fl-b/superlink-main", None).unwrap()
-        );
-        for url in [
-            "kube://a",
-            "kube://a/",
-            "kube://a/b/c",
-            "kube://a:1/b",
-            "kube://a/b?c",
-            "kube:///b",
-        ] {
-            assert!(ControlEndpoint::parse(url, None).is_err(), "{url}");
-        }
-    }
-
-    #[test]
-    fn loopback_is_recognized() {
-        for (url, loopback) in [
-            ("http://127.0.0.9:1", true),
-            ("http://localhost:1", true),
-            ("http://[::1]:1", true),
-            ("http://10.0.0.1:1", false),
-            ("http://localhost.example:1", false),
-        ] {
-            assert_eq!(
-                ControlEndpoint::parse(url, None).unwrap().is_loopback(),
-                loopback,
-                "{url}"
-            );
-        }
-    }
-}
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -194,7 +194,9 @@ impl ControlError {
                 "Look at the SuperLink's log and at what lies between here and there, then apply again."
             }
             Self::Unsupported { since, .. } => {
-                return Some(format!("Run the SuperLink with Flower {since} or newer, or do without this."));
+                return Some(format!(
+                    "Run the SuperLink with Flower {since} or newer, or do without this."
+                ));
             }
             Self::Protocol { .. } => {
                 "Check that the address and port are those of the SuperLink's Control API, that the scheme is right (http or https from Flower 1.37 on, grpc or grpcs before), and that the SuperLink is of the release given."

@@ -106,17 +106,16 @@ impl Http {
                 .unwrap_or_else(|| DialError::Unreachable(words(error)));
             return dial.at(&self.at);
         }
-        let is_parse = error
+        let inner = error
             .source()
-            .and_then(|source| source.downcast_ref::<hyper::Error>())
-            .is_some_and(hyper::Error::is_parse);
-        if is_parse {
-            return self.protocol(
-                call,
-                format!("it does not answer in HTTP: {}", words(error)),
-            );
+            .and_then(|source| source.downcast_ref::<hyper::Error>());
+        let cause = words(error);
+        // A server that speaks first, as those of gRPC do. What it made of a change is not known.
+        let speaks_first = call.is_read() && cause.contains("unexpected message from connection");
+        if speaks_first || inner.is_some_and(hyper::Error::is_parse) {
+            return self.protocol(call, format!("it does not answer in HTTP: {cause}"));
         }
-        self.lost(call, words(error))
+        self.lost(call, cause)
     }
 
     fn lost(&self, call: Call, cause: String) -> ControlError {

@@ -1,4 +1,5 @@
-//! Flower's Control API: what starts, lists and stops runs, reads their logs and registers nodes.
+//! Flower's Control API: what starts, lists and stops runs, reads their logs and registers nodes. Up
+//! to 1.36 it is gRPC, from then on protobuf over HTTP; one client speaks both.
 //!
 //! An address is parsed once ([`ControlEndpoint`]), a client is made from it without any IO
 //! ([`ControlClient`]), and one per address is kept for the life of the process ([`ControlPool`]), so
@@ -10,10 +11,12 @@ mod ansi;
 mod call;
 mod client;
 mod dial;
+mod dialect;
 mod endpoint;
 mod error;
 mod federation;
 mod framing;
+mod grpc;
 mod http;
 mod location;
 mod logs;

@@ -1,7 +1,9 @@
 //! Reads a SuperLink's refusals. Flower sends a number and its words as JSON, and a plain
-//! `{"detail": …}` where its web framework answers; something in between may send anything at all.
+//! `{"detail": …}` where its web framework answers; over gRPC old releases send words alone. Something
+//! in between may send anything at all.
 
 use serde::Deserialize;
+use tonic::Code;
 
 use super::call::Call;
 use super::error::{Answer, ControlError};
@@ -27,9 +29,75 @@ pub(super) fn from_http(at: &str, call: Call, status: u16, body: &[u8]) -> Contr
         call,
         words: words(status, parsed, body),
     };
-    let Some(code) = code else {
-        return without_code(status, answer);
+    match code {
+        Some(code) => with_code(code, answer),
+        None => without_code(status, answer),
+    }
+}
+
+/// Turns a gRPC status that is not a success into an error: Flower's number as JSON from 1.33 on, and
+/// here and there from 1.30; before that plain words.
+pub(super) fn from_grpc(at: &str, call: Call, code: Code, text: &str) -> ControlError {
+    let parsed = serde_json::from_str::<Body>(text).ok();
+    let number = parsed.as_ref().and_then(|body| body.code);
+    let words = match (parsed, shown(text)) {
+        (Some(body), _) if body.detail.is_some() => said(body, &format!("gRPC {code:?}")),
+        (_, text) if text.is_empty() => format!("gRPC {code:?} without a text"),
+        (_, text) => format!("{text} (gRPC {code:?})"),
     };
+    let answer = Answer {
+        at: at.to_owned(),
+        call,
+        words,
+    };
+    match number {
+        Some(number) => with_code(number, answer),
+        None => with_grpc_code(code, text, answer),
+    }
+}
+
+/// True if this is how gRPC servers say that they have no such method, and not how a method says that
+/// it will not.
+pub(super) fn is_no_method(code: Code, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let known = ["method not found", "unknown service", "unknown method"];
+    match code {
+        Code::Unimplemented => text.is_empty() || known.iter().any(|known| text.contains(known)),
+        // The Fleet API of some releases.
+        Code::FailedPrecondition => text.contains("should be sent to a different service"),
+        _ => false,
+    }
+}
+
+fn with_grpc_code(code: Code, text: &str, answer: Answer) -> ControlError {
+    let text = text.to_ascii_lowercase();
+    let says = |words: &str| text.contains(words);
+    let is_federation = says("federation") && !says("federation options");
+    match code {
+        Code::NotFound if is_federation => ControlError::FederationMissing(answer),
+        Code::NotFound => ControlError::NotFound(answer),
+        Code::Unauthenticated | Code::PermissionDenied => ControlError::Unauthenticated(answer),
+        Code::FailedPrecondition | Code::InvalidArgument => match answer.call {
+            Call::StopRun if says("already finished") => ControlError::AlreadyFinished(answer),
+            Call::RegisterNode if says("already in use") => ControlError::KeyInUse(answer),
+            Call::RegisterNode if says("not valid") => ControlError::KeyInvalid(answer),
+            Call::StartRun if says("is not present in the main dictionary") => {
+                ControlError::ConfigInvalid(answer)
+            }
+            _ if is_federation => ControlError::FederationMissing(answer),
+            _ => ControlError::Refused(answer),
+        },
+        // Whoever says this may have passed the request on before.
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => ControlError::LostReply {
+            at: answer.at,
+            call: answer.call,
+            cause: answer.words,
+        },
+        _ => ControlError::Refused(answer),
+    }
+}
+
+fn with_code(code: i64, answer: Answer) -> ControlError {
     match code {
         16 | 24 => ControlError::NotFound(answer),
         18 => ControlError::AlreadyFinished(answer),
@@ -69,27 +137,28 @@ fn without_code(status: u16, answer: Answer) -> ControlError {
 }
 
 fn words(status: u16, parsed: Option<Body>, body: &[u8]) -> String {
-    let Some(Body {
-        code,
-        detail: Some(detail),
-        extra,
-    }) = parsed
-    else {
-        let text = shown(&String::from_utf8_lossy(body));
-        return if text.is_empty() {
-            format!("HTTP {status} without a text")
-        } else {
-            format!("HTTP {status}: {text}")
-        };
-    };
+    if let Some(parsed) = parsed.filter(|parsed| parsed.detail.is_some()) {
+        return said(parsed, &format!("HTTP {status}"));
+    }
+    let text = shown(&String::from_utf8_lossy(body));
+    if text.is_empty() {
+        format!("HTTP {status} without a text")
+    } else {
+        format!("HTTP {status}: {text}")
+    }
+}
+
+/// Flower's words, and its number or else the number of what carried them.
+fn said(body: Body, status: &str) -> String {
+    let detail = body.detail.unwrap_or_default();
     let mut words = shown(detail.as_str().unwrap_or(&detail.to_string()));
-    if let Some(extra) = extra {
+    if let Some(extra) = body.extra {
         words.push(' ');
         words.push_str(&shown(&extra));
     }
-    match code {
+    match body.code {
         Some(code) => format!("{words} (Flower code {code})"),
-        None => format!("HTTP {status}: {words}"),
+        None => format!("{status}: {words}"),
     }
 }
 
@@ -113,86 +182,5 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(status: u16, body: &str) -> ControlError {
-        from_http("127.0.0.1:8000", Call::StartRun, status, body.as_bytes())
-    }
-
-    #[test]
-    fn flowers_codes_decide_and_flowers_words_are_shown() {
-        let error = refused(
-            412,
-            r#"{"code":15,"detail":"Invalid run configuration.","extra":"Key 'x' is unknown"}"#,
-        );
-        assert!(matches!(error, ControlError::ConfigInvalid(_)));
-        assert_eq!(
-            error.to_string(),
-            "the SuperLink at 127.0.0.1:8000 refused to start the run: \
-             Invalid run configuration. Key 'x' is unknown (Flower code 15)"
-        );
-        let kinds = [
-            (16, "NotFound"),
-            (18, "AlreadyFinished"),
-            (22, "KeyInvalid"),
-            (23, "KeyInUse"),
-            (24, "NotFound"),
-            (2, "FederationMissing"),
-            (36, "Unauthenticated"),
-            (2001, "RegistrationDisabled"),
-            (9, "Refused"),
-            (1005, "Unavailable"),
-        ];
-        for (code, kind) in kinds {
-            let error = refused(400, &format!(r#"{{"code":{code},"detail":"d"}}"#));
-            assert!(
-                format!("{error:?}").starts_with(kind),
-                "{code} became {error:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_error_text_of_grpc_is_read_as_well() {
-        let error = refused(
-            404,
-            r#"{"code":16,"public_message":"Run ID not found.","public_details":null}"#,
-        );
-        assert!(
-            matches!(error, ControlError::NotFound(answer) if answer.words.starts_with("Run ID"))
-        );
-    }
-
-    #[test]
-    fn a_server_that_is_not_ready_did_nothing() {
-        let error = refused(
-            503,
-            r#"{"code":1005,"detail":"LinkState is not initialized."}"#,
-        );
-        assert!(!error.outcome_unknown() && error.may_pass());
-    }
-
-    #[test]
-    fn a_proxy_that_lost_its_server_leaves_the_outcome_open() {
-        for status in [502, 503, 504] {
-            assert!(refused(status, "<html>Bad gateway</html>").outcome_unknown());
-        }
-    }
-
-    #[test]
-    fn an_unknown_route_is_not_a_missing_run() {
-        let error = refused(404, r#"{"detail":"Not Found"}"#);
-        assert!(matches!(error, ControlError::Protocol { .. }));
-        assert_eq!(
-            error.to_string(),
-            "what answers at 127.0.0.1:8000 does not start the run as a SuperLink would: HTTP 404: Not Found"
-        );
-    }
-
-    #[test]
-    fn a_strangers_text_is_cut_and_cleaned() {
-        let text = refused(500, &format!("a\u{1b}[31m\n\n{}", "b ".repeat(5000))).to_string();
-        assert!(text.len() < 800 && text.ends_with('…') && !text.contains('\u{1b}'));
-    }
-}
+#[path = "refusal_tests.rs"]
+mod tests;

@@ -308,7 +308,10 @@ fn is_ours(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bo
         .is_none_or(|pending| pending >= not_before);
     late_enough
         && run.fab_hash == start.fab_hash()
-        && (start.federation.is_empty() || run.federation == start.federation)
+        // Releases before 1.24 have no federations and start the run all the same.
+        && (start.federation.is_empty()
+            || run.federation.is_empty()
+            || run.federation == start.federation)
         && is_same(&run.override_config, &start.overrides)
         && !submission.known.contains(&run.id)
 }

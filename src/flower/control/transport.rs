@@ -1,5 +1,5 @@
 //! What carries a call to a SuperLink. HTTP is the one of today's releases; gRPC carried the same
-//! messages before, so a transport moves bytes and knows nothing of what they mean.
+//! messages before, so a transport moves bytes, and what they mean is not its business.
 
 use std::time::Duration;
 

@@ -35,6 +35,10 @@ const SUPERLINK: &[(&str, Owner)] = &[
     ("--host", Provider),
     ("--port", Provider),
     ("--control-api-address", Provider),
+    ("--exec-api-address", Provider),
+    ("--serverappio-api-address", Provider),
+    ("--auth-superlink-private-key", Provider),
+    ("--auth-superlink-public-key", Provider),
     ("--fleet-api-address", Provider),
     ("--fleet-api-type", Provider),
     ("--health-server-address", Provider),
@@ -61,6 +65,7 @@ const SUPERNODE: &[(&str, Owner)] = &[
     ("--appio-ssl-certfile", Provider),
     ("--appio-ssl-keyfile", Provider),
     ("--appio-ssl-ca-certfile", Provider),
+    ("--clientappio-api-address", Provider),
     ("--grpc-rere", Provider),
     ("--grpc-adapter", Provider),
     ("--health-server-address", Provider),
@@ -75,7 +80,7 @@ pub(super) fn append(
     let owned = match role {
         Role::SuperLink => SUPERLINK,
         Role::SuperNode => SUPERNODE,
-        Role::SuperExec => &[],
+        Role::SuperExec | Role::ServerApp | Role::ClientApp => &[],
     };
     for argument in extra {
         check(owned, args, argument)?;

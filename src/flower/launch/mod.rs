@@ -18,11 +18,12 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use environment::{LogLevel, ProcessEnvironment};
-pub use superlink::{Database, SuperLinkSettings, superlink_processes};
+pub use superlink::{Database, NodeKeys, SuperLinkSettings, superlink_processes};
 pub use supernode::{Reconnect, SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
+use super::version::{AppPlane, VersionRow};
 
 /// A process to start: program, arguments and the whole environment that Flower needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub enum Role {
     SuperNode,
     /// `flower-superexec`, beside a SuperLink or SuperNode in process isolation.
     SuperExec,
+    /// `flwr-serverapp`, in its place before 1.21.
+    ServerApp,
+    /// `flwr-clientapp`, in its place before 1.21.
+    ClientApp,
 }
 
 impl Role {
@@ -55,6 +60,8 @@ impl Role {
             Self::SuperLink => "flower-superlink",
             Self::SuperNode => "flower-supernode",
             Self::SuperExec => "flower-superexec",
+            Self::ServerApp => "flwr-serverapp",
+            Self::ClientApp => "flwr-clientapp",
         }
     }
 }
@@ -120,6 +127,17 @@ pub enum LaunchError {
     /// Node keys without TLS: Flower exits with 104 or 303.
     #[error("node keys are used, but TLS is off; Flower refuses to start like that")]
     KeysWithoutTls,
+    /// The release knows SuperNodes in another way than the settings say.
+    #[error("this Flower release knows SuperNodes in another way than was prepared for")]
+    OtherNodeAuth,
+    /// The release wants a key pair of the SuperLink itself.
+    #[error(
+        "node keys need Flower 1.15 or newer here; before, the SuperLink needs a key pair, too"
+    )]
+    OwnKeyMissing,
+    /// The release has a port of its own for apps and none was given.
+    #[error("this Flower release serves apps on a port of their own, and none was chosen")]
+    AppPortMissing,
     /// The release has a Fleet port of its own and none was given.
     #[error("this Flower release serves SuperNodes on a port of their own, and none was chosen")]
     FleetPortMissing,
@@ -140,9 +158,20 @@ impl LaunchError {
             }
             Self::OwnedVariable { name, .. } => Some(format!("Remove {name} from `env`.")),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
-            Self::FleetPortMissing => None,
+            Self::OwnKeyMissing => {
+                Some("Use Flower 1.15 or newer, or leave `supernodes` out.".to_owned())
+            }
+            Self::FleetPortMissing | Self::AppPortMissing | Self::OtherNodeAuth => None,
             Self::NodeConfig(error) => error.remedy(),
         }
+    }
+}
+
+/// The flag that tells a SuperExec where to find the API for apps.
+const fn superexec_flag(row: &VersionRow) -> &'static str {
+    match row.apps {
+        AppPlane::GrpcOwnPort => "--appio-api-address",
+        AppPlane::HttpOwnPort | AppPlane::HttpSamePort => "--runtime-api-address",
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::{
     DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role,
-    ServerTls, address, extra_args, local_address, push,
+    ServerTls, address, extra_args, local_address, push, superexec_flag,
 };
-use crate::flower::version::{FleetPlane, PluginType, VersionRow};
+use crate::flower::version::{
+    AppPlane, AppRunner, ControlPlane, FleetPlane, NodeAuth, PluginType, VersionRow,
+};
 
 /// Where a SuperLink keeps runs, nodes and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,17 @@ pub enum Database {
     File(String),
 }
 
+/// Which SuperNodes may connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeKeys {
+    /// Every one.
+    Open,
+    /// Those that are registered over the Control API.
+    Registered,
+    /// Those in this file of public keys.
+    Listed(String),
+}
+
 /// Everything that shapes a SuperLink's command lines. Paths are those the processes see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuperLinkSettings {
@@ -22,6 +35,8 @@ pub struct SuperLinkSettings {
     pub bind_host: String,
     /// Port of the Control and Runtime API, and of the Fleet API where they share one.
     pub port: u16,
+    /// Port of the API for apps in releases where it has its own; ignored in the others.
+    pub app_port: Option<u16>,
     /// Address on which a Fleet API with a port of its own listens.
     pub fleet_bind_host: String,
     /// Port of the Fleet API in releases where it has its own; ignored in the others.
@@ -32,8 +47,8 @@ pub struct SuperLinkSettings {
     pub isolation: Isolation,
     /// Where state is kept.
     pub database: Database,
-    /// Whether only registered SuperNodes may connect.
-    pub node_keys: bool,
+    /// Which SuperNodes may connect.
+    pub node_keys: NodeKeys,
     /// Whether Flower installs an app's dependencies.
     pub dependencies: DependencyInstallation,
     /// Address of the plain gRPC health service, if one is wanted.
@@ -53,7 +68,7 @@ pub fn superlink_processes(
     row: &VersionRow,
     settings: &SuperLinkSettings,
 ) -> Result<Vec<LaunchedProcess>, LaunchError> {
-    if settings.node_keys && settings.tls == ServerTls::Insecure {
+    if settings.node_keys != NodeKeys::Open && settings.tls == ServerTls::Insecure {
         return Err(LaunchError::KeysWithoutTls);
     }
     let env = settings.environment.build()?;
@@ -64,10 +79,11 @@ pub fn superlink_processes(
         env: env.clone(),
     }];
     if settings.isolation == Isolation::Process {
+        let (role, args) = app_runner(row, settings)?;
         processes.push(LaunchedProcess {
-            role: Role::SuperExec,
-            program: Role::SuperExec.program(),
-            args: superexec_args(row, settings),
+            role,
+            program: role.program(),
+            args,
             env,
         });
     }
@@ -80,8 +96,26 @@ fn superlink_args(
 ) -> Result<Vec<String>, LaunchError> {
     let mut args = Vec::new();
     settings.tls.push(&mut args);
-    push(&mut args, "--host", &settings.bind_host);
-    push(&mut args, "--port", settings.port.to_string());
+    match row.control {
+        ControlPlane::Http => {
+            push(&mut args, "--host", &settings.bind_host);
+            push(&mut args, "--port", settings.port.to_string());
+        }
+        ControlPlane::Grpc { flag } => {
+            push(&mut args, flag, address(&settings.bind_host, settings.port));
+        }
+    }
+    match row.apps {
+        AppPlane::HttpSamePort => {}
+        AppPlane::HttpOwnPort => {
+            push(&mut args, "--host", &settings.bind_host);
+            push(&mut args, "--port", app_port(settings)?.to_string());
+        }
+        AppPlane::GrpcOwnPort => {
+            let apps = address(&settings.bind_host, app_port(settings)?);
+            push(&mut args, "--serverappio-api-address", apps);
+        }
+    }
     if row.fleet == FleetPlane::GrpcOwnPort {
         let port = settings.fleet_port.ok_or(LaunchError::FleetPortMissing)?;
         push(
@@ -94,28 +128,63 @@ fn superlink_args(
     if let Database::File(path) = &settings.database {
         push(&mut args, "--database", path);
     }
-    if settings.node_keys {
-        args.push("--enable-supernode-auth".to_owned());
+    match (&settings.node_keys, row.node_auth) {
+        (NodeKeys::Open, _) => {}
+        (NodeKeys::Registered, NodeAuth::Registration) => {
+            args.push("--enable-supernode-auth".to_owned());
+        }
+        (NodeKeys::Listed(list), NodeAuth::KeyList { own_key: needed }) => {
+            if needed {
+                return Err(LaunchError::OwnKeyMissing);
+            }
+            push(&mut args, "--auth-list-public-keys", list);
+        }
+        (NodeKeys::Registered, NodeAuth::KeyList { .. })
+        | (NodeKeys::Listed(_), NodeAuth::Registration) => {
+            return Err(LaunchError::OtherNodeAuth);
+        }
     }
-    if settings.dependencies == DependencyInstallation::Off {
+    if settings.dependencies == DependencyInstallation::Off && row.installs_by_default {
         args.push("--disable-runtime-dependency-installation".to_owned());
     }
-    if let Some(health) = &settings.health_address {
+    if let Some(health) = settings.health_address.as_ref().filter(|_| row.health_flag) {
         push(&mut args, "--health-server-address", health);
     }
     extra_args::append(Role::SuperLink, &mut args, &settings.extra_args)?;
     Ok(args)
 }
 
-fn superexec_args(row: &VersionRow, settings: &SuperLinkSettings) -> Vec<String> {
+fn app_port(settings: &SuperLinkSettings) -> Result<u16, LaunchError> {
+    settings.app_port.ok_or(LaunchError::AppPortMissing)
+}
+
+/// What runs ServerApps, when the SuperLink does not.
+fn app_runner(
+    row: &VersionRow,
+    settings: &SuperLinkSettings,
+) -> Result<(Role, Vec<String>), LaunchError> {
     let mut args = Vec::new();
-    settings.tls.client().push(&mut args);
+    let port = match row.apps {
+        AppPlane::HttpSamePort => {
+            settings.tls.client().push(&mut args);
+            settings.port
+        }
+        // Without TLS, on an address that nobody else reaches.
+        AppPlane::GrpcOwnPort | AppPlane::HttpOwnPort => {
+            args.push("--insecure".to_owned());
+            app_port(settings)?
+        }
+    };
     let runtime = settings
         .superexec_runtime_address
         .clone()
-        .unwrap_or_else(|| local_address(&settings.bind_host, settings.port));
-    push(&mut args, "--runtime-api-address", runtime);
-    if row.plugin_type == PluginType::Required {
+        .unwrap_or_else(|| local_address(&settings.bind_host, port));
+    let AppRunner::SuperExec(plugin_type) = row.app_runner else {
+        push(&mut args, "--serverappio-api-address", runtime);
+        return Ok((Role::ServerApp, args));
+    };
+    push(&mut args, superexec_flag(row), runtime);
+    if plugin_type == PluginType::Required {
         push(&mut args, "--plugin-type", "serverapp");
     }
     if settings.dependencies == DependencyInstallation::On {
@@ -124,5 +193,5 @@ fn superexec_args(row: &VersionRow, settings: &SuperLinkSettings) -> Vec<String>
     if let Some(health) = &settings.superexec_health_address {
         push(&mut args, "--health-server-address", health);
     }
-    args
+    Ok((Role::SuperExec, args))
 }

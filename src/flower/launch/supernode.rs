@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     ClientTls, DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment,
-    Role, extra_args, local_address, push,
+    Role, address, extra_args, local_address, push, superexec_flag,
 };
 use crate::flower::node_config::node_config_argument;
 use crate::flower::run_config::ConfigValue;
-use crate::flower::version::{PluginType, VersionRow};
+use crate::flower::version::{AppPlane, AppRunner, NodeAuth, PluginType, VersionRow};
 
 /// When a SuperNode gives up on a SuperLink it cannot reach. Without limits it tries for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +28,8 @@ pub struct SuperNodeSettings {
     pub tls: ClientTls,
     /// Path of the private key in OpenSSH format, if the SuperLink asks for one.
     pub key_file: Option<String>,
+    /// Path of the public key in OpenSSH format, for releases that ask for both halves.
+    pub public_key_file: Option<String>,
     /// What ClientApps read as `context.node_config`.
     pub node_config: BTreeMap<String, ConfigValue>,
     /// Where ClientApps run.
@@ -64,34 +66,47 @@ pub fn supernode_processes(
     let mut processes = vec![LaunchedProcess {
         role: Role::SuperNode,
         program: Role::SuperNode.program(),
-        args: supernode_args(settings)?,
+        args: supernode_args(row, settings)?,
         env: env.clone(),
     }];
     if settings.isolation == Isolation::Process {
+        let (role, args) = app_runner(row, settings);
         processes.push(LaunchedProcess {
-            role: Role::SuperExec,
-            program: Role::SuperExec.program(),
-            args: superexec_args(row, settings),
+            role,
+            program: role.program(),
+            args,
             env,
         });
     }
     Ok(processes)
 }
 
-fn supernode_args(settings: &SuperNodeSettings) -> Result<Vec<String>, LaunchError> {
+fn supernode_args(
+    row: &VersionRow,
+    settings: &SuperNodeSettings,
+) -> Result<Vec<String>, LaunchError> {
     let mut args = Vec::new();
     push(&mut args, "--superlink", &settings.superlink_address);
     settings.tls.push(&mut args);
     if let Some(path) = &settings.key_file {
         push(&mut args, "--auth-supernode-private-key", path);
+        if let (NodeAuth::KeyList { .. }, Some(public)) = (row.node_auth, &settings.public_key_file)
+        {
+            push(&mut args, "--auth-supernode-public-key", public);
+        }
     }
     let node_config = node_config_argument(&settings.node_config)?;
     if !node_config.is_empty() {
         push(&mut args, "--node-config", node_config);
     }
     push(&mut args, "--isolation", settings.isolation.flag());
-    push(&mut args, "--host", &settings.runtime_host);
-    push(&mut args, "--port", settings.runtime_port.to_string());
+    if row.apps == AppPlane::GrpcOwnPort {
+        let apps = address(&settings.runtime_host, settings.runtime_port);
+        push(&mut args, "--clientappio-api-address", apps);
+    } else {
+        push(&mut args, "--host", &settings.runtime_host);
+        push(&mut args, "--port", settings.runtime_port.to_string());
+    }
     if settings.dependencies == DependencyInstallation::On {
         args.push("--allow-runtime-dependency-installation".to_owned());
     }
@@ -101,22 +116,27 @@ fn supernode_args(settings: &SuperNodeSettings) -> Result<Vec<String>, LaunchErr
     if let Some(seconds) = settings.reconnect.max_wait_seconds {
         push(&mut args, "--max-wait-time", seconds.to_string());
     }
-    if let Some(health) = &settings.health_address {
+    if let Some(health) = settings.health_address.as_ref().filter(|_| row.health_flag) {
         push(&mut args, "--health-server-address", health);
     }
     extra_args::append(Role::SuperNode, &mut args, &settings.extra_args)?;
     Ok(args)
 }
 
-fn superexec_args(row: &VersionRow, settings: &SuperNodeSettings) -> Vec<String> {
+/// What runs ClientApps, when the SuperNode does not.
+fn app_runner(row: &VersionRow, settings: &SuperNodeSettings) -> (Role, Vec<String>) {
     // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
     let mut args = vec!["--insecure".to_owned()];
     let runtime = settings
         .superexec_runtime_address
         .clone()
         .unwrap_or_else(|| local_address(&settings.runtime_host, settings.runtime_port));
-    push(&mut args, "--runtime-api-address", runtime);
-    if row.plugin_type == PluginType::Required {
+    let AppRunner::SuperExec(plugin_type) = row.app_runner else {
+        push(&mut args, "--clientappio-api-address", runtime);
+        return (Role::ClientApp, args);
+    };
+    push(&mut args, superexec_flag(row), runtime);
+    if plugin_type == PluginType::Required {
         push(&mut args, "--plugin-type", "clientapp");
     }
     if settings.dependencies == DependencyInstallation::On {
@@ -125,5 +145,5 @@ fn superexec_args(row: &VersionRow, settings: &SuperNodeSettings) -> Vec<String>
     if let Some(health) = &settings.superexec_health_address {
         push(&mut args, "--health-server-address", health);
     }
-    args
+    (Role::SuperExec, args)
 }

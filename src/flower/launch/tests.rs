@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::flower::run_config::ConfigValue;
-use crate::flower::version::{FlowerVersion, VersionRow, row_of};
+use crate::flower::version::{FlowerVersion, NodeAuth, VersionRow, row_of};
 
 fn row(minor: u16) -> &'static VersionRow {
     row_of(FlowerVersion::new(1, minor, 0)).unwrap()
@@ -22,6 +22,7 @@ fn superlink() -> SuperLinkSettings {
     SuperLinkSettings {
         bind_host: "127.0.0.1".to_owned(),
         port: 18000,
+        app_port: Some(18091),
         fleet_bind_host: "127.0.0.1".to_owned(),
         fleet_port: Some(18092),
         tls: ServerTls::Files {
@@ -31,7 +32,7 @@ fn superlink() -> SuperLinkSettings {
         },
         isolation: Isolation::Subprocess,
         database: Database::File("/data/state.db".to_owned()),
-        node_keys: true,
+        node_keys: NodeKeys::Registered,
         dependencies: DependencyInstallation::Off,
         health_address: None,
         superexec_runtime_address: None,
@@ -46,6 +47,7 @@ fn supernode() -> SuperNodeSettings {
         superlink_address: "127.0.0.1:18000".to_owned(),
         tls: ClientTls::Roots("/tls/ca.pem".to_owned()),
         key_file: Some("/keys/site".to_owned()),
+        public_key_file: Some("/keys/site.pub".to_owned()),
         node_config: [
             ("partition-id".to_owned(), ConfigValue::Int(0)),
             ("site".to_owned(), ConfigValue::Str("north wing".to_owned())),
@@ -144,7 +146,7 @@ fn superlink_without_tls_and_database_installs_dependencies_when_asked() {
         tls: ServerTls::Insecure,
         isolation: Isolation::Process,
         database: Database::Memory,
-        node_keys: false,
+        node_keys: NodeKeys::Open,
         dependencies: DependencyInstallation::On,
         extra_args: vec!["--log-file".to_owned(), "/data/sl.log".to_owned()],
         ..superlink()
@@ -268,4 +270,50 @@ fn what_cannot_start_is_refused_before_it_is_started() {
         supernode_processes(row(42), &config),
         Err(LaunchError::NodeConfig(_))
     ));
+}
+
+/// The whole lines of a SuperLink and a SuperNode with keys, in both isolations.
+fn golden(minor: u16) -> String {
+    let row = row(minor);
+    let lists = matches!(row.node_auth, NodeAuth::KeyList { .. });
+    let own_key = row.node_auth == NodeAuth::KeyList { own_key: true };
+    let mut text = String::new();
+    for isolation in [Isolation::Subprocess, Isolation::Process] {
+        let link = SuperLinkSettings {
+            isolation,
+            node_keys: match (own_key, lists) {
+                (true, _) => NodeKeys::Open,
+                (false, true) => NodeKeys::Listed("/keys/list.csv".to_owned()),
+                (false, false) => NodeKeys::Registered,
+            },
+            health_address: Some("0.0.0.0:8081".to_owned()),
+            superexec_health_address: Some("0.0.0.0:8082".to_owned()),
+            ..superlink()
+        };
+        let node = SuperNodeSettings {
+            isolation,
+            ..supernode()
+        };
+        let links = superlink_processes(row, &link).unwrap();
+        let nodes = supernode_processes(row, &node).unwrap();
+        for line in lines(&links).into_iter().chain(lines(&nodes)) {
+            text.push_str(&line.replace(" --", "\n    --"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[test]
+fn the_lines_of_every_range() {
+    let mut all = String::new();
+    let mut before = String::new();
+    for minor in 13..=42 {
+        let lines = golden(minor);
+        if lines != before {
+            all.push_str(&format!("== from 1.{minor}\n{lines}"));
+            before = lines;
+        }
+    }
+    insta::assert_snapshot!(all);
 }

@@ -11,7 +11,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use table::{
-    ControlPlane, DEFAULT, FleetPlane, PluginType, VersionRow, newest, oldest, row_of,
+    AppPlane, AppRunner, ControlPlane, DEFAULT, FleetPlane, NodeAuth, PluginType, VersionRow,
+    is_newer_than_known, keeps_state, newest, oldest, row_of,
 };
 
 /// A Flower release, such as 1.42.0.
@@ -148,15 +149,16 @@ mod tests {
 
     #[test]
     fn a_release_without_a_row_is_an_error_that_says_which_exist() {
-        let error = row_of(FlowerVersion::new(1, 43, 0)).unwrap_err();
+        let error = row_of(FlowerVersion::new(2, 0, 0)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Flower 1.43.0 is not among the releases this provider knows (1.37.0 to 1.42.0)"
+            "Flower 2.0.0 is not among the releases this provider knows (1.13.0 to 1.42.0)"
         );
         assert_eq!(
             error.remedy().unwrap(),
             "Use 1.42.0, or a newer release of this provider."
         );
-        assert!(row_of(FlowerVersion::new(1, 36, 0)).is_err());
+        assert!(row_of(FlowerVersion::new(1, 12, 0)).is_err());
+        assert_eq!(row_of(FlowerVersion::new(1, 99, 0)), row_of(DEFAULT));
     }
 }

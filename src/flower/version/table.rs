@@ -10,8 +10,47 @@ pub const DEFAULT: FlowerVersion = FlowerVersion::new(1, 42, 0);
 /// How the Control API is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControlPlane {
+    /// gRPC on a port of its own, set with this flag.
+    Grpc {
+        /// `--exec-api-address` or `--control-api-address`.
+        flag: &'static str,
+    },
     /// Protobuf over HTTP/1.1 on the SuperLink's `--host` and `--port`.
     Http,
+}
+
+/// How apps reach the SuperLink or SuperNode that they belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppPlane {
+    /// gRPC without TLS, on a port of its own (`--serverappio-api-address`,
+    /// `--clientappio-api-address`).
+    GrpcOwnPort,
+    /// HTTP without TLS on `--host` and `--port`, which nothing else uses.
+    HttpOwnPort,
+    /// HTTP on the `--host` and `--port` of everything else, with its TLS.
+    HttpSamePort,
+}
+
+/// How a SuperLink knows the SuperNodes that may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeAuth {
+    /// From a file of public keys that is read once, at its start. SuperNodes need both halves of
+    /// their key.
+    KeyList {
+        /// Whether the SuperLink needs a key pair of its own, too.
+        own_key: bool,
+    },
+    /// From registrations over the Control API, at any time.
+    Registration,
+}
+
+/// What runs apps beside a SuperLink or SuperNode with `isolation = "process"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppRunner {
+    /// `flwr-serverapp` and `flwr-clientapp`, which run one app after the other.
+    AppProcess,
+    /// `flower-superexec`.
+    SuperExec(PluginType),
 }
 
 /// How SuperNodes reach the SuperLink.
@@ -43,8 +82,19 @@ pub struct VersionRow {
     pub control: ControlPlane,
     /// How SuperNodes reach the SuperLink.
     pub fleet: FleetPlane,
-    /// Whether a SuperExec needs `--plugin-type`.
-    pub plugin_type: PluginType,
+    /// How apps reach the SuperLink or SuperNode.
+    pub apps: AppPlane,
+    /// How a SuperLink knows the SuperNodes that may connect.
+    pub node_auth: NodeAuth,
+    /// What runs apps in process isolation.
+    pub app_runner: AppRunner,
+    /// Whether programs take `--health-server-address`.
+    pub health_flag: bool,
+    /// Whether a SuperLink installs what apps ask for unless it is told not to.
+    pub installs_by_default: bool,
+    /// Whether a SuperNode writes its number into its log once it was let in. If not, one that goes
+    /// on running was let in.
+    pub announces_node: bool,
     /// Whether a node's name and location are stored by the SuperLink.
     pub node_names: bool,
     /// Whether a SuperNode that is refused ends. If not, it stays as a process that does nothing, and
@@ -52,46 +102,134 @@ pub struct VersionRow {
     pub refused_node_exits: bool,
 }
 
+/// The range of 1.23, which others are told from.
+const REGISTRATION: VersionRow = VersionRow {
+    from: (1, 23),
+    through: (1, 23),
+    control: ControlPlane::Grpc {
+        flag: "--control-api-address",
+    },
+    fleet: FleetPlane::GrpcOwnPort,
+    apps: AppPlane::GrpcOwnPort,
+    node_auth: NodeAuth::Registration,
+    app_runner: AppRunner::SuperExec(PluginType::Required),
+    health_flag: true,
+    installs_by_default: false,
+    announces_node: false,
+    node_names: false,
+    refused_node_exits: false,
+};
+
+/// The range of 1.15 to 1.20: before SuperExec and the Control API of that name.
+const EXEC: VersionRow = VersionRow {
+    from: (1, 15),
+    through: (1, 20),
+    control: ControlPlane::Grpc {
+        flag: "--exec-api-address",
+    },
+    node_auth: NodeAuth::KeyList { own_key: false },
+    app_runner: AppRunner::AppProcess,
+    health_flag: false,
+    ..REGISTRATION
+};
+
+/// The range of 1.40 to 1.42: everything over HTTP on one port.
+const ONE_PORT: VersionRow = VersionRow {
+    from: (1, 40),
+    through: (1, 42),
+    control: ControlPlane::Http,
+    fleet: FleetPlane::HttpSamePort,
+    apps: AppPlane::HttpSamePort,
+    node_auth: NodeAuth::Registration,
+    app_runner: AppRunner::SuperExec(PluginType::Ignored),
+    health_flag: true,
+    installs_by_default: true,
+    announces_node: true,
+    node_names: true,
+    refused_node_exits: true,
+};
+
 /// In order, without gaps.
 const ROWS: &[VersionRow] = &[
     VersionRow {
+        from: (1, 13),
+        through: (1, 14),
+        node_auth: NodeAuth::KeyList { own_key: true },
+        ..EXEC
+    },
+    EXEC,
+    VersionRow {
+        from: (1, 21),
+        through: (1, 22),
+        node_auth: NodeAuth::KeyList { own_key: false },
+        ..REGISTRATION
+    },
+    REGISTRATION,
+    VersionRow {
+        from: (1, 24),
+        through: (1, 31),
+        announces_node: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 32),
+        through: (1, 34),
+        announces_node: true,
+        installs_by_default: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 35),
+        through: (1, 36),
+        apps: AppPlane::HttpOwnPort,
+        announces_node: true,
+        installs_by_default: true,
+        ..REGISTRATION
+    },
+    VersionRow {
         from: (1, 37),
         through: (1, 37),
-        control: ControlPlane::Http,
         fleet: FleetPlane::GrpcOwnPort,
-        plugin_type: PluginType::Required,
+        app_runner: AppRunner::SuperExec(PluginType::Required),
         node_names: false,
         refused_node_exits: false,
+        ..ONE_PORT
     },
     VersionRow {
         from: (1, 38),
         through: (1, 39),
-        control: ControlPlane::Http,
         fleet: FleetPlane::GrpcOwnPort,
-        plugin_type: PluginType::Ignored,
-        node_names: true,
-        refused_node_exits: true,
+        ..ONE_PORT
     },
-    VersionRow {
-        from: (1, 40),
-        through: (1, 42),
-        control: ControlPlane::Http,
-        fleet: FleetPlane::HttpSamePort,
-        plugin_type: PluginType::Ignored,
-        node_names: true,
-        refused_node_exits: true,
-    },
+    ONE_PORT,
 ];
+
+/// Whether a release is newer than all that the table knows: it is used like the newest.
+pub fn is_newer_than_known(version: FlowerVersion) -> bool {
+    version.release() > newest().release()
+}
 
 /// The row that holds for a release.
 pub fn row_of(version: FlowerVersion) -> Result<&'static VersionRow, VersionError> {
+    let like = if is_newer_than_known(version) && version.release().0 == newest().release().0 {
+        newest()
+    } else {
+        version
+    };
     ROWS.iter()
-        .find(|row| (row.from..=row.through).contains(&version.release()))
+        .find(|row| (row.from..=row.through).contains(&like.release()))
         .ok_or(VersionError::Unknown {
             version,
             oldest: oldest(),
             newest: newest(),
         })
+}
+
+/// Whether a SuperLink of `after` can go on with the database of `before`. Flower migrates upwards
+/// from 1.26 on; before, nothing is promised but for patch releases.
+pub fn keeps_state(before: FlowerVersion, after: FlowerVersion) -> bool {
+    const MIGRATES_FROM: (u16, u16) = (1, 26);
+    before.release() == after.release() || (before <= after && before.release() >= MIGRATES_FROM)
 }
 
 /// The first release of the table.
@@ -125,6 +263,16 @@ mod tests {
     fn the_default_is_the_newest_release_of_the_table() {
         assert_eq!(DEFAULT, newest());
         assert!(row_of(DEFAULT).is_ok());
+    }
+
+    #[test]
+    fn databases_are_migrated_upwards_from_1_26_on() {
+        let version = |minor| FlowerVersion::new(1, minor, 0);
+        assert!(keeps_state(version(26), version(42)));
+        assert!(keeps_state(version(20), FlowerVersion::new(1, 20, 1)));
+        assert!(!keeps_state(version(20), version(42)));
+        assert!(!keeps_state(version(25), version(26)));
+        assert!(!keeps_state(version(42), version(41)));
     }
 
     #[test]

@@ -48,7 +48,11 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
     };
     let client = call
         .provider
-        .control(&control.url, control.ca_certificate.as_deref())
+        .control(
+            &control.url,
+            control.ca_certificate.as_deref(),
+            control.flower_version.as_deref(),
+        )
         .map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
     let client = client.client();
     let found = client.run(run).await;

@@ -246,9 +246,11 @@ fn triggered(plan: &Plan) -> Result<bool> {
 }
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call
-        .provider
-        .control(&input.url, input.ca_certificate.as_deref());
+    let control = call.provider.control(
+        &input.url,
+        input.ca_certificate.as_deref(),
+        input.flower_version.as_deref(),
+    );
     control.map_err(|error| {
         failed("This SuperLink cannot be reached", &error)
             .on("control")

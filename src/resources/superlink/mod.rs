@@ -11,7 +11,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::flower::control::SharedReads;
-use crate::flower::version::FlowerVersion;
+use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure;
@@ -24,6 +24,7 @@ use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{Claim, Kind, LayoutRequest, Port, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
@@ -72,18 +73,17 @@ impl Resource for Superlink {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         if let Maybe::Known(version) = plan.get::<FlowerVersion>("flower_version")? {
-            crate::flower::version::row_of(version).map_err(|error| {
+            row_of(version).map_err(|error| {
                 failed("This Flower release cannot be used", &error).on("flower_version")
             })?;
             let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
             if let Maybe::Known(Some(prior)) = prior
-                && version < prior
+                && !keeps_state(prior, version)
             {
-                plan.replace(
-                    "flower_version",
-                    "an older Flower cannot read the database of a newer one",
-                );
+                lose_state(plan, prior, version)?;
             }
+            note_restart(plan, version)?;
+            plan.notes.extend(failure::newer_release(version));
         }
         if plan.is_create() {
             return Ok(());
@@ -160,7 +160,7 @@ impl Resource for Superlink {
         if status == Status::Stopped {
             return Ok(Some(state));
         }
-        if let Some(list) = &state.supernodes {
+        if let Some(list) = registered(&state) {
             let keys = nodes::keys(list)?;
             match control(&call, &state)?.nodes(SHARED).await {
                 Ok(found) => state.nodes.set(nodes::known(&found, &keys)),
@@ -204,6 +204,48 @@ impl Resource for Superlink {
     }
 }
 
+/// Plans a new SuperLink in place of one whose database the other release cannot read, where that
+/// was asked for.
+fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
+    let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
+    let allowed = plan
+        .get::<Option<bool>>("allow_state_loss")?
+        .known()
+        .flatten();
+    if keeps && !allowed.unwrap_or(false) {
+        return Err(Diagnostic::error(format!(
+            "Flower {version} cannot use the database of Flower {prior}"
+        ))
+        .detail("A SuperLink of that release would refuse to start, or not find its runs.")
+        .detail(
+            "Keep the release, or set `allow_state_loss = true`: a new SuperLink is then made \
+             without the runs and nodes of this one, and nodes need new keys.",
+        )
+        .on("flower_version")
+        .into());
+    }
+    plan.replace(
+        "flower_version",
+        "the other Flower cannot read its database",
+    );
+    Ok(())
+}
+
+/// Says that a change of the allow-list restarts a SuperLink of a release that reads it once.
+fn note_restart(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
+    let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
+    if lists && !plan.is_create() && plan.changes("supernodes") {
+        plan.notes.push(
+            Diagnostic::warning("The SuperLink is restarted for its new list of SuperNodes")
+                .detail(format!(
+                    "Flower {version} reads the list once, at its start."
+                ))
+                .on("supernodes"),
+        );
+    }
+    Ok(())
+}
+
 /// Plans the repair of what was found amiss.
 fn heal(plan: &mut Plan) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>("status")?;
@@ -216,8 +258,14 @@ fn heal(plan: &mut Plan) -> Result<()> {
     let prior = plan.prior.clone();
     let listed = prior.value("supernodes");
     let registered = prior.value("nodes");
-    if let (crate::tfplugin::value::Value::Map(listed), crate::tfplugin::value::Value::Map(nodes)) =
-        (listed, registered)
+    let version = prior.get::<Option<FlowerVersion>>("flower_version")?;
+    let row = version
+        .known()
+        .flatten()
+        .and_then(|version| row_of(version).ok());
+    let registers = row.is_none_or(|row| row.node_auth == NodeAuth::Registration);
+    if let (Value::Map(listed), Value::Map(nodes)) = (listed, registered)
+        && registers
         && listed.keys().any(|name| !nodes.contains_key(name))
     {
         plan.set_unknown("nodes");
@@ -302,7 +350,7 @@ async fn bring_up(
         }
     }
     model.status.set(Status::Running);
-    let ids = match &model.supernodes {
+    let ids = match registered(model) {
         Some(list) => nodes::reconcile(&shared, list, &before).await,
         None => Ok(nodes::NodeIds::new()),
     };
@@ -319,13 +367,22 @@ async fn bring_up(
     }
 }
 
+/// The allow-list, where it is made of registrations.
+fn registered(model: &Model) -> Option<&nodes::AllowList> {
+    let row = row_of(model.flower_version).ok()?;
+    let list = model.supernodes.as_ref()?;
+    (row.node_auth == NodeAuth::Registration).then_some(list)
+}
+
 fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
     let Some(control) = model.control.get() else {
         return Err(Diagnostic::error("The SuperLink has no address").into());
     };
-    let control = call
-        .provider
-        .control(&control.url, control.ca_certificate.as_deref());
+    let control = call.provider.control(
+        &control.url,
+        control.ca_certificate.as_deref(),
+        Some(&control.flower_version),
+    );
     control.map_err(|error| failed("The SuperLink's address cannot be used", &error).into())
 }
 

@@ -26,6 +26,9 @@ model! {
         /// The Flower release to run, such as `1.42.0`. The default is the newest release that the
         /// provider knows.
         flower_version: FlowerVersion = defaulted(version::DEFAULT),
+        /// Let a change of `flower_version` make a new SuperLink where the other release cannot read
+        /// the database: its runs and registrations are lost. Without it such a change is an error.
+        allow_state_loss: bool = defaulted(false),
         /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
         /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
         isolation: Isolation = defaulted(Isolation::Subprocess),

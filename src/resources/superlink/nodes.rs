@@ -37,6 +37,22 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
     found.or(keys)
 }
 
+/// The list as a file of public keys, one a line.
+pub(super) fn key_list(list: &AllowList) -> Result<String> {
+    let mut found = Diagnostics::default();
+    let mut text = String::new();
+    for (name, node) in list {
+        match NodePublicKey::parse(&node.public_key).and_then(|key| key.openssh()) {
+            Ok(line) => text.extend([line.trim(), "\n"]),
+            Err(error) => found.push(
+                failed("This is no SuperNode key", &error)
+                    .at(Path::attribute("supernodes").key(name).then("public_key")),
+            ),
+        }
+    }
+    found.or(text)
+}
+
 /// The node ids of the list's names, as the SuperLink has them.
 pub(super) fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
     keys.iter()

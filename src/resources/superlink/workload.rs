@@ -6,12 +6,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use super::Model;
+use super::{Model, nodes};
 use crate::flower::launch::{
-    Database, DependencyInstallation, ProcessEnvironment, ServerTls, SuperLinkSettings,
+    Database, DependencyInstallation, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
     superlink_processes,
 };
-use crate::flower::version::{FleetPlane, row_of};
+use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, row_of};
 use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod;
@@ -34,6 +34,8 @@ const SIZE: &str = "1Gi";
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
+/// The public keys that may connect, for releases that read them from a file.
+const KEY_LIST: &str = "supernodes.csv";
 
 pub(super) fn object(name: &ObjectName) -> ObjectRef {
     ObjectRef {
@@ -55,10 +57,12 @@ pub(super) fn ports(model: &Model) -> Result<Vec<Port>> {
     let row = row_of(model.flower_version).map_err(|error| {
         failed("This Flower release cannot be used", &error).on("flower_version")
     })?;
-    Ok(match row.fleet {
-        FleetPlane::GrpcOwnPort => vec![Port::Api, Port::Fleet],
-        FleetPlane::HttpSamePort => vec![Port::Api],
-    })
+    let fleet = (row.fleet == FleetPlane::GrpcOwnPort).then_some(Port::Fleet);
+    let apps = (row.apps != AppPlane::HttpSamePort).then_some(Port::Apps);
+    Ok([Some(Port::Api), fleet, apps]
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 pub(super) fn persistent(model: &Model) -> bool {
@@ -199,6 +203,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         port: port(Port::Api).unwrap_or_default(),
         fleet_bind_host: layout.fleet_bind_host.clone(),
         fleet_port: port(Port::Fleet),
+        app_port: port(Port::Apps),
         tls,
         isolation: model.isolation,
         database: if persistent(model) {
@@ -206,7 +211,11 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         } else {
             Database::Memory
         },
-        node_keys: model.supernodes.is_some(),
+        node_keys: match (&model.supernodes, row.node_auth) {
+            (None, _) => NodeKeys::Open,
+            (Some(_), NodeAuth::Registration) => NodeKeys::Registered,
+            (Some(_), NodeAuth::KeyList { .. }) => NodeKeys::Listed(file(KEY_LIST)),
+        },
         dependencies: DependencyInstallation::Off,
         health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_runtime_address: None,
@@ -223,13 +232,14 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         name: tls_secret(&model.name),
         key: key.to_owned(),
     };
-    let files = if model.insecure {
+    let mut files = if model.insecure {
         BTreeMap::new()
     } else {
-        [CA, CERTIFICATE, KEY]
-            .map(|name| (name.to_owned(), secret(name)))
-            .into()
+        BTreeMap::from([CA, CERTIFICATE, KEY].map(|name| (name.to_owned(), secret(name))))
     };
+    if let (Some(list), NodeAuth::KeyList { .. }) = (&model.supernodes, row.node_auth) {
+        files.insert(KEY_LIST.to_owned(), Content::Public(nodes::key_list(list)?));
+    }
     Ok(Workload {
         object: object(&model.name),
         python: PythonEnvironment {
@@ -272,7 +282,13 @@ pub(super) fn addresses(
 ) -> (FleetOutput, ControlOutput) {
     let api = layout.ports.get(&Port::Api).copied().unwrap_or_default();
     let fleet = layout.ports.get(&Port::Fleet).copied().unwrap_or(api);
-    let scheme = if model.insecure { "http" } else { "https" };
+    let is_http = row_of(model.flower_version).is_ok_and(|row| row.control == ControlPlane::Http);
+    let scheme = match (is_http, model.insecure) {
+        (true, true) => "http",
+        (true, false) => "https",
+        (false, true) => "grpc",
+        (false, false) => "grpcs",
+    };
     let flower_version = model.flower_version.to_string();
     let fleet = FleetOutput {
         address: layout

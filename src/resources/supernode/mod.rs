@@ -11,7 +11,7 @@ use crate::flower::launch::{
     ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
     supernode_processes,
 };
-use crate::flower::version::{self, FlowerVersion, row_of};
+use crate::flower::version::{self, FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
@@ -22,6 +22,7 @@ use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, process};
 use crate::resources::report::failed;
+use crate::resources::supernode_key::public_entry;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{
     Content, Kind, Layout, LayoutRequest, ObjectName, ObjectRef, Port, PythonEnvironment,
@@ -36,10 +37,13 @@ const START: Duration = Duration::from_mins(15);
 /// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
 /// until then: how long that may take, and how often it tries.
 const FORGOTTEN: Duration = Duration::from_secs(150);
+/// How long a SuperNode that does not tell its number must go on before it counts as let in.
+const SETTLED: Duration = Duration::from_secs(8);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Flower's exit code for a SuperNode that was refused.
 const REFUSED: u16 = 305;
 const KEY_FILE: &str = "node.key";
+const PUBLIC_KEY_FILE: &str = "node.pub";
 const CA_FILE: &str = "ca.crt";
 
 pub struct Supernode;
@@ -241,6 +245,17 @@ fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         files.insert(KEY_FILE.to_owned(), content);
         file(KEY_FILE)
     });
+    let public_key_file = match (&model.key, row.node_auth) {
+        (Some(secret), NodeAuth::KeyList { .. }) => {
+            let content = Content::Secret {
+                name: secret.name.clone(),
+                key: public_entry(&secret.key),
+            };
+            files.insert(PUBLIC_KEY_FILE.to_owned(), content);
+            Some(file(PUBLIC_KEY_FILE))
+        }
+        _ => None,
+    };
     let node_config = match &model.node_config {
         Some(config) => flatten(&config.0, "node_config")?,
         None => BTreeMap::new(),
@@ -249,6 +264,7 @@ fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         superlink_address: address.clone(),
         tls,
         key_file,
+        public_key_file,
         node_config,
         isolation: model.isolation,
         runtime_host: layout.bind_host.clone(),
@@ -359,6 +375,9 @@ async fn join(
     let object = &workload.object;
     let explain = |error| Diagnostics::from(failed(what, &error));
     let until = Instant::now() + patience;
+    let version: Option<FlowerVersion> = model.flower_version.get().copied();
+    let row = version.and_then(|version| row_of(version).ok());
+    let announces = row.is_none_or(|row| row.announces_node);
     loop {
         runtime.start(workload, &call.stop).await.map_err(explain)?;
         if !model.wait {
@@ -368,8 +387,13 @@ async fn join(
             failure = runtime.watch_failure(object) => failure,
             id = async {
                 runtime.ready(object).await?;
-                runtime.wait_log(object, "supernode", &node_id).await
-            } => return id.map(Some).map_err(explain),
+                if announces {
+                    return runtime.wait_log(object, "supernode", &node_id).await.map(Some);
+                }
+                // One that was refused ends, or has not got so far, within this time.
+                tokio::time::sleep(SETTLED).await;
+                Ok(None)
+            } => return id.map_err(explain),
         };
         let exit = FlowerExit::in_log(&failure.log.join("\n"));
         let may_pass = exit.is_some_and(|exit| exit.code == REFUSED);

@@ -15,6 +15,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Tree, WriteOnly};
 use crate::tfplugin::{Call, Plan, Resource, Slot, log};
 pub use model::Model;
+use zeroize::Zeroizing;
 
 pub struct SupernodeKey;
 
@@ -113,6 +114,14 @@ fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
+/// How the entries of private keys begin.
+const PRIVATE: &str = "private-key-";
+
+/// The entry beside a private key's that holds its public half.
+pub(crate) fn public_entry(entry: &str) -> String {
+    entry.replacen(PRIVATE, "public-key-", 1)
+}
+
 fn secret_name(name: &ObjectName) -> String {
     format!("supernode-key-{name}")
 }
@@ -157,8 +166,14 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
         .filter(char::is_ascii_alphanumeric)
         .take(10)
         .collect();
-    let entry = format!("private-key-{short}");
-    let entries: SecretEntries = [(entry.clone(), text)].into();
+    let entry = format!("{PRIVATE}{short}");
+    let public = key.public_openssh().map_err(explain)?;
+    // SuperNodes before 1.23 want both halves.
+    let entries: SecretEntries = [
+        (entry.clone(), text),
+        (public_entry(&entry), Zeroizing::new(public)),
+    ]
+    .into();
     runtime
         .put_secret(&object(&model.name), &secret_name(&model.name), &entries)
         .await

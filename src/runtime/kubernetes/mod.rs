@@ -278,6 +278,7 @@ const fn port_number(port: Port) -> u16 {
     match port {
         Port::Api => 8000,
         Port::Fleet => FLEET_PORT,
+        Port::Apps => 9091,
         Port::Runtime => 9094,
     }
 }

@@ -19,9 +19,9 @@ use terraform_provider_flower::flower::control::{
 };
 use terraform_provider_flower::flower::fab;
 use terraform_provider_flower::flower::launch::{
-    ClientTls, Database, DependencyInstallation, Isolation, LaunchedProcess, ProcessEnvironment,
-    Reconnect, ServerTls, SuperLinkSettings, SuperNodeSettings, superlink_processes,
-    supernode_processes,
+    ClientTls, Database, DependencyInstallation, Isolation, LaunchedProcess, NodeKeys,
+    ProcessEnvironment, Reconnect, ServerTls, SuperLinkSettings, SuperNodeSettings,
+    superlink_processes, supernode_processes,
 };
 use terraform_provider_flower::flower::run_config::{ConfigValue, RunConfig};
 use terraform_provider_flower::flower::version::{DEFAULT, row_of};
@@ -38,7 +38,12 @@ pub struct Running {
 
 impl Running {
     fn start(process: &LaunchedProcess, dir: &Path) -> Self {
-        let program = flower_env::bin(process.program);
+        Self::start_of(&DEFAULT.to_string(), process, dir)
+    }
+
+    /// A program of another release.
+    pub fn start_of(version: &str, process: &LaunchedProcess, dir: &Path) -> Self {
+        let program = flower_env::programs(version).join(process.program);
         let log = dir.join(format!("{}-{}.log", process.program, unused_port()));
         let out = fs::File::create(&log).unwrap();
         let path = format!(
@@ -137,9 +142,14 @@ impl SuperLink {
         let settings = SuperLinkSettings {
             bind_host: "127.0.0.1".to_owned(),
             port: unused_port(),
+            app_port: None,
             fleet_bind_host: "127.0.0.1".to_owned(),
             fleet_port: None,
-            node_keys: tls != ServerTls::Insecure,
+            node_keys: if tls != ServerTls::Insecure {
+                NodeKeys::Registered
+            } else {
+                NodeKeys::Open
+            },
             tls,
             isolation,
             database: Database::File(dir.path().join("state.db").display().to_string()),
@@ -191,6 +201,7 @@ impl SuperLink {
                 ServerTls::Files { ca, .. } => ClientTls::Roots(ca.clone()),
             },
             key_file: None,
+            public_key_file: None,
             node_config: [(
                 "partition-id".to_owned(),
                 ConfigValue::Int(i64::from(number)),
@@ -219,24 +230,28 @@ impl SuperLink {
 }
 
 impl Drop for SuperLink {
-    /// Flower starts its SuperExec in a session of its own, and that one's ServerApps outlive both. All
-    /// of them have inherited a variable that names this test's folder.
     fn drop(&mut self) {
         self.processes.clear();
-        let mark = format!("FLWR_HOME={}", self.settings.environment.flwr_home);
-        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Ok(environment) = fs::read(process.path().join("environ")) else {
-                continue;
-            };
-            let number = process.file_name().to_string_lossy().parse().ok();
-            let pid = number.and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid
-                && environment
-                    .split(|b| *b == 0)
-                    .any(|var| var == mark.as_bytes())
-            {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
+        end_all_of(&self.settings.environment.flwr_home);
+    }
+}
+
+/// Ends what Flower started. It starts its SuperExec in a session of its own, and that one's ServerApps
+/// outlive both; all of them have inherited a variable that names the test's folder.
+pub fn end_all_of(flwr_home: &str) {
+    let mark = format!("FLWR_HOME={flwr_home}");
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(environment) = fs::read(process.path().join("environ")) else {
+            continue;
+        };
+        let number = process.file_name().to_string_lossy().parse().ok();
+        let pid = number.and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid
+            && environment
+                .split(|b| *b == 0)
+                .any(|var| var == mark.as_bytes())
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
 }

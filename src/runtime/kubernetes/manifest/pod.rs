@@ -129,11 +129,11 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     } else {
         HEALTH.main
     };
-    let probe = |period: u32, failures: u32| {
+    let probe = |period: u32, timeout: u32, failures: u32| {
         json!({
             "grpc": { "port": health },
             "periodSeconds": period,
-            "timeoutSeconds": 5,
+            "timeoutSeconds": timeout,
             "failureThreshold": failures,
         })
     };
@@ -144,9 +144,10 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
             "command": [process.program],
             "args": process.args,
             "env": env,
-            "startupProbe": probe(1, START_SECONDS),
-            "readinessProbe": probe(5, 3),
-            "livenessProbe": probe(10, 6),
+            "startupProbe": probe(1, 5, START_SECONDS),
+            // Quick to say that it hangs, slow to kill what may only be busy.
+            "readinessProbe": probe(3, 3, 3),
+            "livenessProbe": probe(10, 5, 6),
         }),
     );
     if runs_apps {

@@ -35,11 +35,19 @@ impl Greeting {
         }
     }
 
+    /// True if nothing is known of the server.
+    pub(super) fn is_silence(&self) -> bool {
+        *self == Self::Nothing
+    }
+
     /// Why that is no gRPC server; `None` if it may be one.
     pub(super) fn objection(&self) -> Option<String> {
         match self {
             Self::Http2 => None,
-            Self::Nothing => Some("it closed the connection without a word".to_owned()),
+            Self::Nothing => Some(
+                "it closed the connection without a word; if it has TLS, the scheme is grpcs"
+                    .to_owned(),
+            ),
             Self::Other(head) if head.starts_with(b"HTTP/1") => Some(
                 "it speaks HTTP/1, not gRPC: from Flower 1.37 on the scheme is http or https"
                     .to_owned(),
@@ -81,6 +89,14 @@ impl<T> Greeted<T> {
         if (is_end || self.head.len() == HEAD)
             && let Some(report) = self.report.take()
         {
+            let _ = report.send(Greeting::of(&self.head));
+        }
+    }
+}
+
+impl<T> Drop for Greeted<T> {
+    fn drop(&mut self) {
+        if let Some(report) = self.report.take() {
             let _ = report.send(Greeting::of(&self.head));
         }
     }

@@ -1,0 +1,161 @@
+//! Addresses: what they are, and what they are not.
+
+use super::*;
+
+fn authority() -> String {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.self_signed(&key).unwrap().pem()
+}
+
+fn parse(url: &str) -> Result<String, EndpointError> {
+    ControlEndpoint::parse(url, None).map(|endpoint| endpoint.to_string())
+}
+
+#[test]
+fn an_address_is_scheme_host_and_port() {
+    assert_eq!(
+        parse("http://127.0.0.1:8000").unwrap(),
+        "http://127.0.0.1:8000"
+    );
+    assert_eq!(parse("http://[::1]:8000/").unwrap(), "http://[::1]:8000");
+    assert_eq!(
+        parse("http://SuperLink.example").unwrap(),
+        "http://superlink.example:80"
+    );
+    for url in [
+        "",
+        "127.0.0.1:8000",
+        "superlink",
+        "http://",
+        "http://h:0",
+        "http://h:99999",
+        "http://h:x",
+    ] {
+        assert_eq!(parse(url), Err(EndpointError::NotAUrl), "{url}");
+    }
+    assert!(
+        matches!(parse("ftp://h:9093"), Err(EndpointError::Scheme { scheme }) if scheme == "ftp")
+    );
+    for url in [
+        "http://h:1/x",
+        "http://h:1/?q",
+        "http://u:secret@h:1",
+        "http://h:1/#f",
+    ] {
+        assert!(
+            matches!(parse(url), Err(EndpointError::TooMuch { .. })),
+            "{url}"
+        );
+    }
+    assert!(
+        !parse("http://u:secret@h:1")
+            .unwrap_err()
+            .to_string()
+            .contains("secret")
+    );
+}
+
+#[test]
+fn grpc_has_a_port_of_its_own_and_the_same_rules() {
+    let ca = authority();
+    assert_eq!(parse("grpc://h").unwrap(), "grpc://h:9093");
+    assert_eq!(parse("grpc://[::1]:1").unwrap(), "grpc://[::1]:1");
+    assert_eq!(parse("grpcs://h"), Err(EndpointError::NoAuthority));
+    assert_eq!(
+        ControlEndpoint::parse("grpc://h", Some(&ca)),
+        Err(EndpointError::AuthorityWithoutTls)
+    );
+    let grpcs = ControlEndpoint::parse("grpcs://h:1", Some(&ca)).unwrap();
+    assert_eq!(grpcs.scheme(), Scheme::Grpcs);
+    assert_eq!(grpcs.to_string(), "grpcs://h:1");
+    assert_ne!(
+        grpcs,
+        ControlEndpoint::parse("https://h:1", Some(&ca)).unwrap()
+    );
+    let plain = |url| ControlEndpoint::parse(url, None).unwrap();
+    assert_ne!(plain("grpc://h:1"), plain("http://h:1"));
+    assert_eq!(plain("http://h:1").with_grpc(), plain("http://h:1"));
+}
+
+#[test]
+fn trust_belongs_to_https_and_to_nothing_else() {
+    let ca = authority();
+    let https = ControlEndpoint::parse("https://h", Some(&ca)).unwrap();
+    assert_eq!(https.to_string(), "https://h:443");
+    assert_eq!(parse("https://h"), Err(EndpointError::NoAuthority));
+    assert_eq!(
+        ControlEndpoint::parse("http://h", Some(&ca)),
+        Err(EndpointError::AuthorityWithoutTls)
+    );
+    for pem in [
+        "",
+        "no pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        assert!(
+            matches!(
+                ControlEndpoint::parse("https://h", Some(pem)),
+                Err(EndpointError::Authority { .. })
+            ),
+            "{pem}"
+        );
+    }
+}
+
+#[test]
+fn the_same_place_with_other_trust_is_another_endpoint() {
+    let (one, other) = (authority(), authority());
+    let endpoint = |ca: &str| ControlEndpoint::parse("https://h:1", Some(ca)).unwrap();
+    assert_eq!(endpoint(&one), endpoint(&format!("\n{one}\n")));
+    assert_ne!(endpoint(&one), endpoint(&other));
+}
+
+#[test]
+fn a_pod_is_named_by_namespace_and_name() {
+    let endpoint = ControlEndpoint::parse("kube://fl-a/superlink-main", None).unwrap();
+    assert_eq!(endpoint.pod(), Some("fl-a/superlink-main"));
+    assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
+    assert_eq!(endpoint.address(), "localhost:8000");
+    let grpc = endpoint.clone().with_grpc();
+    assert_eq!((grpc.port(), grpc.scheme()), (9093, Scheme::Grpc));
+    assert_eq!(grpc.to_string(), endpoint.to_string());
+    assert_ne!(grpc, endpoint);
+    let ca = authority();
+    assert_ne!(
+        endpoint,
+        ControlEndpoint::parse("kube://fl-a/superlink-main", Some(&ca)).unwrap()
+    );
+    assert_ne!(
+        endpoint,
+        ControlEndpoint::parse("kube://fl-b/superlink-main", None).unwrap()
+    );
+    for url in [
+        "kube://a",
+        "kube://a/",
+        "kube://a/b/c",
+        "kube://a:1/b",
+        "kube://a/b?c",
+        "kube:///b",
+    ] {
+        assert!(ControlEndpoint::parse(url, None).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn loopback_is_recognized() {
+    for (url, loopback) in [
+        ("http://127.0.0.9:1", true),
+        ("http://localhost:1", true),
+        ("http://[::1]:1", true),
+        ("http://10.0.0.1:1", false),
+        ("http://localhost.example:1", false),
+    ] {
+        assert_eq!(
+            ControlEndpoint::parse(url, None).unwrap().is_loopback(),
+            loopback,
+            "{url}"
+        );
+    }
+}

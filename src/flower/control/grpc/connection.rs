@@ -1,0 +1,154 @@
+//! The one HTTP/2 connection to a SuperLink: made when needed, shared by all calls, made again when it
+//! broke.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::super::dial::{Connector, Dial, DialError};
+use super::super::endpoint::ControlEndpoint;
+use super::super::http::words;
+use super::greeting::Greeted;
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// Room for a log or a listing of many runs without a stop for each piece.
+const WINDOW: u32 = 4 * 1024 * 1024;
+/// A status carries its text in a header.
+const HEADERS: u32 = 64 * 1024;
+
+/// Why there is no answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It was not sent.
+    Never(DialError),
+    /// It was not sent, because what listens there is something else.
+    Stranger(String),
+    /// It was sent.
+    Lost(String),
+}
+
+pub(super) struct Connections {
+    connector: Connector,
+    current: Mutex<Option<SendRequest<Full<Bytes>>>>,
+}
+
+impl Connections {
+    pub(super) fn new(endpoint: &ControlEndpoint, dial: Arc<dyn Dial>) -> Self {
+        Self {
+            connector: Connector::new(dial, endpoint, CONNECT).for_http2(),
+            current: Mutex::new(None),
+        }
+    }
+
+    /// Makes a connection unless there is one.
+    pub(super) async fn ready(&self, until: Instant) -> Result<(), Broken> {
+        self.sender(until).await.map(|_| ())
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        until: Instant,
+    ) -> Result<Response<Incoming>, Broken> {
+        let mut tries = 0;
+        loop {
+            let mut sender = self.sender(until).await?;
+            let mut error = match sender.try_send_request(request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            // A request that comes back was not sent: the connection ended just before.
+            match error.take_message() {
+                Some(unsent) if tries == 0 => {
+                    tries += 1;
+                    request = unsent;
+                    self.forget().await;
+                }
+                Some(_) => {
+                    return Err(Broken::Never(DialError::Unreachable(words(error.error()))));
+                }
+                None => return Err(lost(error.error())),
+            }
+        }
+    }
+
+    /// The next request gets a new connection; those under way keep theirs.
+    pub(super) async fn forget(&self) {
+        self.current.lock().await.take();
+    }
+
+    async fn sender(&self, until: Instant) -> Result<SendRequest<Full<Bytes>>, Broken> {
+        let finding = async {
+            let mut current = self.current.lock().await;
+            if let Some(sender) = current.as_ref().filter(|sender| !sender.is_closed()) {
+                return Ok(sender.clone());
+            }
+            let sender = self.connect().await?;
+            *current = Some(sender.clone());
+            Ok(sender)
+        };
+        let late = |_| Err(unreachable("no connection in time"));
+        tokio::time::timeout_at(until, finding)
+            .await
+            .unwrap_or_else(late)
+    }
+
+    /// A connection whose other end has said that it speaks HTTP/2.
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {
+        let link = self.connector.clone().connect().await;
+        let link = link.map_err(Broken::Never)?.into_inner();
+        let (link, greeting) = Greeted::new(link);
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .max_header_list_size(HEADERS)
+            .handshake(TokioIo::new(link))
+            .await
+            .map_err(|error| unreachable(&words(&error)))?;
+        tokio::spawn(connection);
+        match tokio::time::timeout(CONNECT, greeting).await {
+            Ok(Ok(greeting)) => greeting.objection().map_or(Ok(sender), |objection| {
+                if greeting.is_silence() {
+                    Err(unreachable(&objection))
+                } else {
+                    Err(Broken::Stranger(objection))
+                }
+            }),
+            Ok(Err(_)) => Err(unreachable("the connection broke at once")),
+            Err(_) => Err(unreachable(&format!(
+                "it took the connection and said nothing for {CONNECT:?}"
+            ))),
+        }
+    }
+}
+
+fn unreachable(cause: &str) -> Broken {
+    Broken::Never(DialError::Unreachable(cause.to_owned()))
+}
+
+fn lost(error: &hyper::Error) -> Broken {
+    match reset(error) {
+        // HTTP/2 promises that such a request was not looked at.
+        Some(h2::Reason::REFUSED_STREAM) => unreachable("it takes no more requests"),
+        _ => Broken::Lost(words(error)),
+    }
+}
+
+/// The reason with which the server ended one request, if that is what happened.
+pub(super) fn reset(error: &hyper::Error) -> Option<h2::Reason> {
+    let error = error.source()?.downcast_ref::<h2::Error>()?;
+    error
+        .reason()
+        .filter(|_| error.is_reset() && error.is_remote())
+}

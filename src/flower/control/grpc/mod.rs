@@ -1,0 +1,423 @@
+//! The Control API as gRPC, which every release up to 1.36 speaks: as the service `Control`, and up to
+//! 1.20 under its earlier name `Exec`.
+//!
+//! Frames and statuses are read here and not by a client library, because such a library ends every
+//! failure in a status: whether a request was never sent, was answered, or got lost on its way decides
+//! here whether a run may be submitted again.
+
+mod answer;
+mod connection;
+mod greeting;
+mod status;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use prost::Message as _;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tonic::Code;
+
+use super::call::Call;
+use super::dial::Dial;
+use super::endpoint::ControlEndpoint;
+use super::error::ControlError;
+use super::framing::FrameDecoder;
+use super::transport::{Frames, Transport};
+use super::{refusal, wire};
+use answer::{Answer, Piece};
+use connection::{Broken, Connections};
+use status::Status;
+
+/// Calls in flight to one SuperLink, streams apart; it works on about as many at a time itself.
+const AT_ONCE: usize = 16;
+const MAX_REFUSAL: usize = 64 * 1024;
+/// A gRPC server sends nothing before the first message, so that a stream without a word by then is
+/// taken as open: its run has printed nothing yet.
+const OPENING: Duration = Duration::from_millis(500);
+
+/// The names under which releases serve the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Control,
+    Exec,
+}
+
+impl Service {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "flwr.proto.Control",
+            Self::Exec => "flwr.proto.Exec",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Control => Self::Exec,
+            Self::Exec => Self::Control,
+        }
+    }
+}
+
+/// Why a call failed.
+enum Failure {
+    /// The server does not know the service, or not this method of it: nothing was done.
+    NoMethod,
+    Error(ControlError),
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Error(error)
+    }
+}
+
+pub(super) struct Grpc(Arc<Inner>);
+
+struct Inner {
+    connections: Connections,
+    at: String,
+    authority: String,
+    permits: Semaphore,
+    /// The service that answered last; a SuperLink can be upgraded behind its address.
+    is_exec: AtomicBool,
+    /// True once one answered.
+    is_known: AtomicBool,
+}
+
+impl Grpc {
+    pub(super) fn new(endpoint: &ControlEndpoint, dial: Arc<dyn Dial>) -> Self {
+        Self(Arc::new(Inner {
+            connections: Connections::new(endpoint, dial),
+            at: endpoint.at(),
+            authority: endpoint.address(),
+            permits: Semaphore::new(AT_ONCE),
+            is_exec: AtomicBool::new(false),
+            is_known: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Inner {
+    fn service(&self) -> Service {
+        if self.is_exec.load(Ordering::Relaxed) {
+            Service::Exec
+        } else {
+            Service::Control
+        }
+    }
+
+    fn remember(&self, service: Service) {
+        let is_exec = service == Service::Exec;
+        self.is_exec.store(is_exec, Ordering::Relaxed);
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes a call with a deadline that starts when it is its turn.
+    async fn ask(
+        &self,
+        call: Call,
+        message: &Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, ControlError> {
+        // The semaphore is never closed; without it the call would merely not be held back.
+        let _turn = self.permits.acquire().await.ok();
+        let until = Instant::now() + deadline;
+        let asking = self.ask_either(call, message, until);
+        if let Ok(result) = tokio::time::timeout_at(until, asking).await {
+            return result;
+        }
+        // The connection may have died without a word.
+        self.connections.forget().await;
+        Err(ControlError::Timeout {
+            at: self.at.clone(),
+            call,
+            after: deadline,
+        })
+    }
+
+    /// Asks the service the SuperLink has. One that does not know a method cannot have carried it
+    /// out, so that asking the other as well does nothing twice.
+    async fn ask_either(
+        &self,
+        call: Call,
+        message: &Bytes,
+        until: Instant,
+    ) -> Result<Bytes, ControlError> {
+        let first = self.service();
+        for service in [first, first.other()] {
+            match self.ask_service(service, call, message, until).await {
+                Ok(reply) => {
+                    self.remember(service);
+                    return Ok(reply);
+                }
+                Err(Failure::Error(error)) => return Err(error),
+                Err(Failure::NoMethod) => {}
+            }
+        }
+        if call.since().is_none() || self.is_known.load(Ordering::Relaxed) {
+            return Err(self.no_method(call));
+        }
+        // Either an old release, or no Control API at all: a call that every release has tells.
+        let health = wire::ListRunsRequest {
+            limit: Some(1),
+            ..Default::default()
+        };
+        let health = Bytes::from(health.encode_to_vec());
+        Box::pin(self.ask_either(Call::ListRuns, &health, until)).await?;
+        Err(self.no_method(call))
+    }
+
+    async fn ask_service(
+        &self,
+        service: Service,
+        call: Call,
+        message: &Bytes,
+        until: Instant,
+    ) -> Result<Bytes, Failure> {
+        let mut answer = self.open(service, call, message, until).await?;
+        let mut reply = None;
+        loop {
+            match answer.next().await {
+                Piece::Message(message) if reply.is_none() => reply = Some(message),
+                Piece::Message(_) => return Err(self.odd(call, "it answered twice").into()),
+                Piece::End(status) => {
+                    self.check(call, &status)?;
+                    return reply.ok_or_else(|| self.odd(call, "its answer is empty").into());
+                }
+                Piece::Cut(cause) => return Err(self.lost(call, cause).into()),
+                Piece::Odd(cause) => return Err(self.odd(call, cause).into()),
+            }
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    async fn open(
+        &self,
+        service: Service,
+        call: Call,
+        message: &Bytes,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        let name = format!("{}/{}", service.name(), call.grpc_name());
+        // The connector decides about TLS; to HTTP/2 every address is plain.
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://{}/{name}", self.authority))
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header(header::TE, "trailers")
+            .header(
+                header::USER_AGENT,
+                concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
+            )
+            .body(Full::new(FrameDecoder::grpc_frame(message)))
+            .map_err(|error| self.odd(call, error))?;
+        let response = self.connections.send(request, until).await;
+        let response = response.map_err(|broken| self.broken(call, broken))?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let body = Limited::new(response.into_body(), MAX_REFUSAL)
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes)
+                .unwrap_or_default();
+            return Err(refusal::from_http(&self.at, call, status.as_u16(), &body).into());
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+            return Err(self.odd(call, "its answer is not of gRPC's type").into());
+        }
+        Ok(Answer::new(response))
+    }
+
+    /// Reads the status with which the server ended a call.
+    fn check(&self, call: Call, status: &Status) -> Result<(), Failure> {
+        match (status.code, status.text.as_str()) {
+            (Code::Ok, _) => Ok(()),
+            (code, text) if refusal::is_no_method(code, text) => Err(Failure::NoMethod),
+            (code, text) => Err(refusal::from_grpc(&self.at, call, code, text).into()),
+        }
+    }
+
+    fn broken(&self, call: Call, broken: Broken) -> ControlError {
+        match broken {
+            Broken::Never(error) => error.at(&self.at),
+            Broken::Stranger(cause) => self.odd(call, cause),
+            Broken::Lost(cause) => self.lost(call, cause),
+        }
+    }
+
+    fn no_method(&self, call: Call) -> ControlError {
+        match call.since() {
+            Some(release) => ControlError::Unsupported {
+                at: self.at.clone(),
+                call,
+                since: release.1,
+            },
+            None => self.odd(
+                call,
+                "it speaks gRPC but has no Control API; is this another port of the SuperLink?",
+            ),
+        }
+    }
+
+    fn odd(&self, call: Call, cause: impl ToString) -> ControlError {
+        ControlError::Protocol {
+            at: self.at.clone(),
+            call,
+            cause: cause.to_string(),
+        }
+    }
+
+    fn lost(&self, call: Call, cause: impl ToString) -> ControlError {
+        ControlError::LostReply {
+            at: self.at.clone(),
+            call,
+            cause: cause.to_string(),
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for Grpc {
+    fn at(&self) -> &str {
+        &self.0.at
+    }
+
+    /// gRPC has no path for it, so that the cheapest read of every release answers.
+    async fn health(&self, deadline: Duration) -> Result<(), ControlError> {
+        let request = wire::ListRunsRequest {
+            limit: Some(1),
+            ..Default::default()
+        };
+        let request = Bytes::from(request.encode_to_vec());
+        self.0
+            .ask(Call::Health, &request, deadline)
+            .await
+            .map(|_| ())
+    }
+
+    async fn unary(
+        &self,
+        call: Call,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, ControlError> {
+        self.0.ask(call, &request, deadline).await
+    }
+
+    async fn stream(
+        &self,
+        call: Call,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Frames, ControlError> {
+        let inner = Arc::clone(&self.0);
+        let until = Instant::now() + deadline;
+        if !inner.is_known.load(Ordering::Relaxed) {
+            self.health(deadline).await?;
+        }
+        let ready = inner.connections.ready(until).await;
+        ready.map_err(|broken| inner.broken(call, broken))?;
+        let mut log = Log {
+            service: inner.service(),
+            call,
+            state: LogState::Ended,
+            inner,
+        };
+        log.state = LogState::Opening(Box::pin({
+            let (inner, service) = (Arc::clone(&log.inner), log.service);
+            async move {
+                let mut answer = inner.open(service, call, &request, until).await?;
+                let first = answer.next().await;
+                Ok((answer, first))
+            }
+        }));
+        // A refusal comes at once, and belongs to this call and not to the stream.
+        let first = tokio::time::timeout(OPENING, log.next()).await.ok();
+        let head = match first {
+            Some(Some(Err(error))) => return Err(error),
+            Some(None) => {
+                log.state = LogState::Ended;
+                None
+            }
+            Some(message) => message,
+            None => None,
+        };
+        let rest = stream::unfold(log, |mut log| async {
+            log.next().await.map(|item| (item, log))
+        });
+        Ok(Box::pin(stream::StreamExt::chain(stream::iter(head), rest)))
+    }
+}
+
+type Opened = Result<(Answer, Piece), Failure>;
+
+enum LogState {
+    Opening(BoxFuture<'static, Opened>),
+    Open(Answer),
+    Ended,
+}
+
+/// The messages of a streaming call.
+struct Log {
+    inner: Arc<Inner>,
+    service: Service,
+    call: Call,
+    state: LogState,
+}
+
+impl Log {
+    /// Can be dropped while it waits, and called again.
+    async fn next(&mut self) -> Option<Result<Bytes, ControlError>> {
+        let piece = match &mut self.state {
+            LogState::Ended => return None,
+            LogState::Open(answer) => answer.next().await,
+            LogState::Opening(opening) => match opening.await {
+                Ok((answer, piece)) => {
+                    self.state = LogState::Open(answer);
+                    piece
+                }
+                Err(failure) => {
+                    self.state = LogState::Ended;
+                    return Some(Err(self.failed(failure)));
+                }
+            },
+        };
+        let end = match piece {
+            Piece::Message(message) => return Some(Ok(message)),
+            Piece::End(status) => {
+                // Up to 1.15 this is how a SuperLink ends the log of a finished run.
+                let is_over = self.service == Service::Exec && status.code == Code::Cancelled;
+                if is_over {
+                    None
+                } else {
+                    let checked = self.inner.check(self.call, &status);
+                    checked.err().map(|failure| self.failed(failure))
+                }
+            }
+            Piece::Cut(cause) => Some(self.inner.lost(self.call, cause)),
+            Piece::Odd(cause) => Some(self.inner.odd(self.call, cause)),
+        };
+        self.state = LogState::Ended;
+        end.map(Err)
+    }
+
+    fn failed(&self, failure: Failure) -> ControlError {
+        match failure {
+            Failure::Error(error) => error,
+            Failure::NoMethod => self.inner.no_method(self.call),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,184 @@
+//! One HCL on releases of every era: a federation of two SuperNodes with keys where the release has
+//! them, a run that completes, one that fails and one that is stopped, and nothing left.
+//!
+//! `FLOWER_TEST_RELEASES` names other releases than the usual four; what each came to is appended to
+//! the file that `FLOWER_TEST_RESULTS` names, from which the table in docs/compatibility.md is made.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::workspace::Workspace;
+
+/// The last of gRPC Exec, of key lists, of gRPC Control, and of the Fleet port over gRPC.
+const USUAL: &str = "1.20.0,1.22.0,1.29.0,1.38.0";
+
+/// The interface that every release has had; those of today came with 1.21.
+const SERVER: &str = r#"
+import time
+from flwr.common import Context
+from flwr.server import ServerApp, ServerAppComponents, ServerConfig
+from flwr.server.strategy import FedAvg
+
+
+def server_fn(context: Context) -> ServerAppComponents:
+    fail_in = context.run_config["fail-in"]
+    if fail_in == "server":
+        raise RuntimeError("the ServerApp failed as asked")
+    if fail_in == "never":
+        time.sleep(600)
+    strategy = FedAvg(min_fit_clients=2, min_evaluate_clients=2, min_available_clients=2)
+    return ServerAppComponents(strategy=strategy, config=ServerConfig(num_rounds=1))
+
+
+app = ServerApp(server_fn=server_fn)
+"#;
+
+const CLIENT: &str = r#"
+import numpy as np
+from flwr.client import ClientApp, NumPyClient
+from flwr.common import Context
+
+
+class Site(NumPyClient):
+    def get_parameters(self, config):
+        return [np.zeros(1)]
+
+    def fit(self, parameters, config):
+        return [parameters[0] + 1], 1, {}
+
+    def evaluate(self, parameters, config):
+        return 0.0, 1, {}
+
+
+def client_fn(context: Context):
+    return Site().to_client()
+
+
+app = ClientApp(client_fn=client_fn)
+"#;
+
+fn minor(release: &str) -> u32 {
+    release.split('.').nth(1).unwrap().parse().unwrap()
+}
+
+fn federation(release: &str, run: &str) -> String {
+    // Before 1.15 the SuperLink itself would need a key pair.
+    let keys = minor(release) >= 15;
+    let (list, key) = if keys {
+        (
+            "supernodes = { for name, key in flower_supernode_key.site : name => { public_key = key.public_key } }",
+            "key = flower_supernode_key.site[each.key].secret",
+        )
+    } else {
+        ("insecure = true", "")
+    };
+    format!(
+        r#"
+provider "flower" {{}}
+locals {{
+  sites = {{ a = 0, b = 1 }}
+}}
+resource "flower_supernode_key" "site" {{
+  for_each = local.sites
+  name     = each.key
+}}
+resource "flower_superlink" "main" {{
+  name           = "main"
+  flower_version = "{release}"
+  {list}
+}}
+resource "flower_supernode" "site" {{
+  for_each    = local.sites
+  name        = each.key
+  superlink   = flower_superlink.main.fleet
+  {key}
+  node_config = {{ partition-id = each.value }}
+}}
+resource "flower_app_run" "r" {{
+  control    = flower_superlink.main.control
+  source     = {{ path = "${{path.module}}/app" }}
+  depends_on = [flower_supernode.site]
+  {run}
+}}
+"#
+    )
+}
+
+/// What was seen of a release; the first thing that failed ends it.
+fn try_release(release: &str, seen: &mut Vec<&'static str>) {
+    let it = Workspace::new(&federation(release, "timeouts = { create = \"180s\" }"));
+    it.app();
+    it.file("app/quickstart/server_app.py", SERVER);
+    it.file("app/quickstart/client_app.py", CLIENT);
+    it.apply().succeeded();
+    assert_eq!(it.state("flower_app_run.r")["sub_status"], "completed");
+    seen.push("completed");
+    it.plan_is_empty();
+    seen.push("empty plan");
+    if (23..).contains(&minor(release)) {
+        let nodes = &it.state("flower_superlink.main")["nodes"];
+        assert_eq!(nodes.as_object().unwrap().len(), 2);
+        seen.push("registered");
+    }
+
+    it.configure(&federation(
+        release,
+        "run_config = { fail-in = \"server\" }",
+    ));
+    it.apply()
+        .failed_with(&["ended as failed", "the ServerApp failed as asked"]);
+    seen.push("failed");
+
+    it.configure(&federation(
+        release,
+        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }",
+    ));
+    it.apply().succeeded().says(&["still goes on"]);
+    it.plan_is_empty();
+    // 1.13 cannot stop a run: it ends with its SuperLink.
+    let stop = if minor(release) < 14 {
+        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }\n  stop_on_destroy = false"
+    } else {
+        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }"
+    };
+    it.configure(&federation(release, stop));
+    it.apply().succeeded();
+    it.destroy();
+    seen.push("stopped");
+}
+
+#[test]
+fn one_configuration_serves_every_era() {
+    let releases = std::env::var("FLOWER_TEST_RELEASES").unwrap_or_else(|_| USUAL.to_owned());
+    let results = std::env::var_os("FLOWER_TEST_RESULTS");
+    let mut troubles = String::new();
+    for release in releases.split(',') {
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            try_release(release, &mut seen);
+        }));
+        if let Some(path) = &results {
+            let line = json!({
+                "release": release,
+                "seen": seen,
+                "ok": tried.is_ok(),
+                "seconds": begun.elapsed().as_secs(),
+            });
+            let mut file = File::options()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap();
+            writeln!(file, "{line}").unwrap();
+        }
+        if tried.is_err() {
+            writeln!(troubles, "{release}: only {seen:?}").unwrap();
+        }
+    }
+    assert!(troubles.is_empty(), "{troubles}");
+}
