@@ -61,7 +61,7 @@ impl Configured {
         Ok(self
             .controls
             .get_or_connect(&endpoint, || match endpoint.pod() {
-                None => ControlClient::connect(&endpoint).for_release(version),
+                None => ControlClient::connect(&endpoint),
                 Some(pod) => {
                     let dial = ThroughRuntime {
                         runtime: Arc::clone(&self.runtime),
@@ -69,7 +69,6 @@ impl Configured {
                         port: endpoint.port(),
                     };
                     ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
-                        .for_release(version)
                 }
             }))
     }

@@ -38,7 +38,7 @@ def server_fn(context: Context) -> ServerAppComponents:
 app = ServerApp(server_fn=server_fn)
 "#;
 
-const CLIENT: &str = r#"
+const CLIENT: &str = r"
 import numpy as np
 from flwr.client import ClientApp, NumPyClient
 from flwr.common import Context
@@ -60,7 +60,7 @@ def client_fn(context: Context):
 
 
 app = ClientApp(client_fn=client_fn)
-"#;
+";
 
 fn minor(release: &str) -> u32 {
     release.split('.').nth(1).unwrap().parse().unwrap()
@@ -182,4 +182,70 @@ fn one_configuration_serves_every_era() {
         }
     }
     assert!(troubles.is_empty(), "{troubles}");
+}
+
+fn superlink(release: &str, rest: &str) -> String {
+    format!(
+        r#"
+provider "flower" {{}}
+resource "flower_supernode_key" "a" {{
+  name = "a"
+}}
+resource "flower_superlink" "main" {{
+  name           = "main"
+  flower_version = "{release}"
+  supernodes     = {{ a = {{ public_key = flower_supernode_key.a.public_key }} }}
+{rest}
+}}
+"#
+    )
+}
+
+#[test]
+fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to() {
+    let it = Workspace::new(&superlink("1.29.0", ""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let before = it.state("flower_superlink.main");
+    it.configure(&superlink("1.42.0", ""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let after = it.state("flower_superlink.main");
+    assert_eq!(after["nodes"], before["nodes"]);
+    assert_eq!(
+        after["control"]["ca_certificate"],
+        before["control"]["ca_certificate"]
+    );
+    // Downwards there is no way.
+    it.configure(&superlink("1.41.0", ""));
+    it.plan().failed_with(&[
+        "Flower 1.41.0 cannot use the database of Flower 1.42.0",
+        "allow_state_loss",
+    ]);
+    it.configure(&superlink("1.42.0", ""));
+    it.destroy();
+
+    let it = Workspace::new(&superlink("1.22.0", ""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.configure(&superlink("1.42.0", ""));
+    it.plan().failed_with(&[
+        "Flower 1.42.0 cannot use the database of Flower 1.22.0",
+        "allow_state_loss",
+    ]);
+    it.configure(&superlink("1.42.0", "  allow_state_loss = true"));
+    it.apply()
+        .succeeded()
+        .says(&["1 added, 0 changed, 1 destroyed"]);
+    it.plan_is_empty();
+
+    // A SuperNode of another era cannot join.
+    it.configure(&format!(
+        "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  superlink = flower_superlink.main.fleet\n  key = flower_supernode_key.a.secret\n  flower_version = \"1.29.0\"\n}}\n",
+        superlink("1.42.0", "  allow_state_loss = true")
+    ));
+    it.plan()
+        .failed_with(&["A SuperNode of Flower 1.29.0 cannot join a SuperLink of Flower 1.42.0"]);
+    it.configure(&superlink("1.42.0", "  allow_state_loss = true"));
+    it.destroy();
 }

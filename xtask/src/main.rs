@@ -8,6 +8,7 @@ mod bench;
 mod cluster;
 mod docs;
 mod licences;
+mod matrix;
 mod process;
 mod quickstart;
 mod repository;
@@ -33,6 +34,7 @@ Commands:
   docs         write docs/ from the provider's own schema
   bench        measure this provider beside a Go one and beside no provider
   cluster      real Kubernetes clusters on this machine, up and down
+  matrix       one configuration on every Flower release, for docs/compatibility.md
 
 `cargo xtask <command> --help` tells more about each.
 
@@ -62,6 +64,7 @@ fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
         "docs" => docs::run(arguments),
         "bench" => bench::run(arguments),
         "cluster" => cluster::run(arguments),
+        "matrix" => matrix::run(arguments),
         // Not in the help: the bench starts itself with it, as the plugin.
         bench::account::COMMAND => bench::account::run(arguments),
         "help" | "--help" | "-h" => {

@@ -87,6 +87,7 @@ impl Resource for Supernode {
                 Maybe::Unknown => plan.set_unknown("flower_version"),
             }
         }
+        skew(plan)?;
         if plan.is_create() {
             return Ok(());
         }
@@ -194,6 +195,37 @@ impl Resource for Supernode {
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
         memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &id).await
     }
+}
+
+/// An error when the SuperNode's release cannot speak with its SuperLink's.
+fn skew(plan: &mut Plan) -> Result<()> {
+    let (Maybe::Known(own), Maybe::Known(theirs)) = (
+        plan.get::<Option<FlowerVersion>>("flower_version")?,
+        plan.get::<Option<FlowerVersion>>("superlink.flower_version")?,
+    ) else {
+        return Ok(());
+    };
+    let (Some(own), Some(theirs)) = (own, theirs) else {
+        return Ok(());
+    };
+    plan.notes.extend(failure::newer_release(own));
+    let (Ok(row), Ok(their_row)) = (row_of(own), row_of(theirs)) else {
+        return Ok(());
+    };
+    let why = if row.fleet != their_row.fleet {
+        "From 1.40 on SuperNodes speak HTTP, before gRPC."
+    } else if row.node_auth != their_row.node_auth {
+        "They know node keys in different ways: from lists up to 1.22, from registrations after."
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::error(format!(
+        "A SuperNode of Flower {own} cannot join a SuperLink of Flower {theirs}"
+    ))
+    .detail(why)
+    .detail("Leave `flower_version` out to get the SuperLink's release.")
+    .on("flower_version")
+    .into())
 }
 
 fn object(name: &ObjectName) -> ObjectRef {

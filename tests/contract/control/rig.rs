@@ -145,10 +145,10 @@ impl SuperLink {
             app_port: None,
             fleet_bind_host: "127.0.0.1".to_owned(),
             fleet_port: None,
-            node_keys: if tls != ServerTls::Insecure {
-                NodeKeys::Registered
-            } else {
+            node_keys: if tls == ServerTls::Insecure {
                 NodeKeys::Open
+            } else {
+                NodeKeys::Registered
             },
             tls,
             isolation,

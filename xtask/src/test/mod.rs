@@ -16,7 +16,8 @@ use crate::repository::Repository;
 use crate::tools::{Product, Terraform, python_or_install};
 use crate::{Result, cluster, docs, licences};
 
-use cargo_test::{CargoTest, build_all, build_examples};
+pub use cargo_test::build_examples;
+use cargo_test::{CargoTest, build_all};
 use report::{Outcome, Report};
 
 const HELP: &str = "\

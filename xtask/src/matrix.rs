@@ -1,0 +1,147 @@
+//! `cargo xtask matrix`: the acceptance test of the eras on many Flower releases, and the table in
+//! docs/compatibility.md that is made from what it saw.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+use crate::Result;
+use crate::arguments::Arguments;
+use crate::process::run as run_command;
+use crate::repository::Repository;
+use crate::test::build_examples;
+use crate::tools::{Terraform, python_or_install};
+
+/// The first and last of each range between which something changed, and what is used most.
+const RELEASES: &str = "1.13.1,1.15.2,1.18.0,1.20.0,1.22.0,1.23.0,1.25.0,1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.38.0,1.40.0,1.42.0";
+
+const HELP: &str = "\
+Applies one federation on many Flower releases, real ones from the package index, and writes what
+it saw to docs/compatibility.md. A release takes half a minute, and as long again the first time.
+
+Usage: cargo xtask matrix [options]
+
+Options:
+  --releases LIST   only these, such as 1.20.0,1.42.0; docs/compatibility.md is then left alone
+  --results FILE    run nothing: make the page of what tests with FLOWER_TEST_RESULTS=FILE have seen
+";
+
+const PAGE: &str = "docs/compatibility.md";
+
+/// Entry of the command.
+pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
+    if arguments.flag("--help") {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let only = arguments.value("--releases")?;
+    let given = arguments.value("--results")?;
+    arguments.finish(HELP)?;
+    let repository = Repository::find()?;
+    if let Some(given) = given {
+        let client = Terraform::find_or_build(&repository)?.title();
+        fs::write(
+            repository.path(PAGE),
+            page(&fs::read_to_string(given)?, &client)?,
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    python_or_install()?;
+    build_examples(&repository)?;
+    let terraform = Terraform::find_or_build(&repository)?;
+    let folder = tempfile::tempdir()?;
+    let results = folder.path().join("results.json");
+    let tested = run_command(
+        repository
+            .cargo()
+            .args([
+                "test",
+                "--workspace",
+                "--test",
+                "acceptance",
+                "--",
+                "eras::one",
+            ])
+            .env("FLOWER_TEST_TERRAFORM", &terraform.binary)
+            .env("FLOWER_TEST_RELEASES", only.as_deref().unwrap_or(RELEASES))
+            .env("FLOWER_TEST_RESULTS", &results),
+    );
+    let page = page(&fs::read_to_string(&results)?, &terraform.title())?;
+    print!("{page}");
+    if only.is_none() {
+        fs::write(repository.path(PAGE), page)?;
+    }
+    tested?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a release came to.
+#[derive(Deserialize)]
+struct Seen {
+    release: String,
+    #[serde(rename = "seen")]
+    steps: Vec<String>,
+    seconds: u64,
+}
+
+/// The page that these results, one JSON object a line, come to.
+fn page(results: &str, client: &str) -> Result<String> {
+    let mut text = format!(
+        "# Compatibility\n\nWritten by `cargo xtask matrix` from what it saw, with {client}: on each \
+         release, one configuration makes a SuperLink and two SuperNodes on the runtime `local`, with \
+         TLS and node keys from 1.15 on, and three runs. Releases between those of the table are \
+         used like the one before them, newer ones like the newest.\n\n\
+         | Flower | a run completes | the second plan is empty | nodes are registered | a failed run is a failed apply | a run is stopped, nothing is left | s |\n\
+         | --- | --- | --- | --- | --- | --- | ---: |\n"
+    );
+    for line in results.lines() {
+        let Seen {
+            release,
+            steps,
+            seconds,
+        } = serde_json::from_str(line)?;
+        let seen = |what: &str| steps.iter().any(|one| one == what);
+        let minor: u32 = release
+            .split('.')
+            .nth(1)
+            .and_then(|minor| minor.parse().ok())
+            .unwrap_or_default();
+        let cell = |what: &str| if seen(what) { "yes" } else { "**no**" };
+        // What a release does not have is no failure of it.
+        let nodes = match (minor, seen("registered")) {
+            (_, true) => "yes",
+            (15..=22, _) => "from a list",
+            (..15, _) => "–",
+            _ => "**no**",
+        };
+        let stopped = match (minor, seen("stopped")) {
+            (..14, true) => "with its SuperLink",
+            (_, true) => "yes",
+            _ => "**no**",
+        };
+        writeln!(
+            text,
+            "| {release} | {} | {} | {nodes} | {} | {stopped} | {} |",
+            cell("completed"),
+            cell("empty plan"),
+            cell("failed"),
+            seconds
+        )?;
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_failed_is_said_to_have_failed() {
+        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n";
+        let page = page(results, "Terraform 1").unwrap();
+        assert!(page.contains("| 1.20.0 | yes | yes | from a list | yes | yes | 31 |"));
+        assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | 9 |"));
+    }
+}
