@@ -24,11 +24,7 @@ pub use supernodes::Supernodes;
 const SHARED: Duration = Duration::from_secs(15);
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call.provider.control(
-        &input.url,
-        input.ca_certificate.as_deref(),
-        input.flower_version.as_deref(),
-    );
+    let control = call.provider.control(input);
     control.map_err(|error| {
         failed("This SuperLink cannot be reached", &error)
             .on("control")

@@ -37,7 +37,8 @@ model! {
 model! {
     /// How to reach a SuperLink's Control API, which starts runs and registers nodes.
     pub struct ControlOutput {
-        /// `https://host:port`, or `http://…` with `insecure`.
+        /// `https://host:port`, or `grpcs://host:port` for a release before 1.37; `http://…` and
+        /// `grpc://…` with `insecure`; `kube://namespace/name` for one in a cluster.
         url: String = computed(),
         /// The authority, as PEM, that signed the SuperLink's certificate. Null with `insecure`.
         ca_certificate: Option<String> = computed(),
@@ -50,12 +51,28 @@ model! {
     /// How to reach a SuperLink's Control API: pass `flower_superlink.NAME.control` whole, or
     /// write it by hand for a SuperLink that someone else runs.
     pub struct ControlInput {
-        /// `https://host:port`; `http://host:port` speaks without TLS.
+        /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before; `http://` and
+        /// `grpc://` speak without TLS.
         url: String = required().replace("a run belongs to the SuperLink that it was submitted to"),
         /// The authority, as PEM, that signed the SuperLink's certificate.
         ca_certificate: Option<String> = optional(),
         /// The SuperLink's Flower release; the provider's default when not set.
         flower_version: Option<String> = optional(),
+        /// A file with the access token of an account, for a SuperLink with account
+        /// authentication. It is read whenever the SuperLink is asked something, so that whatever
+        /// renews it can do so, and its content is in no plan, state or log. It needs TLS.
+        token_file: Option<String> = optional(),
+    }
+}
+
+impl From<ControlOutput> for ControlInput {
+    fn from(output: ControlOutput) -> Self {
+        Self {
+            url: output.url,
+            ca_certificate: output.ca_certificate,
+            flower_version: Some(output.flower_version),
+            token_file: None,
+        }
     }
 }
 

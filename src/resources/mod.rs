@@ -29,6 +29,9 @@ use crate::flower::control::{
 };
 use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
 use crate::runtime::Runtime;
+use crate::tfplugin::log;
+use handover::ControlInput;
+use zeroize::Zeroizing;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
@@ -46,15 +49,20 @@ impl Configured {
     }
 
     /// The client of the SuperLink at this address; nothing is sent yet.
-    pub fn control(
-        &self,
-        url: &str,
-        ca_certificate: Option<&str>,
-        flower_version: Option<&str>,
-    ) -> Result<Arc<SharedReads>, EndpointError> {
-        let version: Option<FlowerVersion> = flower_version.and_then(|text| text.parse().ok());
+    pub fn control(&self, input: &ControlInput) -> Result<Arc<SharedReads>, EndpointError> {
+        let version = input.flower_version.as_deref();
+        let version: Option<FlowerVersion> = version.and_then(|text| text.parse().ok());
         let row = version.and_then(|version| row_of(version).ok());
-        let mut endpoint = ControlEndpoint::parse(url, ca_certificate)?;
+        let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
+        if let Some(path) = &input.token_file {
+            let token = std::fs::read_to_string(path).map(Zeroizing::new);
+            let token = token.map_err(|error| EndpointError::TokenFile {
+                path: path.clone(),
+                cause: error.to_string(),
+            })?;
+            log::mask(token.trim());
+            endpoint = endpoint.with_token(&token)?;
+        }
         if row.is_some_and(|row| row.control != ControlPlane::Http) {
             endpoint = endpoint.with_grpc();
         }

@@ -4,6 +4,7 @@
 //! Everything runs on loopback and is started with the very command lines that `flower::launch` makes,
 //! so these tests say as well that Flower takes those lines.
 
+mod accounts;
 mod eras;
 mod faults;
 mod node_config;

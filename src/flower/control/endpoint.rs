@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::tls;
 
@@ -79,6 +80,8 @@ pub struct ControlEndpoint {
     trust: Option<Trust>,
     /// `namespace/name`, when the SuperLink listens for its pod alone.
     pod: Option<String>,
+    /// What says who we are, to a SuperLink with accounts.
+    token: Option<Arc<Zeroizing<String>>>,
 }
 
 /// The port of a Control API that speaks gRPC, unless it was set to another.
@@ -101,6 +104,20 @@ pub enum EndpointError {
     /// Not a URL with a scheme and a host.
     #[error("the address is not a URL like https://superlink.example.org:8000")]
     NotAUrl,
+    /// A token that cannot be one.
+    #[error("the token is empty, or has characters that no token has")]
+    Token,
+    /// A token that cannot be read.
+    #[error("the token cannot be read from {path:?}: {cause}")]
+    TokenFile {
+        /// The file.
+        path: String,
+        /// The cause's own words.
+        cause: String,
+    },
+    /// A token that everyone on the way could read.
+    #[error("a token was given, but the address is without TLS")]
+    TokenWithoutTls,
     /// A kube:// address that is not of a pod's object.
     #[error("the address is not of the form kube://namespace/name")]
     NotAPod,
@@ -137,6 +154,10 @@ impl EndpointError {
             Self::NotAUrl | Self::TooMuch { .. } => {
                 "Write it as https://host:port, or http://host:port for a SuperLink without TLS; up to Flower 1.36 as grpcs://host:port or grpc://host:port."
             }
+            Self::Token | Self::TokenFile { .. } => {
+                "Check the file that `token_file` names: it holds the token and nothing else."
+            }
+            Self::TokenWithoutTls => "Use an address with TLS, or leave `token_file` out.",
             Self::NotAPod => "Use `flower_superlink.NAME.control` whole.",
             Self::Scheme { .. } => {
                 "Use https://, or http:// for a SuperLink without TLS; up to Flower 1.36 grpcs:// or grpc://."
@@ -207,6 +228,7 @@ impl ControlEndpoint {
             is_grpc: scheme.is_grpc(),
             trust,
             pod: None,
+            token: None,
         })
     }
 
@@ -231,6 +253,7 @@ impl ControlEndpoint {
                 .map(|pem| Trust::parse(POD_HOST, pem))
                 .transpose()?,
             pod: Some(format!("{namespace}/{name}")),
+            token: None,
         })
     }
 
@@ -246,6 +269,26 @@ impl ControlEndpoint {
                 ..self
             },
         }
+    }
+
+    /// The same, as the account of this token: a word of visible ASCII characters.
+    pub fn with_token(self, token: &str) -> Result<Self, EndpointError> {
+        let token = token.trim();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(EndpointError::Token);
+        }
+        if !self.scheme().has_tls() && !self.is_loopback() {
+            return Err(EndpointError::TokenWithoutTls);
+        }
+        Ok(Self {
+            token: Some(Arc::new(Zeroizing::new(token.to_owned()))),
+            ..self
+        })
+    }
+
+    /// What says who we are.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.as_str())
     }
 
     /// `namespace/name` of a SuperLink that listens for its pod alone.
@@ -325,6 +368,7 @@ impl PartialEq for ControlEndpoint {
         (&self.host, self.port, &self.pod, self.authorities())
             == (&other.host, other.port, &other.pod, other.authorities())
             && self.scheme() == other.scheme()
+            && self.token() == other.token()
     }
 }
 
@@ -333,6 +377,7 @@ impl Eq for ControlEndpoint {}
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.host, self.port, &self.pod, self.scheme()).hash(state);
+        self.token().hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);
         }

@@ -159,3 +159,26 @@ fn loopback_is_recognized() {
         );
     }
 }
+
+#[test]
+fn a_token_travels_only_where_nobody_reads_it() {
+    let ca = authority();
+    let https = || ControlEndpoint::parse("https://h", Some(&ca)).unwrap();
+    let with = https().with_token(" secret-token\n").unwrap();
+    assert_eq!(with.token(), Some("secret-token"));
+    assert_ne!(with, https());
+    assert!(!format!("{with:?} {with}").contains("secret"));
+    for bad in ["", " ", "a b", "a\nb", "\u{e9}"] {
+        assert_eq!(
+            https().with_token(bad),
+            Err(EndpointError::Token),
+            "{bad:?}"
+        );
+    }
+    let http = |url| ControlEndpoint::parse(url, None).unwrap();
+    assert!(http("http://127.0.0.1:1").with_token("t").is_ok());
+    assert_eq!(
+        http("http://h").with_token("t"),
+        Err(EndpointError::TokenWithoutTls)
+    );
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -23,7 +23,7 @@ use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::{FrameDecoder, MAX_FRAME};
 use super::refusal;
-use super::transport::{Frames, Transport};
+use super::transport::{Frames, Transport, secret_header};
 
 const IDLE: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(10);
@@ -39,6 +39,8 @@ pub(super) struct Http {
     client: Client<Connector, Full<Bytes>>,
     at: String,
     authority: String,
+    /// `Authorization`, for SuperLinks with accounts.
+    login: Option<HeaderValue>,
     permits: Semaphore,
 }
 
@@ -54,6 +56,9 @@ impl Http {
             client,
             at: endpoint.at(),
             authority: endpoint.address(),
+            login: endpoint
+                .token()
+                .and_then(|token| secret_header(&format!("Bearer {token}"))),
             permits: Semaphore::new(AT_ONCE),
         }
     }
@@ -73,6 +78,9 @@ impl Http {
                 header::USER_AGENT,
                 concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
             );
+        if let Some(login) = &self.login {
+            builder = builder.header(header::AUTHORIZATION, login);
+        }
         if let Some(body_type) = body_type {
             builder = builder.header(header::CONTENT_TYPE, body_type);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use http::HeaderValue;
 
 use super::call::Call;
 use super::error::ControlError;
@@ -37,4 +38,11 @@ pub(super) trait Transport: Send + Sync {
         request: Bytes,
         deadline: Duration,
     ) -> Result<Frames, ControlError>;
+}
+
+/// A header that no log shows; `None` for a text that no header can hold.
+pub(super) fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

@@ -6,7 +6,7 @@ use super::model::{Model, OnFailure, OnMissing, Source};
 use crate::flower::control::{DEFAULT_FEDERATION, RunId};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
-use crate::resources::handover::{ControlInput, ControlOutput};
+use crate::resources::handover::ControlInput;
 use crate::resources::memory;
 use crate::resources::report::failed;
 use crate::resources::superlink;
@@ -43,16 +43,13 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
                     .map_err(|error| unknown(&format!("{file:?} cannot be read: {error}")))?,
             ),
             flower_version: None,
+            token_file: None,
         },
         None => known(call.provider.runtime.as_ref(), url).await?,
     };
     let client = call
         .provider
-        .control(
-            &control.url,
-            control.ca_certificate.as_deref(),
-            control.flower_version.as_deref(),
-        )
+        .control(&control)
         .map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
     let client = client.client();
     let found = client.run(run).await;
@@ -101,19 +98,12 @@ async fn known(runtime: &dyn Runtime, url: &str) -> Result<ControlInput> {
     });
     let control = outputs.into_iter().find(|control| control.url == url);
     Ok(match control {
-        Some(ControlOutput {
-            url,
-            ca_certificate,
-            flower_version,
-        }) => ControlInput {
-            url,
-            ca_certificate,
-            flower_version: Some(flower_version),
-        },
+        Some(control) => control.into(),
         None => ControlInput {
             url: url.to_owned(),
             ca_certificate: None,
             flower_version: None,
+            token_file: None,
         },
     })
 }

@@ -246,11 +246,7 @@ fn triggered(plan: &Plan) -> Result<bool> {
 }
 
 fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call.provider.control(
-        &input.url,
-        input.ca_certificate.as_deref(),
-        input.flower_version.as_deref(),
-    );
+    let control = call.provider.control(input);
     control.map_err(|error| {
         failed("This SuperLink cannot be reached", &error)
             .on("control")

@@ -378,11 +378,7 @@ fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
     let Some(control) = model.control.get() else {
         return Err(Diagnostic::error("The SuperLink has no address").into());
     };
-    let control = call.provider.control(
-        &control.url,
-        control.ca_certificate.as_deref(),
-        Some(&control.flower_version),
-    );
+    let control = call.provider.control(&control.clone().into());
     control.map_err(|error| failed("The SuperLink's address cannot be used", &error).into())
 }
 

@@ -12,25 +12,23 @@ mod logs;
 mod ports;
 mod process;
 mod record;
+mod start;
 mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use super::{
-    Claim, Connection, Content, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Process, PythonEnvironment, Runtime, RuntimeError, SecretEntries,
-    Workload,
+    Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
+    Observation, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
 };
 use process::Identity;
-use record::{Record, Started};
+use record::Record;
 
 const LOOPBACK: &str = "127.0.0.1";
 const GRACE: Duration = Duration::from_secs(10);
@@ -122,56 +120,6 @@ impl LocalRuntime {
             state: inner("state"),
             home: inner("home"),
         }
-    }
-
-    /// Writes the files of a workload; a digest of what they hold.
-    fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
-        let folder = self.dir(&workload.object).join("files");
-        let mut hash = Sha256::new();
-        files::remove(&folder)?;
-        for (name, content) in &workload.files {
-            let text = match content {
-                Content::Public(text) => Zeroizing::new(text.clone()),
-                Content::Secret { name, key } => self.entry(name, key)?,
-            };
-            hash.update(name.as_bytes());
-            hash.update(text.as_bytes());
-            files::write(&folder.join(name), text.as_bytes())?;
-        }
-        Ok(hex::encode(hash.finalize()))
-    }
-
-    fn spawn(
-        &self,
-        object: &ObjectRef,
-        process: &Process,
-        programs: &Path,
-        digest: String,
-    ) -> Result<Started, RuntimeError> {
-        let dir = self.dir(object);
-        let home = dir.join("home");
-        for folder in [&home, &dir.join("state"), &dir.join("logs")] {
-            files::private_dir(folder)?;
-        }
-        let path = std::env::var("PATH").unwrap_or_default();
-        let mut env: BTreeMap<String, String> = [
-            ("PATH", format!("{}:{path}", programs.display())),
-            ("HOME", home.display().to_string()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("PYTHONUNBUFFERED", "1".to_owned()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into();
-        env.extend(process.env.clone());
-        let (log, log_from) = logs::open(&self.log_path(object, process.name))?;
-        let program = programs.join(&process.program);
-        let identity = process::spawn(&program, &process.args, &env, &home, &log)?;
-        tracing::info!(object = %object, process = process.name, pid = identity.pid, "started");
-        Ok(Started {
-            identity,
-            digest,
-            log_from,
-        })
     }
 }
 
@@ -283,39 +231,7 @@ impl Runtime for LocalRuntime {
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError> {
-        let object = &workload.object;
-        let programs = self.programs(&workload.python, stop).await?;
-        let contents = self.write_files(workload)?;
-        let mut record = self.record(object)?;
-        let wanted: BTreeMap<&str, String> = workload
-            .processes
-            .iter()
-            .map(|process| (process.name, digest(process, &contents, &programs)))
-            .collect();
-        let same = workload.processes.len() == record.processes.len()
-            && record
-                .processes
-                .iter()
-                .all(|(name, started)| wanted.get(name.as_str()) == Some(&started.digest));
-        let mut kept = BTreeMap::new();
-        for (name, started) in std::mem::take(&mut record.processes) {
-            if same && started.identity.lives() {
-                kept.insert(name, started);
-            } else {
-                started.identity.stop(&name, GRACE).await?;
-            }
-        }
-        record.processes = kept;
-        for process in &workload.processes {
-            if !record.processes.contains_key(process.name) {
-                let digest = digest(process, &contents, &programs);
-                let started = self.spawn(object, process, &programs, digest)?;
-                record.processes.insert(process.name.to_owned(), started);
-                // Saved after each, so that none is forgotten when we are killed here.
-                record.save(&self.record_path(object))?;
-            }
-        }
-        record.save(&self.record_path(object))
+        self.start_processes(workload, stop).await
     }
 
     async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError> {
@@ -460,22 +376,6 @@ impl LocalRuntime {
             files::remove_if_empty(&self.data_dir);
         }
     }
-}
-
-fn digest(process: &Process, contents: &str, programs: &Path) -> String {
-    let mut hash = Sha256::new();
-    let env = process.env.iter().flat_map(|(key, value)| [key, value]);
-    for part in [&process.program]
-        .into_iter()
-        .chain(&process.args)
-        .chain(env)
-    {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.update(contents.as_bytes());
-    hash.update(programs.as_os_str().as_encoded_bytes());
-    hex::encode(hash.finalize())
 }
 
 #[cfg(test)]

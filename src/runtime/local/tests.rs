@@ -1,7 +1,10 @@
+use std::path::Path;
 use std::process::Command;
 
+use zeroize::Zeroizing;
+
 use super::*;
-use crate::runtime::Port;
+use crate::runtime::{Port, Process};
 
 fn runtime(dir: &Path) -> LocalRuntime {
     LocalRuntime {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use prost::Message as _;
 use tokio::sync::Semaphore;
@@ -30,7 +30,7 @@ use super::dial::Dial;
 use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::FrameDecoder;
-use super::transport::{Frames, Transport};
+use super::transport::{Frames, Transport, secret_header};
 use super::{refusal, wire};
 use answer::{Answer, Piece};
 use connection::{Broken, Connections};
@@ -85,6 +85,8 @@ struct Inner {
     connections: Connections,
     at: String,
     authority: String,
+    /// The token of the account, for SuperLinks with accounts.
+    login: Option<HeaderValue>,
     permits: Semaphore,
     /// The service that answered last; a SuperLink can be upgraded behind its address.
     is_exec: AtomicBool,
@@ -98,6 +100,7 @@ impl Grpc {
             connections: Connections::new(endpoint, dial),
             at: endpoint.at(),
             authority: endpoint.address(),
+            login: endpoint.token().and_then(secret_header),
             permits: Semaphore::new(AT_ONCE),
             is_exec: AtomicBool::new(false),
             is_known: AtomicBool::new(false),
@@ -208,7 +211,7 @@ impl Inner {
     ) -> Result<Answer, Failure> {
         let name = format!("{}/{}", service.name(), call.grpc_name());
         // The connector decides about TLS; to HTTP/2 every address is plain.
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{}/{name}", self.authority))
             .header(header::CONTENT_TYPE, "application/grpc")
@@ -216,7 +219,11 @@ impl Inner {
             .header(
                 header::USER_AGENT,
                 concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
-            )
+            );
+        if let Some(login) = &self.login {
+            request = request.header("flwr-oidc-access-token", login);
+        }
+        let request = request
             .body(Full::new(FrameDecoder::grpc_frame(message)))
             .map_err(|error| self.odd(call, error))?;
         let response = self.connections.send(request, until).await;

@@ -1,0 +1,131 @@
+//! From a SuperNode's model to the processes, files and secrets that make it.
+
+use std::collections::BTreeMap;
+
+use super::Model;
+use crate::flower::launch::{
+    ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
+    supernode_processes,
+};
+use crate::flower::version::{self, FlowerVersion, NodeAuth, row_of};
+use crate::resources::config_values::flatten;
+use crate::resources::handover::FleetInput;
+use crate::resources::pod;
+use crate::resources::processes::{any_address, launch, process};
+use crate::resources::report::failed;
+use crate::resources::supernode_key::public_entry;
+use crate::runtime::{
+    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Workload,
+};
+use crate::tfplugin::diagnostic::Result;
+
+const KEY_FILE: &str = "node.key";
+const PUBLIC_KEY_FILE: &str = "node.pub";
+const CA_FILE: &str = "ca.crt";
+
+pub(super) fn object(name: &ObjectName) -> ObjectRef {
+    ObjectRef {
+        kind: Kind::Supernode,
+        name: name.clone(),
+    }
+}
+
+pub(super) fn parse_version(text: Option<&str>) -> Result<FlowerVersion> {
+    text.map_or(Ok(version::DEFAULT), str::parse)
+        .map_err(|error| {
+            failed("This is no Flower release", &error)
+                .on("superlink")
+                .into()
+        })
+}
+
+/// What runs, and where.
+pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
+    let version = match model.flower_version.get() {
+        Some(version) => *version,
+        None => parse_version(model.superlink.flower_version.as_deref())?,
+    };
+    let row = row_of(version).map_err(|error| {
+        failed("This Flower release cannot be used", &error).on("flower_version")
+    })?;
+    let file = |name: &str| format!("{}/{name}", layout.files);
+    let FleetInput {
+        address,
+        ca_certificate,
+        insecure,
+        ..
+    } = &model.superlink;
+    let mut files = BTreeMap::new();
+    let tls = if insecure.unwrap_or(false) {
+        ClientTls::Insecure
+    } else if let Some(ca) = ca_certificate {
+        files.insert(CA_FILE.to_owned(), Content::Public(ca.clone()));
+        ClientTls::Roots(file(CA_FILE))
+    } else {
+        ClientTls::SystemRoots
+    };
+    let key_file = model.key.as_ref().map(|secret| {
+        let content = Content::Secret {
+            name: secret.name.clone(),
+            key: secret.key.clone(),
+        };
+        files.insert(KEY_FILE.to_owned(), content);
+        file(KEY_FILE)
+    });
+    let public_key_file = match (&model.key, row.node_auth) {
+        (Some(secret), NodeAuth::KeyList { .. }) => {
+            let content = Content::Secret {
+                name: secret.name.clone(),
+                key: public_entry(&secret.key),
+            };
+            files.insert(PUBLIC_KEY_FILE.to_owned(), content);
+            Some(file(PUBLIC_KEY_FILE))
+        }
+        _ => None,
+    };
+    let node_config = match &model.node_config {
+        Some(config) => flatten(&config.0, "node_config")?,
+        None => BTreeMap::new(),
+    };
+    let settings = SuperNodeSettings {
+        superlink_address: address.clone(),
+        tls,
+        key_file,
+        public_key_file,
+        node_config,
+        isolation: model.isolation,
+        runtime_host: layout.bind_host.clone(),
+        runtime_port: layout
+            .ports
+            .get(&Port::Runtime)
+            .copied()
+            .unwrap_or_default(),
+        dependencies: DependencyInstallation::Off,
+        reconnect: Reconnect {
+            max_retries: None,
+            max_wait_seconds: None,
+        },
+        health_address: layout.health.map(|ports| any_address(ports.main)),
+        superexec_runtime_address: None,
+        superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
+        environment: ProcessEnvironment {
+            flwr_home: layout.home.clone(),
+            log_level: model.log_level,
+            variables: model.env.clone().unwrap_or_default(),
+        },
+        extra_args: model.extra_args.clone().unwrap_or_default(),
+    };
+    let processes = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
+    Ok(Workload {
+        object: object(&model.name),
+        python: PythonEnvironment {
+            flower_version: version.to_string(),
+            requirements: model.requirements.clone().unwrap_or_default(),
+        },
+        processes: processes.into_iter().map(process).collect(),
+        files,
+        pod: pod::settings(model.kubernetes.as_ref(), "supernode")?,
+        exposure: None,
+        storage: None,
+    })
+}

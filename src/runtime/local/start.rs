@@ -1,0 +1,121 @@
+//! Bringing a workload about: its files, and its processes as far as they are not what they should be.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::super::{Content, ObjectRef, Process, RuntimeError, Workload};
+use super::record::Started;
+use super::{GRACE, LocalRuntime, files, logs, process};
+
+impl LocalRuntime {
+    /// Starts what is missing, restarts what changed, stops what is not wanted any more.
+    pub(super) async fn start_processes(
+        &self,
+        workload: &Workload,
+        stop: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        let object = &workload.object;
+        let programs = self.programs(&workload.python, stop).await?;
+        let contents = self.write_files(workload)?;
+        let mut record = self.record(object)?;
+        let wanted: BTreeMap<&str, String> = workload
+            .processes
+            .iter()
+            .map(|process| (process.name, digest(process, &contents, &programs)))
+            .collect();
+        let same = workload.processes.len() == record.processes.len()
+            && record
+                .processes
+                .iter()
+                .all(|(name, started)| wanted.get(name.as_str()) == Some(&started.digest));
+        let mut kept = BTreeMap::new();
+        for (name, started) in std::mem::take(&mut record.processes) {
+            if same && started.identity.lives() {
+                kept.insert(name, started);
+            } else {
+                started.identity.stop(&name, GRACE).await?;
+            }
+        }
+        record.processes = kept;
+        for process in &workload.processes {
+            if !record.processes.contains_key(process.name) {
+                let digest = digest(process, &contents, &programs);
+                let started = self.spawn(object, process, &programs, digest)?;
+                record.processes.insert(process.name.to_owned(), started);
+                // Saved after each, so that none is forgotten when we are killed here.
+                record.save(&self.record_path(object))?;
+            }
+        }
+        record.save(&self.record_path(object))
+    }
+
+    /// Writes the files of a workload; a digest of what they hold.
+    fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
+        let folder = self.dir(&workload.object).join("files");
+        let mut hash = Sha256::new();
+        files::remove(&folder)?;
+        for (name, content) in &workload.files {
+            let text = match content {
+                Content::Public(text) => Zeroizing::new(text.clone()),
+                Content::Secret { name, key } => self.entry(name, key)?,
+            };
+            hash.update(name.as_bytes());
+            hash.update(text.as_bytes());
+            files::write(&folder.join(name), text.as_bytes())?;
+        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    pub(super) fn spawn(
+        &self,
+        object: &ObjectRef,
+        process: &Process,
+        programs: &Path,
+        digest: String,
+    ) -> Result<Started, RuntimeError> {
+        let dir = self.dir(object);
+        let home = dir.join("home");
+        for folder in [&home, &dir.join("state"), &dir.join("logs")] {
+            files::private_dir(folder)?;
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut env: BTreeMap<String, String> = [
+            ("PATH", format!("{}:{path}", programs.display())),
+            ("HOME", home.display().to_string()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("PYTHONUNBUFFERED", "1".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        env.extend(process.env.clone());
+        let (log, log_from) = logs::open(&self.log_path(object, process.name))?;
+        let program = programs.join(&process.program);
+        let identity = process::spawn(&program, &process.args, &env, &home, &log)?;
+        tracing::info!(object = %object, process = process.name, pid = identity.pid, "started");
+        Ok(Started {
+            identity,
+            digest,
+            log_from,
+        })
+    }
+}
+
+fn digest(process: &Process, contents: &str, programs: &Path) -> String {
+    let mut hash = Sha256::new();
+    let env = process.env.iter().flat_map(|(key, value)| [key, value]);
+    for part in [&process.program]
+        .into_iter()
+        .chain(&process.args)
+        .chain(env)
+    {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(contents.as_bytes());
+    hash.update(programs.as_os_str().as_encoded_bytes());
+    hex::encode(hash.finalize())
+}

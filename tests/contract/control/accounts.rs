@@ -1,0 +1,59 @@
+//! A SuperLink with accounts, as far as open-source Flower can show it: a real SuperLink behind a proxy
+//! that lets nobody in without the right token.
+
+use terraform_provider_flower::flower::control::{ControlClient, ControlEndpoint, ControlError};
+use terraform_provider_flower::flower::launch::Isolation;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::rig::SuperLink;
+
+const REFUSAL: &str = "{\"code\":36,\"detail\":\"Authentication failed\"}";
+
+/// Passes on what comes with the token `right`, and refuses the rest as Flower does.
+async fn guard(upstream: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = vec![0; 64 * 1024];
+                let read = client.read(&mut head).await.unwrap_or(0);
+                head.truncate(read);
+                let text = String::from_utf8_lossy(&head).to_lowercase();
+                if text.contains("authorization: bearer right\r\n") {
+                    let mut server = TcpStream::connect(("127.0.0.1", upstream)).await.unwrap();
+                    server.write_all(&head).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                } else {
+                    let answer = format!(
+                        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\nwww-authenticate: Bearer\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{REFUSAL}",
+                        REFUSAL.len()
+                    );
+                    let _ = client.write_all(answer.as_bytes()).await;
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_token_opens_a_superlink_with_accounts() {
+    let mut link = SuperLink::plain(Isolation::Process);
+    link.launch();
+    link.healthy().await;
+    let port = guard(link.endpoint().port()).await;
+    let url = format!("http://127.0.0.1:{port}");
+    let endpoint = || ControlEndpoint::parse(&url, None).unwrap();
+    let with = |token| ControlClient::connect(&endpoint().with_token(token).unwrap());
+    assert!(with("right").list_runs().await.unwrap().runs.is_empty());
+    for refused in [ControlClient::connect(&endpoint()), with("wrong")] {
+        let error = refused.list_runs().await.unwrap_err();
+        assert!(
+            matches!(error, ControlError::Unauthenticated(_)),
+            "{error:?}"
+        );
+        assert!(!error.to_string().contains("wrong"));
+    }
+}
