@@ -257,14 +257,13 @@ impl ControlEndpoint {
         })
     }
 
-    /// The same pod's gRPC, which is on another port: for releases up to 1.36. An address with a host
-    /// says by its scheme what is spoken there, and stays as it is.
+    /// The same pod, where gRPC is spoken on the same port: for releases up to 1.36. An address with a
+    /// host says by its scheme what is spoken there, and stays as it is.
     #[must_use]
     pub fn with_grpc(self) -> Self {
         match self.pod {
             None => self,
             Some(_) => Self {
-                port: GRPC_PORT,
                 is_grpc: true,
                 ..self
             },

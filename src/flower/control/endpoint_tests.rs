@@ -119,7 +119,7 @@ fn a_pod_is_named_by_namespace_and_name() {
     assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
     assert_eq!(endpoint.address(), "localhost:8000");
     let grpc = endpoint.clone().with_grpc();
-    assert_eq!((grpc.port(), grpc.scheme()), (9093, Scheme::Grpc));
+    assert_eq!((grpc.port(), grpc.scheme()), (8000, Scheme::Grpc));
     assert_eq!(grpc.to_string(), endpoint.to_string());
     assert_ne!(grpc, endpoint);
     let ca = authority();

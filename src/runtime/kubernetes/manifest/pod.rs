@@ -13,6 +13,8 @@ use super::{Context, gateway, has_gateway};
 /// The user of Flower's images.
 const USER: u32 = 49_999;
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
+/// Asks a program for a health service.
+const HEALTH_FLAG: &str = "--health-server-address";
 /// How long a server may take to start: Python imports on a busy node.
 const START_SECONDS: u32 = 180;
 
@@ -144,12 +146,26 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
             "command": [process.program],
             "args": process.args,
             "env": env,
-            "startupProbe": probe(1, 5, START_SECONDS),
-            // Quick to say that it hangs, slow to kill what may only be busy.
-            "readinessProbe": probe(3, 3, 3),
-            "livenessProbe": probe(10, 5, 6),
         }),
     );
+    if process.args.iter().any(|arg| arg == HEALTH_FLAG) {
+        extend(
+            &mut container,
+            json!({
+                "startupProbe": probe(1, 5, START_SECONDS),
+                // Quick to say that it hangs, slow to kill what may only be busy.
+                "readinessProbe": probe(3, 3, 3),
+                "livenessProbe": probe(10, 5, 6),
+            }),
+        );
+    } else if process.name == "superlink" {
+        // Before 1.21 there is no health service: the Fleet API alone is seen from outside.
+        let open = json!({
+            "tcpSocket": { "port": FLEET_PORT },
+            "periodSeconds": 3,
+        });
+        extend(&mut container, json!({ "readinessProbe": open }));
+    }
     if runs_apps {
         let secrets: Vec<Json> = pod
             .env_from_secrets

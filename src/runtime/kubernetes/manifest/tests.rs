@@ -49,11 +49,18 @@ fn workload() -> Workload {
                     "/flower/files/ca.crt",
                     "--database",
                     "/flower/state/state.db",
+                    "--health-server-address",
+                    "0.0.0.0:8081",
                 ],
             ),
             process(
                 "superexec",
-                &["--root-certificates", "/flower/files/ca.crt"],
+                &[
+                    "--root-certificates",
+                    "/flower/files/ca.crt",
+                    "--health-server-address",
+                    "0.0.0.0:8082",
+                ],
             ),
         ],
         files: ["server.crt", "server.key", "ca.crt"]
