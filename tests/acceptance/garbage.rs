@@ -41,21 +41,13 @@ fn places(attributes: &Map<String, Json>) -> Vec<Vec<String>> {
             continue;
         }
         let below: Vec<Vec<String>> = if let Some(nested) = attribute["nested_type"].as_object() {
-            let inner = places(nested["attributes"].as_object().unwrap());
-            let keyed = nested["nesting_mode"] == "map";
-            let under = |mut path: Vec<String>| {
-                if keyed {
-                    path.insert(0, "key".to_owned());
-                }
-                path
-            };
-            inner.into_iter().map(under).collect()
+            places(nested["attributes"].as_object().unwrap())
         } else {
             match &attribute["type"] {
                 Json::String(ty) if ty == "string" => vec![vec![]],
-                Json::String(ty) if ty == "dynamic" => vec![vec!["key".to_owned()]],
-                ty if *ty == json!(["list", "string"]) => vec![vec!["[]".to_owned()]],
-                ty if *ty == json!(["map", "string"]) => vec![vec!["key".to_owned()]],
+                Json::String(ty) if ty == "dynamic" => vec![vec![]],
+                ty if *ty == json!(["list", "string"]) => vec![vec![]],
+                ty if *ty == json!(["map", "string"]) => vec![vec![]],
                 _ => vec![],
             }
         };
@@ -67,24 +59,43 @@ fn places(attributes: &Map<String, Json>) -> Vec<Vec<String>> {
     found
 }
 
-fn put(at: &mut Json, path: &[String], text: &str) {
-    let Some((first, rest)) = path.split_first() else {
-        *at = json!(text);
-        return;
-    };
-    if first == "[]" {
-        *at = json!([text]);
-        return;
-    }
-    if !at.is_object() {
-        // What a nested object cannot be without.
-        *at = match first.as_str() {
-            "key" | "name" if rest.is_empty() => json!({ "name": "x", "key": "x" }),
-            "location" => json!({ "public_key": PUBLIC_KEY.trim() }),
-            _ => json!({}),
+/// An attribute's value with `text` at `path` within it, and whatever else must be there.
+fn value(attribute: &Json, path: &[String], text: &str) -> Json {
+    let Some(nested) = attribute["nested_type"].as_object() else {
+        return match &attribute["type"] {
+            Json::String(ty) if ty == "string" => json!(text),
+            Json::Array(ty) if ty[0] == "list" => json!([text]),
+            _ => json!({ "key": text }),
         };
+    };
+    let inner = nested["attributes"].as_object().unwrap();
+    let mut object = json!({});
+    for (name, attribute) in inner {
+        if attribute["required"] == true {
+            object[name] = sample(name, attribute);
+        }
     }
-    put(&mut at[first], rest, text);
+    if let Some((first, rest)) = path.split_first() {
+        object[first] = value(&inner[first], rest, text);
+    }
+    match nested["nesting_mode"].as_str() {
+        Some("map") => json!({ "key": object }),
+        Some("list") => json!([object]),
+        _ => object,
+    }
+}
+
+/// What a nested object cannot be without.
+fn sample(name: &str, attribute: &Json) -> Json {
+    let text = match name {
+        "public_key" => PUBLIC_KEY.trim(),
+        "url" => "http://127.0.0.1:9",
+        "address" => "127.0.0.1:1",
+        "size" => "1Gi",
+        "path" => "app",
+        _ => "x",
+    };
+    value(attribute, &[], text)
 }
 
 #[test]
@@ -103,11 +114,13 @@ fn garbage_in_any_text_is_a_message_or_a_plan() {
         .unwrap();
     let mut wanted = Vec::new();
     for (kind, schema) in flower.1["resource_schemas"].as_object().unwrap() {
-        for path in places(schema["block"]["attributes"].as_object().unwrap()) {
+        let attributes = schema["block"]["attributes"].as_object().unwrap();
+        for path in places(attributes) {
             for (number, garbage) in GARBAGE.iter().enumerate() {
                 let mut values = minimal(kind);
-                put(&mut values, &path, garbage);
-                let name = format!("{}_{number}", path.join("_").replace("[]", "item"));
+                let first = &path[0];
+                values[first] = value(&attributes[first], &path[1..], garbage);
+                let name = format!("{}_{number}", path.join("_"));
                 wanted.push((kind.clone(), name, values));
             }
         }

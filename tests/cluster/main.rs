@@ -19,6 +19,7 @@ mod failures;
 mod federation;
 mod gateway;
 mod pods;
+mod retries;
 mod services;
 mod tenant;
 // Shared with the acceptance tier, which uses all of it.

@@ -25,8 +25,15 @@ fn trains(tenant: &Tenant, main: &str) {
 
 #[test]
 fn a_release_with_a_fleet_port_of_its_own_needs_no_gateway() {
+    // Its Control API speaks HTTP in the one, and gRPC through the port-forward in the other.
+    for release in ["1.38.0", "1.32.1"] {
+        without_gateway(release);
+    }
+}
+
+fn without_gateway(release: &str) {
     let tenant = Tenant::a();
-    let main = federation("  flower_version = \"1.38.0\"", "", "");
+    let main = federation(&format!("  flower_version = {release:?}"), "", "");
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
     it.app();
     it.apply().succeeded();

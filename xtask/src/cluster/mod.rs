@@ -51,7 +51,7 @@ Usage: cargo xtask cluster up [options]
 
 Options of up:
   --tenants N        how many clusters, 1 or 2 (default: 2): contexts tenant-a and tenant-b
-  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0)
+  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0,1.32.1)
   --rebuild          make the images anew
 
 The first `up` builds Kubernetes (minutes); what it builds is kept in the cache folder.
@@ -59,8 +59,9 @@ The first `up` builds Kubernetes (minutes); what it builds is kept in the cache 
 
 /// As many tenants as there are addresses for.
 const MOST_TENANTS: u8 = 2;
-/// The releases that the tests use: the newest, and one whose Fleet API has a port of its own.
-const FLOWER: [&str; 2] = ["1.42.0", "1.38.0"];
+/// The releases that the tests use: the newest, one whose Fleet API has a port of its own, and one
+/// whose Control API is gRPC.
+const FLOWER: [&str; 3] = ["1.42.0", "1.38.0", "1.32.1"];
 /// The command that `up` starts in the background, for one tenant.
 const PROVISION: &str = "provision";
 
