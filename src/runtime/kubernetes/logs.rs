@@ -12,6 +12,8 @@ use super::forward::running;
 use super::names;
 
 const AGAIN: Duration = Duration::from_millis(500);
+/// How often a log that is empty is asked for.
+const TRIES: usize = 4;
 
 /// Follows the log of a container until `found` accepts a line; begun again when the pod moves.
 pub(super) async fn wait(
@@ -63,15 +65,19 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
         previous,
         ..LogParams::default()
     };
-    for previous in [true, false] {
-        match api.all::<Pod>().logs(pod, &of(previous)).await {
-            Ok(text) if !text.trim().is_empty() => return text.lines().map(plain).collect(),
-            // Without the right to read it, that is what there is to tell.
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                return vec![format!("(it is not shown to us: {})", status.message)];
+    // While a container is started anew, its last log is for a moment neither the one nor the other.
+    for _ in 0..TRIES {
+        for previous in [true, false] {
+            match api.all::<Pod>().logs(pod, &of(previous)).await {
+                Ok(text) if !text.trim().is_empty() => return text.lines().map(plain).collect(),
+                // Without the right to read it, that is what there is to tell.
+                Err(kube::Error::Api(status)) if status.code == 403 => {
+                    return vec![format!("(it is not shown to us: {})", status.message)];
+                }
+                Ok(_) | Err(_) => {}
             }
-            Ok(_) | Err(_) => {}
         }
+        tokio::time::sleep(AGAIN).await;
     }
     Vec::new()
 }
