@@ -133,6 +133,10 @@ model! {
         /// The name or address that SuperNodes dial, when it is not the Service's own: it is put
         /// into the certificate and into `fleet.address`. `host:port` when the port differs too.
         hostname: Option<String> = optional(),
+        /// The networks that SuperNodes dial from, such as `10.0.0.0/8`: the NetworkPolicy lets in
+        /// nobody else. Everywhere when left out. Name what the pod sees: a load balancer may put
+        /// its own address in place of the caller's.
+        allow_from: Option<Vec<String>> = optional(),
         /// Annotations of the Service, which load balancers are configured with.
         annotations: Option<BTreeMap<String, String>> = optional(),
     }
@@ -216,6 +220,9 @@ pub fn exposure(service: Option<&ServiceSettings>, shared_port: bool, tls: bool)
         hostname: service.and_then(|one| one.hostname.clone()),
         annotations: service
             .and_then(|one| one.annotations.clone())
+            .unwrap_or_default(),
+        allow_from: service
+            .and_then(|one| one.allow_from.clone())
             .unwrap_or_default(),
         shared_port,
         tls,

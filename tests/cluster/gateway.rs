@@ -377,6 +377,16 @@ POLICY
     let fleet = json!([{ "ports": [{ "port": 9092, "protocol": "TCP" }] }]);
     assert_eq!(rules(SUPERLINK), fleet);
     assert_eq!(rules("supernode-site"), json!([]));
+    it.configure(&format!(
+        "{}{}{}",
+        tenant.provider(),
+        superlink("  service = { allow_from = [\"10.0.0.0/8\"] }"),
+        node.replace("POLICY", "")
+    ));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let from = json!([{ "ipBlock": { "cidr": "10.0.0.0/8" } }]);
+    assert_eq!(rules(SUPERLINK)[0]["from"], from);
     it.configure(&configured("  kubernetes = { network_policy = false }"));
     it.apply().succeeded();
     assert_eq!(tenant.list::<NetworkPolicy>("").len(), 0);

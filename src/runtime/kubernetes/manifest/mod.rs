@@ -116,10 +116,20 @@ pub(super) fn claim(context: &Context<'_>, storage: &Storage) -> Json {
 
 /// Who may connect: everyone to the Fleet API of a SuperLink, nobody to anything else.
 pub(super) fn network_policy(context: &Context<'_>, workload: &Workload) -> Json {
-    let ingress = if workload.exposure.is_some() {
-        json!([{ "ports": [{ "protocol": "TCP", "port": FLEET_PORT }] }])
-    } else {
-        json!([])
+    let ingress = match &workload.exposure {
+        None => json!([]),
+        Some(exposure) => {
+            let mut rule = json!({ "ports": [{ "protocol": "TCP", "port": FLEET_PORT }] });
+            let from: Vec<Json> = exposure
+                .allow_from
+                .iter()
+                .map(|cidr| json!({ "ipBlock": { "cidr": cidr } }))
+                .collect();
+            if let (false, Some(rule)) = (from.is_empty(), rule.as_object_mut()) {
+                rule.insert("from".to_owned(), from.into());
+            }
+            json!([rule])
+        }
     };
     json!({
         "apiVersion": "networking.k8s.io/v1",

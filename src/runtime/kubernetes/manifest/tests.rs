@@ -72,6 +72,7 @@ fn workload() -> Workload {
             node_port: None,
             hostname: None,
             annotations: BTreeMap::new(),
+            allow_from: Vec::new(),
             shared_port: true,
             tls: true,
         }),
@@ -93,6 +94,20 @@ fn a_superlink_behind_its_gateway() {
     ]);
     insta::assert_json_snapshot!(all);
     insta::assert_snapshot!(public_files(&workload).remove("nginx.conf").unwrap());
+}
+
+#[test]
+fn the_fleet_api_can_be_kept_to_networks() {
+    let mut workload = workload();
+    workload.exposure.as_mut().unwrap().allow_from = vec!["10.0.0.0/8".to_owned()];
+    let policy = network_policy(&context(), &workload);
+    assert_eq!(
+        policy["spec"]["ingress"],
+        json!([{
+            "ports": [{ "protocol": "TCP", "port": 9092 }],
+            "from": [{ "ipBlock": { "cidr": "10.0.0.0/8" } }],
+        }])
+    );
 }
 
 #[test]
