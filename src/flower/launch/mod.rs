@@ -4,6 +4,7 @@
 //! every later plan to see whether they would be started differently. So the same settings always give
 //! the same lines, and everything that differs between releases comes from the version table.
 
+mod app_runner;
 mod environment;
 mod extra_args;
 mod superlink;
@@ -23,7 +24,6 @@ pub use supernode::{Reconnect, SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
-use super::version::{AppPlane, VersionRow};
 
 /// A process to start: program, arguments and the whole environment that Flower needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,14 +164,6 @@ impl LaunchError {
             Self::FleetPortMissing | Self::AppPortMissing | Self::OtherNodeAuth => None,
             Self::NodeConfig(error) => error.remedy(),
         }
-    }
-}
-
-/// The flag that tells a SuperExec where to find the API for apps.
-const fn superexec_flag(row: &VersionRow) -> &'static str {
-    match row.apps {
-        AppPlane::GrpcOwnPort => "--appio-api-address",
-        AppPlane::HttpOwnPort | AppPlane::HttpSamePort => "--runtime-api-address",
     }
 }
 

@@ -1,12 +1,11 @@
 //! The processes of a SuperLink.
 
+use super::app_runner::{Apps, Runner, launched};
 use super::{
     DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role,
-    ServerTls, address, extra_args, local_address, push, superexec_flag,
+    ServerTls, address, extra_args, local_address, push,
 };
-use crate::flower::version::{
-    AppPlane, AppRunner, ControlPlane, FleetPlane, NodeAuth, PluginType, VersionRow,
-};
+use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow};
 
 /// Where a SuperLink keeps runs, nodes and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,22 +71,11 @@ pub fn superlink_processes(
         return Err(LaunchError::KeysWithoutTls);
     }
     let env = settings.environment.build()?;
-    let mut processes = vec![LaunchedProcess {
-        role: Role::SuperLink,
-        program: Role::SuperLink.program(),
-        args: superlink_args(row, settings)?,
-        env: env.clone(),
-    }];
+    let mut parts = vec![(Role::SuperLink, superlink_args(row, settings)?)];
     if settings.isolation == Isolation::Process {
-        let (role, args) = app_runner(row, settings)?;
-        processes.push(LaunchedProcess {
-            role,
-            program: role.program(),
-            args,
-            env,
-        });
+        parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    Ok(processes)
+    Ok(launched(parts, &env))
 }
 
 fn superlink_args(
@@ -159,39 +147,30 @@ fn app_port(settings: &SuperLinkSettings) -> Result<u16, LaunchError> {
 }
 
 /// What runs ServerApps, when the SuperLink does not.
-fn app_runner(
+fn app_runner<'a>(
     row: &VersionRow,
-    settings: &SuperLinkSettings,
-) -> Result<(Role, Vec<String>), LaunchError> {
-    let mut args = Vec::new();
+    settings: &'a SuperLinkSettings,
+) -> Result<Runner<'a>, LaunchError> {
+    let mut trust = Vec::new();
     let port = match row.apps {
         AppPlane::HttpSamePort => {
-            settings.tls.client().push(&mut args);
+            settings.tls.client().push(&mut trust);
             settings.port
         }
         // Without TLS, on an address that nobody else reaches.
         AppPlane::GrpcOwnPort | AppPlane::HttpOwnPort => {
-            args.push("--insecure".to_owned());
+            trust.push("--insecure".to_owned());
             app_port(settings)?
         }
     };
-    let runtime = settings
-        .superexec_runtime_address
-        .clone()
-        .unwrap_or_else(|| local_address(&settings.bind_host, port));
-    let AppRunner::SuperExec(plugin_type) = row.app_runner else {
-        push(&mut args, "--serverappio-api-address", runtime);
-        return Ok((Role::ServerApp, args));
-    };
-    push(&mut args, superexec_flag(row), runtime);
-    if plugin_type == PluginType::Required {
-        push(&mut args, "--plugin-type", "serverapp");
-    }
-    if settings.dependencies == DependencyInstallation::On {
-        args.push("--allow-runtime-dependency-installation".to_owned());
-    }
-    if let Some(health) = &settings.superexec_health_address {
-        push(&mut args, "--health-server-address", health);
-    }
-    Ok((Role::SuperExec, args))
+    Ok(Runner {
+        apps: Apps::Server,
+        trust,
+        address: settings
+            .superexec_runtime_address
+            .clone()
+            .unwrap_or_else(|| local_address(&settings.bind_host, port)),
+        dependencies: settings.dependencies,
+        health_address: settings.superexec_health_address.as_deref(),
+    })
 }

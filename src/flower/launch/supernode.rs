@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::app_runner::{Apps, Runner, launched};
 use super::{
     ClientTls, DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment,
-    Role, address, extra_args, local_address, push, superexec_flag,
+    Role, address, extra_args, local_address, push,
 };
 use crate::flower::node_config::node_config_argument;
 use crate::flower::run_config::ConfigValue;
-use crate::flower::version::{AppPlane, AppRunner, NodeAuth, PluginType, VersionRow};
+use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
 
 /// When a SuperNode gives up on a SuperLink it cannot reach. Without limits it tries for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,22 +64,11 @@ pub fn supernode_processes(
         return Err(LaunchError::KeysWithoutTls);
     }
     let env = settings.environment.build()?;
-    let mut processes = vec![LaunchedProcess {
-        role: Role::SuperNode,
-        program: Role::SuperNode.program(),
-        args: supernode_args(row, settings)?,
-        env: env.clone(),
-    }];
+    let mut parts = vec![(Role::SuperNode, supernode_args(row, settings)?)];
     if settings.isolation == Isolation::Process {
-        let (role, args) = app_runner(row, settings);
-        processes.push(LaunchedProcess {
-            role,
-            program: role.program(),
-            args,
-            env,
-        });
+        parts.push(app_runner(settings).role_and_args(row));
     }
-    Ok(processes)
+    Ok(launched(parts, &env))
 }
 
 fn supernode_args(
@@ -124,26 +114,16 @@ fn supernode_args(
 }
 
 /// What runs ClientApps, when the SuperNode does not.
-fn app_runner(row: &VersionRow, settings: &SuperNodeSettings) -> (Role, Vec<String>) {
-    // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
-    let mut args = vec!["--insecure".to_owned()];
-    let runtime = settings
-        .superexec_runtime_address
-        .clone()
-        .unwrap_or_else(|| local_address(&settings.runtime_host, settings.runtime_port));
-    let AppRunner::SuperExec(plugin_type) = row.app_runner else {
-        push(&mut args, "--clientappio-api-address", runtime);
-        return (Role::ClientApp, args);
-    };
-    push(&mut args, superexec_flag(row), runtime);
-    if plugin_type == PluginType::Required {
-        push(&mut args, "--plugin-type", "clientapp");
+fn app_runner(settings: &SuperNodeSettings) -> Runner<'_> {
+    Runner {
+        apps: Apps::Client,
+        // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
+        trust: vec!["--insecure".to_owned()],
+        address: settings
+            .superexec_runtime_address
+            .clone()
+            .unwrap_or_else(|| local_address(&settings.runtime_host, settings.runtime_port)),
+        dependencies: settings.dependencies,
+        health_address: settings.superexec_health_address.as_deref(),
     }
-    if settings.dependencies == DependencyInstallation::On {
-        args.push("--allow-runtime-dependency-installation".to_owned());
-    }
-    if let Some(health) = &settings.superexec_health_address {
-        push(&mut args, "--health-server-address", health);
-    }
-    (Role::SuperExec, args)
 }

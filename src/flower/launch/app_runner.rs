@@ -1,0 +1,66 @@
+//! What runs apps beside a SuperLink or SuperNode, in process isolation: the same program for both,
+//! told whose apps they are.
+
+use super::{DependencyInstallation, LaunchedProcess, Role, push};
+use crate::flower::version::{AppPlane, AppRunner, PluginType, VersionRow};
+
+/// Whose apps they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Apps {
+    Server,
+    Client,
+}
+
+/// How the runner is started.
+pub(super) struct Runner<'a> {
+    pub apps: Apps,
+    /// The flags with which it trusts whom it dials.
+    pub trust: Vec<String>,
+    /// Where the API for apps is.
+    pub address: String,
+    pub dependencies: DependencyInstallation,
+    pub health_address: Option<&'a str>,
+}
+
+impl Runner<'_> {
+    pub(super) fn role_and_args(self, row: &VersionRow) -> (Role, Vec<String>) {
+        let mut args = self.trust;
+        let (role, flag, plugin) = match self.apps {
+            Apps::Server => (Role::ServerApp, "--serverappio-api-address", "serverapp"),
+            Apps::Client => (Role::ClientApp, "--clientappio-api-address", "clientapp"),
+        };
+        let AppRunner::SuperExec(plugin_type) = row.app_runner else {
+            push(&mut args, flag, self.address);
+            return (role, args);
+        };
+        let flag = match row.apps {
+            AppPlane::GrpcOwnPort => "--appio-api-address",
+            AppPlane::HttpOwnPort | AppPlane::HttpSamePort => "--runtime-api-address",
+        };
+        push(&mut args, flag, self.address);
+        if plugin_type == PluginType::Required {
+            push(&mut args, "--plugin-type", plugin);
+        }
+        if self.dependencies == DependencyInstallation::On {
+            args.push("--allow-runtime-dependency-installation".to_owned());
+        }
+        if let Some(health) = self.health_address {
+            push(&mut args, "--health-server-address", health);
+        }
+        (Role::SuperExec, args)
+    }
+}
+
+/// The processes of an object: all of them have the same environment.
+pub(super) fn launched(
+    parts: impl IntoIterator<Item = (Role, Vec<String>)>,
+    env: &std::collections::BTreeMap<String, String>,
+) -> Vec<LaunchedProcess> {
+    let launch = |(role, args): (Role, Vec<String>)| LaunchedProcess {
+        role,
+        program: role.program(),
+        args,
+        env: env.clone(),
+    };
+    parts.into_iter().map(launch).collect()
+}
