@@ -10,4 +10,5 @@ pub mod pki;
 pub mod provider;
 pub mod resources;
 pub mod runtime;
+mod terminal;
 pub mod tfplugin;

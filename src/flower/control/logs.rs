@@ -15,7 +15,8 @@ use super::client::ControlClient;
 use super::error::ControlError;
 use super::run::RunId;
 use super::transport::Frames;
-use super::{ansi, wire};
+use super::wire;
+use crate::terminal::plain;
 
 const SILENCE: Duration = Duration::from_mins(1);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
@@ -134,7 +135,7 @@ impl LogStream {
         self.failures = 0;
         self.after = self.after.max(message.latest_timestamp);
         Ok(LogChunk {
-            text: ansi::plain(&message.log_output),
+            text: plain(&message.log_output),
             latest: message.latest_timestamp,
         })
     }

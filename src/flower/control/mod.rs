@@ -7,7 +7,6 @@
 //! apart by what can be done about them ([`ControlError`]); above all, whether a request may have been
 //! carried out although no reply came, which decides what [`submit`] does next.
 
-mod ansi;
 mod call;
 mod client;
 mod dial;

@@ -10,6 +10,7 @@ use kube::api::LogParams;
 use super::api::Api;
 use super::forward::running;
 use super::names;
+use crate::terminal::plain;
 
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often a log that is empty is asked for.
@@ -80,23 +81,4 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
         tokio::time::sleep(AGAIN).await;
     }
     Vec::new()
-}
-
-/// A line without the escapes that colour it.
-fn plain(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(char) = chars.next() {
-        if char == '\u{1b}' {
-            // CSI: up to and with the first letter.
-            for char in chars.by_ref() {
-                if char.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else if !char.is_control() || char == '\t' {
-            text.push(char);
-        }
-    }
-    text
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::RuntimeError;
 use super::files::failed;
+use crate::terminal::plain;
 
 const LARGEST: u64 = 8 << 20;
 const KEPT: usize = 3;
@@ -66,24 +67,6 @@ pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
         .filter(|line| !line.trim().is_empty())
         .collect();
     all.into_iter().rev().take(lines).rev().collect()
-}
-
-/// A line without terminal escapes.
-pub(super) fn plain(line: &str) -> String {
-    let mut out = String::new();
-    let mut chars = line.chars();
-    while let Some(char) = chars.next() {
-        if char == '\u{1b}' {
-            for char in chars.by_ref() {
-                if char.is_ascii_alphabetic() {
-                    break;
-                }
-            }
-        } else if !char.is_control() || char == '\t' {
-            out.push(char);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

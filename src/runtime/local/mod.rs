@@ -27,6 +27,7 @@ use super::{
     Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
     Observation, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
 };
+use crate::terminal::plain;
 use process::Identity;
 use record::Record;
 
@@ -290,7 +291,7 @@ impl Runtime for LocalRuntime {
             position = end;
             rest.push_str(&text);
             while let Some((line, after)) = rest.split_once('\n') {
-                if let Some(answer) = found(&logs::plain(line)) {
+                if let Some(answer) = found(&plain(line)) {
                     return Ok(answer);
                 }
                 rest = after.to_owned();

@@ -1,7 +1,8 @@
-//! Takes the colours out of log text, so that it can stand in a diagnostic and in state.
+//! Takes the colours out of log text, so that it can stand in a diagnostic and in state. Everything
+//! that reads a log uses it, and it uses nothing of ours.
 
 /// The text without escape sequences and without control characters other than line ends and tabs.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
