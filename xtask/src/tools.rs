@@ -215,15 +215,20 @@ fn opentofu_cache(repository: &Repository) -> Result<PathBuf> {
             .map_err(|e| format!("{} cannot be read: {e}", path.display()))?
             .hash(&mut pin);
     }
+    Ok(cache_folder()?
+        .join("tools")
+        .join(format!("opentofu-{:016x}", pin.finish()))
+        .join("tofu"))
+}
+
+/// What takes long to make is kept here between runs: below `XDG_CACHE_HOME`, else `~/.cache`.
+pub fn cache_folder() -> Result<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".cache")))
         .ok_or("neither XDG_CACHE_HOME nor HOME says where to keep what is built")?;
-    Ok(cache
-        .join("terraform-provider-flower/tools")
-        .join(format!("opentofu-{:016x}", pin.finish()))
-        .join("tofu"))
+    Ok(cache.join("terraform-provider-flower"))
 }
 
 /// The owner of our own entry in /proc is whom we run as.

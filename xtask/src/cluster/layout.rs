@@ -8,6 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
+use crate::tools::cache_folder;
 
 /// The host's end of the bridge that all nodes are on.
 pub const HOST: &str = "10.200.0.1";
@@ -25,13 +26,8 @@ pub struct Folders {
 impl Folders {
     /// Below `XDG_CACHE_HOME`, else below `~/.cache`.
     pub fn find() -> Result<Self> {
-        let cache = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-            .or_else(|| Some(std::env::home_dir()?.join(".cache")))
-            .ok_or("neither XDG_CACHE_HOME nor HOME says where to keep the clusters")?;
         Ok(Self {
-            cache: cache.join("terraform-provider-flower"),
+            cache: cache_folder()?,
         })
     }
 
