@@ -5,15 +5,9 @@ mod run_log;
 mod runs;
 mod supernodes;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flower::control::{SharedReads, Timestamp};
-use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::report::failed;
-use crate::tfplugin::Call;
-use crate::tfplugin::diagnostic::Result;
+use crate::flower::control::Timestamp;
 
 pub use app::App;
 pub use run_log::RunLog;
@@ -22,15 +16,6 @@ pub use supernodes::Supernodes;
 
 /// How old an answer may be that several data sources and resources share.
 const SHARED: Duration = Duration::from_secs(15);
-
-fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call.provider.control(input);
-    control.map_err(|error| {
-        failed("This SuperLink cannot be reached", &error)
-            .on("control")
-            .into()
-    })
-}
 
 fn time(stamp: Option<&Timestamp>) -> Option<String> {
     stamp.map(|stamp| stamp.as_str().to_owned())

@@ -1,10 +1,10 @@
 //! `flower_run_log`: what a run's ServerApp has printed.
 
-use super::control;
 use crate::flower::control::RunId;
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::reach::control;
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Computed, computed, defaulted, required};

@@ -1,11 +1,12 @@
 //! `flower_supernodes`: the SuperNodes that a SuperLink knows.
 
-use super::{SHARED, control, time};
+use super::{SHARED, time};
 use crate::choice_attribute;
 use crate::flower::control::{Node, NodeStatus};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::reach::control;
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Computed, computed, optional, required};

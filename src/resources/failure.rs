@@ -1,19 +1,19 @@
 //! What a person is told when processes end or do not get ready.
 
+use std::future::Future;
 use std::time::Duration;
 
 use super::Configured;
 use super::choices::Status;
-use super::report::quoted_log;
-use super::timeouts::Operation;
+use super::report::{failed, quoted_log};
+use super::timeouts::{Operation, Waited, wait};
 use crate::flower::exit_meaning::FlowerExit;
-use crate::flower::version::{FlowerVersion, is_newer_than_known, newest};
-use crate::runtime::{Failure, ObjectRef, Observation};
+use crate::runtime::{Failure, ObjectRef, Observation, RuntimeError};
 use crate::tfplugin::Call;
-use crate::tfplugin::diagnostic::Diagnostic;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 /// A process that ended by itself, with the meaning of its exit code and its last lines.
-pub fn report(what: String, failure: &Failure) -> Diagnostic {
+pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     let exit = FlowerExit::in_log(&failure.log.join("\n"));
     let meaning = exit.as_ref().and_then(|exit| {
         let meaning = exit.meaning()?;
@@ -37,19 +37,6 @@ pub fn report(what: String, failure: &Failure) -> Diagnostic {
         .remedy(exit.and_then(|exit| exit.remedy()))
 }
 
-/// What to know of a release that is newer than this provider.
-pub fn newer_release(version: FlowerVersion) -> Option<Diagnostic> {
-    is_newer_than_known(version).then(|| {
-        Diagnostic::warning(format!("Flower {version} is newer than this provider"))
-            .detail(format!(
-                "It is used like Flower {}, the newest release that the provider knows.",
-                newest()
-            ))
-            .detail("Update the provider if something does not work.")
-            .on("flower_version")
-    })
-}
-
 /// What a look at an object comes to; what others changed is told.
 pub fn status(call: &Call<Configured>, object: &ObjectRef, observed: &Observation) -> Status {
     if !observed.changed.is_empty() {
@@ -71,13 +58,36 @@ pub fn status(call: &Call<Configured>, object: &ObjectRef, observed: &Observatio
     }
 }
 
+/// Bringing an object up, and what is told when that does not come about.
+pub struct BringUp<'a> {
+    pub call: &'a Call<Configured>,
+    pub object: &'a ObjectRef,
+    /// The process whose last lines tell most.
+    pub process: &'a str,
+    /// What is not so if it fails.
+    pub what: &'a str,
+    pub operation: Operation,
+    pub limit: Duration,
+}
+
+impl BringUp<'_> {
+    /// Waits for `work` as long as the operation may take and Terraform does not want to stop.
+    pub async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match wait(&self.call.stop, self.limit, work).await {
+            Waited::Done(done) => done,
+            Waited::Stopped => Err(failed(self.what, &RuntimeError::Interrupted).into()),
+            Waited::TimedOut => {
+                let runtime = &self.call.provider.runtime;
+                let log = runtime.log_tail(self.object, self.process, 20).await;
+                let log = log.unwrap_or_default();
+                Err(timed_out(self.what, self.limit, self.operation, &log).into())
+            }
+        }
+    }
+}
+
 /// Something that did not come about in time.
-pub fn timed_out(
-    what: String,
-    limit: Duration,
-    operation: Operation,
-    log: &[String],
-) -> Diagnostic {
+fn timed_out(what: &str, limit: Duration, operation: Operation, log: &[String]) -> Diagnostic {
     Diagnostic::error(what)
         .detail(format!("It was not ready after {} s.", limit.as_secs()))
         .detail(quoted_log("Its last lines", log))
@@ -102,10 +112,7 @@ mod tests {
             ],
             advice: None,
         };
-        let message = report(
-            "SuperNode \"a\" did not join 127.0.0.1:9".to_owned(),
-            &failure,
-        );
+        let message = report("SuperNode \"a\" did not join 127.0.0.1:9", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
     }
 
@@ -117,14 +124,14 @@ mod tests {
             log: Vec::new(),
             advice: Some("Check the name in `kubernetes.image`.".to_owned()),
         };
-        let message = report("SuperLink \"a\" did not start".to_owned(), &failure);
+        let message = report("SuperLink \"a\" did not start", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
     }
 
     #[test]
     fn a_time_that_is_over_names_the_attribute_that_sets_it() {
         let message = timed_out(
-            "SuperLink \"a\" did not start".to_owned(),
+            "SuperLink \"a\" did not start",
             Duration::from_secs(90),
             Operation::Create,
             &["waiting".to_owned()],

@@ -16,8 +16,7 @@ use crate::flower::control::{
     ControlError, Run, RunId, SharedReads, StartRun, Submission, find_lost, submit,
 };
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::reach::until_healthy;
+use crate::resources::reach::{control, until_healthy};
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
@@ -243,15 +242,6 @@ fn triggered(plan: &Plan) -> Result<bool> {
     Ok(planned
         .iter()
         .any(|(name, value)| prior.get(name) != Some(value)))
-}
-
-fn control(call: &Call<Configured>, input: &ControlInput) -> Result<Arc<SharedReads>> {
-    let control = call.provider.control(input);
-    control.map_err(|error| {
-        failed("This SuperLink cannot be reached", &error)
-            .on("control")
-            .into()
-    })
 }
 
 fn run_id(state: &Model) -> Option<RunId> {

@@ -14,13 +14,14 @@ use crate::flower::control::SharedReads;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
-use crate::resources::failure;
+use crate::resources::failure::{self, BringUp};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::reach::until_healthy;
+use crate::resources::release;
 use crate::resources::report::{failed, noticed};
-use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::resources::timeouts::Operation;
 use crate::runtime::{Claim, Kind, LayoutRequest, Port, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
@@ -73,9 +74,7 @@ impl Resource for Superlink {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         if let Maybe::Known(version) = plan.get::<FlowerVersion>("flower_version")? {
-            row_of(version).map_err(|error| {
-                failed("This Flower release cannot be used", &error).on("flower_version")
-            })?;
+            release::row(version)?;
             let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
             if let Maybe::Known(Some(prior)) = prior
                 && !keeps_state(prior, version)
@@ -83,7 +82,7 @@ impl Resource for Superlink {
                 lose_state(plan, prior, version)?;
             }
             note_restart(plan, version)?;
-            plan.notes.extend(failure::newer_release(version));
+            plan.notes.extend(release::newer(version));
         }
         if plan.is_create() {
             return Ok(());
@@ -297,22 +296,29 @@ async fn bring_up(
 ) -> Result<()> {
     let runtime = call.provider.runtime.as_ref();
     let object = object(&model.name);
-    let what = || format!("{object} did not start");
+    let what = format!("{object} did not start");
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let ports = workload::ports(model)?;
     let exposure = workload::exposure(model)?;
-    let limit = operation.limit(model.timeouts.as_ref(), START);
-    let laid_out = runtime.layout(LayoutRequest {
+    let coming = BringUp {
+        call,
         object: &object,
-        ports: &ports,
-        fixed: fixed.map(|port| (Port::Api, port)),
-        exposure: Some(&exposure),
-    });
-    let layout = match wait(&call.stop, limit, laid_out).await {
-        Waited::Done(done) => done.map_err(|error| failed(what(), &error).on("local"))?,
-        Waited::Stopped => return Err(failed(what(), &RuntimeError::Interrupted).into()),
-        Waited::TimedOut => return Err(failure::timed_out(what(), limit, operation, &[]).into()),
+        process: "superlink",
+        what: &what,
+        operation,
+        limit: operation.limit(model.timeouts.as_ref(), START),
     };
+    let layout = coming.within(async {
+        let laid_out = runtime.layout(LayoutRequest {
+            object: &object,
+            ports: &ports,
+            fixed: fixed.map(|port| (Port::Api, port)),
+            exposure: Some(&exposure),
+        });
+        let laid_out = laid_out.await;
+        laid_out.map_err(|error| failed(what.as_str(), &error).on("local").into())
+    });
+    let layout = layout.await?;
     let ca = workload::ensure_certificate(runtime, model, &layout, reissue).await?;
     let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
     let workload = workload::workload(model, &layout)?;
@@ -329,26 +335,18 @@ async fn bring_up(
         runtime
             .start(&workload, &call.stop)
             .await
-            .map_err(|error| Diagnostics::from(failed(what(), &error)))?;
+            .map_err(|error| failed(what.as_str(), &error))?;
         tokio::select! {
-            failure = runtime.watch_failure(&object) => Err(failure::report(what(), &failure).into()),
+            failure = runtime.watch_failure(&object) => Err(failure::report(&what, &failure).into()),
             stands = async {
-                runtime.ready(&object).await.map_err(|error| failed(what(), &error))?;
-                until_healthy(shared.client()).await.map_err(|error| failed(what(), &error))
-            } => stands.map_err(Diagnostics::from),
+                let ready = runtime.ready(&object).await;
+                ready.map_err(|error| failed(what.as_str(), &error))?;
+                let healthy = until_healthy(shared.client()).await;
+                healthy.map_err(|error| failed(what.as_str(), &error).into())
+            } => stands,
         }
     };
-    match wait(&call.stop, limit, healthy).await {
-        Waited::Done(done) => done?,
-        Waited::Stopped => return Err(failed(what(), &RuntimeError::Interrupted).into()),
-        Waited::TimedOut => {
-            let log = runtime
-                .log_tail(&object, "superlink", 20)
-                .await
-                .unwrap_or_default();
-            return Err(failure::timed_out(what(), limit, operation, &log).into());
-        }
-    }
+    coming.within(healthy).await?;
     model.status.set(Status::Running);
     let ids = match registered(model) {
         Some(list) => nodes::reconcile(&shared, list, &before).await,

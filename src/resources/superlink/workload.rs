@@ -16,6 +16,7 @@ use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, process};
+use crate::resources::release;
 use crate::resources::report::failed;
 use crate::runtime::{
     Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Runtime,
@@ -54,9 +55,7 @@ pub(super) fn authority_secret(name: &ObjectName) -> String {
 
 /// The ports that this release needs.
 pub(super) fn ports(model: &Model) -> Result<Vec<Port>> {
-    let row = row_of(model.flower_version).map_err(|error| {
-        failed("This Flower release cannot be used", &error).on("flower_version")
-    })?;
+    let row = release::row(model.flower_version)?;
     let fleet = (row.fleet == FleetPlane::GrpcOwnPort).then_some(Port::Fleet);
     let apps = (row.apps != AppPlane::HttpSamePort).then_some(Port::Apps);
     Ok([Some(Port::Api), fleet, apps]
@@ -184,9 +183,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
 
 /// What runs, and where.
 pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
-    let row = row_of(model.flower_version).map_err(|error| {
-        failed("This Flower release cannot be used", &error).on("flower_version")
-    })?;
+    let row = release::row(model.flower_version)?;
     let file = |name: &str| format!("{}/{name}", layout.files);
     let port = |which: Port| layout.ports.get(&which).copied();
     let tls = if model.insecure {
@@ -264,9 +261,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
 
 /// How SuperNodes reach it.
 pub(super) fn exposure(model: &Model) -> Result<Exposure> {
-    let row = row_of(model.flower_version).map_err(|error| {
-        failed("This Flower release cannot be used", &error).on("flower_version")
-    })?;
+    let row = release::row(model.flower_version)?;
     Ok(pod::exposure(
         model.service.as_ref(),
         row.fleet == FleetPlane::HttpSamePort,

@@ -11,12 +11,13 @@ use crate::flower::version::{FlowerVersion, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
-use crate::resources::failure;
+use crate::resources::failure::{self, BringUp};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::release;
 use crate::resources::report::failed;
-use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port, RuntimeError, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
@@ -196,7 +197,7 @@ fn skew(plan: &mut Plan) -> Result<()> {
     let (Some(own), Some(theirs)) = (own, theirs) else {
         return Ok(());
     };
-    plan.notes.extend(failure::newer_release(own));
+    plan.notes.extend(release::newer(own));
     let (Ok(row), Ok(their_row)) = (row_of(own), row_of(theirs)) else {
         return Ok(());
     };
@@ -226,7 +227,12 @@ async fn bring_up(
 ) -> Result<()> {
     let runtime = call.provider.runtime.as_ref();
     let object = object(&model.name);
-    let what = || format!("{object} did not join {}", model.superlink.address);
+    let what = format!("{object} did not join {}", model.superlink.address);
+    let version = match model.flower_version.get() {
+        Some(version) => *version,
+        None => parse_version(model.superlink.flower_version.as_deref())?,
+    };
+    let row = release::row(version)?;
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let layout = runtime
         .layout(LayoutRequest {
@@ -236,72 +242,69 @@ async fn bring_up(
             exposure: None,
         })
         .await
-        .map_err(|error| failed(what(), &error).on("local"))?;
-    let workload = workload(model, &layout)?;
+        .map_err(|error| failed(what.as_str(), &error).on("local"))?;
+    let workload = workload(model, version, &layout)?;
     let kept = model.node_id.clone();
-    let what = what();
+    model.flower_version.set(version);
     model.status.set(Status::Stopped);
     *layed_out = true;
     if matches!(operation, Operation::Create) {
         slot.put(model);
     }
-    let limit = operation.limit(model.timeouts.as_ref(), START);
     // One that was let in before is known there: a refusal will pass.
     let patience = if kept.get().is_some() {
         FORGOTTEN
     } else {
         Duration::ZERO
     };
-    let joined = join(call, model, &workload, &what, patience);
-    let id = match wait(&call.stop, limit, joined).await {
-        Waited::Done(done) => done?,
-        Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
-        Waited::TimedOut => {
-            let log = runtime
-                .log_tail(&object, "supernode", 20)
-                .await
-                .unwrap_or_default();
-            return Err(failure::timed_out(what, limit, operation, &log).into());
-        }
+    let coming = BringUp {
+        call,
+        object: &object,
+        process: "supernode",
+        what: &what,
+        operation,
+        limit: operation.limit(model.timeouts.as_ref(), START),
     };
+    let id = coming
+        .within(async {
+            if model.wait {
+                return join(&coming, &workload, row.announces_node, patience).await;
+            }
+            let started = runtime.start(&workload, &call.stop).await;
+            started.map_err(|error| failed(what.as_str(), &error))?;
+            Ok(None)
+        })
+        .await?;
     model.status.set(Status::Running);
     model.node_id = match id {
         Some(id) => Computed::Known(id),
         None => kept,
     };
-    if model.flower_version.get().is_none() {
-        let version = parse_version(model.superlink.flower_version.as_deref())?;
-        model.flower_version.set(version);
-    }
     Ok(())
 }
 
-/// Starts the processes and follows the log until the SuperNode was let in; its number then.
+/// Starts the processes and follows the log until the SuperNode was let in; its number then, where
+/// its release tells it.
 async fn join(
-    call: &Call<Configured>,
-    model: &Model,
+    coming: &BringUp<'_>,
     workload: &Workload,
-    what: &str,
+    announces: bool,
     patience: Duration,
 ) -> Result<Option<String>> {
+    let BringUp {
+        call, object, what, ..
+    } = *coming;
     let runtime = call.provider.runtime.as_ref();
-    let object = &workload.object;
     let explain = |error| Diagnostics::from(failed(what, &error));
     let until = Instant::now() + patience;
-    let version: Option<FlowerVersion> = model.flower_version.get().copied();
-    let row = version.and_then(|version| row_of(version).ok());
-    let announces = row.is_none_or(|row| row.announces_node);
     loop {
         runtime.start(workload, &call.stop).await.map_err(explain)?;
-        if !model.wait {
-            return Ok(None);
-        }
         let failure = tokio::select! {
             failure = runtime.watch_failure(object) => failure,
             id = async {
                 runtime.ready(object).await?;
                 if announces {
-                    return runtime.wait_log(object, "supernode", &node_id).await.map(Some);
+                    return runtime.wait_log(object, coming.process, &node_id).await.map(Some);
                 }
                 // One that was refused ends, or has not got so far, within this time.
                 tokio::time::sleep(SETTLED).await;
@@ -311,7 +314,7 @@ async fn join(
         let exit = FlowerExit::in_log(&failure.log.join("\n"));
         let may_pass = exit.is_some_and(|exit| exit.code == REFUSED);
         if !may_pass || Instant::now() + AGAIN > until {
-            return Err(failure::report(what.to_owned(), &failure).into());
+            return Err(failure::report(what, &failure).into());
         }
         tracing::info!(object = %object, "refused, trying again");
         tokio::time::sleep(AGAIN).await;

@@ -7,11 +7,12 @@ use crate::flower::launch::{
     ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
     supernode_processes,
 };
-use crate::flower::version::{self, FlowerVersion, NodeAuth, row_of};
+use crate::flower::version::{self, FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::FleetInput;
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, process};
+use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::supernode_key::public_entry;
 use crate::runtime::{
@@ -40,14 +41,8 @@ pub(super) fn parse_version(text: Option<&str>) -> Result<FlowerVersion> {
 }
 
 /// What runs, and where.
-pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
-    let version = match model.flower_version.get() {
-        Some(version) => *version,
-        None => parse_version(model.superlink.flower_version.as_deref())?,
-    };
-    let row = row_of(version).map_err(|error| {
-        failed("This Flower release cannot be used", &error).on("flower_version")
-    })?;
+pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -> Result<Workload> {
+    let row = release::row(version)?;
     let file = |name: &str| format!("{}/{name}", layout.files);
     let FleetInput {
         address,
