@@ -26,7 +26,7 @@ struct Module {
     version: Option<(&'static str, &'static str)>,
 }
 
-const MODULES: [Module; 3] = [
+const MODULES: [Module; 4] = [
     Module {
         name: "kubernetes",
         sources: &["pause/main.go"],
@@ -71,6 +71,18 @@ const MODULES: [Module; 3] = [
         sources: &[],
         programs: &[("github.com/coredns/coredns", "coredns")],
         version: None,
+    },
+    Module {
+        name: "kube-router",
+        sources: &[],
+        programs: &[(
+            "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+            "kube-router",
+        )],
+        version: Some((
+            "github.com/cloudnativelabs/kube-router/v2",
+            "github.com/cloudnativelabs/kube-router/v2/pkg/version.Version",
+        )),
     },
 ];
 

@@ -118,6 +118,8 @@ pub fn make(tenant: &Tenant) -> Result<(Authority, Identity)> {
         ("controller-manager", "system:kube-controller-manager", None),
         ("scheduler", "system:kube-scheduler", None),
         ("proxy", "system:kube-proxy", None),
+        // No role that Kubernetes brings reads policies and nodes.
+        ("kube-router", "kube-router", Some("system:masters")),
         (
             "kubelet",
             &*format!("system:node:{}", tenant.node()),

@@ -17,6 +17,7 @@ mod layout;
 mod network;
 mod node;
 mod packages;
+mod policies;
 mod program;
 mod status;
 mod sysctl;
@@ -248,7 +249,9 @@ fn start_tenant(starter: &Starter) -> Result<()> {
             Ok(api.takes_pods(&tenant.node())
                 && TcpStream::connect(format!("{}:53", tenant.address())).is_ok())
         },
-    )
+    )?;
+    // It wants to know the node's address, which the kubelet tells.
+    starter.policies(&mut programs)
 }
 
 fn read_options(arguments: &mut Arguments) -> Result<Options> {

@@ -17,9 +17,18 @@ const BRIDGE: &str = "flower0";
 /// nowhere, even where the host forwards for other reasons.
 const FORWARDED: &str = "iif flower0 priority 100 prohibit";
 const NAMESPACES: &str = "/run/netns";
+/// Pods of one node talk over its bridge, past the filter unless this is set.
+const FILTER_BRIDGE: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+const NO_BRIDGE_FILTER: &str = "\
+the kernel cannot filter what crosses a bridge, so no NetworkPolicy would hold between pods.
+Load the module that can: modprobe br_netfilter";
 
 /// Makes the bridge, with the host on it.
 pub fn make_bridge() -> Result<()> {
+    if !std::fs::exists(FILTER_BRIDGE)? {
+        return Err(NO_BRIDGE_FILTER.into());
+    }
     ip(
         &[],
         &format!(
@@ -59,7 +68,7 @@ pub fn make_node(tenant: &Tenant) -> Result<()> {
         &namespace,
         "sh",
         "-c",
-        "echo 1 > /proc/sys/net/ipv4/ip_forward",
+        &format!("echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > {FILTER_BRIDGE}"),
     ]))?;
     // The other nodes know no way back to a pod.
     pipe(

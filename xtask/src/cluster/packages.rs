@@ -14,12 +14,14 @@ the test clusters run on Debian (or Ubuntu), as root: they make network namespac
 control groups of their own, and install packages where some are missing";
 
 /// A file that each package brings, and the package.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 9] = [
     ("/usr/sbin/runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
     ("/usr/bin/buildah", "buildah"),
     ("/usr/bin/mmdebstrap", "mmdebstrap"),
     ("/usr/sbin/nft", "nftables"),
+    ("/usr/sbin/iptables", "iptables"),
+    ("/usr/sbin/ipset", "ipset"),
     ("/usr/bin/nsenter", "util-linux"),
     ("/sbin/ip", "iproute2"),
 ];
