@@ -34,6 +34,13 @@ use workload::object;
 const START: Duration = Duration::from_mins(15);
 /// How old an answer may be that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
+/// What of `service` the address and the certificate follow from. Whom it lets in is not of it.
+const REACHED_BY: [&str; 4] = [
+    "service.service_type",
+    "service.node_port",
+    "service.hostname",
+    "service.annotations",
+];
 
 pub struct Superlink;
 
@@ -92,17 +99,16 @@ impl Resource for Superlink {
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
             plan.replace("persistence", "a database in memory cannot be moved");
         }
-        for cause in ["insecure", "flower_version", "local.port", "service"] {
-            if plan.changes(cause) {
-                plan.set_unknown("fleet");
-                plan.set_unknown("control");
-            }
-        }
+        let changed = |causes: &[&str]| causes.iter().any(|cause| plan.changes(cause));
+        let reached_otherwise = changed(&REACHED_BY);
+        let elsewhere = changed(&["insecure", "flower_version", "local.port"]);
         // Its names follow from how it is reached.
-        if ["tls", "insecure", "service"]
-            .iter()
-            .any(|cause| plan.changes(cause))
-        {
+        let certified_anew = changed(&["tls", "insecure"]);
+        if reached_otherwise || elsewhere {
+            plan.set_unknown("fleet");
+            plan.set_unknown("control");
+        }
+        if reached_otherwise || certified_anew {
             plan.set_unknown("certificate_not_after");
         }
         Ok(())
