@@ -1,16 +1,14 @@
 //! What the rest of a cluster can reach of a SuperLink, and what its containers can reach of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::ResourceExt as _;
-use kube::api::{AttachParams, LogParams};
 use serde_json::{Value as Json, json};
-use tokio::io::AsyncReadExt as _;
 
-use crate::tenant::{Tenant, wait};
-use crate::workspace::{Workspace, eventually};
+use crate::inside::{listening, run_in_a_pod, shell};
+use crate::tenant::Tenant;
+use crate::workspace::Workspace;
 
 const SUPERLINK: &str = "superlink-main";
 
@@ -110,79 +108,6 @@ const WAYS_OUT: [&str; 27] = [
     "https://localhost/v1/control/list-runs",
 ];
 
-/// The command of a pod, run in the namespace of a tenant; what it wrote.
-fn run_in_a_pod(tenant: &Tenant, command: &[&str]) -> String {
-    let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
-    let _: Pod = tenant.create(json!({
-        "metadata": { "name": "probe" },
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": false,
-            "securityContext": {
-                "runAsNonRoot": true,
-                "runAsUser": 49_999,
-                "seccompProfile": { "type": "RuntimeDefault" },
-            },
-            "containers": [{
-                "name": "probe",
-                "image": format!("{prefix}flwr/python:1"),
-                "command": command,
-                "securityContext": {
-                    "allowPrivilegeEscalation": false,
-                    "capabilities": { "drop": ["ALL"] },
-                },
-            }],
-        },
-    }));
-    eventually("the end of the probe", || {
-        let phase = tenant.get::<Pod>("probe").status.and_then(|one| one.phase);
-        ["Succeeded", "Failed"].contains(&phase.unwrap_or_default().as_str())
-    });
-    let log = wait(tenant.all::<Pod>().logs("probe", &LogParams::default()));
-    tenant.delete::<Pod>("probe");
-    log.unwrap()
-}
-
-/// What a shell in a container of an object's pod writes.
-fn shell(tenant: &Tenant, object: &str, container: &str, script: &str) -> String {
-    let pod = tenant.pods(object).first().unwrap().name_any();
-    wait(async {
-        let params = AttachParams::default().container(container);
-        let all = tenant.all::<Pod>();
-        let mut attached = all.exec(&pod, ["sh", "-c", script], &params).await.unwrap();
-        let mut text = String::new();
-        let mut stdout = attached.stdout().unwrap();
-        stdout.read_to_string(&mut text).await.unwrap();
-        attached.join().await.unwrap();
-        text
-    })
-}
-
-/// The ports at which an object's pod listens to others.
-fn listening(tenant: &Tenant, object: &str, container: &str) -> BTreeSet<u16> {
-    const LISTEN: &str = "0A";
-    let sockets = shell(
-        tenant,
-        object,
-        container,
-        "cat /proc/net/tcp /proc/net/tcp6",
-    );
-    let loopback = |address: &str| {
-        // Words of four bytes in the order of the machine.
-        address == "0100007F" || address == "00000000000000000000000001000000"
-    };
-    sockets
-        .lines()
-        .filter_map(|line| {
-            let mut columns = line.split_whitespace().skip(1);
-            let (address, port) = columns.next()?.split_once(':')?;
-            let state = columns.nth(1)?;
-            let port = u16::from_str_radix(port, 16).ok()?;
-            (state == LISTEN && !loopback(address)).then_some(port)
-        })
-        .collect()
-}
-
 fn superlink(settings: &str) -> String {
     format!("resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n{settings}\n}}\n")
 }
@@ -190,7 +115,9 @@ fn superlink(settings: &str) -> String {
 #[test]
 fn nothing_but_the_fleet_api_is_reached_from_another_pod() {
     let tenant = Tenant::a();
-    let it = Workspace::new(&format!("{}{}", tenant.provider(), superlink("")));
+    // What the pod alone sees to, as where nothing enforces policies.
+    let alone = superlink("  kubernetes = { network_policy = false }");
+    let it = Workspace::new(&format!("{}{alone}", tenant.provider()));
     it.apply().succeeded();
     let pod = tenant.pods(SUPERLINK).remove(0);
     let address = pod.status.unwrap().pod_ip.unwrap();

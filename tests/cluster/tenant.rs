@@ -209,11 +209,23 @@ impl Tenant {
         assert_eq!(self.inventory(), BTreeMap::new(), "objects are left");
     }
 
+    /// Whether the cluster is one that `cargo xtask cluster` made.
+    pub fn ours(&self) -> bool {
+        let name = self.node().metadata.name.unwrap_or_default();
+        name == self.context.replace("tenant-", "node-")
+    }
+
+    fn node(&self) -> Node {
+        let all: Api<Node> = Api::all(self.client.clone());
+        wait(all.list(&ListParams::default()))
+            .unwrap()
+            .items
+            .remove(0)
+    }
+
     /// The address of a node.
     pub fn node_address(&self) -> String {
-        let all: Api<Node> = Api::all(self.client.clone());
-        let nodes = wait(all.list(&ListParams::default())).unwrap();
-        let status = nodes.items[0].status.as_ref().unwrap();
+        let status = self.node().status.unwrap();
         let addresses = status.addresses.as_ref().unwrap();
         let internal = addresses.iter().find(|one| one.type_ == "InternalIP");
         internal.unwrap().address.clone()
