@@ -2,7 +2,8 @@
 
 use super::report::failed;
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
-use crate::runtime::Process;
+use crate::flower::version::{FlowerVersion, VersionRow};
+use crate::runtime::{Process, PythonEnvironment};
 use crate::tfplugin::diagnostic::Diagnostic;
 
 /// A process as runtimes take it.
@@ -21,6 +22,20 @@ pub fn process(launched: LaunchedProcess) -> Process {
     }
 }
 
+/// Where the processes' programs come from.
+pub fn python(
+    version: FlowerVersion,
+    row: &VersionRow,
+    requirements: Option<&[String]>,
+) -> PythonEnvironment {
+    PythonEnvironment {
+        flower_version: version.to_string(),
+        oldest: row.pythons.oldest,
+        newest: row.pythons.newest,
+        requirements: requirements.unwrap_or_default().to_vec(),
+    }
+}
+
 /// A command line that cannot be made, at the attribute to blame.
 pub fn launch(error: &LaunchError) -> Diagnostic {
     let message = failed("The processes cannot be started like this", error);
@@ -30,8 +45,8 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
         LaunchError::OwnedVariable { .. } => message.on("env"),
         LaunchError::NodeConfig(_) => message.on("node_config"),
-        LaunchError::OwnKeyMissing => message.on("supernodes"),
         LaunchError::KeysWithoutTls
+        | LaunchError::OwnKeyMissing
         | LaunchError::OtherNodeAuth
         | LaunchError::AppPortMissing
         | LaunchError::FleetPortMissing => message,

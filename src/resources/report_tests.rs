@@ -88,9 +88,12 @@ fn of_the_runtime() {
             python: text("python3"),
             cause: text("No such file or directory"),
         },
-        &RuntimeError::PythonTooOld {
+        &RuntimeError::PythonUnfit {
             python: text("python3"),
-            found: text("3.9.2"),
+            found: text("3.13.1"),
+            version: text("1.13.1"),
+            oldest: (3, 9),
+            newest: Some((3, 12)),
         },
         &RuntimeError::NoSecret(text("supernode-key-a"), text("private-key-x")),
         &RuntimeError::Environment {

@@ -49,8 +49,17 @@ pub enum RuntimeError {
     },
     #[error("there is no Python: {python:?} could not be started ({cause})")]
     PythonMissing { python: String, cause: String },
-    #[error("{python:?} is Python {found}, and Flower needs Python 3.10 or newer")]
-    PythonTooOld { python: String, found: String },
+    #[error(
+        "{python:?} is Python {found}, and Flower {version} can be installed on Python {}",
+        pythons(*oldest, *newest)
+    )]
+    PythonUnfit {
+        python: String,
+        found: String,
+        version: String,
+        oldest: (u32, u32),
+        newest: Option<(u32, u32)>,
+    },
     #[error("{0} has no secret entry {1:?}")]
     NoSecret(String, String),
     #[error("the Python environment for Flower {version} could not be made: {reading}\n{words}")]
@@ -104,11 +113,11 @@ impl RuntimeError {
             }
             Self::File { .. } => "Check the folder's owner, permissions and free space.",
             Self::PythonMissing { .. } => {
-                "Install Python 3.10 or newer, or name it: provider \"flower\" { local = { python \
+                "Install Python 3.11 or newer, or name it: provider \"flower\" { local = { python \
                  = \"/path/to/python3\" } }."
             }
-            Self::PythonTooOld { .. } => {
-                "Name a newer one: provider \"flower\" { local = { python = \"python3.12\" } }."
+            Self::PythonUnfit { .. } => {
+                "Name another one: provider \"flower\" { local = { python = \"python3.12\" } }."
             }
             Self::NoSecret(..) => {
                 "Make the key in the same provider configuration (flower_supernode_key), or apply \
@@ -132,6 +141,15 @@ impl RuntimeError {
             Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+/// A range such as `3.10 to 3.12`.
+fn pythons(oldest: (u32, u32), newest: Option<(u32, u32)>) -> String {
+    let from = format!("{}.{}", oldest.0, oldest.1);
+    match newest {
+        Some((major, minor)) => format!("{from} to {major}.{minor}"),
+        None => format!("{from} and newer"),
     }
 }
 

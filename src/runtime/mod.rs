@@ -86,6 +86,9 @@ pub struct HealthPorts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PythonEnvironment {
     pub flower_version: String,
+    /// The Pythons, major and minor, that it can be installed on.
+    pub oldest: (u32, u32),
+    pub newest: Option<(u32, u32)>,
     /// Further requirements, as pip takes them.
     pub requirements: Vec<String>,
 }

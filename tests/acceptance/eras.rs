@@ -67,15 +67,11 @@ fn minor(release: &str) -> u32 {
 }
 
 fn federation(release: &str, run: &str) -> String {
-    // Before 1.15 the SuperLink itself would need a key pair.
-    let keys = minor(release) >= 15;
-    let (list, key) = if keys {
-        (
-            "supernodes = { for name, key in flower_supernode_key.site : name => { public_key = key.public_key } }",
-            "key = flower_supernode_key.site[each.key].secret",
-        )
+    // 1.13 checks keys in threads that cannot use its database.
+    let persistence = if minor(release) < 14 {
+        "persistence = { enabled = false }"
     } else {
-        ("insecure = true", "")
+        ""
     };
     format!(
         r#"
@@ -90,13 +86,14 @@ resource "flower_supernode_key" "site" {{
 resource "flower_superlink" "main" {{
   name           = "main"
   flower_version = "{release}"
-  {list}
+  supernodes     = {{ for name, key in flower_supernode_key.site : name => {{ public_key = key.public_key }} }}
+  {persistence}
 }}
 resource "flower_supernode" "site" {{
   for_each    = local.sites
   name        = each.key
   superlink   = flower_superlink.main.fleet
-  {key}
+  key         = flower_supernode_key.site[each.key].secret
   node_config = {{ partition-id = each.value }}
 }}
 resource "flower_app_run" "r" {{
@@ -238,6 +235,11 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
         .succeeded()
         .says(&["1 added, 0 changed, 1 destroyed"]);
     it.plan_is_empty();
+
+    // What a release cannot do is said before it is tried.
+    it.configure(&superlink("1.13.1", "  allow_state_loss = true"));
+    it.plan()
+        .failed_with(&["Flower 1.13.1 cannot check node keys and keep its database"]);
 
     // A SuperNode of another era cannot join.
     it.configure(&format!(

@@ -36,6 +36,8 @@ fn install(flower_version: &str) -> PathBuf {
     };
     let wanted = PythonEnvironment {
         flower_version: flower_version.to_owned(),
+        oldest: (3, 10),
+        newest: None,
         requirements: Vec::new(),
     };
     // On a thread of its own: tests may already run inside a runtime.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use environment::{LogLevel, ProcessEnvironment};
-pub use superlink::{Database, NodeKeys, SuperLinkSettings, superlink_processes};
+pub use superlink::{Database, KeyPair, NodeKeys, SuperLinkSettings, superlink_processes};
 pub use supernode::{Reconnect, SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
@@ -130,10 +130,8 @@ pub enum LaunchError {
     /// The release knows SuperNodes in another way than the settings say.
     #[error("this Flower release knows SuperNodes in another way than was prepared for")]
     OtherNodeAuth,
-    /// The release wants a key pair of the SuperLink itself.
-    #[error(
-        "node keys need Flower 1.15 or newer here; before, the SuperLink needs a key pair, too"
-    )]
+    /// The release wants a key pair of the SuperLink itself and none was made.
+    #[error("node keys of this Flower release need a key pair of the SuperLink, and none was made")]
     OwnKeyMissing,
     /// The release has a port of its own for apps and none was given.
     #[error("this Flower release serves apps on a port of their own, and none was chosen")]
@@ -158,10 +156,10 @@ impl LaunchError {
             }
             Self::OwnedVariable { name, .. } => Some(format!("Remove {name} from `env`.")),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
-            Self::OwnKeyMissing => {
-                Some("Use Flower 1.15 or newer, or leave `supernodes` out.".to_owned())
-            }
-            Self::FleetPortMissing | Self::AppPortMissing | Self::OtherNodeAuth => None,
+            Self::FleetPortMissing
+            | Self::AppPortMissing
+            | Self::OtherNodeAuth
+            | Self::OwnKeyMissing => None,
             Self::NodeConfig(error) => error.remedy(),
         }
     }

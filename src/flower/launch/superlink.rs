@@ -23,8 +23,22 @@ pub enum NodeKeys {
     Open,
     /// Those that are registered over the Control API.
     Registered,
-    /// Those in this file of public keys.
-    Listed(String),
+    /// Those in a file of public keys.
+    Listed {
+        /// The file.
+        list: String,
+        /// The SuperLink's own key pair, for the releases that want one.
+        own: Option<KeyPair>,
+    },
+}
+
+/// The files of a key pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPair {
+    /// The private key's.
+    pub private: String,
+    /// The public key's.
+    pub public: String,
 }
 
 /// Everything that shapes a SuperLink's command lines. Paths are those the processes see.
@@ -121,14 +135,21 @@ fn superlink_args(
         (NodeKeys::Registered, NodeAuth::Registration) => {
             args.push("--enable-supernode-auth".to_owned());
         }
-        (NodeKeys::Listed(list), NodeAuth::KeyList { own_key: needed }) => {
-            if needed {
-                return Err(LaunchError::OwnKeyMissing);
-            }
+        (
+            NodeKeys::Listed { list, own },
+            NodeAuth::KeyList {
+                own_key: needed, ..
+            },
+        ) => {
             push(&mut args, "--auth-list-public-keys", list);
+            if needed {
+                let own = own.as_ref().ok_or(LaunchError::OwnKeyMissing)?;
+                push(&mut args, "--auth-superlink-private-key", &own.private);
+                push(&mut args, "--auth-superlink-public-key", &own.public);
+            }
         }
         (NodeKeys::Registered, NodeAuth::KeyList { .. })
-        | (NodeKeys::Listed(_), NodeAuth::Registration) => {
+        | (NodeKeys::Listed { .. }, NodeAuth::Registration) => {
             return Err(LaunchError::OtherNodeAuth);
         }
     }

@@ -276,15 +276,20 @@ fn what_cannot_start_is_refused_before_it_is_started() {
 fn golden(minor: u16) -> String {
     let row = row(minor);
     let lists = matches!(row.node_auth, NodeAuth::KeyList { .. });
-    let own_key = row.node_auth == NodeAuth::KeyList { own_key: true };
     let mut text = String::new();
     for isolation in [Isolation::Subprocess, Isolation::Process] {
         let link = SuperLinkSettings {
             isolation,
-            node_keys: match (own_key, lists) {
-                (true, _) => NodeKeys::Open,
-                (false, true) => NodeKeys::Listed("/keys/list.csv".to_owned()),
-                (false, false) => NodeKeys::Registered,
+            node_keys: if lists {
+                NodeKeys::Listed {
+                    list: "/keys/list.csv".to_owned(),
+                    own: Some(KeyPair {
+                        private: "/keys/own".to_owned(),
+                        public: "/keys/own.pub".to_owned(),
+                    }),
+                }
+            } else {
+                NodeKeys::Registered
             },
             health_address: Some("0.0.0.0:8081".to_owned()),
             superexec_health_address: Some("0.0.0.0:8082".to_owned()),

@@ -39,6 +39,9 @@ pub enum NodeAuth {
     KeyList {
         /// Whether the SuperLink needs a key pair of its own, too.
         own_key: bool,
+        /// Whether it can check keys with its database in a file: Flower 1.13 does so in a thread
+        /// that must not use it, and refuses every SuperNode.
+        database: bool,
     },
     /// From registrations over the Control API, at any time.
     Registration,
@@ -71,6 +74,14 @@ pub enum PluginType {
     Ignored,
 }
 
+/// The Pythons, major and minor, that all wheels of a release can be installed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pythons {
+    pub oldest: (u32, u32),
+    /// The last one, where newer ones are known to lack wheels.
+    pub newest: Option<(u32, u32)>,
+}
+
 /// What holds for a range of releases.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VersionRow {
@@ -78,6 +89,8 @@ pub struct VersionRow {
     pub from: (u16, u16),
     /// Last release of the range, major and minor.
     pub through: (u16, u16),
+    /// What its wheels can be installed on.
+    pub pythons: Pythons,
     /// How the Control API is reached.
     pub control: ControlPlane,
     /// How SuperNodes reach the SuperLink.
@@ -102,10 +115,25 @@ pub struct VersionRow {
     pub refused_node_exits: bool,
 }
 
+/// Their grpcio has no wheels for newer ones.
+const UNTIL_3_12: Pythons = Pythons {
+    oldest: (3, 9),
+    newest: Some((3, 12)),
+};
+const SINCE_3_10: Pythons = Pythons {
+    oldest: (3, 10),
+    newest: None,
+};
+const SINCE_3_11: Pythons = Pythons {
+    oldest: (3, 11),
+    newest: None,
+};
+
 /// The range of 1.23, which others are told from.
 const REGISTRATION: VersionRow = VersionRow {
     from: (1, 23),
     through: (1, 23),
+    pythons: SINCE_3_10,
     control: ControlPlane::Grpc {
         flag: "--control-api-address",
     },
@@ -120,14 +148,19 @@ const REGISTRATION: VersionRow = VersionRow {
     refused_node_exits: false,
 };
 
-/// The range of 1.15 to 1.20: before SuperExec and the Control API of that name.
+const LISTED: NodeAuth = NodeAuth::KeyList {
+    own_key: false,
+    database: true,
+};
+
+/// The range of 1.16 to 1.20: before SuperExec and the Control API of that name.
 const EXEC: VersionRow = VersionRow {
-    from: (1, 15),
+    from: (1, 16),
     through: (1, 20),
     control: ControlPlane::Grpc {
         flag: "--exec-api-address",
     },
-    node_auth: NodeAuth::KeyList { own_key: false },
+    node_auth: LISTED,
     app_runner: AppRunner::AppProcess,
     health_flag: false,
     ..REGISTRATION
@@ -137,6 +170,7 @@ const EXEC: VersionRow = VersionRow {
 const ONE_PORT: VersionRow = VersionRow {
     from: (1, 40),
     through: (1, 42),
+    pythons: SINCE_3_11,
     control: ControlPlane::Http,
     fleet: FleetPlane::HttpSamePort,
     apps: AppPlane::HttpSamePort,
@@ -153,26 +187,57 @@ const ONE_PORT: VersionRow = VersionRow {
 const ROWS: &[VersionRow] = &[
     VersionRow {
         from: (1, 13),
+        through: (1, 13),
+        pythons: UNTIL_3_12,
+        node_auth: NodeAuth::KeyList {
+            own_key: true,
+            database: false,
+        },
+        ..EXEC
+    },
+    VersionRow {
+        from: (1, 14),
         through: (1, 14),
-        node_auth: NodeAuth::KeyList { own_key: true },
+        pythons: UNTIL_3_12,
+        node_auth: NodeAuth::KeyList {
+            own_key: true,
+            database: true,
+        },
+        ..EXEC
+    },
+    VersionRow {
+        from: (1, 15),
+        through: (1, 15),
+        pythons: Pythons {
+            oldest: (3, 9),
+            newest: None,
+        },
         ..EXEC
     },
     EXEC,
     VersionRow {
         from: (1, 21),
         through: (1, 22),
-        node_auth: NodeAuth::KeyList { own_key: false },
+        node_auth: LISTED,
         ..REGISTRATION
     },
     REGISTRATION,
     VersionRow {
         from: (1, 24),
+        through: (1, 30),
+        announces_node: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 31),
         through: (1, 31),
+        pythons: SINCE_3_11,
         announces_node: true,
         ..REGISTRATION
     },
     VersionRow {
         from: (1, 32),
+        pythons: SINCE_3_11,
         through: (1, 34),
         announces_node: true,
         installs_by_default: true,
@@ -180,6 +245,7 @@ const ROWS: &[VersionRow] = &[
     },
     VersionRow {
         from: (1, 35),
+        pythons: SINCE_3_11,
         through: (1, 36),
         apps: AppPlane::HttpOwnPort,
         announces_node: true,

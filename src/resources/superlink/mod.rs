@@ -89,6 +89,7 @@ impl Resource for Superlink {
                 lose_state(plan, prior, version)?;
             }
             note_restart(plan, version)?;
+            can_check_keys(plan, version)?;
             plan.notes.extend(release::newer(version));
         }
         if plan.is_create() {
@@ -236,6 +237,35 @@ fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> 
     Ok(())
 }
 
+/// An error where the release cannot check keys and keep its database, too.
+fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> {
+    let row = release::row(version)?;
+    let refused = matches!(
+        row.node_auth,
+        NodeAuth::KeyList {
+            database: false,
+            ..
+        }
+    );
+    let keeps = storage::is_kept(&plan.planned)?.unwrap_or(true);
+    if refused && keeps && plan.planned.is_set("supernodes") {
+        return Err(Diagnostic::error(format!(
+            "Flower {version} cannot check node keys and keep its database"
+        ))
+        .detail(
+            "It looks keys up in a thread that must not use the database, and would refuse every \
+             SuperNode.",
+        )
+        .detail(
+            "Use Flower 1.14 or newer, set `persistence = { enabled = false }`, or leave \
+             `supernodes` out.",
+        )
+        .on("supernodes")
+        .into());
+    }
+    Ok(())
+}
+
 /// Says that a change of the allow-list restarts a SuperLink of a release that reads it once.
 fn note_restart(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
     let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
@@ -326,6 +356,7 @@ async fn bring_up(
     });
     let layout = layout.await?;
     let ca = workload::ensure_certificate(runtime, model, &layout, reissue).await?;
+    workload::ensure_own_key(runtime, model).await?;
     let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
     let workload = workload::workload(model, &layout)?;
     model.fleet.set(fleet);
@@ -392,12 +423,10 @@ async fn discard(call: &Call<Configured>, model: &Model) -> std::result::Result<
     runtime
         .remove(&object(&model.name), keep_logs.unwrap_or(false))
         .await?;
-    runtime
-        .delete_secret(&workload::tls_secret(&model.name))
-        .await?;
-    runtime
-        .delete_secret(&workload::authority_secret(&model.name))
-        .await
+    for secret in workload::secrets(&model.name) {
+        runtime.delete_secret(&secret).await?;
+    }
+    Ok(())
 }
 
 fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {

@@ -8,19 +8,19 @@ use zeroize::Zeroizing;
 
 use super::{Model, nodes};
 use crate::flower::launch::{
-    Database, DependencyInstallation, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
-    superlink_processes,
+    Database, DependencyInstallation, KeyPair, NodeKeys, ProcessEnvironment, ServerTls,
+    SuperLinkSettings, superlink_processes,
 };
-use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, row_of};
-use crate::pki::{Authority, AuthorityAlgorithm, ServerNames, inspect};
+use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow, row_of};
+use crate::pki::{Authority, AuthorityAlgorithm, NodeKey, NodeKeyAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod;
-use crate::resources::processes::{any_address, launch, process};
+use crate::resources::processes::{any_address, launch, process, python};
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::runtime::{
-    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Runtime,
-    SecretEntries, Storage, Workload,
+    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Port, Runtime, SecretEntries, Storage,
+    Workload,
 };
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::{GoDuration, log};
@@ -37,6 +37,9 @@ const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
 /// The public keys that may connect, for releases that read them from a file.
 const KEY_LIST: &str = "supernodes.csv";
+/// The SuperLink's own key pair, for releases before 1.15.
+const OWN_KEY: &str = "superlink.key";
+const OWN_PUBLIC_KEY: &str = "superlink.pub";
 
 pub(super) fn object(name: &ObjectName) -> ObjectRef {
     ObjectRef {
@@ -45,12 +48,25 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-pub(super) fn tls_secret(name: &ObjectName) -> String {
+fn tls_secret(name: &ObjectName) -> String {
     format!("superlink-{name}-tls")
 }
 
-pub(super) fn authority_secret(name: &ObjectName) -> String {
+fn authority_secret(name: &ObjectName) -> String {
     format!("superlink-{name}-ca")
+}
+
+fn own_key_secret(name: &ObjectName) -> String {
+    format!("superlink-{name}-key")
+}
+
+/// All that the vault may hold for it.
+pub(super) fn secrets(name: &ObjectName) -> [String; 3] {
+    [
+        tls_secret(name),
+        authority_secret(name),
+        own_key_secret(name),
+    ]
 }
 
 /// The ports that this release needs.
@@ -181,6 +197,38 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
     Ok(authority)
 }
 
+fn needs_own_key(model: &Model, row: &VersionRow) -> bool {
+    model.supernodes.is_some() && matches!(row.node_auth, NodeAuth::KeyList { own_key: true, .. })
+}
+
+/// Makes the SuperLink's own key pair unless there is one or its release needs none.
+pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Result<()> {
+    if !needs_own_key(model, release::row(model.flower_version)?) {
+        return Ok(());
+    }
+    let name = own_key_secret(&model.name);
+    let problem = |error| failed("The SuperLink's key could not be kept", &error);
+    if let Some(found) = runtime.secret(&name).await.map_err(problem)? {
+        if let Some(private) = found.get(OWN_KEY) {
+            log::mask(private);
+        }
+        return Ok(());
+    }
+    let made = NodeKey::generate(NodeKeyAlgorithm::EcdsaP384)
+        .and_then(|key| Ok((key.private_openssh()?, key.public_openssh()?)));
+    let (private, public) =
+        made.map_err(|error| failed("The SuperLink's key could not be made", &error))?;
+    log::mask(&private);
+    let entries: SecretEntries = [
+        (OWN_KEY.to_owned(), private),
+        (OWN_PUBLIC_KEY.to_owned(), Zeroizing::new(public)),
+    ]
+    .into();
+    let owner = object(&model.name);
+    let kept = runtime.put_secret(&owner, &name, &entries).await;
+    kept.map_err(|error| problem(error).into())
+}
+
 /// What runs, and where.
 pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     let row = release::row(model.flower_version)?;
@@ -211,7 +259,13 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         node_keys: match (&model.supernodes, row.node_auth) {
             (None, _) => NodeKeys::Open,
             (Some(_), NodeAuth::Registration) => NodeKeys::Registered,
-            (Some(_), NodeAuth::KeyList { .. }) => NodeKeys::Listed(file(KEY_LIST)),
+            (Some(_), NodeAuth::KeyList { own_key, .. }) => NodeKeys::Listed {
+                list: file(KEY_LIST),
+                own: own_key.then(|| KeyPair {
+                    private: file(OWN_KEY),
+                    public: file(OWN_PUBLIC_KEY),
+                }),
+            },
         },
         dependencies: DependencyInstallation::Off,
         health_address: layout.health.map(|ports| any_address(ports.main)),
@@ -225,24 +279,27 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         extra_args: model.extra_args.clone().unwrap_or_default(),
     };
     let processes = superlink_processes(row, &settings).map_err(|error| launch(&error))?;
-    let secret = |key: &str| Content::Secret {
-        name: tls_secret(&model.name),
-        key: key.to_owned(),
+    let secret = |name: String, key: &str| {
+        let content = Content::Secret {
+            name,
+            key: key.to_owned(),
+        };
+        (key.to_owned(), content)
     };
-    let mut files = if model.insecure {
-        BTreeMap::new()
-    } else {
-        BTreeMap::from([CA, CERTIFICATE, KEY].map(|name| (name.to_owned(), secret(name))))
-    };
+    let mut files = BTreeMap::new();
+    if !model.insecure {
+        files.extend([CA, CERTIFICATE, KEY].map(|key| secret(tls_secret(&model.name), key)));
+    }
     if let (Some(list), NodeAuth::KeyList { .. }) = (&model.supernodes, row.node_auth) {
         files.insert(KEY_LIST.to_owned(), Content::Public(nodes::key_list(list)?));
     }
+    if needs_own_key(model, row) {
+        let own = [OWN_KEY, OWN_PUBLIC_KEY];
+        files.extend(own.map(|key| secret(own_key_secret(&model.name), key)));
+    }
     Ok(Workload {
         object: object(&model.name),
-        python: PythonEnvironment {
-            flower_version: model.flower_version.to_string(),
-            requirements: model.requirements.clone().unwrap_or_default(),
-        },
+        python: python(model.flower_version, row, model.requirements.as_deref()),
         processes: processes.into_iter().map(process).collect(),
         files,
         pod: pod::settings(model.kubernetes.as_ref(), "superlink")?,

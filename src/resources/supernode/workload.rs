@@ -11,13 +11,11 @@ use crate::flower::version::{self, FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::FleetInput;
 use crate::resources::pod;
-use crate::resources::processes::{any_address, launch, process};
+use crate::resources::processes::{any_address, launch, process, python};
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::supernode_key::public_entry;
-use crate::runtime::{
-    Content, Kind, Layout, ObjectName, ObjectRef, Port, PythonEnvironment, Workload,
-};
+use crate::runtime::{Content, Kind, Layout, ObjectName, ObjectRef, Port, Workload};
 use crate::tfplugin::diagnostic::Result;
 
 const KEY_FILE: &str = "node.key";
@@ -113,10 +111,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
     let processes = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
     Ok(Workload {
         object: object(&model.name),
-        python: PythonEnvironment {
-            flower_version: version.to_string(),
-            requirements: model.requirements.clone().unwrap_or_default(),
-        },
+        python: python(version, row, model.requirements.as_deref()),
         processes: processes.into_iter().map(process).collect(),
         files,
         pod: pod::settings(model.kubernetes.as_ref(), "supernode")?,

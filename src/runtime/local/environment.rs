@@ -14,7 +14,6 @@ use super::super::{PythonEnvironment, RuntimeError};
 use super::files;
 
 const COMPLETE: &str = ".complete";
-const OLDEST: (u32, u32) = (3, 10);
 
 /// Makes the environment unless it is there; the folder of its programs.
 pub(super) async fn ensure(
@@ -23,7 +22,7 @@ pub(super) async fn ensure(
     wanted: &PythonEnvironment,
     stop: &CancellationToken,
 ) -> Result<PathBuf, RuntimeError> {
-    let found = check(python).await?;
+    let found = check(python, wanted).await?;
     let dir = cache.join(key(&found, wanted));
     let programs = dir.join("bin");
     let complete = dir.join(COMPLETE);
@@ -51,8 +50,8 @@ pub(super) async fn ensure(
     Ok(programs)
 }
 
-/// The version of the Python that `python` starts.
-async fn check(python: &str) -> Result<String, RuntimeError> {
+/// The version of the Python that `python` starts, if Flower can be installed on it.
+async fn check(python: &str, wanted: &PythonEnvironment) -> Result<String, RuntimeError> {
     let script = "import sys; print('%d.%d.%d %s' % (*sys.version_info[:3], sys.executable))";
     let missing = |cause: String| RuntimeError::PythonMissing {
         python: python.to_owned(),
@@ -69,10 +68,13 @@ async fn check(python: &str) -> Result<String, RuntimeError> {
     }
     let mut numbers = text.split(['.', ' ']).map(|part| part.parse().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version < OLDEST {
-        return Err(RuntimeError::PythonTooOld {
+    if version < wanted.oldest || wanted.newest.is_some_and(|newest| version > newest) {
+        return Err(RuntimeError::PythonUnfit {
             python: python.to_owned(),
             found: text.split(' ').next().unwrap_or_default().to_owned(),
+            version: wanted.flower_version.clone(),
+            oldest: wanted.oldest,
+            newest: wanted.newest,
         });
     }
     Ok(text)

@@ -35,6 +35,8 @@ fn workload() -> Workload {
         object: context().object,
         python: PythonEnvironment {
             flower_version: "1.42.0".to_owned(),
+            oldest: (3, 11),
+            newest: None,
             requirements: Vec::new(),
         },
         processes: vec![
