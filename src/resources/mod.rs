@@ -20,6 +20,7 @@ pub mod supernode_key;
 mod timeouts;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,9 +31,7 @@ use crate::flower::control::{
 };
 use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
 use crate::runtime::Runtime;
-use crate::tfplugin::log;
 use handover::ControlInput;
-use zeroize::Zeroizing;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
@@ -56,13 +55,7 @@ impl Configured {
         let row = version.and_then(|version| row_of(version).ok());
         let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
         if let Some(path) = &input.token_file {
-            let token = std::fs::read_to_string(path).map(Zeroizing::new);
-            let token = token.map_err(|error| EndpointError::TokenFile {
-                path: path.clone(),
-                cause: error.to_string(),
-            })?;
-            log::mask(token.trim());
-            endpoint = endpoint.with_token(&token)?;
+            endpoint = endpoint.with_token_file(Path::new(path))?;
         }
         if row.is_some_and(|row| row.control != ControlPlane::Http) {
             endpoint = endpoint.with_grpc();

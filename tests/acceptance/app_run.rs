@@ -1,5 +1,6 @@
 //! `flower_app_run`, on a whole federation.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -42,6 +43,22 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
             .contains("the sites agreed on")
     );
 
+    // The same values written in another way are the same run.
+    it.configure(&run(&format!(
+        "{WAIT}\nrun_config = tomap({{ num-server-rounds = 1 }})"
+    )));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
+
+    // No values at all are another run, also where the null has a type.
+    it.configure(&run(&format!(
+        "{WAIT}\nrun_config = false ? {{ num-server-rounds = 1 }} : null"
+    )));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
+
     // What an app does not declare, or declares otherwise, is an error of the plan.
     it.configure(&run("run_config = { num-server-rouns = 1, lr = \"fast\" }"));
     it.plan()
@@ -74,10 +91,10 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     it.destroy();
 }
 
-/// A federation that stands, and an apply that follows a run which never ends.
-fn following() -> (Workspace, Child) {
+/// A federation that stands, and an apply that follows runs which never end.
+fn following(count: usize) -> (Workspace, Child) {
     let it = Workspace::new(&run(&format!(
-        "{WAIT}\nrun_config = {{ fail-in = \"never\" }}"
+        "{WAIT}\ncount = {count}\nrun_config = {{ fail-in = \"never\" }}"
     )));
     it.app();
     it.run(&[
@@ -93,10 +110,10 @@ fn following() -> (Workspace, Child) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    eventually("a submitted run", || {
+    eventually("submitted runs", || {
         it.path(".flower/journal")
             .read_dir()
-            .is_ok_and(|mut d| d.next().is_some())
+            .is_ok_and(|found| found.count() == count)
     });
     thread::sleep(Duration::from_secs(3));
     (it, apply)
@@ -104,22 +121,28 @@ fn following() -> (Workspace, Child) {
 
 #[test]
 fn a_killed_provider_submits_once() {
-    let (it, apply) = following();
+    // Two that are declared alike: each is found again, and there is no third.
+    let (it, apply) = following(2);
     kill_children(apply.id());
     apply.wait_with_output().unwrap();
     it.configure(&run(&format!(
-        "{WAIT}\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"3s\" }}"
+        "{WAIT}\ncount = 2\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"3s\" }}"
     )));
     it.apply()
         .succeeded()
         .says(&["was taken over", "still goes on"]);
     it.plan_is_empty();
+    let ids = [0, 1].map(|index| it.state(&format!("flower_app_run.r[{index}]"))["run_id"].clone());
+    assert_ne!(ids[0], ids[1]);
+    let log = fs::read_to_string(it.path(".flower/superlinks/quickstart/logs/superlink.log")).unwrap();
+    let created = log.matches("Created run ").count();
+    assert_eq!(created, 2, "{log}");
     it.destroy();
 }
 
 #[test]
 fn an_interrupted_apply_keeps_the_run() {
-    let (it, apply) = following();
+    let (it, apply) = following(1);
     Command::new("kill")
         .args(["-INT", &apply.id().to_string()])
         .output()

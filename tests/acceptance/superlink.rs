@@ -88,6 +88,10 @@ fn a_certificate_near_its_end_is_renewed() {
         first["certificate_not_after"]
     );
     assert_eq!(renewed["control"], first["control"], "the authority stays");
+    // A life that is shorter than the usual time of renewal.
+    it.configure(&superlink("tls = { validity = \"168h\" }"));
+    it.apply().succeeded();
+    it.plan_is_empty();
     it.destroy();
 }
 
@@ -125,6 +129,10 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         (
             "timeouts = { create = \"soon\" }",
             &["timeouts.create", "10m"],
+        ),
+        (
+            "tls = { validity = \"2h\", renew_before = \"2h\" }",
+            &["Certificates would be renewed for ever"],
         ),
         ("isolation = \"chroot\"", &["`subprocess`, `process`"]),
     ] {

@@ -225,6 +225,16 @@ impl ControlClient {
         logs::tail(self.clone(), id, lines).await
     }
 
+    /// The last lines of a run that is over: all of its log is waited for.
+    pub async fn log_end(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
+        logs::end(self.clone(), id, lines).await
+    }
+
+    /// Takes a run whose number is known: false if a submission of this process has it already.
+    pub fn take(&self, id: RunId) -> bool {
+        self.ledger.take(id)
+    }
+
     /// Puts a node on the list of those that may connect.
     pub async fn register_node(&self, node: &NewNode) -> Result<NodeId, ControlError> {
         let request = wire::RegisterNodeRequest {
@@ -274,10 +284,12 @@ impl ControlClient {
 
     /// An answer no SuperLink gives.
     pub(super) fn odd(&self, call: Call, cause: impl fmt::Display) -> ControlError {
-        ControlError::Protocol {
-            at: self.at().to_owned(),
-            call,
-            cause: cause.to_string(),
+        let (at, cause) = (self.at().to_owned(), cause.to_string());
+        if call.is_read() {
+            ControlError::Protocol { at, call, cause }
+        } else {
+            // What the server made of a change is not known.
+            ControlError::LostReply { at, call, cause }
         }
     }
 

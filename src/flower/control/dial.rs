@@ -72,6 +72,20 @@ pub(super) enum DialError {
     Tls(TlsReason),
 }
 
+/// A handshake that was broken off is no verdict on it: so it looks, too, when what stands between
+/// has nobody to pass it on to yet.
+fn tls_failed(error: &io::Error) -> DialError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => {
+            DialError::Unreachable(format!("the TLS handshake was broken off: {error}"))
+        }
+        _ => DialError::Tls(TlsReason::from_io(error)),
+    }
+}
+
 impl DialError {
     /// What that means for a call: nothing was sent.
     pub(super) fn at(self, at: &str) -> ControlError {
@@ -125,7 +139,7 @@ impl Connector {
             let stream = TlsConnector::from(trust.config)
                 .connect(trust.name, stream)
                 .await
-                .map_err(|error| DialError::Tls(TlsReason::from_io(&error)))?;
+                .map_err(|error| tls_failed(&error))?;
             Ok(Link(Box::new(stream)))
         };
         match tokio::time::timeout(self.deadline, opening).await {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::Uri;
@@ -10,9 +11,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use super::tls;
+use super::token::TokenFile;
 
 /// HTTP as from Flower 1.37 on or gRPC as up to 1.36, each with or without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +82,7 @@ pub struct ControlEndpoint {
     /// `namespace/name`, when the SuperLink listens for its pod alone.
     pod: Option<String>,
     /// What says who we are, to a SuperLink with accounts.
-    token: Option<Arc<Zeroizing<String>>>,
+    token: Option<Arc<TokenFile>>,
 }
 
 /// The port of a Control API that speaks gRPC, unless it was set to another.
@@ -270,24 +271,24 @@ impl ControlEndpoint {
         }
     }
 
-    /// The same, as the account of this token: a word of visible ASCII characters.
-    pub fn with_token(self, token: &str) -> Result<Self, EndpointError> {
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(EndpointError::Token);
-        }
+    /// The same, as the account whose token is in this file.
+    pub fn with_token_file(self, path: &Path) -> Result<Self, EndpointError> {
         if !self.scheme().has_tls() && !self.is_loopback() {
             return Err(EndpointError::TokenWithoutTls);
         }
         Ok(Self {
-            token: Some(Arc::new(Zeroizing::new(token.to_owned()))),
+            token: Some(Arc::new(TokenFile::open(path)?)),
             ..self
         })
     }
 
     /// What says who we are.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.token.as_ref().map(|token| token.as_str())
+    pub(super) fn token(&self) -> Option<Arc<TokenFile>> {
+        self.token.clone()
+    }
+
+    fn token_path(&self) -> Option<&Path> {
+        self.token.as_ref().map(|token| token.path())
     }
 
     /// `namespace/name` of a SuperLink that listens for its pod alone.
@@ -367,7 +368,7 @@ impl PartialEq for ControlEndpoint {
         (&self.host, self.port, &self.pod, self.authorities())
             == (&other.host, other.port, &other.pod, other.authorities())
             && self.scheme() == other.scheme()
-            && self.token() == other.token()
+            && self.token_path() == other.token_path()
     }
 }
 
@@ -376,7 +377,7 @@ impl Eq for ControlEndpoint {}
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.host, self.port, &self.pod, self.scheme()).hash(state);
-        self.token().hash(state);
+        self.token_path().hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);
         }

@@ -164,21 +164,32 @@ fn loopback_is_recognized() {
 fn a_token_travels_only_where_nobody_reads_it() {
     let ca = authority();
     let https = || ControlEndpoint::parse("https://h", Some(&ca)).unwrap();
-    let with = https().with_token(" secret-token\n").unwrap();
-    assert_eq!(with.token(), Some("secret-token"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = |text: &str| {
+        let path = dir.path().join("token");
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let with = https().with_token_file(&file(" secret-token\n")).unwrap();
+    let current = || with.token().unwrap().current().to_string();
+    assert_eq!(current(), "secret-token");
     assert_ne!(with, https());
     assert!(!format!("{with:?} {with}").contains("secret"));
     for bad in ["", " ", "a b", "a\nb", "\u{e9}"] {
         assert_eq!(
-            https().with_token(bad),
+            https().with_token_file(&file(bad)),
             Err(EndpointError::Token),
             "{bad:?}"
         );
     }
     let http = |url| ControlEndpoint::parse(url, None).unwrap();
-    assert!(http("http://127.0.0.1:1").with_token("t").is_ok());
+    // It is renewed by others; while that is half done the one before holds.
+    assert_eq!(current(), "secret-token");
+    let path = file("renewed");
+    assert_eq!(current(), "renewed");
+    assert!(http("http://127.0.0.1:1").with_token_file(&path).is_ok());
     assert_eq!(
-        http("http://h").with_token("t"),
+        http("http://h").with_token_file(&path),
         Err(EndpointError::TokenWithoutTls)
     );
 }

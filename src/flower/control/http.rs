@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -23,6 +23,7 @@ use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::{FrameDecoder, MAX_FRAME};
 use super::refusal;
+use super::token::TokenFile;
 use super::transport::{Frames, Transport, secret_header};
 
 const IDLE: Duration = Duration::from_secs(4);
@@ -39,8 +40,8 @@ pub(super) struct Http {
     client: Client<Connector, Full<Bytes>>,
     at: String,
     authority: String,
-    /// `Authorization`, for SuperLinks with accounts.
-    login: Option<HeaderValue>,
+    /// What `Authorization` says, for SuperLinks with accounts.
+    login: Option<Arc<TokenFile>>,
     permits: Semaphore,
 }
 
@@ -56,9 +57,7 @@ impl Http {
             client,
             at: endpoint.at(),
             authority: endpoint.address(),
-            login: endpoint
-                .token()
-                .and_then(|token| secret_header(&format!("Bearer {token}"))),
+            login: endpoint.token(),
             permits: Semaphore::new(AT_ONCE),
         }
     }
@@ -78,7 +77,9 @@ impl Http {
                 header::USER_AGENT,
                 concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
             );
-        if let Some(login) = &self.login {
+        let login = self.login.as_ref().map(|token| token.current());
+        let login = login.and_then(|token| secret_header(&format!("Bearer {}", *token)));
+        if let Some(login) = login {
             builder = builder.header(header::AUTHORIZATION, login);
         }
         if let Some(body_type) = body_type {
@@ -207,7 +208,7 @@ impl Transport for Http {
             let body = Limited::new(response.into_body(), MAX_REPLY);
             match body.collect().await {
                 Ok(body) => Ok(body.to_bytes()),
-                Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(error) if call.is_read() && error.is::<http_body_util::LengthLimitError>() => {
                     Err(self.protocol(call, format!("its answer is longer than {MAX_REPLY} bytes")))
                 }
                 Err(error) => Err(self.lost(call, error.to_string())),

@@ -23,6 +23,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 const TRIES: u32 = 5;
 /// The log so far comes at once and as one message; a run that printed nothing sends nothing.
 const TAIL_FIRST: Duration = Duration::from_secs(2);
+const END: Duration = Duration::from_secs(15);
 const TAIL_MORE: Duration = Duration::from_millis(300);
 
 /// A piece of the log.
@@ -152,12 +153,41 @@ pub(super) async fn tail(
     let mut patience = TAIL_FIRST;
     while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
         patience = TAIL_MORE;
-        let text = chunk?.text;
-        tail.extend(text.lines().map(|line| line.trim_end().to_owned()));
-        let surplus = tail.len().saturating_sub(lines);
-        tail.drain(..surplus);
+        add(&mut tail, &chunk?.text, lines);
     }
     Ok(tail)
+}
+
+/// The last lines of a run that is over: the SuperLink ends such a log by itself.
+pub(super) async fn end(
+    client: ControlClient,
+    run: RunId,
+    lines: usize,
+) -> Result<Vec<String>, ControlError> {
+    let at = client.at().to_owned();
+    let mut logs = LogStream::open(client, run, 0.0).await?;
+    let mut tail: Vec<String> = Vec::new();
+    loop {
+        match tokio::time::timeout(END, logs.next()).await {
+            Ok(Some(chunk)) => add(&mut tail, &chunk?.text, lines),
+            Ok(None) => return Ok(tail),
+            // Of a log that is left open the lines count; nothing at all may be a slow way.
+            Err(_) if !tail.is_empty() => return Ok(tail),
+            Err(_) => {
+                return Err(ControlError::Timeout {
+                    at,
+                    call: Call::StreamLogs,
+                    after: END,
+                });
+            }
+        }
+    }
+}
+
+fn add(tail: &mut Vec<String>, text: &str, most: usize) {
+    tail.extend(text.lines().map(|line| line.trim_end().to_owned()));
+    let surplus = tail.len().saturating_sub(most);
+    tail.drain(..surplus);
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod run;
 mod shared;
 mod submit;
 mod tls;
+mod token;
 mod transport;
 mod wire;
 

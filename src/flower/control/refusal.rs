@@ -128,6 +128,18 @@ fn without_code(status: u16, answer: Answer) -> ControlError {
             cause: answer.words,
         },
         500 => ControlError::Refused(answer),
+        // What stands between gave up, and the request may have been passed on; only these say that
+        // it was not.
+        400 | 404 | 405 | 411 | 413..=415 | 421 | 431 | 501 | 505 => ControlError::Protocol {
+            at: answer.at,
+            call: answer.call,
+            cause: answer.words,
+        },
+        _ if !answer.call.is_read() => ControlError::LostReply {
+            at: answer.at,
+            call: answer.call,
+            cause: answer.words,
+        },
         _ => ControlError::Protocol {
             at: answer.at,
             call: answer.call,

@@ -61,7 +61,7 @@ fn a_server_that_is_not_ready_did_nothing() {
 
 #[test]
 fn a_proxy_that_lost_its_server_leaves_the_outcome_open() {
-    for status in [502, 503, 504] {
+    for status in [408, 499, 502, 503, 504, 520, 524] {
         assert!(refused(status, "<html>Bad gateway</html>").outcome_unknown());
     }
 }

@@ -141,11 +141,11 @@ impl SubmitLedger {
         Arc::clone(turns.entry(fab_hash.to_owned()).or_default())
     }
 
-    fn take(&self, id: RunId) {
+    pub(super) fn take(&self, id: RunId) -> bool {
         self.taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id);
+            .insert(id)
     }
 
     fn is_taken(&self, id: RunId) -> bool {

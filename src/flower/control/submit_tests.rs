@@ -114,6 +114,16 @@ async fn a_lost_reply_is_found_again_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
+async fn a_reply_that_cannot_be_read_is_a_lost_one() {
+    let fake = Fake::new(|call, _, _| match call {
+        Call::StartRun => Ok(Bytes::from_static(b"\xff\xff")),
+        _ => Ok(listing(&[(7, NOW)], NO_SKEW, same)),
+    });
+    assert_eq!(outcome(&fake).await, Ok(Submitted::Adopted(RunId(7))));
+    assert_eq!(fake.count(Call::StartRun), 1);
+}
+
+#[tokio::test]
 async fn clocks_that_disagree_by_an_hour_change_nothing() {
     for hours in [-1, 1] {
         let fake =

@@ -6,10 +6,12 @@ use super::model::{Model, OnFailure, Until};
 use crate::flower::control::{
     ControlClient, ControlError, Node, NodeStatus, Run, RunId, RunStatus, SubStatus,
 };
-use crate::resources::report::{failed, quoted_log};
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::resources::report::{noticed, quoted_log};
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a run's status may go unseen while its log is followed.
+const UNSEEN: Duration = Duration::from_secs(20);
 
 /// Waits until the nodes that the run needs are online.
 pub(super) async fn nodes_online(
@@ -64,6 +66,7 @@ pub(super) async fn until(
     until: Until,
     last: &mut Option<Run>,
 ) -> std::result::Result<(), ControlError> {
+    let mut read = 0.0;
     loop {
         match client.run(id).await {
             Ok(run) => {
@@ -74,7 +77,10 @@ pub(super) async fn until(
                 if there {
                     return Ok(());
                 }
-                follow_log(client, id, until).await;
+                if until == Until::Completed {
+                    let following = follow_log(client, id, &mut read);
+                    let _ = tokio::time::timeout(UNSEEN, following).await;
+                }
             }
             Err(error) if error.may_pass() => {}
             Err(error) => return Err(error),
@@ -83,16 +89,15 @@ pub(super) async fn until(
     }
 }
 
-/// Passes the ServerApp's log on to ours until it ends, which it does with the run.
-async fn follow_log(client: &ControlClient, id: RunId, until: Until) {
-    if until != Until::Completed {
-        return;
-    }
-    let Ok(mut log) = client.stream_logs(id, 0.0).await else {
+/// Passes the ServerApp's log on to ours until it ends, which it does with the run. `read` is how
+/// far it was passed on.
+async fn follow_log(client: &ControlClient, id: RunId, read: &mut f64) {
+    let Ok(mut log) = client.stream_logs(id, *read).await else {
         return;
     };
     while let Some(Ok(chunk)) = log.next().await {
         tracing::debug!(run = %id, "{}", chunk.text);
+        *read = log.resume_from();
     }
 }
 
@@ -112,8 +117,9 @@ pub(super) fn record(model: &mut Model, run: &Run) {
 /// Fills in the log's end, once the run is finished.
 pub(super) async fn record_log(model: &mut Model, client: &ControlClient, id: RunId) {
     let lines = usize::try_from(model.log_lines).unwrap_or(0);
-    if let Ok(tail) = client.log_tail(id, lines).await {
-        model.log_tail.set(tail);
+    match client.log_end(id, lines).await {
+        Ok(tail) => model.log_tail.set(tail),
+        Err(error) => tracing::warn!(run = %id, "its log could not be read: {error}"),
     }
 }
 
@@ -126,7 +132,10 @@ pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) ->
         return Ok(());
     }
     let nodes = client.list_nodes().await.unwrap_or_default();
-    let no_lines = Vec::new();
+    let log = match model.log_tail.get() {
+        Some(lines) => quoted_log("The last lines of the ServerApp", lines),
+        None => "The log of the ServerApp could not be read.".to_owned(),
+    };
     let details = if run.details.is_empty() {
         "Flower gave no details.".to_owned()
     } else {
@@ -142,10 +151,7 @@ pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) ->
         run.status.as_str(),
         run.sub_status.as_str()
     ))
-    .detail(quoted_log(
-        "The last lines of the ServerApp",
-        model.log_tail.get().unwrap_or(&no_lines),
-    ))
+    .detail(log)
     .detail(format!(
         "{} What a ClientApp raised stands in the log of its SuperNode.",
         online_words(&nodes)
@@ -158,6 +164,9 @@ pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) ->
 }
 
 /// The SuperLink could not tell how the run goes.
-pub(super) fn unfollowed(id: RunId, error: &ControlError) -> Diagnostics {
-    failed(format!("The run {id} could not be followed"), error).into()
+pub(super) fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
+    noticed(format!("The run {id} could not be followed"), error).detail(
+        "It was submitted and left alone. The next plan or apply reads how it goes; nothing is \
+         submitted again.",
+    )
 }

@@ -4,23 +4,21 @@ mod app;
 mod follow;
 mod import;
 mod model;
+mod submission;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
-
-use crate::flower::control::{
-    ControlError, Run, RunId, SharedReads, StartRun, Submission, find_lost, submit,
-};
+use crate::flower::control::{ControlError, Run, RunId, SharedReads, StartRun};
+use crate::flower::run_config::RunConfig;
 use crate::resources::Configured;
+use crate::resources::config_values::flatten;
 use crate::resources::reach::{control, until_healthy};
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub(crate) use app::build;
@@ -45,8 +43,15 @@ impl Resource for AppRun {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         let source = plan.config.get::<Source>("source")?;
+        let is_triggered = triggered(plan)?;
+        if is_triggered {
+            plan.replace("triggers", "a trigger was added or changed");
+        }
         let Maybe::Known(source) = source else {
             plan.set_unknown("fab_hash");
+            if !plan.is_create() {
+                plan.replace("source", "which app it is becomes known only when applied");
+            }
             return Ok(());
         };
         let fab = app::build(&source).await?;
@@ -58,8 +63,8 @@ impl Resource for AppRun {
         if plan.changes("fab_hash") {
             plan.replace("fab_hash", "the app changed");
         }
-        if triggered(plan)? {
-            plan.replace("triggers", "a trigger was added or changed");
+        if reconfigured(plan)? {
+            plan.replace("run_config", "a run's configuration is fixed");
         }
         Ok(())
     }
@@ -87,12 +92,13 @@ impl Resource for AppRun {
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let limit = Operation::Create.limit(planned.timeouts.as_ref(), COMPLETE);
+        let begun = Instant::now();
         ready(&call, &planned, &control, limit).await?;
 
         let federation = planned.federation.clone().unwrap_or_default();
         let start = StartRun::new(fab.bytes, overrides, federation);
-        let note = note_key(&planned);
-        let id = self::submitted(&call, &control, start, &note).await?;
+        let submission = submission::submit_once(&call, client, &planned, start).await?;
+        let id = submission.id;
         planned.run_id.set(id.to_string());
         planned.id.set(format!("{}#{id}", planned.control.url));
         planned.status.set("pending".to_owned());
@@ -104,9 +110,10 @@ impl Resource for AppRun {
             .as_ref()
             .map_or(Until::Completed, |wait| wait.until);
         let mut last = None;
+        // One limit for all of it.
         let waited = wait(
             &call.stop,
-            limit,
+            limit.saturating_sub(begun.elapsed()),
             follow::until(client, id, until, &mut last),
         )
         .await;
@@ -116,10 +123,19 @@ impl Resource for AppRun {
                 follow::record_log(&mut planned, client, id).await;
             }
         }
+        if let Waited::Done(Err(ControlError::NotFound(_))) = &waited {
+            planned.status.set("lost".to_owned());
+        }
         slot.put(&planned);
-        let _ = call.provider.runtime.drop_note(&note).await;
+        // What others read from now on is how it ended.
+        control.forget();
+        submission.forget(call.provider.runtime.as_ref()).await;
         match (waited, last) {
-            (Waited::Done(Err(error)), _) => Err(follow::unfollowed(id, &error)),
+            // The run is there, and may go on well: an error would have it replaced.
+            (Waited::Done(Err(error)), _) => {
+                call.warn(follow::unfollowed(id, &error));
+                Ok(())
+            }
             (Waited::Done(Ok(())), Some(run)) => follow::verdict(&planned, &run, client).await,
             (Waited::Done(Ok(())), None) => Ok(()),
             (ended @ (Waited::Stopped | Waited::TimedOut), _) => {
@@ -184,6 +200,9 @@ impl Resource for AppRun {
             .status
             .get()
             .is_some_and(|status| matches!(status.as_str(), "finished" | "lost"));
+        if let Some(id) = run_id(&state) {
+            submission::forget_run(call.provider.runtime.as_ref(), &state, id).await;
+        }
         let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
             return Ok(());
         };
@@ -202,7 +221,10 @@ impl Resource for AppRun {
         let limit = Operation::Delete.limit(state.timeouts.as_ref(), STOP);
         let what = format!("The run {id} was not stopped");
         match wait(&call.stop, limit, stop).await {
-            Waited::Done(Ok(()) | Err(ControlError::NotFound(_))) => Ok(()),
+            Waited::Done(Ok(()) | Err(ControlError::NotFound(_))) => {
+                control.forget();
+                Ok(())
+            }
             Waited::Done(Err(error)) => Err(failed(what, &error)
                 .detail("To forget the run without stopping it, set `stop_on_destroy = false`.")
                 .into()),
@@ -220,6 +242,22 @@ impl Resource for AppRun {
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
         import::import(&call, &id).await
     }
+}
+
+/// Whether the run would get other values. How they are written makes no difference: nested or with
+/// dots, as an object or a map, 0.1 as a text or as a double.
+fn reconfigured(plan: &Plan) -> Result<bool> {
+    let values = |tree: &Tree| tree.get::<Option<Dynamic>>("run_config");
+    let (Maybe::Known(planned), Maybe::Known(prior)) =
+        (values(&plan.planned)?, values(&plan.prior)?)
+    else {
+        return Ok(true);
+    };
+    let flat = |values: Option<Dynamic>| match values {
+        Some(values) => flatten(&values.0, "run_config"),
+        None => Ok(RunConfig::new()),
+    };
+    Ok(flat(planned)? != flat(prior)?)
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.
@@ -287,90 +325,6 @@ async fn ready(
             .on("wait")
             .into()),
     }
-}
-
-/// Submits the run, or finds the one that a killed provider submitted.
-async fn submitted(
-    call: &Call<Configured>,
-    control: &SharedReads,
-    start: StartRun,
-    note: &str,
-) -> Result<RunId> {
-    let runtime = &call.provider.runtime;
-    let client = control.client();
-    let what = "The run was not submitted";
-    let explain = |error| Diagnostics::from(failed(what, &error));
-    let notes = runtime.notes(note).await.map_err(explain)?;
-    let left = notes
-        .into_iter()
-        .find(|entry| entry.key == note && !entry.owner_lives);
-    let since = left
-        .as_ref()
-        .and_then(|entry| entry.note.get("since")?.as_u64());
-    let since = since.map_or_else(SystemTime::now, |seconds| {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-    });
-    let submission = Submission {
-        start,
-        since,
-        known: std::collections::BTreeSet::new(),
-    };
-    if left.is_some() {
-        let lost = find_lost(client, &submission).await.map_err(|error| {
-            Diagnostics::from(
-                Diagnostic::error("A run of an earlier, killed apply could not be found again")
-                    .detail(format!("{error}."))
-                    .detail("Nothing was submitted."),
-            )
-        })?;
-        if let Some(id) = lost {
-            call.warn(
-                Diagnostic::warning(format!("The run {id} was taken over"))
-                    .detail("An earlier apply had submitted it and was killed."),
-            );
-            return Ok(id);
-        }
-    }
-    let seconds = since
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    runtime
-        .write_note(note, &json!({ "since": seconds }))
-        .await
-        .map_err(explain)?;
-    match submit(client, &submission).await {
-        Ok(submitted) => Ok(submitted.run_id()),
-        Err(error) => {
-            // Only when it is certain that there is no run may the next apply forget this one.
-            if matches!(&error, crate::flower::control::SubmitError::Control(_)) {
-                let _ = runtime.drop_note(note).await;
-            }
-            Err(failed(what, &error).into())
-        }
-    }
-}
-
-/// What tells one declared run from another, for the note that outlives a killed provider.
-fn note_key(model: &Model) -> String {
-    let mut hash = Sha256::new();
-    let run_config = model
-        .run_config
-        .as_ref()
-        .map(|config| crate::tfplugin::value::to_json(&config.0).to_string());
-    let triggers = model.triggers.clone().unwrap_or_default();
-    for part in [
-        model.control.url.as_str(),
-        model.fab_hash.get().map_or("", String::as_str),
-        run_config.as_deref().unwrap_or_default(),
-        model.federation.as_deref().unwrap_or_default(),
-        &format!("{triggers:?}"),
-    ] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    let hash = hex::encode(hash.finalize());
-    format!("run-{}", hash.get(..24).unwrap_or(&hash))
 }
 
 fn still_running(id: RunId, timed_out: bool) -> Diagnostic {

@@ -23,7 +23,8 @@ model! {
         /// Values that replace those of `[tool.flwr.app.config]` in the app's pyproject.toml: an
         /// object of bools, numbers, strings, and objects of those. Unknown keys and wrong types
         /// are errors of the plan.
-        run_config: Option<Dynamic> = optional().replace("a run's configuration is fixed"),
+        /// Another value makes a new run.
+        run_config: Option<Dynamic> = optional(),
         /// The federation to run in; Flower's default one when not set.
         federation: Option<String> = optional().replace("a run belongs to one federation"),
         /// Any texts by name. Adding or changing one makes a new run; removing one does not.

@@ -71,6 +71,7 @@ impl Resource for Superlink {
                 "There is no certificate without TLS.",
             ));
         }
+        found.absorb(outlives_renewal(config));
         found.absorb(storage::is_quantity(config));
         found.absorb(pod::validate(config));
         if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
@@ -210,6 +211,21 @@ impl Resource for Superlink {
     }
 }
 
+/// An error where a certificate would have to be renewed as soon as it is made.
+fn outlives_renewal(config: &Tree) -> Result<()> {
+    let duration = |name| -> Result<Option<GoDuration>> { Ok(config.get(name)?.known().flatten()) };
+    let validity = workload::validity(duration("tls.validity")?.as_ref());
+    let before = duration("tls.renew_before")?;
+    if before.is_some_and(|before| before.get() >= validity) {
+        return Err(Diagnostic::error("Certificates would be renewed for ever")
+            .detail("`renew_before` is not shorter than `validity`.")
+            .detail("Set `renew_before` to about a third of `validity`, or leave it out.")
+            .on("tls.renew_before")
+            .into());
+    }
+    Ok(())
+}
+
 /// Plans a new SuperLink in place of one whose database the other release cannot read, where that
 /// was asked for.
 fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
@@ -309,12 +325,11 @@ fn heal(plan: &mut Plan) -> Result<()> {
         .get::<Option<String>>("certificate_not_after")?
         .known()
         .flatten();
-    let before = plan
-        .get::<Option<GoDuration>>("tls.renew_before")?
-        .known()
-        .flatten();
+    let duration = |name| -> Result<Option<GoDuration>> { Ok(plan.get(name)?.known().flatten()) };
+    let before = duration("tls.renew_before")?;
+    let validity = workload::validity(duration("tls.validity")?.as_ref());
     if let Some(end) = end
-        && workload::is_due(&end, before.as_ref(), OffsetDateTime::now_utc())
+        && workload::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
     {
         plan.set_unknown("certificate_not_after");
         plan.set_unknown("status");

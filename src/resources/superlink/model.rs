@@ -89,7 +89,8 @@ model! {
         ip_addresses: Option<Vec<String>> = optional(),
         /// How long a certificate is valid; `8760h` (one year) by default.
         validity: Option<GoDuration> = optional(),
-        /// How long before its end a new one is planned; `720h` (30 days) by default.
+        /// How long before its end a new one is planned; by default `720h` (30 days), or a third of
+        /// `validity` where that is less.
         renew_before: Option<GoDuration> = optional(),
     }
 }

@@ -84,13 +84,20 @@ pub(super) fn persistent(model: &Model) -> bool {
     model.persistence.as_ref().is_none_or(|one| one.enabled)
 }
 
-/// Whether the certificate that ends at `not_after` must be renewed by now.
+/// How long a certificate is good for.
+pub(super) fn validity(set: Option<&GoDuration>) -> std::time::Duration {
+    set.map_or(VALIDITY, GoDuration::get)
+}
+
+/// Whether the certificate that ends at `not_after` must be renewed by now. By default that is so in
+/// the last third of a short life.
 pub(super) fn is_due(
     not_after: &str,
+    validity: std::time::Duration,
     renew_before: Option<&GoDuration>,
     now: OffsetDateTime,
 ) -> bool {
-    let before = renew_before.map_or(RENEW_BEFORE, GoDuration::get);
+    let before = renew_before.map_or_else(|| RENEW_BEFORE.min(validity / 3), GoDuration::get);
     OffsetDateTime::parse(not_after, &Rfc3339).is_ok_and(|end| now + before >= end)
 }
 
@@ -131,8 +138,7 @@ pub(super) async fn ensure_certificate(
     }
     let now = OffsetDateTime::now_utc();
     let authority = authority(runtime, model, now).await?;
-    let validity = model.tls.as_ref().and_then(|tls| tls.validity.as_ref());
-    let validity = validity.map_or(VALIDITY, GoDuration::get);
+    let validity = validity(model.tls.as_ref().and_then(|tls| tls.validity.as_ref()));
     let issued = authority
         .issue_server(
             &names,

@@ -98,7 +98,9 @@ impl<T: Attr> Attr for Option<T> {
     }
 
     fn decode(value: &Value, at: &Path) -> Result<Self> {
-        if value.is_null() {
+        // A null of a given type is a value of its own where any type may stand: it goes back as it
+        // came.
+        if *value == Value::Null {
             return Ok(None);
         }
         T::decode(value, at).map(Some)

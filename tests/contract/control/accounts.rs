@@ -46,8 +46,23 @@ async fn a_token_opens_a_superlink_with_accounts() {
     let port = guard(link.endpoint().port()).await;
     let url = format!("http://127.0.0.1:{port}");
     let endpoint = || ControlEndpoint::parse(&url, None).unwrap();
-    let with = |token| ControlClient::connect(&endpoint().with_token(token).unwrap());
-    assert!(with("right").list_runs().await.unwrap().runs.is_empty());
+    let dir = tempfile::tempdir().unwrap();
+    let with = |token: &str| {
+        let path = dir.path().join(token);
+        std::fs::write(&path, token).unwrap();
+        ControlClient::connect(&endpoint().with_token_file(&path).unwrap())
+    };
+    let client = with("right");
+    assert!(client.list_runs().await.unwrap().runs.is_empty());
+    // A token that somebody else renews counts from then on, in both directions.
+    std::fs::write(dir.path().join("right"), "expired").unwrap();
+    let error = client.list_runs().await.unwrap_err();
+    assert!(
+        matches!(error, ControlError::Unauthenticated(_)),
+        "{error:?}"
+    );
+    std::fs::write(dir.path().join("right"), "right\n").unwrap();
+    assert!(client.list_runs().await.unwrap().runs.is_empty());
     for refused in [ControlClient::connect(&endpoint()), with("wrong")] {
         let error = refused.list_runs().await.unwrap_err();
         assert!(

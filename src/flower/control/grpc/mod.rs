@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use prost::Message as _;
 use tokio::sync::Semaphore;
@@ -30,6 +30,7 @@ use super::dial::Dial;
 use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::FrameDecoder;
+use super::token::TokenFile;
 use super::transport::{Frames, Transport, secret_header};
 use super::{refusal, wire};
 use answer::{Answer, Piece};
@@ -86,7 +87,7 @@ struct Inner {
     at: String,
     authority: String,
     /// The token of the account, for SuperLinks with accounts.
-    login: Option<HeaderValue>,
+    login: Option<Arc<TokenFile>>,
     permits: Semaphore,
     /// The service that answered last; a SuperLink can be upgraded behind its address.
     is_exec: AtomicBool,
@@ -100,7 +101,7 @@ impl Grpc {
             connections: Connections::new(endpoint, dial),
             at: endpoint.at(),
             authority: endpoint.address(),
-            login: endpoint.token().and_then(secret_header),
+            login: endpoint.token(),
             permits: Semaphore::new(AT_ONCE),
             is_exec: AtomicBool::new(false),
             is_known: AtomicBool::new(false),
@@ -190,13 +191,13 @@ impl Inner {
         loop {
             match answer.next().await {
                 Piece::Message(message) if reply.is_none() => reply = Some(message),
-                Piece::Message(_) => return Err(self.odd(call, "it answered twice").into()),
+                Piece::Message(_) => return Err(self.unread(call, "it answered twice").into()),
                 Piece::End(status) => {
                     self.check(call, &status)?;
-                    return reply.ok_or_else(|| self.odd(call, "its answer is empty").into());
+                    return reply.ok_or_else(|| self.unread(call, "its answer is empty").into());
                 }
                 Piece::Cut(cause) => return Err(self.lost(call, cause).into()),
-                Piece::Odd(cause) => return Err(self.odd(call, cause).into()),
+                Piece::Odd(cause) => return Err(self.unread(call, cause).into()),
             }
         }
     }
@@ -220,7 +221,8 @@ impl Inner {
                 header::USER_AGENT,
                 concat!("terraform-provider-flower/", env!("CARGO_PKG_VERSION")),
             );
-        if let Some(login) = &self.login {
+        let login = self.login.as_ref().map(|token| token.current());
+        if let Some(login) = login.and_then(|token| secret_header(token.as_str())) {
             request = request.header("flwr-oidc-access-token", login);
         }
         let request = request
@@ -272,6 +274,16 @@ impl Inner {
                 call,
                 "it speaks gRPC but has no Control API; is this another port of the SuperLink?",
             ),
+        }
+    }
+
+    /// The answer to a call that was taken up, and cannot be understood. What the server made of a
+    /// change is not known.
+    fn unread(&self, call: Call, cause: impl ToString) -> ControlError {
+        if call.is_read() {
+            self.odd(call, cause)
+        } else {
+            self.lost(call, cause)
         }
     }
 

@@ -364,9 +364,12 @@ async fn what_is_not_grpc_is_refused() {
         kind: "text/html",
         ..fine()
     };
-    for odd in [long, compressed, twice, nothing, html] {
+    let error = asked(html).await.unwrap_err();
+    assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
+    // Whoever began to answer as gRPC does may have started the run.
+    for odd in [long, compressed, twice, nothing] {
         let error = asked(odd).await.unwrap_err();
-        assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
+        assert!(error.outcome_unknown(), "{error:?}");
     }
 }
 
