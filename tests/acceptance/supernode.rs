@@ -65,6 +65,36 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
 }
 
 #[test]
+fn a_supernode_that_logs_errors_alone_joins_too() {
+    let quiet = |level: &str| supernode(&format!("{KEY}\nlog_level = {level:?}"));
+    let it = Workspace::new(&quiet("ERROR"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["status"], "running");
+    // Its number is told once it writes it.
+    it.configure(&quiet("INFO"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    it.configure(&quiet("WARNING"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+
+    // A log that was cut since it joined has lost the line.
+    let log = it.path(".flower/supernodes/site-a/logs/supernode.log");
+    it.configure(&quiet("INFO"));
+    it.apply().succeeded();
+    std::fs::write(&log, "").unwrap();
+    it.configure(&quiet("INFO").replace(KEY, &format!("{KEY}\ntimeouts = {{ update = \"3m\" }}")));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    it.destroy();
+}
+
+#[test]
 fn a_supernode_that_is_not_let_in_is_an_error_with_its_reason() {
     let stranger = "key = flower_supernode_key.b.secret\n}\nresource \"flower_supernode_key\" \"b\" {\n  name = \"site-b\"";
     let it = Workspace::new(&supernode(stranger));

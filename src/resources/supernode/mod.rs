@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::flower::exit_meaning::FlowerExit;
-use crate::flower::version::{FlowerVersion, row_of};
+use crate::flower::launch::LogLevel;
+use crate::flower::version::{FlowerVersion, VersionRow, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
@@ -31,6 +32,9 @@ const START: Duration = Duration::from_mins(15);
 const FORGOTTEN: Duration = Duration::from_secs(150);
 /// How long a SuperNode that does not tell its number must go on before it counts as let in.
 const SETTLED: Duration = Duration::from_secs(8);
+/// How long the number of one that was let in before is waited for. A log that was cut since has lost
+/// the line, and a process that was not started anew does not write it again.
+const TOLD: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Flower's exit code for a SuperNode that was refused.
 const REFUSED: u16 = 305;
@@ -268,7 +272,12 @@ async fn bring_up(
     let id = coming
         .within(async {
             if model.wait {
-                return join(&coming, &workload, row.announces_node, patience).await;
+                let news = match (announces(row, model.log_level), kept.get()) {
+                    (false, _) => News::Never,
+                    (true, None) => News::Surely,
+                    (true, Some(_)) => News::Perhaps,
+                };
+                return join(&coming, &workload, news, patience).await;
             }
             let started = runtime.start(&workload, &call.stop).await;
             started.map_err(|error| failed(what.as_str(), &error))?;
@@ -283,12 +292,27 @@ async fn bring_up(
     Ok(())
 }
 
+/// Whether a SuperNode writes its number into its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Surely,
+    /// It did once, and the line may be gone.
+    Perhaps,
+    Never,
+}
+
+/// Whether the release tells the number, at a level that is logged.
+fn announces(row: &VersionRow, level: Option<LogLevel>) -> bool {
+    let quiet = matches!(level, Some(LogLevel::Warning | LogLevel::Error));
+    row.announces_node && !quiet
+}
+
 /// Starts the processes and follows the log until the SuperNode was let in; its number then, where
-/// its release tells it.
+/// it is told.
 async fn join(
     coming: &BringUp<'_>,
     workload: &Workload,
-    announces: bool,
+    news: News,
     patience: Duration,
 ) -> Result<Option<String>> {
     let BringUp {
@@ -303,12 +327,14 @@ async fn join(
             failure = runtime.watch_failure(object) => failure,
             id = async {
                 runtime.ready(object).await?;
-                if announces {
-                    return runtime.wait_log(object, coming.process, &node_id).await.map(Some);
-                }
+                let told = runtime.wait_log(object, coming.process, &node_id);
                 // One that was refused ends, or has not got so far, within this time.
-                tokio::time::sleep(SETTLED).await;
-                Ok(None)
+                let time = match news {
+                    News::Surely => return told.await.map(Some),
+                    News::Perhaps => TOLD,
+                    News::Never => SETTLED,
+                };
+                tokio::time::timeout(time, told).await.ok().transpose()
             } => return id.map_err(explain),
         };
         let exit = FlowerExit::in_log(&failure.log.join("\n"));

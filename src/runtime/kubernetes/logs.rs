@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{AsyncBufReadExt as _, StreamExt as _};
+use futures_util::{AsyncBufRead, AsyncBufReadExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::LogParams;
@@ -15,6 +15,10 @@ use crate::terminal::plain;
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often a log that is empty is asked for.
 const TRIES: usize = 4;
+/// What is kept of a line: what a container writes without end must not fill our memory.
+const LONGEST: usize = 16 << 10;
+/// What is read of the last lines at most.
+const LARGEST: i64 = 1 << 20;
 
 /// Follows the log of a container until `found` accepts a line; begun again when the pod moves.
 pub(super) async fn wait(
@@ -31,8 +35,8 @@ pub(super) async fn wait(
                 ..LogParams::default()
             };
             if let Ok(stream) = api.all::<Pod>().log_stream(&pod.name_any(), &follow).await {
-                let mut lines = stream.lines();
-                while let Some(Ok(line)) = lines.next().await {
+                let mut stream = std::pin::pin!(stream);
+                while let Ok(Some(line)) = next_line(&mut stream).await {
                     if let Some(answer) = found(&plain(&line)) {
                         return answer;
                     }
@@ -41,6 +45,31 @@ pub(super) async fn wait(
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The next line, as far as it is not too long.
+async fn next_line(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<String>> {
+    let mut line = Vec::new();
+    loop {
+        let chunk = stream.fill_buf().await?;
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let text = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or(chunk);
+        let room = LONGEST.saturating_sub(line.len());
+        line.extend(text.iter().take(room));
+        let (is_last, taken) = (chunk.is_empty(), end.map_or(chunk.len(), |end| end + 1));
+        stream.consume_unpin(taken);
+        if end.is_some() || (is_last && !line.is_empty()) {
+            return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+        }
+        if is_last {
+            return Ok(None);
+        }
+    }
+}
+
+/// A line as far as it is shown.
+fn shortened(line: &str) -> String {
+    plain(line).chars().take(LONGEST).collect()
 }
 
 /// The last lines of a container of the newest pod; of its last life, when it has just begun anew.
@@ -63,6 +92,7 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
     let of = |previous| LogParams {
         container: Some(container.to_owned()),
         tail_lines: i64::try_from(lines).ok(),
+        limit_bytes: Some(LARGEST),
         previous,
         ..LogParams::default()
     };
@@ -70,7 +100,9 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
     for _ in 0..TRIES {
         for previous in [true, false] {
             match api.all::<Pod>().logs(pod, &of(previous)).await {
-                Ok(text) if !text.trim().is_empty() => return text.lines().map(plain).collect(),
+                Ok(text) if !text.trim().is_empty() => {
+                    return text.lines().map(shortened).collect();
+                }
                 // Without the right to read it, that is what there is to tell.
                 Err(kube::Error::Api(status)) if status.code == 403 => {
                     return vec![format!("(it is not shown to us: {})", status.message)];
@@ -81,4 +113,24 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
         tokio::time::sleep(AGAIN).await;
     }
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::io::{AsyncReadExt as _, BufReader, Cursor, repeat};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_without_end_is_cut_and_what_follows_is_found() {
+        let endless = repeat(b'x').take(40 << 20);
+        let mut stream = BufReader::new(endless.chain(Cursor::new(b"\nSuperNode ID: 7\n\nlast")));
+        let first = next_line(&mut stream).await.unwrap().unwrap();
+        assert_eq!(first.len(), LONGEST);
+        for line in ["SuperNode ID: 7", "", "last"] {
+            let next = next_line(&mut stream).await.unwrap();
+            assert_eq!(next.as_deref(), Some(line));
+        }
+        assert_eq!(next_line(&mut stream).await.unwrap(), None);
+    }
 }
