@@ -96,6 +96,35 @@ fn a_certificate_near_its_end_is_renewed() {
 }
 
 #[test]
+fn nodes_that_were_forgotten_are_registered_anew() {
+    let memory = "persistence = { enabled = false }\n  tls = { validity = \"1h25s\", renew_before = \"1h\" }";
+    let it = Workspace::new(&superlink(&format!("{BOTH}\n{memory}")));
+    it.apply().succeeded();
+    let begun = std::time::Instant::now();
+    let first = it.state("flower_superlink.main")["nodes"].clone();
+    for pid in it.processes() {
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .output()
+            .unwrap();
+    }
+    eventually("the end of the processes", || it.processes().is_empty());
+    it.apply().succeeded();
+    let second = it.state("flower_superlink.main")["nodes"].clone();
+    assert_eq!(second.as_object().unwrap().len(), 2);
+    assert_ne!(second, first);
+
+    // A new certificate restarts it as well.
+    let due = std::time::Duration::from_secs(26);
+    std::thread::sleep(due.saturating_sub(begun.elapsed()));
+    it.apply().succeeded();
+    let third = it.state("flower_superlink.main")["nodes"].clone();
+    assert_eq!(third.as_object().unwrap().len(), 2);
+    assert_ne!(third, second);
+    it.destroy();
+}
+
+#[test]
 fn two_superlinks_of_one_name_are_refused() {
     let two = format!(
         "{}resource \"flower_superlink\" \"other\" {{\n  name = \"main\"\n}}\n",

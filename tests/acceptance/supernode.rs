@@ -95,6 +95,29 @@ fn a_supernode_that_logs_errors_alone_joins_too() {
 }
 
 #[test]
+fn a_supernode_without_a_key_keeps_its_number_while_it_goes_on() {
+    let open = |rest: &str| {
+        supernode(rest).replace(
+            "supernodes = { a = { public_key = flower_supernode_key.a.public_key } }",
+            "",
+        )
+    };
+    let it = Workspace::new(&open(""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let first = it.state("flower_supernode.a")["node_id"].clone();
+    it.configure(&open("timeouts = { update = \"3m\" }"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], first);
+    it.configure(&open("env = { A = \"b\" }"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(it.state("flower_supernode.a")["node_id"], first);
+    it.destroy();
+}
+
+#[test]
 fn a_supernode_that_is_not_let_in_is_an_error_with_its_reason() {
     let stranger = "key = flower_supernode_key.b.secret\n}\nresource \"flower_supernode_key\" \"b\" {\n  name = \"site-b\"";
     let it = Workspace::new(&supernode(stranger));

@@ -334,6 +334,10 @@ fn heal(plan: &mut Plan) -> Result<()> {
         plan.set_unknown("certificate_not_after");
         plan.set_unknown("status");
     }
+    // A SuperLink that is started anew without its database registers its nodes anew.
+    if plan.changes("status") && storage::is_kept(&prior)? == Some(false) {
+        plan.set_unknown("nodes");
+    }
     Ok(())
 }
 

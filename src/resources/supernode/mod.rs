@@ -22,6 +22,7 @@ use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port, RuntimeError, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
+use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 use workload::{object, parse_version, workload};
@@ -87,16 +88,14 @@ impl Resource for Supernode {
         let status = plan.prior.get::<Option<Status>>("status")?;
         if matches!(status, Maybe::Known(Some(Status::Changed))) {
             plan.set_unknown("status");
+            if !plan.planned.is_set("key") {
+                plan.set_unknown("node_id");
+            }
         }
         if matches!(status, Maybe::Known(Some(Status::Stopped))) {
             plan.set_unknown("status");
             plan.set_unknown("node_id");
-        } else if plan.has_changes()
-            && !plan.changes("key")
-            && !plan.changes("superlink.address")
-            && plan.planned.is_set("key")
-        {
-            // A registered key keeps its number.
+        } else if plan.has_changes() && is_same_node(plan) {
             let kept = plan.prior.value("node_id").clone();
             if !kept.is_null() {
                 plan.planned.set("node_id", kept);
@@ -161,9 +160,9 @@ impl Resource for Supernode {
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
-        // Another key is another node, which must be let in at once.
-        let same_node =
-            planned.key.as_ref().map(|key| &key.key) == prior.key.as_ref().map(|key| &key.key);
+        // Another key is another node, which must be let in at once; and so is none.
+        let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
+        let same_node = planned.key.is_some() && entry(&planned) == entry(&prior);
         if planned.node_id.get().is_none() && same_node {
             planned.node_id = prior.node_id;
         }
@@ -188,6 +187,27 @@ impl Resource for Supernode {
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
         memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &id).await
     }
+}
+
+/// Whether the SuperLink knows it by the same number afterwards: a registered key keeps it, and so does
+/// a process that goes on. Without a key, one that is started anew is another node.
+fn is_same_node(plan: &Plan) -> bool {
+    if plan.planned.is_set("key") {
+        return !plan.changes("key") && !plan.changes("superlink.address");
+    }
+    let Value::Map(planned) = &plan.planned.0 else {
+        return false;
+    };
+    let goes_on = |name: &str| ["timeouts", "wait", "node_id"].contains(&name);
+    let mut names = planned.keys().map(String::as_str);
+    // A status that is not as it should be has it started anew.
+    names.all(|name| goes_on(name) || !plan.changes(name) || (name == "status" && runs(plan)))
+}
+
+/// Whether it ran when it was looked at.
+fn runs(plan: &Plan) -> bool {
+    let status = plan.prior.get::<Option<Status>>("status");
+    matches!(status, Ok(Maybe::Known(Some(Status::Running))))
 }
 
 /// An error when the SuperNode's release cannot speak with its SuperLink's.
