@@ -8,7 +8,7 @@ use super::choices::Status;
 use super::report::{failed, quoted_log};
 use super::timeouts::{Operation, Waited, wait};
 use crate::flower::exit_meaning::FlowerExit;
-use crate::runtime::{Failure, ObjectRef, Observation, RuntimeError};
+use crate::runtime::{Failure, ObjectRef, Observation, RuntimeError, Standing};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
@@ -37,8 +37,14 @@ pub fn report(what: &str, failure: &Failure) -> Diagnostic {
         .remedy(exit.and_then(|exit| exit.remedy()))
 }
 
-/// What a look at an object comes to; what others changed is told.
-pub fn status(call: &Call<Configured>, object: &ObjectRef, observed: &Observation) -> Status {
+/// What a look at an object comes to; what others changed is told. One that is not `awaited` may get
+/// ready whenever it does.
+pub fn status(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    observed: &Observation,
+    awaited: bool,
+) -> Status {
     if !observed.changed.is_empty() {
         call.warn(
             Diagnostic::warning(format!("{object} was changed by others"))
@@ -49,12 +55,15 @@ pub fn status(call: &Call<Configured>, object: &ObjectRef, observed: &Observatio
                 ),
         );
     }
-    if !observed.stopped.is_empty() {
-        Status::Stopped
-    } else if observed.changed.is_empty() {
-        Status::Running
-    } else {
-        Status::Changed
+    found(observed.standing, !observed.changed.is_empty(), awaited)
+}
+
+const fn found(standing: Standing, changed: bool, awaited: bool) -> Status {
+    match standing {
+        Standing::Down => Status::Stopped,
+        Standing::NotReady if awaited => Status::Stopped,
+        _ if changed => Status::Changed,
+        Standing::Up | Standing::NotReady => Status::Running,
     }
 }
 
@@ -114,6 +123,20 @@ mod tests {
         };
         let message = report("SuperNode \"a\" did not join 127.0.0.1:9", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_has_not_stopped_while_it_is_not_ready() {
+        for (standing, changed, awaited, status) in [
+            (Standing::NotReady, false, false, Status::Running),
+            (Standing::NotReady, false, true, Status::Stopped),
+            (Standing::NotReady, true, false, Status::Changed),
+            (Standing::Down, false, false, Status::Stopped),
+            (Standing::Up, true, true, Status::Changed),
+            (Standing::Up, false, true, Status::Running),
+        ] {
+            assert_eq!(found(standing, changed, awaited), status, "{standing:?}");
+        }
     }
 
     #[test]

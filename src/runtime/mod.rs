@@ -136,12 +136,21 @@ pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpi
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
 
+/// Whether the processes of an object run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Up,
+    /// They are there, and not ready: they start, or are started again and again.
+    NotReady,
+    /// They should run and do not, and nobody starts them.
+    Down,
+}
+
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     pub layout: Layout,
-    /// Names of the processes that should run and do not.
-    pub stopped: Vec<String>,
+    pub standing: Standing,
     /// What somebody else changed, in words.
     pub changed: Vec<String>,
 }

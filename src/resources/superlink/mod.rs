@@ -162,7 +162,7 @@ impl Resource for Superlink {
         let Some(observed) = observed else {
             return Ok(None);
         };
-        let status = failure::status(&call, &object(&state.name), &observed);
+        let status = failure::status(&call, &object(&state.name), &observed, true);
         state.status.set(status);
         if status == Status::Stopped {
             return Ok(Some(state));

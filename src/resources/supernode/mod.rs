@@ -147,7 +147,8 @@ impl Resource for Supernode {
         let Some(observed) = observed else {
             return Ok(None);
         };
-        state.status.set(failure::status(&call, &object, &observed));
+        let status = failure::status(&call, &object, &observed, state.wait);
+        state.status.set(status);
         Ok(Some(state))
     }
 

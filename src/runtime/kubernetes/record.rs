@@ -14,7 +14,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError,
+    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError, Standing,
 };
 use super::api::{Api, named};
 use super::error::ClusterError;
@@ -241,12 +241,10 @@ impl KubernetesRuntime {
             return Ok(None);
         };
         let deployment = listing.deployments.get(&name);
-        let stopped = match deployment {
-            None => vec!["Deployment".to_owned()],
-            Some(deployment) if !rollout::stands(deployment) => {
-                vec![names::kind(object.kind).to_owned()]
-            }
-            Some(_) => Vec::new(),
+        let standing = match deployment {
+            None => Standing::Down,
+            Some(deployment) if rollout::stands(deployment) => Standing::Up,
+            Some(_) => Standing::NotReady,
         };
         let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
         let fields = fields.and_then(|text| serde_json::from_str(text).ok());
@@ -256,7 +254,7 @@ impl KubernetesRuntime {
         };
         Ok(Some(Observation {
             layout: Layout::default(),
-            stopped,
+            standing,
             changed,
         }))
     }

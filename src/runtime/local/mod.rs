@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
-    Observation, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Workload,
+    Observation, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Standing, Workload,
 };
 use crate::terminal::plain;
 use process::Identity;
@@ -242,15 +242,15 @@ impl Runtime for LocalRuntime {
         for name in record.processes.keys() {
             logs::rotate(&self.log_path(object, name));
         }
-        let stopped = record
-            .processes
-            .iter()
-            .filter(|(_, started)| !started.identity.lives())
-            .map(|(name, _)| name.clone())
-            .collect();
+        let mut processes = record.processes.values();
+        let standing = if processes.all(|started| started.identity.lives()) {
+            Standing::Up
+        } else {
+            Standing::Down
+        };
         Ok(Some(Observation {
             layout: self.layout_of(object, &record),
-            stopped,
+            standing,
             changed: Vec::new(),
         }))
     }

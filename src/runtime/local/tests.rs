@@ -148,7 +148,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
     assert_eq!(failure.log, ["ready 7", "it broke"]);
     assert!(failure.how.contains('3'), "{}", failure.how);
     let observed = runtime.observe(&object).await.unwrap().unwrap();
-    assert_eq!(observed.stopped, ["superlink"]);
+    assert_eq!(observed.standing, Standing::Down);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_recycled_pid_is_never_touched() {
     assert_ne!(other, text);
     fs::write(&path, other).unwrap();
     let observed = runtime.observe(&object).await.unwrap().unwrap();
-    assert_eq!(observed.stopped, ["superlink"], "it counts as gone");
+    assert_eq!(observed.standing, Standing::Down, "it counts as gone");
     runtime.remove(&object, false).await.unwrap();
     assert!(identity.lives(), "it was left alone");
     identity
