@@ -1,7 +1,7 @@
 //! What a person is told when processes end or do not get ready.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Configured;
 use super::choices::Status;
@@ -77,12 +77,15 @@ pub struct BringUp<'a> {
     pub what: &'a str,
     pub operation: Operation,
     pub limit: Duration,
+    /// When the operation began: all its waits together get `limit`.
+    pub begun: Instant,
 }
 
 impl BringUp<'_> {
     /// Waits for `work` as long as the operation may take and Terraform does not want to stop.
     pub async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match wait(&self.call.stop, self.limit, work).await {
+        let left = self.limit.saturating_sub(self.begun.elapsed());
+        match wait(&self.call.stop, left, work).await {
             Waited::Done(done) => done,
             Waited::Stopped => Err(failed(self.what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => {

@@ -6,7 +6,7 @@ mod storage;
 mod workload;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -362,6 +362,7 @@ async fn bring_up(
         what: &what,
         operation,
         limit: operation.limit(model.timeouts.as_ref(), START),
+        begun: Instant::now(),
     };
     let layout = coming.within(async {
         let laid_out = runtime.layout(LayoutRequest {

@@ -289,6 +289,7 @@ async fn bring_up(
         what: &what,
         operation,
         limit: operation.limit(model.timeouts.as_ref(), START),
+        begun: Instant::now(),
     };
     let id = coming
         .within(async {
