@@ -55,7 +55,15 @@ pub fn status(
                 ),
         );
     }
-    found(observed.standing, !observed.changed.is_empty(), awaited)
+    if observed.unfinished {
+        call.warn(
+            Diagnostic::warning(format!("An earlier apply of {object} did not finish"))
+                .detail("What runs may be what that apply wanted, and not what the state says.")
+                .detail("Apply makes it what the configuration says."),
+        );
+    }
+    let changed = observed.unfinished || !observed.changed.is_empty();
+    found(observed.standing, changed, awaited)
 }
 
 const fn found(standing: Standing, changed: bool, awaited: bool) -> Status {

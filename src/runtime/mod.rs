@@ -153,6 +153,8 @@ pub struct Observation {
     pub standing: Standing,
     /// What somebody else changed, in words.
     pub changed: Vec<String>,
+    /// Whether what runs was started by an apply that did not get so far as to settle it.
+    pub unfinished: bool,
 }
 
 /// A note about work that must not be done twice, with what was known when it was written.

@@ -126,6 +126,39 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
 }
 
 #[test]
+fn an_update_that_did_not_finish_can_be_taken_back() {
+    let tenant = Tenant::a();
+    let before = superlink(&tenant, "env = { A = \"b\" }");
+    let it = Workspace::new(&before);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let old = pod_name(&tenant);
+    // Long enough to change the Deployment, and too short for its pod.
+    let after = "log_level = \"DEBUG\"\n  timeouts = { update = \"2s\" }";
+    it.configure(&superlink(&tenant, after));
+    it.apply().failed_with(&["timeouts.update"]);
+    soon("the pod of the update", || {
+        let deployment: Deployment = tenant.get("superlink-main");
+        let ready = deployment.status?.available_replicas == Some(1);
+        let pods = tenant.pods("superlink-main");
+        (ready && pods.len() == 1 && pods[0].name_any() != old).then_some(())
+    });
+    it.configure(&before);
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&["An earlier apply of SuperLink \"main\" did not finish"]);
+    assert!(!plan.text.contains("changed by others"), "{}", plan.text);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let deployment: Deployment = tenant.get("superlink-main");
+    let text = serde_json::to_string(&deployment.spec).unwrap();
+    assert!(!text.contains("FLWR_LOG_LEVEL"), "{text}");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
 fn what_exists_is_imported_or_left_alone() {
     let tenant = Tenant::a();
     let it = Workspace::new(&superlink(&tenant, "log_level = \"DEBUG\""));

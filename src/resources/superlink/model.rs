@@ -75,7 +75,8 @@ model! {
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
-        /// its database and ports; or `changed` when somebody else changed how it runs.
+        /// its database and ports; or `changed` when somebody else changed how it runs,
+        /// or an earlier apply did not finish.
         status: Computed<Status> = computed(),
     }
 }

@@ -57,7 +57,7 @@ model! {
         /// The number that the SuperLink knows it by. Null until it was let in.
         node_id: Computed<String> = computed(),
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again; or
-        /// `changed` when somebody else changed how it runs.
+        /// `changed` when somebody else changed how it runs, or an earlier apply did not finish.
         status: Computed<Status> = computed(),
     }
 }

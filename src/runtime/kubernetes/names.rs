@@ -17,6 +17,8 @@ pub(super) const INSTANCE: &str = "app.kubernetes.io/instance";
 pub(super) const SETTLED: &str = "terraform-provider-flower/settled";
 /// Changes when a file of the pod does, so that the pod is replaced.
 pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
+/// Changes when anything of the Deployment's manifest does.
+pub(super) const MANIFEST_HASH: &str = "terraform-provider-flower/manifest-sha256";
 /// Changes when a pod is to be tried again.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
 

@@ -24,6 +24,8 @@ use super::{KubernetesRuntime, rollout};
 const MEMORY: &str = "state.json";
 /// The fields of its Deployment that were ours when it was settled.
 const FIELDS: &str = "fields.json";
+/// The hash of its Deployment's manifest when it was settled.
+const MANIFEST: &str = "manifest.sha256";
 const NOTE: &str = "note.json";
 const NOTES: &str = "note";
 /// How old a listing may be that all objects of a refresh share.
@@ -188,6 +190,10 @@ impl KubernetesRuntime {
         if let (Some(fields), Some(data)) = (fields, data.as_object_mut()) {
             data.insert(FIELDS.to_owned(), fields.to_string().into());
         }
+        let hash = deployment.as_ref().and_then(rollout::manifest_hash);
+        if let (Some(hash), Some(data)) = (hash, data.as_object_mut()) {
+            data.insert(MANIFEST.to_owned(), hash.clone().into());
+        }
         let manifest = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -248,14 +254,19 @@ impl KubernetesRuntime {
         };
         let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
         let fields = fields.and_then(|text| serde_json::from_str(text).ok());
+        let hash = record.data.as_ref().and_then(|data| data.get(MANIFEST));
+        let unfinished = deployment.is_some_and(|one| rollout::is_unfinished(one, hash));
         let changed = match (deployment, fields) {
-            (Some(deployment), Some(fields)) => rollout::changed_by_others(deployment, &fields),
+            (Some(deployment), Some(fields)) => {
+                rollout::changed_by_others(deployment, &fields, unfinished)
+            }
             _ => Vec::new(),
         };
         Ok(Some(Observation {
             layout: Layout::default(),
             standing,
             changed,
+            unfinished,
         }))
     }
 

@@ -43,16 +43,14 @@ impl KubernetesRuntime {
                 .await?;
         }
         let mut deployment = manifest::deployment(&context, workload, &hash);
+        let manifest_hash = hex::encode(Sha256::digest(deployment.to_string()));
+        annotate(&mut deployment, names::MANIFEST_HASH, manifest_hash.into());
         let applied = api.apply::<Deployment>(name, &deployment).await?;
-        if failure::gave_up(&applied)
-            && let Some(metadata) = deployment
-                .pointer_mut("/metadata")
-                .and_then(Json::as_object_mut)
-        {
+        if failure::gave_up(&applied) {
             // The pauses between attempts to make a pod grow to a quarter of an hour; what is
             // written to the Deployment begins them anew.
-            let again = json!({ names::AGAIN: applied.metadata.resource_version });
-            metadata.insert("annotations".to_owned(), again);
+            let version = json!(applied.metadata.resource_version);
+            annotate(&mut deployment, names::AGAIN, version);
             api.apply::<Deployment>(name, &deployment).await?;
         }
         restart_failed(api, name).await?;
@@ -89,6 +87,26 @@ impl KubernetesRuntime {
         }
         Ok(hex::encode(hash.finalize()))
     }
+}
+
+fn annotate(manifest: &mut Json, name: &str, value: Json) {
+    let metadata = manifest.get_mut("metadata").and_then(Json::as_object_mut);
+    let annotations = metadata.map(|metadata| metadata.entry("annotations").or_insert(json!({})));
+    if let Some(annotations) = annotations.and_then(Json::as_object_mut) {
+        annotations.insert(name.to_owned(), value);
+    }
+}
+
+/// What the Deployment was made from, as far as that can be compared.
+pub(super) fn manifest_hash(deployment: &Deployment) -> Option<&String> {
+    let annotations = deployment.metadata.annotations.as_ref()?;
+    annotations.get(names::MANIFEST_HASH)
+}
+
+/// Whether the Deployment is another one of ours than the one that was settled.
+pub(super) fn is_unfinished(deployment: &Deployment, settled: Option<&String>) -> bool {
+    let now = manifest_hash(deployment);
+    now.is_some() && settled.is_some() && now != settled
 }
 
 /// Replaces pods that wait out the pause after a failure: what they failed for may be mended.
@@ -128,15 +146,21 @@ pub(super) fn own_fields(deployment: &Deployment) -> Option<Json> {
         .map(|fields| fields.0.clone())
 }
 
-/// What others changed of the fields that were ours when the object was settled.
-pub(super) fn changed_by_others(deployment: &Deployment, settled: &Json) -> Vec<String> {
+/// What others changed of the fields that were ours when the object was settled. What an `unfinished`
+/// apply of ours left out was not taken out by others.
+pub(super) fn changed_by_others(
+    deployment: &Deployment,
+    settled: &Json,
+    unfinished: bool,
+) -> Vec<String> {
     let now = own_fields(deployment).unwrap_or_default();
     let mut lost = Vec::new();
     missing(settled, &now, "", &mut lost);
     lost.into_iter()
-        .map(|path| match owner_of(deployment, &path) {
-            Some(owner) => format!("{} by {owner:?}", shown(&path)),
-            None => format!("{} was taken out", shown(&path)),
+        .filter_map(|path| match owner_of(deployment, &path) {
+            Some(owner) => Some(format!("{} by {owner:?}", shown(&path))),
+            None if unfinished => None,
+            None => Some(format!("{} was taken out", shown(&path))),
         })
         .collect()
 }
@@ -202,17 +226,36 @@ mod tests {
         let theirs = json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": image });
         let edited = deployment(&json!([theirs, ours(rest.clone())]));
         assert_eq!(
-            changed_by_others(&edited, &settled),
+            changed_by_others(&edited, &settled, true),
             ["spec.containers[{\"name\":\"a\"}].image by \"kubectl-edit\""]
         );
         let gone = deployment(&json!([ours(rest.clone())]));
         assert_eq!(
-            changed_by_others(&gone, &settled),
+            changed_by_others(&gone, &settled, false),
             ["spec.containers[{\"name\":\"a\"}].image was taken out"]
         );
+        // What an apply of our own left out is no change by others.
+        let none = Vec::<String>::new();
+        assert_eq!(changed_by_others(&gone, &settled, true), none);
         // What others added is theirs.
         let more = json!({ "manager": "vpa", "fieldsV1": { "f:spec": { "f:paused": {} } } });
         let added = deployment(&json!([more, ours(rest.clone())]));
-        assert_eq!(changed_by_others(&added, &rest), Vec::<String>::new());
+        assert_eq!(
+            changed_by_others(&added, &rest, false),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn another_manifest_than_the_settled_one_is_an_apply_that_did_not_finish() {
+        let mut manifest = json!({ "metadata": { "name": "d" } });
+        annotate(&mut manifest, names::MANIFEST_HASH, "new".into());
+        annotate(&mut manifest, names::AGAIN, "7".into());
+        let deployment: Deployment = serde_json::from_value(manifest).unwrap();
+        let hash = |text: &str| text.to_owned();
+        assert!(is_unfinished(&deployment, Some(&hash("old"))));
+        assert!(!is_unfinished(&deployment, Some(&hash("new"))));
+        // Of one that was settled by an older provider nothing is known.
+        assert!(!is_unfinished(&deployment, None));
     }
 }

@@ -172,6 +172,7 @@ impl Runtime for LocalRuntime {
     ) -> Result<(), RuntimeError> {
         let mut record = self.record(object)?;
         record.owner = None;
+        record.settled = Some(record.digests());
         record.memory = memory.clone();
         record.save(&self.record_path(object))
     }
@@ -252,6 +253,10 @@ impl Runtime for LocalRuntime {
             layout: self.layout_of(object, &record),
             standing,
             changed: Vec::new(),
+            unfinished: record
+                .settled
+                .as_ref()
+                .is_some_and(|one| *one != record.digests()),
         }))
     }
 

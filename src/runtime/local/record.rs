@@ -25,6 +25,9 @@ pub(super) struct Record {
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
     pub processes: BTreeMap<String, Started>,
+    /// What its processes were started as when it was settled.
+    #[serde(default)]
+    pub settled: Option<BTreeMap<String, String>>,
 }
 
 /// A process that was started.
@@ -45,7 +48,14 @@ impl Record {
             memory: serde_json::Value::Null,
             ports: BTreeMap::new(),
             processes: BTreeMap::new(),
+            settled: None,
         }
+    }
+
+    /// What its processes were started as.
+    pub(super) fn digests(&self) -> BTreeMap<String, String> {
+        let digest = |(name, started): (&String, &Started)| (name.clone(), started.digest.clone());
+        self.processes.iter().map(digest).collect()
     }
 
     pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {

@@ -152,6 +152,28 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
 }
 
 #[tokio::test]
+async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime.claim(&object).await.unwrap();
+    start(&runtime, &object, "exec sleep 300");
+    let settle = || runtime.settle(&object, &serde_json::Value::Null);
+    let unfinished = async || runtime.observe(&object).await.unwrap().unwrap().unfinished;
+    settle().await.unwrap();
+    assert!(!unfinished().await);
+    let mut record = runtime.record(&object).unwrap();
+    for started in record.processes.values_mut() {
+        started.digest = "of another command line".to_owned();
+    }
+    record.save(&runtime.record_path(&object)).unwrap();
+    assert!(unfinished().await);
+    settle().await.unwrap();
+    assert!(!unfinished().await);
+    runtime.remove(&object, false).await.unwrap();
+}
+
+#[tokio::test]
 async fn children_in_sessions_of_their_own_end_too() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
