@@ -44,6 +44,7 @@ pub struct ProcessEnvironment {
 
 /// Variables with an owner, and who that is.
 const OWNED: &[(&str, &str)] = &[
+    ("HOME", "the provider chooses"),
     ("FLWR_HOME", "the provider chooses"),
     ("FLWR_LOG_LEVEL", "is set from `log_level`"),
     ("FLWR_TELEMETRY_ENABLED", "the provider keeps off"),

@@ -251,17 +251,17 @@ fn what_cannot_start_is_refused_before_it_is_started() {
         supernode_processes(row(42), &no_tls),
         Err(LaunchError::KeysWithoutTls)
     );
-    let mut owned = superlink();
-    owned
-        .environment
-        .variables
-        .insert("FLWR_HOME".to_owned(), "/elsewhere".to_owned());
-    assert_eq!(
-        superlink_processes(row(42), &owned)
-            .unwrap_err()
-            .to_string(),
-        "`env` contains FLWR_HOME, which the provider chooses"
-    );
+    for name in ["FLWR_HOME", "HOME"] {
+        let mut owned = superlink();
+        let variables = &mut owned.environment.variables;
+        variables.insert(name.to_owned(), "/elsewhere".to_owned());
+        assert_eq!(
+            superlink_processes(row(42), &owned)
+                .unwrap_err()
+                .to_string(),
+            format!("`env` contains {name}, which the provider chooses")
+        );
+    }
     let config = SuperNodeSettings {
         node_config: [("a b".to_owned(), ConfigValue::Int(1))].into(),
         ..supernode()

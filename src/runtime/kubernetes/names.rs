@@ -80,8 +80,12 @@ pub(super) fn service_names(name: &str, namespace: &str) -> Vec<String> {
 
 /// The host and the `host:port` of what a user wrote as `host` or `host:port`.
 pub(super) fn dialled(given: &str, port: u16) -> (String, String) {
-    if given.parse::<std::net::Ipv6Addr>().is_ok() {
-        return (given.to_owned(), format!("[{given}]:{port}"));
+    let bare = given
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(given);
+    if bare.parse::<std::net::Ipv6Addr>().is_ok() {
+        return (bare.to_owned(), format!("[{bare}]:{port}"));
     }
     match given.rsplit_once(':') {
         Some((host, own)) if own.parse::<u16>().is_ok() => {
@@ -112,5 +116,9 @@ mod tests {
         );
         assert_eq!(dialled("::1", 9092), pair("::1", "[::1]:9092"));
         assert_eq!(dialled("[::1]:7", 9092), pair("::1", "[::1]:7"));
+        assert_eq!(
+            dialled("[2001:db8::1]", 9092),
+            pair("2001:db8::1", "[2001:db8::1]:9092")
+        );
     }
 }
