@@ -159,6 +159,45 @@ fn an_update_that_did_not_finish_can_be_taken_back() {
 }
 
 #[test]
+fn a_supernode_that_is_not_awaited_may_take_its_time() {
+    let tenant = Tenant::a();
+    let alone = format!(
+        "{}{KEY}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  supernodes = {{}}\n}}\n",
+        tenant.provider()
+    );
+    let it = Workspace::new(&format!(
+        "{alone}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  \
+         superlink = flower_superlink.main.fleet\n  key = flower_supernode_key.a.secret\n  \
+         wait = false\n}}\n"
+    ));
+    it.apply().succeeded();
+    // Its pod starts, is refused, and waits to be started again: none of that is drift.
+    it.plan_is_empty();
+    let refused = |pod: &Pod| {
+        let all = pod.status.as_ref()?.container_statuses.as_ref()?;
+        Some(all.first()?.restart_count > 0)
+    };
+    eventually("its end", || {
+        tenant.pods("supernode-a").first().and_then(refused) == Some(true)
+    });
+    it.plan_is_empty();
+    let pod = tenant.pods("supernode-a")[0].name_any();
+    it.apply().succeeded();
+    assert_eq!(tenant.pods("supernode-a")[0].name_any(), pod);
+
+    tenant.delete::<Deployment>("supernode-a");
+    eventually("the end of the pod", || {
+        tenant.pods("supernode-a").is_empty()
+    });
+    assert_eq!(it.plan().code, Some(2));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
 fn what_exists_is_imported_or_left_alone() {
     let tenant = Tenant::a();
     let it = Workspace::new(&superlink(&tenant, "log_level = \"DEBUG\""));
