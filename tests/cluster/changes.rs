@@ -76,6 +76,58 @@ fn a_superlink_changes_in_place_and_grows() {
 }
 
 #[test]
+fn labels_of_the_provider_change_with_everything_else() {
+    let tenant = Tenant::a();
+    let config = |team: &str, level: &str| {
+        superlink(&tenant, &format!("log_level = {level:?}")).replace(
+            &tenant.provider(),
+            &tenant.provider_with("", &format!("    labels = {{ team = {team:?} }}")),
+        )
+    };
+    let it = Workspace::new(&config("one", "INFO"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.configure(&config("two", "DEBUG"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let record: ConfigMap = tenant.get("superlink-main");
+    assert_eq!(record.labels()["team"], "two");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn objects_whose_names_look_alike_stand_side_by_side() {
+    let tenant = Tenant::a();
+    let longest = "x".repeat(53);
+    let key = |name: &str| {
+        format!("resource \"flower_supernode_key\" {name:?} {{\n  name = {name:?}\n}}\n")
+    };
+    let link =
+        |name: &str| format!("resource \"flower_superlink\" {name:?} {{\n  name = {name:?}\n}}\n");
+    let node = |name: &str| {
+        format!(
+            "resource \"flower_supernode\" {name:?} {{\n  name = {name:?}\n  superlink = flower_superlink.a.fleet\n}}\n"
+        )
+    };
+    let all = [
+        key("a"),
+        key(&longest),
+        link("a"),
+        link("a-files"),
+        node("key-a"),
+    ]
+    .concat();
+    let it = Workspace::new(&format!("{}{all}", tenant.provider()));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
 fn what_others_do_is_drift_in_words_and_never_overwritten() {
     let tenant = Tenant::a();
     let it = Workspace::new(&superlink(&tenant, ""));

@@ -1,4 +1,5 @@
-//! What things are called in the cluster.
+//! What things are called in the cluster. Names of parts are made with a dot, which is in no name
+//! that a user can choose: so no object is ever called like a part of another.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ const PART_OF: &str = "app.kubernetes.io/part-of";
 pub(super) const COMPONENT: &str = "app.kubernetes.io/component";
 /// Which object it belongs to.
 pub(super) const INSTANCE: &str = "app.kubernetes.io/instance";
+/// What its owner calls that object.
+pub(super) const NAME: &str = "terraform-provider-flower/name";
 /// Set once an object is in a state.
 pub(super) const SETTLED: &str = "terraform-provider-flower/settled";
 /// Changes when a file of the pod does, so that the pod is replaced.
@@ -31,14 +34,24 @@ pub(super) const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The name of everything that an object has one of.
+/// The name of everything that an object has one of, and the value of the label that tells it from all
+/// others: a label has 63 characters at most, and a Service's name no dot.
 pub(super) fn of(object: &ObjectRef) -> String {
-    format!("{}-{}", kind(object.kind), object.name)
+    match object.kind {
+        Kind::Superlink | Kind::Supernode => format!("{}-{}", kind(object.kind), object.name),
+        // With a hyphen, a SuperNode "key-a" would be called like the key "a".
+        Kind::SupernodeKey => format!("node-key.{}", object.name),
+    }
 }
 
 /// The ConfigMap of its pod's public files.
 pub(super) fn files(name: &str) -> String {
-    format!("{name}-files")
+    format!("{name}.files")
+}
+
+/// The ConfigMap of a note.
+pub(super) fn note(key: &str) -> String {
+    format!("flower-note.{key}")
 }
 
 /// What tells the pods of an object from all others.
@@ -59,8 +72,20 @@ pub(super) fn labels(
 ) -> BTreeMap<String, String> {
     let mut labels = further.clone();
     labels.insert(PART_OF.to_owned(), "flower".to_owned());
+    labels.insert(NAME.to_owned(), object.name.to_string());
     labels.extend(selector(object));
     labels
+}
+
+/// The labels that never change for as long as an object is.
+pub(super) fn fixed_labels(object: &ObjectRef) -> BTreeMap<String, String> {
+    labels(object, &BTreeMap::new())
+}
+
+/// Whether labels are those of a part of the object, or of the note, of this name.
+pub(super) fn are_of(labels: &BTreeMap<String, String>, name: &str) -> bool {
+    let is = |label: &str, value: &str| labels.get(label).is_some_and(|one| one == value);
+    is(MANAGED_BY, MANAGER) && is(INSTANCE, name)
 }
 
 /// A label selector for the object of this name.
@@ -98,6 +123,49 @@ pub(super) fn dialled(given: &str, port: u16) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KINDS: [Kind; 3] = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
+
+    fn object(kind: Kind, name: &str) -> ObjectRef {
+        ObjectRef {
+            kind,
+            name: name.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn no_two_objects_share_a_name() {
+        let mut seen = BTreeMap::new();
+        for kind in KINDS {
+            for name in ["a", "a-files", "key-a", "a-tls", "a-ca", "a-key", "files"] {
+                let object = object(kind, name);
+                let own = of(&object);
+                for config_map in [files(&own), own] {
+                    let other = seen.insert(config_map.clone(), object.clone());
+                    assert_eq!(other, None, "{config_map} is also of {object}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_names_are_valid() {
+        let longest = "x".repeat(53);
+        for kind in KINDS {
+            let object = object(kind, &longest);
+            for (label, value) in labels(&object, &BTreeMap::new()) {
+                assert!(value.len() <= 63, "{label}: {value}");
+                let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                assert!(value.chars().all(inner), "{label}: {value}");
+            }
+            let name = of(&object);
+            let has_service = kind != Kind::SupernodeKey;
+            assert!(
+                !has_service || (name.len() <= 63 && !name.contains('.')),
+                "{name}"
+            );
+        }
+    }
 
     #[test]
     fn a_hostname_may_bring_its_own_port() {

@@ -18,7 +18,7 @@ use super::super::{
 };
 use super::api::{Api, named};
 use super::error::ClusterError;
-use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER, SETTLED};
+use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER, NAME, SETTLED};
 use super::{KubernetesRuntime, rollout};
 
 const MEMORY: &str = "state.json";
@@ -132,11 +132,7 @@ impl KubernetesRuntime {
     ) -> Result<Claim, RuntimeError> {
         self.records.forget();
         if let Some(found) = api.get::<ConfigMap>(name).await? {
-            let ours = found
-                .labels()
-                .get(MANAGED_BY)
-                .is_some_and(|one| one == MANAGER);
-            if !ours {
+            if !names::are_of(found.labels(), name) {
                 return Err(ClusterError::Foreign {
                     object: named::<ConfigMap>(name),
                     namespace: api.namespace.clone(),
@@ -158,8 +154,10 @@ impl KubernetesRuntime {
                 api.must_not_be_foreign::<PersistentVolumeClaim>(name),
             )?;
         }
+        // The user's labels come when it is settled: what is made here and what is applied there
+        // count as two managers, and would fight over them.
         let record: ConfigMap = serde_json::from_value(json!({
-            "metadata": { "name": name, "labels": names::labels(object, &self.labels) },
+            "metadata": { "name": name, "labels": names::fixed_labels(object) },
         }))
         .map_err(|error| ClusterError::Api {
             object: named::<ConfigMap>(name),
@@ -218,16 +216,12 @@ impl KubernetesRuntime {
         let mut memories = BTreeMap::new();
         for record in listing.records.values().filter(|record| is_settled(record)) {
             let labels = record.labels();
-            let full = labels.get(INSTANCE).map(String::as_str).unwrap_or_default();
-            let short = full
-                .strip_prefix(names::kind(kind))
-                .and_then(|rest| rest.strip_prefix('-'));
             let is_kind = labels
                 .get(COMPONENT)
                 .is_some_and(|one| one == names::kind(kind));
             let memory = record.data.as_ref().and_then(|data| data.get(MEMORY));
             if is_kind
-                && let Some(name) = short.and_then(|name| name.parse().ok())
+                && let Some(name) = labels.get(NAME).and_then(|name| name.parse().ok())
                 && let Some(memory) = memory.and_then(|text| serde_json::from_str(text).ok())
             {
                 memories.insert(name, memory);
@@ -276,13 +270,13 @@ impl KubernetesRuntime {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {
-                "name": note_name(key),
-                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES },
+                "name": names::note(key),
+                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES, INSTANCE: names::note(key) },
             },
             "data": { NOTE: note.to_string(), "key": key },
         });
-        self.claimed().insert(note_name(key));
-        api.apply::<ConfigMap>(&note_name(key), &manifest).await?;
+        self.claimed().insert(names::note(key));
+        api.apply::<ConfigMap>(&names::note(key), &manifest).await?;
         Ok(())
     }
 
@@ -307,13 +301,9 @@ impl KubernetesRuntime {
 
     pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        self.claimed().remove(&note_name(key));
-        api.delete::<ConfigMap>(&note_name(key), &DeleteParams::default())
+        self.claimed().remove(&names::note(key));
+        api.delete::<ConfigMap>(&names::note(key), &DeleteParams::default())
             .await?;
         Ok(())
     }
-}
-
-fn note_name(key: &str) -> String {
-    format!("flower-{key}")
 }
