@@ -7,6 +7,7 @@ mod choices;
 mod config_values;
 mod failure;
 pub(crate) mod handover;
+mod lifecycle;
 mod memory;
 mod place;
 mod pod;

@@ -14,6 +14,7 @@ mod name;
 mod pod;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -146,6 +147,17 @@ pub enum Standing {
     Down,
 }
 
+/// How an object is removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Removal<'a> {
+    /// The names of its secrets.
+    pub secrets: &'a [String],
+    pub keep_logs: bool,
+    /// How long it may take.
+    pub limit: Duration,
+    pub stop: &'a CancellationToken,
+}
+
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
@@ -228,8 +240,8 @@ pub trait Runtime: Send + Sync {
         lines: usize,
     ) -> Result<Vec<String>, RuntimeError>;
 
-    /// Removes the object with its processes and files; gone already is success.
-    async fn remove(&self, object: &ObjectRef, keep_logs: bool) -> Result<(), RuntimeError>;
+    /// Removes the object with its processes, files and secrets; gone already is success.
+    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError>;
 
     /// Keeps a secret, in place of one of the same name.
     async fn put_secret(
@@ -239,10 +251,12 @@ pub trait Runtime: Send + Sync {
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError>;
 
-    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError>;
-
-    /// Removes a secret; gone already is success.
-    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError>;
+    /// A secret of the object.
+    async fn secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+    ) -> Result<Option<SecretEntries>, RuntimeError>;
 
     /// Writes or replaces a note.
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError>;

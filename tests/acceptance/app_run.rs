@@ -134,7 +134,8 @@ fn a_killed_provider_submits_once() {
     it.plan_is_empty();
     let ids = [0, 1].map(|index| it.state(&format!("flower_app_run.r[{index}]"))["run_id"].clone());
     assert_ne!(ids[0], ids[1]);
-    let log = fs::read_to_string(it.path(".flower/superlinks/quickstart/logs/superlink.log")).unwrap();
+    let log =
+        fs::read_to_string(it.path(".flower/superlinks/quickstart/logs/superlink.log")).unwrap();
     let created = log.matches("Created run ").count();
     assert_eq!(created, 2, "{log}");
     it.destroy();

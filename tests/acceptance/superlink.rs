@@ -131,8 +131,7 @@ fn two_superlinks_of_one_name_are_refused() {
         superlink("")
     );
     let it = Workspace::new(&two);
-    it.apply()
-        .failed_with(&["The SuperLink \"main\" was not made"]);
+    it.apply().failed_with(&["SuperLink \"main\" was not made"]);
     it.destroy();
 }
 

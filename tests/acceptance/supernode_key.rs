@@ -1,5 +1,7 @@
 //! `flower_supernode_key`.
 
+use std::fs;
+
 use crate::workspace::Workspace;
 
 const KEY: &str = r#"
@@ -71,6 +73,20 @@ fn a_key_that_vanished_is_made_again() {
     assert_eq!(it.plan().code, Some(2));
     it.apply().succeeded();
     it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn a_key_whose_secret_alone_was_removed_is_made_again() {
+    let it = Workspace::new(
+        "provider \"flower\" {}\nresource \"flower_supernode_key\" \"a\" {\n  name = \"a\"\n}\n",
+    );
+    it.apply().succeeded();
+    let before = it.state("flower_supernode_key.a")["public_key"].clone();
+    fs::remove_file(it.path(".flower/vault/supernode-key-a.json")).unwrap();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(it.state("flower_supernode_key.a")["public_key"], before);
     it.destroy();
 }
 

@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use serde_json::json;
 
@@ -70,6 +71,74 @@ fn a_superlink_changes_in_place_and_grows() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(pod_name(&tenant), before);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_others_made_is_an_error_and_survives() {
+    let tenant = Tenant::a();
+    let secret = |name: &str| {
+        let manifest = json!({ "metadata": { "name": name }, "stringData": { "theirs": "1" } });
+        tenant.create::<Secret>(manifest).uid().unwrap()
+    };
+    let key = secret("supernode-key-a");
+    let it = Workspace::new(&superlink(&tenant, ""));
+    it.apply().failed_with(&[
+        "there is a Secret \"supernode-key-a\"",
+        "that is not ours",
+        "choose another name",
+    ]);
+    assert_eq!(tenant.get::<Secret>("supernode-key-a").uid().unwrap(), key);
+    tenant.delete::<Secret>("supernode-key-a");
+
+    let tls = secret("superlink-main-tls");
+    it.apply().failed_with(&[
+        "there is a Secret \"superlink-main-tls\"",
+        "that is not ours",
+    ]);
+    assert_eq!(
+        tenant.get::<Secret>("superlink-main-tls").uid().unwrap(),
+        tls
+    );
+    tenant.delete::<Secret>("superlink-main-tls");
+
+    let policy = tenant
+        .create::<NetworkPolicy>(json!({
+            "metadata": { "name": "superlink-main" },
+            "spec": { "podSelector": {} },
+        }))
+        .uid()
+        .unwrap();
+    it.apply().failed_with(&[
+        "there is a NetworkPolicy \"superlink-main\"",
+        "that is not ours",
+    ]);
+    it.configure(&superlink(
+        &tenant,
+        "kubernetes = { network_policy = false }",
+    ));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    let left = tenant.get::<NetworkPolicy>("superlink-main");
+    assert_eq!(left.uid().unwrap(), policy);
+    tenant.delete::<NetworkPolicy>("superlink-main");
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_key_whose_secret_was_removed_is_made_anew() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&format!("{}{KEY}", tenant.provider()));
+    it.apply().succeeded();
+    let before = it.state("flower_supernode_key.a")["public_key"].clone();
+    tenant.delete::<Secret>("supernode-key-a");
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(it.state("flower_supernode_key.a")["public_key"], before);
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     tenant.nothing_left();
@@ -257,7 +326,7 @@ fn what_exists_is_imported_or_left_alone() {
     let state = it.state("flower_superlink.main");
     std::fs::remove_file(it.path("terraform.tfstate")).unwrap();
     it.apply().failed_with(&[
-        "The key \"a\" was not made",
+        "SuperNode key \"a\" was not made",
         "import { to = flower_supernode_key.NAME id = \"a\" }",
     ]);
     let import = |kind: &str, name: &str, id: &str| {
@@ -268,7 +337,7 @@ fn what_exists_is_imported_or_left_alone() {
     };
     import("supernode_key", "a", "a");
     it.apply().failed_with(&[
-        "The SuperLink \"main\" was not made",
+        "SuperLink \"main\" was not made",
         "import { to = flower_superlink.NAME id = \"main\" }",
     ]);
     import("superlink", "main", "main");

@@ -15,6 +15,7 @@ use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure::{self, BringUp};
+use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
@@ -22,7 +23,7 @@ use crate::resources::reach::until_healthy;
 use crate::resources::release;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Claim, Kind, LayoutRequest, Port, RuntimeError};
+use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::value::Value;
@@ -122,31 +123,22 @@ impl Resource for Superlink {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        let runtime = &call.provider.runtime;
         let object = object(&planned.name);
-        let place = place::here(runtime.as_ref(), &object).await?;
-        let claim = runtime
-            .claim(&object)
-            .await
-            .map_err(|error| exists(&planned, &error))?;
-        if claim == Claim::Unfinished {
-            call.warn(
-                Diagnostic::warning(format!("{object} was taken over"))
-                    .detail("An earlier apply ended in the middle of making it; this one went on."),
-            );
-        }
+        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
         let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
-        // Whatever came of it is in the state now; without a state it must not stay either.
-        if planned.control.get().is_some() {
-            slot.put(&planned);
-            let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
-            settled.map_err(|error| failed("The SuperLink was made, but not recorded", &error))?;
-        } else {
-            let _ = discard(&call, &planned).await;
-        }
-        ended
+        let made = planned.control.get().is_some().then_some(&planned);
+        let secrets = workload::secrets(&planned.name);
+        lifecycle::end(
+            &call,
+            &object,
+            made,
+            &slot,
+            remains(&planned, &secrets),
+            ended,
+        )
+        .await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
@@ -199,11 +191,12 @@ impl Resource for Superlink {
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
-        let runtime = call.provider.runtime.as_ref();
-        place::check(runtime, &object(&state.name), &mut state.place).await?;
-        discard(&call, &state).await.map_err(|error| {
-            failed(format!("{} was not removed", object(&state.name)), &error).into()
-        })
+        let object = object(&state.name);
+        place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
+        let secrets = workload::secrets(&state.name);
+        let remains = remains(&state, &secrets);
+        let removed = lifecycle::remove(&call, &object, state.timeouts.as_ref(), remains).await;
+        removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
@@ -437,20 +430,9 @@ fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
     control.map_err(|error| failed("The SuperLink's address cannot be used", &error).into())
 }
 
-async fn discard(call: &Call<Configured>, model: &Model) -> std::result::Result<(), RuntimeError> {
-    let runtime = &call.provider.runtime;
-    let keep_logs = model.local.as_ref().and_then(|local| local.keep_logs);
-    runtime
-        .remove(&object(&model.name), keep_logs.unwrap_or(false))
-        .await?;
-    for secret in workload::secrets(&model.name) {
-        runtime.delete_secret(&secret).await?;
+fn remains<'a>(model: &Model, secrets: &'a [String]) -> Remains<'a> {
+    Remains {
+        secrets,
+        keep_logs: model.local.as_ref().and_then(|local| local.keep_logs),
     }
-    Ok(())
-}
-
-fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
-    let name = model.name.as_str();
-    let message = failed(format!("The SuperLink {name:?} was not made"), error).on("name");
-    memory::offer(message, error, Superlink::TYPE, name)
 }

@@ -127,7 +127,10 @@ pub(super) async fn ensure_certificate(
     )
     .map_err(|error| failed("The certificate cannot have this name", &error).on("tls"))?;
     if !reissue
-        && let Some(found) = runtime.secret(&tls).await.map_err(problem)?
+        && let Some(found) = runtime
+            .secret(&object(&model.name), &tls)
+            .await
+            .map_err(problem)?
         && let (Some(ca), Some(certificate)) = (found.get(CA), found.get(CERTIFICATE))
         && let Ok(info) = inspect(certificate)
         && names.dns().iter().all(|name| info.dns_names.contains(name))
@@ -170,7 +173,10 @@ pub(super) async fn ensure_certificate(
 async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) -> Result<Authority> {
     let problem = |error| failed("The authority could not be kept", &error);
     let name = authority_secret(&model.name);
-    let found = runtime.secret(&name).await.map_err(problem)?;
+    let found = runtime
+        .secret(&object(&model.name), &name)
+        .await
+        .map_err(problem)?;
     if let Some(found) = found
         && let (Some(certificate), Some(key)) = (found.get(CA), found.get("ca.key"))
     {
@@ -214,7 +220,8 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
     }
     let name = own_key_secret(&model.name);
     let problem = |error| failed("The SuperLink's key could not be kept", &error);
-    if let Some(found) = runtime.secret(&name).await.map_err(problem)? {
+    let owner = object(&model.name);
+    if let Some(found) = runtime.secret(&owner, &name).await.map_err(problem)? {
         if let Some(private) = found.get(OWN_KEY) {
             log::mask(private);
         }
@@ -230,7 +237,6 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
         (OWN_PUBLIC_KEY.to_owned(), Zeroizing::new(public)),
     ]
     .into();
-    let owner = object(&model.name);
     let kept = runtime.put_secret(&owner, &name, &entries).await;
     kept.map_err(|error| problem(error).into())
 }

@@ -13,13 +13,14 @@ use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
 use crate::resources::failure::{self, BringUp};
+use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, Port, RuntimeError, Workload};
+use crate::runtime::{Kind, LayoutRequest, Port, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
 use crate::tfplugin::value::Value;
@@ -110,32 +111,13 @@ impl Resource for Supernode {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        let runtime = &call.provider.runtime;
         let object = object(&planned.name);
-        let place = place::here(runtime.as_ref(), &object).await?;
-        runtime
-            .claim(&object)
-            .await
-            .map_err(|error| exists(&planned, &error))?;
+        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
-        let mut layed_out = false;
-        let ended = bring_up(
-            &call,
-            &mut planned,
-            &slot,
-            Operation::Create,
-            &mut layed_out,
-        )
-        .await;
-        if layed_out {
-            slot.put(&planned);
-            let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
-            settled.map_err(|error| failed("The SuperNode was made, but not recorded", &error))?;
-        } else {
-            let _ = runtime.remove(&object, false).await;
-        }
-        ended
+        let ended = bring_up(&call, &mut planned, &slot, Operation::Create).await;
+        let made = planned.status.get().is_some().then_some(&planned);
+        lifecycle::end(&call, &object, made, &slot, remains(&planned), ended).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
@@ -167,7 +149,7 @@ impl Resource for Supernode {
         if planned.node_id.get().is_none() && same_node {
             planned.node_id = prior.node_id;
         }
-        bring_up(&call, &mut planned, &slot, Operation::Update, &mut false).await?;
+        bring_up(&call, &mut planned, &slot, Operation::Update).await?;
         slot.put(&planned);
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
         settled.map_err(|error| failed("The SuperNode changed, but not its record", &error).into())
@@ -176,12 +158,8 @@ impl Resource for Supernode {
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         let object = object(&state.name);
         place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
-        let keep_logs = state.local.as_ref().and_then(|local| local.keep_logs);
-        let removed = call
-            .provider
-            .runtime
-            .remove(&object, keep_logs.unwrap_or(false))
-            .await;
+        let timeouts = state.timeouts.as_ref();
+        let removed = lifecycle::remove(&call, &object, timeouts, remains(&state)).await;
         removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
     }
 
@@ -248,7 +226,6 @@ async fn bring_up(
     model: &mut Model,
     slot: &Slot<Model>,
     operation: Operation,
-    layed_out: &mut bool,
 ) -> Result<()> {
     let runtime = call.provider.runtime.as_ref();
     let object = object(&model.name);
@@ -272,7 +249,6 @@ async fn bring_up(
     let kept = model.node_id.clone();
     model.flower_version.set(version);
     model.status.set(Status::Stopped);
-    *layed_out = true;
     if matches!(operation, Operation::Create) {
         slot.put(model);
     }
@@ -376,8 +352,10 @@ fn node_id(line: &str) -> Option<String> {
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_owned())
 }
 
-fn exists(model: &Model, error: &RuntimeError) -> Diagnostic {
-    let name = model.name.as_str();
-    let message = failed(format!("The SuperNode {name:?} was not made"), error).on("name");
-    memory::offer(message, error, Supernode::TYPE, name)
+/// It has no secrets of its own: its key is another object.
+fn remains(model: &Model) -> Remains<'static> {
+    Remains {
+        secrets: &[],
+        keep_logs: model.local.as_ref().and_then(|local| local.keep_logs),
+    }
 }

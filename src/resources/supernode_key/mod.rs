@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::pki::NodeKey;
 use crate::resources::Configured;
 use crate::resources::handover::SecretOutput;
+use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::report::failed;
@@ -44,26 +45,23 @@ impl Resource for SupernodeKey {
         let runtime = &call.provider.runtime;
         let key = new_key(&planned, &config)?;
         let object = object(&planned.name);
-        let what = || format!("The key {:?} was not made", planned.name.as_str());
-        let place = place::here(runtime.as_ref(), &object).await?;
+        drop_without_secret(&call, &object).await?;
+        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.place.set(place);
-        runtime.claim(&object).await.map_err(|error| {
-            let message = failed(what(), &error).on("name");
-            memory::offer(message, &error, Self::TYPE, object.name.as_str())
-        })?;
-        keep(runtime.as_ref(), &mut planned, &key).await?;
-        slot.put(&planned);
-        let settled = memory::settle(runtime.as_ref(), &object, &planned).await;
-        settled.map_err(|error| failed("The key was made, but not recorded", &error).into())
+        let kept = keep(runtime.as_ref(), &mut planned, &key).await;
+        let made = kept.is_ok().then_some(&planned);
+        let secrets = [secret_name(&planned.name)];
+        lifecycle::end(&call, &object, made, &slot, remains(&secrets), kept).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let name = secret_name(&state.name);
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&state.name), &mut state.place).await?;
-        let found = call.provider.runtime.secret(&name).await;
+        let found = runtime.secret(&object(&state.name), &name).await;
         let found = found.map_err(|error| failed("The key could not be read", &error))?;
-        let Some((entry, text)) = found.and_then(|entries| entries.into_iter().next()) else {
+        let wanted = state.secret.get().map(|secret| secret.key.as_str());
+        let Some((entry, text)) = found.and_then(|entries| private(entries, wanted)) else {
             return Ok(None);
         };
         log::mask(&text);
@@ -92,14 +90,11 @@ impl Resource for SupernodeKey {
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
-        let runtime = &call.provider.runtime;
-        place::check(runtime.as_ref(), &object(&state.name), &mut state.place).await?;
-        let gone = async {
-            runtime.delete_secret(&secret_name(&state.name)).await?;
-            runtime.remove(&object(&state.name), false).await
-        };
-        gone.await
-            .map_err(|error| failed("The key was not removed", &error).into())
+        let object = object(&state.name);
+        place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
+        let secrets = [secret_name(&state.name)];
+        let gone = lifecycle::remove(&call, &object, None, remains(&secrets)).await;
+        gone.map_err(|error| failed("The key was not removed", &error).into())
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
@@ -120,6 +115,39 @@ const PRIVATE: &str = "private-key-";
 /// The entry beside a private key's that holds its public half.
 pub(crate) fn public_entry(entry: &str) -> String {
     entry.replacen(PRIVATE, "public-key-", 1)
+}
+
+const fn remains(secrets: &[String]) -> Remains<'_> {
+    Remains {
+        secrets,
+        keep_logs: None,
+    }
+}
+
+/// The entry of a private key: the one that a state names, or else the only one there is.
+fn private(entries: SecretEntries, wanted: Option<&str>) -> Option<(String, Zeroizing<String>)> {
+    entries.into_iter().find(|(entry, _)| match wanted {
+        Some(wanted) => entry == wanted,
+        None => entry.starts_with(PRIVATE),
+    })
+}
+
+/// Forgets a key of this name that was made and whose secret somebody has removed: there is nothing
+/// left of it that could be imported.
+async fn drop_without_secret(call: &Call<Configured>, object: &ObjectRef) -> Result<()> {
+    let runtime = call.provider.runtime.as_ref();
+    let explain = |error| failed(format!("{object} was not made"), &error).on("name");
+    let known = runtime.memories(object.kind).await.map_err(explain)?;
+    if !known.contains_key(&object.name) {
+        return Ok(());
+    }
+    let name = secret_name(&object.name);
+    let found = runtime.secret(object, &name).await.map_err(explain)?;
+    if found.is_none_or(|entries| private(entries, None).is_none()) {
+        let gone = lifecycle::remove(call, object, None, remains(&[name])).await;
+        gone.map_err(explain)?;
+    }
+    Ok(())
 }
 
 fn secret_name(name: &ObjectName) -> String {

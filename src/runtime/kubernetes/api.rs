@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::access::Access;
 use super::error::ClusterError;
-use super::names::{MANAGED_BY, MANAGER};
+use super::names::MANAGER;
 
 type Result<T> = std::result::Result<T, ClusterError>;
 
@@ -126,27 +126,6 @@ impl Api {
             .patch(name, &PatchParams::apply(MANAGER), &Patch::Apply(manifest))
             .await;
         applied.map_err(|error| self.failed(error, &named::<K>(name)))
-    }
-
-    /// An error when there is an object of this name that we did not make.
-    pub(super) async fn must_not_be_foreign<K: Object>(&self, name: &str) -> Result<()> {
-        trace("get", &named::<K>(name));
-        let found = self.all::<K>().get_metadata_opt(name).await;
-        let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
-        let ours = found.is_none_or(|found| {
-            found
-                .metadata
-                .labels
-                .and_then(|labels| labels.get(MANAGED_BY).cloned())
-                .is_some_and(|manager| manager == MANAGER)
-        });
-        if ours {
-            return Ok(());
-        }
-        Err(ClusterError::Foreign {
-            object: named::<K>(name),
-            namespace: self.namespace.clone(),
-        })
     }
 
     /// Deletes; gone already is success.

@@ -30,14 +30,12 @@ pub enum ClusterError {
     Invalid { object: String, words: String },
     #[error("there is a {object} in the namespace {namespace:?} already that is not ours")]
     Foreign { object: String, namespace: String },
-    #[error(
-        "{object} is still there after {seconds} s; it waits for the finalizers {}",
-        finalizers.join(", ")
-    )]
+    #[error("{object} is still there after {seconds} s: {why}")]
     Stuck {
         object: String,
         seconds: u64,
-        finalizers: Vec<String>,
+        why: String,
+        remedy: &'static str,
     },
     #[error(
         "a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known"
@@ -88,10 +86,7 @@ impl ClusterError {
                  another tool), or write the same value into this configuration."
             }
             Self::Foreign { .. } => "Remove it, or choose another name.",
-            Self::Stuck { .. } => {
-                "Find out why the controller behind the finalizer does not finish, then destroy \
-                 again."
-            }
+            Self::Stuck { remedy, .. } => remedy,
             Self::NoHostname => {
                 "Set `service = { hostname = \"…\" }` to the name or address of a node that \
                  SuperNodes can reach."

@@ -13,6 +13,7 @@ mod forward;
 mod logs;
 mod manifest;
 mod names;
+mod ours;
 mod record;
 mod removal;
 mod rollout;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Secret;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +32,8 @@ pub use error::ClusterError;
 
 use super::{
     Claim, Connection, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Port, Runtime, RuntimeError, SecretEntries, ServiceKind, Workload,
+    ObjectRef, Observation, Port, Removal, Runtime, RuntimeError, SecretEntries, ServiceKind,
+    Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -235,11 +238,11 @@ impl Runtime for KubernetesRuntime {
         Ok(logs::tail(api, &names::of(object), process, lines).await)
     }
 
-    async fn remove(&self, object: &ObjectRef, _: bool) -> Result<(), RuntimeError> {
+    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let api = self.api().await?;
         self.claimed().remove(&names::of(object));
         self.records.forget();
-        Ok(removal::remove(api, object).await?)
+        removal::remove(api, object, &how).await
     }
 
     async fn put_secret(
@@ -252,12 +255,15 @@ impl Runtime for KubernetesRuntime {
         Ok(vault::put(self.api().await?, &context, name, entries).await?)
     }
 
-    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
-        Ok(vault::get(self.api().await?, name).await?)
-    }
-
-    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError> {
-        Ok(vault::delete(self.api().await?, name).await?)
+    async fn secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+    ) -> Result<Option<SecretEntries>, RuntimeError> {
+        let api = self.api().await?;
+        api.must_not_be_foreign::<Secret>(name, &names::of(owner))
+            .await?;
+        Ok(vault::get(api, name).await?)
     }
 
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {

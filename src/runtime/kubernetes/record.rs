@@ -133,11 +133,7 @@ impl KubernetesRuntime {
         self.records.forget();
         if let Some(found) = api.get::<ConfigMap>(name).await? {
             if !names::are_of(found.labels(), name) {
-                return Err(ClusterError::Foreign {
-                    object: named::<ConfigMap>(name),
-                    namespace: api.namespace.clone(),
-                }
-                .into());
+                return Err(api.foreign::<ConfigMap>(name).into());
             }
             if is_settled(&found) {
                 return Err(RuntimeError::Exists {
@@ -149,9 +145,9 @@ impl KubernetesRuntime {
         }
         if object.kind != Kind::SupernodeKey {
             tokio::try_join!(
-                api.must_not_be_foreign::<Deployment>(name),
-                api.must_not_be_foreign::<Service>(name),
-                api.must_not_be_foreign::<PersistentVolumeClaim>(name),
+                api.must_not_be_foreign::<Deployment>(name, name),
+                api.must_not_be_foreign::<Service>(name, name),
+                api.must_not_be_foreign::<PersistentVolumeClaim>(name, name),
             )?;
         }
         // The user's labels come when it is settled: what is made here and what is applied there
@@ -301,8 +297,9 @@ impl KubernetesRuntime {
 
     pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        self.claimed().remove(&names::note(key));
-        api.delete::<ConfigMap>(&names::note(key), &DeleteParams::default())
+        let name = names::note(key);
+        self.claimed().remove(&name);
+        api.delete_ours::<ConfigMap>(&name, &name, DeleteParams::default())
             .await?;
         Ok(())
     }

@@ -9,11 +9,11 @@ use kube::api::DeleteParams;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Content, Runtime as _, RuntimeError, Workload};
+use super::super::{Content, RuntimeError, Workload};
 use super::api::Api;
 use super::error::ClusterError;
 use super::names::{self, MANAGER};
-use super::{KubernetesRuntime, failure, manifest};
+use super::{KubernetesRuntime, failure, manifest, vault};
 
 impl KubernetesRuntime {
     pub(super) async fn roll_out(&self, workload: &Workload) -> Result<(), RuntimeError> {
@@ -36,10 +36,11 @@ impl KubernetesRuntime {
             api.apply::<PersistentVolumeClaim>(name, &claim).await?;
         }
         if workload.pod.network_policy {
+            api.must_not_be_foreign::<NetworkPolicy>(name, name).await?;
             let policy = manifest::network_policy(&context, workload);
             api.apply::<NetworkPolicy>(name, &policy).await?;
         } else {
-            api.delete::<NetworkPolicy>(name, &DeleteParams::default())
+            api.delete_ours::<NetworkPolicy>(name, name, DeleteParams::default())
                 .await?;
         }
         let mut deployment = manifest::deployment(&context, workload, &hash);
@@ -63,12 +64,13 @@ impl KubernetesRuntime {
         workload: &Workload,
         public: &BTreeMap<String, String>,
     ) -> Result<String, RuntimeError> {
+        let api = self.api().await?;
         let mut hash = Sha256::new();
         let mut secrets = BTreeMap::new();
         for content in workload.files.values() {
             if let Content::Secret { name, key } = content {
                 if !secrets.contains_key(name) {
-                    let found = self.secret(name).await?;
+                    let found = vault::get(api, name).await?;
                     let missing = || RuntimeError::NoSecret(name.clone(), key.clone());
                     secrets.insert(name.clone(), found.ok_or_else(missing)?);
                 }

@@ -1,7 +1,6 @@
 //! Secrets: one Kubernetes Secret each, owned by the object that it belongs to.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::DeleteParams;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -10,6 +9,7 @@ use super::api::{Api, named};
 use super::error::ClusterError;
 use super::manifest::Context;
 
+/// Refuses to write into a Secret that somebody else made.
 pub(super) async fn put(
     api: &Api,
     owner: &Context<'_>,
@@ -29,9 +29,11 @@ pub(super) async fn put(
         "type": "Opaque",
         "data": data,
     });
+    api.must_not_be_foreign::<Secret>(name, &owner.name).await?;
     api.apply::<Secret>(name, &manifest).await.map(drop)
 }
 
+/// The entries of any Secret, whoever made it.
 pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, ClusterError> {
     let Some(found) = api.get::<Secret>(name).await? else {
         return Ok(None);
@@ -45,8 +47,4 @@ pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, 
         entries.insert(key, Zeroizing::new(text));
     }
     Ok(Some(entries))
-}
-
-pub(super) async fn delete(api: &Api, name: &str) -> Result<(), ClusterError> {
-    api.delete::<Secret>(name, &DeleteParams::default()).await
 }

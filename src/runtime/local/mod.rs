@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
-    Observation, PythonEnvironment, Runtime, RuntimeError, SecretEntries, Standing, Workload,
+    Observation, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries, Standing,
+    Workload,
 };
 use crate::terminal::plain;
 use process::Identity;
@@ -314,14 +315,18 @@ impl Runtime for LocalRuntime {
         Ok(logs::tail(&self.log_path(object, process), lines))
     }
 
-    async fn remove(&self, object: &ObjectRef, keep_logs: bool) -> Result<(), RuntimeError> {
+    // Processes get their grace and are killed: that is short, and half of it would be of no use.
+    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let dir = self.dir(object);
         if let Some(record) = Record::load(&self.record_path(object))? {
             for (name, started) in &record.processes {
                 started.identity.stop(name, GRACE).await?;
             }
         }
-        if keep_logs {
+        for secret in how.secrets {
+            files::remove(&self.secret_path(secret))?;
+        }
+        if how.keep_logs {
             for name in ["files", "state", "home", "record.json"] {
                 files::remove(&dir.join(name))?;
             }
@@ -341,14 +346,12 @@ impl Runtime for LocalRuntime {
         self.write_secret(name, entries)
     }
 
-    async fn secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
+    async fn secret(
+        &self,
+        _: &ObjectRef,
+        name: &str,
+    ) -> Result<Option<SecretEntries>, RuntimeError> {
         self.read_secret(name)
-    }
-
-    async fn delete_secret(&self, name: &str) -> Result<(), RuntimeError> {
-        files::remove(&self.secret_path(name))?;
-        self.tidy();
-        Ok(())
     }
 
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {

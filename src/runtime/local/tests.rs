@@ -21,6 +21,20 @@ fn object(name: &str) -> ObjectRef {
     }
 }
 
+async fn remove(
+    runtime: &LocalRuntime,
+    object: &ObjectRef,
+    secrets: &[String],
+) -> Result<(), RuntimeError> {
+    let how = Removal {
+        secrets,
+        keep_logs: false,
+        limit: Duration::from_mins(1),
+        stop: &CancellationToken::new(),
+    };
+    runtime.remove(object, how).await
+}
+
 /// Makes the record look as if another process had written it and died.
 fn owner_dies(runtime: &LocalRuntime, object: &ObjectRef) {
     let path = runtime.record_path(object);
@@ -104,8 +118,8 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
         matches!(taken, Err(RuntimeError::Exists { .. })),
         "{taken:?}"
     );
-    runtime.remove(&object, false).await.unwrap();
-    runtime.remove(&object, false).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
     assert!(!runtime.data_dir.exists(), "nothing is left");
 }
 
@@ -170,7 +184,7 @@ async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
     assert!(unfinished().await);
     settle().await.unwrap();
     assert!(!unfinished().await);
-    runtime.remove(&object, false).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +200,7 @@ async fn children_in_sessions_of_their_own_end_too() {
         .wait_log(&object, "superlink", &found)
         .await
         .unwrap();
-    runtime.remove(&object, false).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
     let state = fs::read_to_string(format!("/proc/{child}/stat"));
     assert!(
         state.is_err() || state.unwrap().contains(") Z "),
@@ -209,7 +223,7 @@ async fn a_recycled_pid_is_never_touched() {
     fs::write(&path, other).unwrap();
     let observed = runtime.observe(&object).await.unwrap().unwrap();
     assert_eq!(observed.standing, Standing::Down, "it counts as gone");
-    runtime.remove(&object, false).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
     assert!(identity.lives(), "it was left alone");
     identity
         .stop("superlink", Duration::from_secs(1))
@@ -228,11 +242,15 @@ async fn secrets_are_for_their_owner_alone() {
         .put_secret(&object("a"), "s", &entries)
         .await
         .unwrap();
-    assert_eq!(runtime.secret("s").await.unwrap(), Some(entries));
+    assert_eq!(
+        runtime.secret(&object("a"), "s").await.unwrap(),
+        Some(entries)
+    );
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&runtime.secret_path("s")), 0o600);
     assert_eq!(mode(&runtime.data_dir), 0o700);
-    runtime.delete_secret("s").await.unwrap();
-    runtime.delete_secret("s").await.unwrap();
-    assert_eq!(runtime.secret("s").await.unwrap(), None);
+    let secrets = ["s".to_owned()];
+    remove(&runtime, &object("a"), &secrets).await.unwrap();
+    remove(&runtime, &object("a"), &secrets).await.unwrap();
+    assert_eq!(runtime.secret(&object("a"), "s").await.unwrap(), None);
 }

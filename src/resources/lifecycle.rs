@@ -1,0 +1,96 @@
+//! The beginning and the end of an object that runs, the same for every kind: a name is claimed before
+//! anything is made, and whatever came of it is in the state, or gone.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Configured;
+use super::report::{failed, noticed};
+use super::timeouts::{Operation, Timeouts};
+use super::{memory, place};
+use crate::runtime::{Claim, ObjectRef, Removal, RuntimeError};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::Model;
+use crate::tfplugin::{Call, Slot};
+
+/// How long a removal may take unless the configuration says otherwise.
+const REMOVE: Duration = Duration::from_mins(2);
+
+/// What is removed with an object, and what is left.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Remains<'a> {
+    pub secrets: &'a [String],
+    pub keep_logs: Option<bool>,
+}
+
+/// Makes the name ours; where the object lives from then on.
+pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) -> Result<String> {
+    let runtime = call.provider.runtime.as_ref();
+    let place = place::here(runtime, object).await?;
+    let claim = runtime.claim(object).await.map_err(|error| {
+        let message = failed(format!("{object} was not made"), &error).on("name");
+        memory::offer(message, &error, resource, object.name.as_str())
+    })?;
+    if claim == Claim::Unfinished {
+        call.warn(
+            Diagnostic::warning(format!("{object} was taken over"))
+                .detail("An earlier apply ended in the middle of making it; this one went on."),
+        );
+    }
+    Ok(place)
+}
+
+/// Records what was made, however far it came, or removes it where there is nothing for a state yet.
+pub async fn end<M: Model>(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    made: Option<&M>,
+    slot: &Slot<M>,
+    remains: Remains<'_>,
+    ended: Result<()>,
+) -> Result<()> {
+    let mut found = Diagnostics::default();
+    found.absorb(ended);
+    if let Some(model) = made {
+        slot.put(model);
+        if let Err(error) = memory::settle(call.provider.runtime.as_ref(), object, model).await {
+            found.push(failed(
+                format!("{object} was made, but not recorded"),
+                &error,
+            ));
+        }
+    } else {
+        // Also when Terraform was interrupted: nobody else would know of it.
+        let stop = CancellationToken::new();
+        let how = Removal {
+            secrets: remains.secrets,
+            keep_logs: remains.keep_logs.unwrap_or(false),
+            limit: REMOVE,
+            stop: &stop,
+        };
+        if let Err(error) = call.provider.runtime.remove(object, how).await {
+            let what = format!("What was made of {object} is not all gone");
+            call.warn(
+                noticed(what, &error).detail("The next apply takes over what is left of it."),
+            );
+        }
+    }
+    found.or(())
+}
+
+/// Removes an object of a state.
+pub async fn remove(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    timeouts: Option<&Timeouts>,
+    remains: Remains<'_>,
+) -> std::result::Result<(), RuntimeError> {
+    let how = Removal {
+        secrets: remains.secrets,
+        keep_logs: remains.keep_logs.unwrap_or(false),
+        limit: Operation::Delete.limit(timeouts, REMOVE),
+        stop: &call.stop,
+    };
+    call.provider.runtime.remove(object, how).await
+}

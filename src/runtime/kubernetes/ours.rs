@@ -1,0 +1,68 @@
+//! What is ours and what is not: nothing that somebody else made is taken over or deleted.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Preconditions};
+
+use super::api::{Api, Object, named};
+use super::error::ClusterError;
+use super::names;
+
+type Result<T> = std::result::Result<T, ClusterError>;
+
+impl Api {
+    /// The metadata of what is called `name`, and whether it is a part of the object `whose`.
+    async fn look<K: Object>(&self, name: &str, whose: &str) -> Result<Option<(ObjectMeta, bool)>> {
+        tracing::debug!(verb = "get", object = named::<K>(name), "kubernetes");
+        let found = self.all::<K>().get_metadata_opt(name).await;
+        let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
+        Ok(found.map(|found| {
+            let labels = found.metadata.labels.as_ref();
+            let ours = labels.is_some_and(|labels| names::are_of(labels, whose));
+            (found.metadata, ours)
+        }))
+    }
+
+    /// An error when what is called `name` is no part of the object `whose`.
+    pub(super) async fn must_not_be_foreign<K: Object>(
+        &self,
+        name: &str,
+        whose: &str,
+    ) -> Result<()> {
+        match self.look::<K>(name, whose).await? {
+            Some((_, false)) => Err(self.foreign::<K>(name)),
+            Some((_, true)) | None => Ok(()),
+        }
+    }
+
+    /// There is one of this name that we did not make.
+    pub(super) fn foreign<K: Object>(&self, name: &str) -> ClusterError {
+        ClusterError::Foreign {
+            object: named::<K>(name),
+            namespace: self.namespace.clone(),
+        }
+    }
+
+    /// Deletes what is called `name` if it is a part of the object `whose`, and that very one: its
+    /// UID, or nothing where there was nothing of ours.
+    pub(super) async fn delete_ours<K: Object>(
+        &self,
+        name: &str,
+        whose: &str,
+        how: DeleteParams,
+    ) -> Result<Option<String>> {
+        let Some((metadata, true)) = self.look::<K>(name, whose).await? else {
+            return Ok(None);
+        };
+        let how = how.preconditions(Preconditions {
+            uid: metadata.uid.clone(),
+            resource_version: None,
+        });
+        tracing::debug!(verb = "delete", object = named::<K>(name), "kubernetes");
+        match self.all::<K>().delete(name, &how).await {
+            Ok(_) => Ok(metadata.uid),
+            // Gone, or another one by now.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
+            Err(error) => Err(self.failed(error, &named::<K>(name))),
+        }
+    }
+}
