@@ -28,7 +28,7 @@ pub struct Remains<'a> {
 pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) -> Result<String> {
     let runtime = call.provider.runtime.as_ref();
     let place = place::here(runtime, object).await?;
-    let claim = runtime.claim(object).await.map_err(|error| {
+    let claim = runtime.claim(object, &call.stop).await.map_err(|error| {
         let message = failed(format!("{object} was not made"), &error).on("name");
         memory::offer(message, &error, resource, object.name.as_str())
     })?;

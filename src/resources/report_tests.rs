@@ -61,7 +61,7 @@ fn of_the_runtime() {
         },
         &RuntimeError::BeingMade {
             object: object(),
-            pid: 42,
+            by: text("process 42"),
         },
         &RuntimeError::Gone(object()),
         &RuntimeError::PortTaken {

@@ -21,8 +21,10 @@ pub struct Failure {
 pub enum RuntimeError {
     #[error("there is a {object} already, in {place}")]
     Exists { object: ObjectRef, place: String },
-    #[error("another apply is making the {object} right now (process {pid})")]
-    BeingMade { object: ObjectRef, pid: u32 },
+    #[error("another apply is making the {object} right now ({by})")]
+    BeingMade { object: ObjectRef, by: String },
+    #[error("another apply is doing the same work right now (note {key:?})")]
+    BeingDone { key: String },
     #[error("there is no {0}")]
     Gone(ObjectRef),
     #[error("port {port} for the {purpose} is taken{}", by(holder.as_deref()))]
@@ -100,6 +102,9 @@ impl RuntimeError {
             Self::Exists { .. } => "Take it over with an `import` block, or choose another name.",
             Self::BeingMade { .. } => {
                 "Choose another name if both are meant to exist; else wait for the other apply."
+            }
+            Self::BeingDone { .. } => {
+                "Wait for the other apply; if both are meant, tell them apart by `triggers`."
             }
             Self::PortTaken { .. } => {
                 "Choose another port, leave the port out to get a free one, or end what holds it."

@@ -185,7 +185,12 @@ pub trait Runtime: Send + Sync {
     async fn place(&self) -> Result<String, RuntimeError>;
 
     /// Makes a name ours, durably and before anything else.
-    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError>;
+    /// Waits, where that takes time, until it is known whether somebody else is making it.
+    async fn claim(
+        &self,
+        object: &ObjectRef,
+        stop: &CancellationToken,
+    ) -> Result<Claim, RuntimeError>;
 
     /// Records that the object is in its owner's state from now on, and what it was made from.
     /// `memory` holds no secret.

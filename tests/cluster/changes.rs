@@ -86,7 +86,7 @@ fn what_others_made_is_an_error_and_survives() {
     let key = secret("supernode-key-a");
     let it = Workspace::new(&superlink(&tenant, ""));
     it.apply().failed_with(&[
-        "there is a Secret \"supernode-key-a\"",
+        "There is a Secret \"supernode-key-a\"",
         "that is not ours",
         "choose another name",
     ]);
@@ -95,7 +95,7 @@ fn what_others_made_is_an_error_and_survives() {
 
     let tls = secret("superlink-main-tls");
     it.apply().failed_with(&[
-        "there is a Secret \"superlink-main-tls\"",
+        "There is a Secret \"superlink-main-tls\"",
         "that is not ours",
     ]);
     assert_eq!(
@@ -112,7 +112,7 @@ fn what_others_made_is_an_error_and_survives() {
         .uid()
         .unwrap();
     it.apply().failed_with(&[
-        "there is a NetworkPolicy \"superlink-main\"",
+        "There is a NetworkPolicy \"superlink-main\"",
         "that is not ours",
     ]);
     it.configure(&superlink(

@@ -14,6 +14,7 @@
 
 mod access;
 mod changes;
+mod claims;
 mod examples;
 mod failures;
 mod federation;

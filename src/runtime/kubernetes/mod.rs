@@ -10,17 +10,18 @@ mod api;
 mod error;
 mod failure;
 mod forward;
+mod holding;
 mod logs;
 mod manifest;
 mod names;
+mod notes;
 mod ours;
 mod record;
 mod removal;
 mod rollout;
 mod vault;
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
@@ -60,8 +61,7 @@ pub struct KubernetesRuntime {
     image_prefix: String,
     api: OnceCell<Api>,
     place: OnceCell<String>,
-    /// Names and notes that this process is working on.
-    claimed: Mutex<HashSet<String>>,
+    holds: holding::Holds,
     records: record::Cache,
 }
 
@@ -74,7 +74,7 @@ impl KubernetesRuntime {
             image_prefix,
             api: OnceCell::new(),
             place: OnceCell::new(),
-            claimed: Mutex::default(),
+            holds: holding::Holds::default(),
             records: record::Cache::default(),
         }
     }
@@ -96,10 +96,6 @@ impl KubernetesRuntime {
             image_prefix: &self.image_prefix,
         })
     }
-
-    fn claimed(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[async_trait]
@@ -116,8 +112,12 @@ impl Runtime for KubernetesRuntime {
         Ok(place.clone())
     }
 
-    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
-        self.claim_record(object).await
+    async fn claim(
+        &self,
+        object: &ObjectRef,
+        stop: &CancellationToken,
+    ) -> Result<Claim, RuntimeError> {
+        self.claim_record(object, stop).await
     }
 
     async fn settle(
@@ -240,9 +240,11 @@ impl Runtime for KubernetesRuntime {
 
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        self.claimed().remove(&names::of(object));
         self.records.forget();
-        removal::remove(api, object, &how).await
+        self.is_not_others(object, how.stop).await?;
+        let removed = removal::remove(api, object, &how).await;
+        self.holds.release(&names::of(object));
+        removed
     }
 
     async fn put_secret(

@@ -18,6 +18,10 @@ pub(super) const INSTANCE: &str = "app.kubernetes.io/instance";
 pub(super) const NAME: &str = "terraform-provider-flower/name";
 /// Set once an object is in a state.
 pub(super) const SETTLED: &str = "terraform-provider-flower/settled";
+/// Who is making it, until it is settled.
+pub(super) const HOLDER: &str = "terraform-provider-flower/holder";
+/// Changed every few seconds by whoever is making it.
+pub(super) const RENEWED: &str = "terraform-provider-flower/renewed";
 /// Changes when a file of the pod does, so that the pod is replaced.
 pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
 /// Changes when anything of the Deployment's manifest does.

@@ -1,5 +1,5 @@
 //! The record of an object: a ConfigMap that is made first, owns the rest, and remembers what the
-//! object was made from. Notes about work that must not be done twice are kept in the same way.
+//! object was made from.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,24 +10,24 @@ use futures_util::future::{BoxFuture, Shared};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::PostParams;
 use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
 
 use super::super::{
-    Claim, JournalEntry, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError, Standing,
+    Claim, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError, Standing,
 };
 use super::api::{Api, named};
 use super::error::ClusterError;
-use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER, NAME, SETTLED};
-use super::{KubernetesRuntime, rollout};
+use super::holding::{Fate, Holder};
+use super::names::{self, COMPONENT, HOLDER, MANAGED_BY, MANAGER, NAME, RENEWED, SETTLED};
+use super::{KubernetesRuntime, holding, rollout};
 
 const MEMORY: &str = "state.json";
 /// The fields of its Deployment that were ours when it was settled.
 const FIELDS: &str = "fields.json";
 /// The hash of its Deployment's manifest when it was settled.
 const MANIFEST: &str = "manifest.sha256";
-const NOTE: &str = "note.json";
-const NOTES: &str = "note";
 /// How old a listing may be that all objects of a refresh share.
 const SHARED: Duration = Duration::from_secs(10);
 
@@ -88,7 +88,7 @@ fn by_name<K: kube::ResourceExt>(items: Vec<K>) -> BTreeMap<String, K> {
         .collect()
 }
 
-fn is_settled(record: &ConfigMap) -> bool {
+pub(super) fn is_settled(record: &ConfigMap) -> bool {
     record.annotations().contains_key(SETTLED)
 }
 
@@ -108,18 +108,24 @@ impl KubernetesRuntime {
         }))
     }
 
-    pub(super) async fn claim_record(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+    pub(super) async fn claim_record(
+        &self,
+        object: &ObjectRef,
+        stop: &CancellationToken,
+    ) -> Result<Claim, RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
-        if !self.claimed().insert(name.clone()) {
+        if !self.holds.reserve(&name) {
             return Err(RuntimeError::BeingMade {
                 object: object.clone(),
-                pid: std::process::id(),
+                by: format!("process {}", std::process::id()),
             });
         }
-        let claimed = self.try_claim(api, object, &name).await;
-        if claimed.is_err() {
-            self.claimed().remove(&name);
+        let claimed = self.try_claim(api, object, &name, stop).await;
+        if claimed.is_ok() {
+            self.holds.keep(api, &name);
+        } else {
+            self.holds.release(&name);
         }
         claimed
     }
@@ -129,9 +135,18 @@ impl KubernetesRuntime {
         api: &Api,
         object: &ObjectRef,
         name: &str,
+        stop: &CancellationToken,
     ) -> Result<Claim, RuntimeError> {
         self.records.forget();
-        if let Some(found) = api.get::<ConfigMap>(name).await? {
+        let mut posted = false;
+        loop {
+            let Some(found) = api.get::<ConfigMap>(name).await? else {
+                if self.make_record(api, object, name).await? {
+                    return Ok(Claim::New);
+                }
+                posted = true;
+                continue;
+            };
             if !names::are_of(found.labels(), name) {
                 return Err(api.foreign::<ConfigMap>(name).into());
             }
@@ -141,8 +156,29 @@ impl KubernetesRuntime {
                     place: format!("the namespace {:?}", api.namespace),
                 });
             }
-            return Ok(Claim::Unfinished);
+            match self.holds.standing(&found) {
+                // The answer to our own request was lost, and it was sent again.
+                Holder::Us if posted => return Ok(Claim::New),
+                Holder::Us | Holder::Nobody => {}
+                Holder::Another { renewed } => match holding::watch(api, &found, stop).await? {
+                    Fate::Died => {}
+                    Fate::Passed => continue,
+                    Fate::Lives => return Err(being_made(object, &renewed)),
+                },
+            }
+            if self.holds.take(api, &found).await? {
+                return Ok(Claim::Unfinished);
+            }
         }
+    }
+
+    /// Makes the record; `false` when there is one by now.
+    async fn make_record(
+        &self,
+        api: &Api,
+        object: &ObjectRef,
+        name: &str,
+    ) -> Result<bool, RuntimeError> {
         if object.kind != Kind::SupernodeKey {
             tokio::try_join!(
                 api.must_not_be_foreign::<Deployment>(name, name),
@@ -152,20 +188,35 @@ impl KubernetesRuntime {
         }
         // The user's labels come when it is settled: what is made here and what is applied there
         // count as two managers, and would fight over them.
-        let record: ConfigMap = serde_json::from_value(json!({
-            "metadata": { "name": name, "labels": names::fixed_labels(object) },
-        }))
-        .map_err(|error| ClusterError::Api {
-            object: named::<ConfigMap>(name),
-            words: error.to_string(),
-        })?;
-        let as_us = PostParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        let made = api.all::<ConfigMap>().create(&as_us, &record).await;
-        made.map_err(|error| api.failed(error, &named::<ConfigMap>(name)))?;
-        Ok(Claim::New)
+        let metadata = json!({
+            "name": name,
+            "labels": names::fixed_labels(object),
+            "annotations": self.holds.marks(),
+        });
+        Ok(make(api, name, json!({ "metadata": metadata })).await?)
+    }
+
+    /// An error while another apply is making the object.
+    pub(super) async fn is_not_others(
+        &self,
+        object: &ObjectRef,
+        stop: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        loop {
+            let found = api.get::<ConfigMap>(&names::of(object)).await?;
+            let Some(found) = found.filter(|found| !is_settled(found)) else {
+                return Ok(());
+            };
+            let Holder::Another { renewed } = self.holds.standing(&found) else {
+                return Ok(());
+            };
+            match holding::watch(api, &found, stop).await? {
+                Fate::Died => return Ok(()),
+                Fate::Passed => {}
+                Fate::Lives => return Err(being_made(object, &renewed)),
+            }
+        }
     }
 
     pub(super) async fn settle_record(
@@ -175,6 +226,9 @@ impl KubernetesRuntime {
     ) -> Result<(), RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
+        if self.holds.is_lost(&name) {
+            return Err(being_made(object, "just now"));
+        }
         let deployment = match object.kind {
             Kind::SupernodeKey => None,
             Kind::Superlink | Kind::Supernode => api.get::<Deployment>(&name).await?,
@@ -199,7 +253,11 @@ impl KubernetesRuntime {
             "data": data,
         });
         api.apply::<ConfigMap>(&name, &manifest).await?;
-        self.claimed().remove(&name);
+        if self.holds.release(&name) {
+            let free = json!({ "metadata": { "annotations": { HOLDER: null, RENEWED: null } } });
+            let freed = holding::merge(api, &name, &free).await;
+            freed.map_err(|error| api.failed(error, &named::<ConfigMap>(&name)))?;
+        }
         self.records.forget();
         Ok(())
     }
@@ -259,48 +317,30 @@ impl KubernetesRuntime {
             unfinished,
         }))
     }
+}
 
-    pub(super) async fn save_note(&self, key: &str, note: &Json) -> Result<(), RuntimeError> {
-        let api = self.api().await?;
-        let manifest = json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": names::note(key),
-                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES, INSTANCE: names::note(key) },
-            },
-            "data": { NOTE: note.to_string(), "key": key },
-        });
-        self.claimed().insert(names::note(key));
-        api.apply::<ConfigMap>(&names::note(key), &manifest).await?;
-        Ok(())
+fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {
+    RuntimeError::BeingMade {
+        object: object.clone(),
+        by: format!("seen at work {renewed}"),
     }
+}
 
-    pub(super) async fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
-        let api = self.api().await?;
-        let found = api
-            .list::<ConfigMap>(&format!("{MANAGED_BY}={MANAGER},{COMPONENT}={NOTES}"))
-            .await?;
-        let ours = self.claimed().clone();
-        let entries = found.items.into_iter().filter_map(|item| {
-            let name = item.name_any();
-            let data = item.data?;
-            let key = data.get("key").filter(|key| key.starts_with(prefix))?;
-            Some(JournalEntry {
-                key: key.clone(),
-                note: serde_json::from_str(data.get(NOTE)?).ok()?,
-                owner_lives: ours.contains(&name),
-            })
-        });
-        Ok(entries.collect())
-    }
-
-    pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
-        let api = self.api().await?;
-        let name = names::note(key);
-        self.claimed().remove(&name);
-        api.delete_ours::<ConfigMap>(&name, &name, DeleteParams::default())
-            .await?;
-        Ok(())
+/// Makes a ConfigMap; `false` when there is one of its name.
+pub(super) async fn make(api: &Api, name: &str, manifest: Json) -> Result<bool, ClusterError> {
+    let object = named::<ConfigMap>(name);
+    let manifest: ConfigMap =
+        serde_json::from_value(manifest).map_err(|error| ClusterError::Api {
+            object: object.clone(),
+            words: error.to_string(),
+        })?;
+    let as_us = PostParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match api.all::<ConfigMap>().create(&as_us, &manifest).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+        Err(error) => Err(api.failed(error, &object)),
     }
 }

@@ -139,7 +139,11 @@ impl Runtime for LocalRuntime {
         Err(RuntimeError::NoPods)
     }
 
-    async fn claim(&self, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+    async fn claim(
+        &self,
+        object: &ObjectRef,
+        _: &CancellationToken,
+    ) -> Result<Claim, RuntimeError> {
         if cfg!(not(unix)) {
             return Err(RuntimeError::Unsupported);
         }
@@ -156,7 +160,7 @@ impl Runtime for LocalRuntime {
             }),
             Some(owner) if owner.lives() => Err(RuntimeError::BeingMade {
                 object: object.clone(),
-                pid: owner.pid,
+                by: format!("process {}", owner.pid),
             }),
             Some(_) => {
                 record.owner = Some(Identity::own());

@@ -78,8 +78,14 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    assert_eq!(runtime.claim(&object).await.unwrap(), Claim::New);
-    let twin = runtime.claim(&object).await;
+    assert_eq!(
+        runtime
+            .claim(&object, &CancellationToken::new())
+            .await
+            .unwrap(),
+        Claim::New
+    );
+    let twin = runtime.claim(&object, &CancellationToken::new()).await;
     assert!(
         matches!(twin, Err(RuntimeError::BeingMade { .. })),
         "{twin:?}"
@@ -96,7 +102,13 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
         .ports;
 
     owner_dies(&runtime, &object);
-    assert_eq!(runtime.claim(&object).await.unwrap(), Claim::Unfinished);
+    assert_eq!(
+        runtime
+            .claim(&object, &CancellationToken::new())
+            .await
+            .unwrap(),
+        Claim::Unfinished
+    );
     let again = runtime
         .layout(LayoutRequest {
             object: &object,
@@ -113,7 +125,7 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
         .settle(&object, &serde_json::json!({}))
         .await
         .unwrap();
-    let taken = runtime.claim(&object).await;
+    let taken = runtime.claim(&object, &CancellationToken::new()).await;
     assert!(
         matches!(taken, Err(RuntimeError::Exists { .. })),
         "{taken:?}"
@@ -128,7 +140,10 @@ async fn a_data_dir_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime.claim(&object).await.unwrap();
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
     let path = runtime.record_path(&object);
     fs::write(&path, "{\"format\": 99, \"anything\": []}").unwrap();
     let refused = runtime.observe(&object).await.unwrap_err();
@@ -144,7 +159,10 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime.claim(&object).await.unwrap();
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
     start(
         &runtime,
         &object,
@@ -170,7 +188,8 @@ async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime.claim(&object).await.unwrap();
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
     start(&runtime, &object, "exec sleep 300");
     let settle = || runtime.settle(&object, &serde_json::Value::Null);
     let unfinished = async || runtime.observe(&object).await.unwrap().unwrap().unfinished;
@@ -192,7 +211,10 @@ async fn children_in_sessions_of_their_own_end_too() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime.claim(&object).await.unwrap();
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
     let script = "setsid sleep 300 & echo child $!; exec sleep 300";
     start(&runtime, &object, script);
     let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
@@ -213,7 +235,10 @@ async fn a_recycled_pid_is_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime.claim(&object).await.unwrap();
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
     let identity = start(&runtime, &object, "exec sleep 300");
     let path = runtime.record_path(&object);
     let text = fs::read_to_string(&path).unwrap();

@@ -1,0 +1,277 @@
+//! Who is at work on a record or a note: a holder, and a mark that it changes every few seconds for as
+//! long as it lives. Whether it lives is seen by watching that mark change, never by comparing times:
+//! the clocks of two machines need not agree, and a proxy may answer for the API server.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::super::RuntimeError;
+use super::api::{Api, named};
+use super::error::ClusterError;
+use super::names::{HOLDER, MANAGER, RENEWED};
+use super::record::is_settled;
+
+/// How often a holder changes its mark: one small request each.
+const RENEW: Duration = Duration::from_secs(3);
+/// How long a mark stays the same before its holder counts as dead: four renewals were missed.
+const STALE: Duration = Duration::from_secs(12);
+
+/// What this runtime holds, each kept fresh by a task of its own.
+pub(super) struct Holds {
+    id: String,
+    held: Mutex<BTreeMap<String, Hold>>,
+}
+
+#[derive(Default)]
+struct Hold {
+    task: Option<JoinHandle<()>>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Who holds an object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Nobody,
+    Us,
+    Another { renewed: String },
+}
+
+/// What became of somebody else's hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its holder is at work.
+    Lives,
+    Died,
+    /// It is held no more, or by another one: look again.
+    Passed,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        // Two runtimes of one process are two holders: each has its own objects.
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
+        let id = std::hash::RandomState::new().hash_one((std::process::id(), now));
+        Self {
+            id: format!("{id:016x}"),
+            held: Mutex::default(),
+        }
+    }
+}
+
+impl Holds {
+    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Hold>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps others of this runtime from it; `false` when one of them is at work on it.
+    pub(super) fn reserve(&self, name: &str) -> bool {
+        let mut held = self.held();
+        if held.contains_key(name) {
+            return false;
+        }
+        held.insert(name.to_owned(), Hold::default());
+        true
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.held().contains_key(name)
+    }
+
+    /// Whether somebody else took it for dead and has it now.
+    pub(super) fn is_lost(&self, name: &str) -> bool {
+        let held = self.held();
+        held.get(name)
+            .is_some_and(|hold| hold.lost.load(Ordering::Relaxed))
+    }
+
+    /// Keeps it fresh from now on.
+    pub(super) fn keep(&self, api: &Api, name: &str) {
+        let lost = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(renew(
+            api.clone(),
+            name.to_owned(),
+            self.id.clone(),
+            Arc::clone(&lost),
+        ));
+        let hold = Hold {
+            task: Some(task),
+            lost,
+        };
+        self.held().insert(name.to_owned(), hold);
+    }
+
+    /// Lets go of it; whether it was held.
+    pub(super) fn release(&self, name: &str) -> bool {
+        self.held().remove(name).is_some()
+    }
+
+    /// The annotations of what is held by us.
+    pub(super) fn marks(&self) -> Json {
+        json!({ HOLDER: self.id, RENEWED: now() })
+    }
+
+    pub(super) fn standing(&self, found: &ConfigMap) -> Holder {
+        match found.annotations().get(HOLDER) {
+            None => Holder::Nobody,
+            Some(holder) if *holder == self.id => Holder::Us,
+            Some(_) => Holder::Another {
+                renewed: renewed(found).unwrap_or_default().to_owned(),
+            },
+        }
+    }
+
+    /// Takes over what has not changed since it was found; `false` when it has.
+    pub(super) async fn take(&self, api: &Api, found: &ConfigMap) -> Result<bool, ClusterError> {
+        let patch = json!({ "metadata": {
+            "resourceVersion": found.metadata.resource_version,
+            "annotations": self.marks(),
+        }});
+        match merge(api, &found.name_any(), &patch).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
+            Err(error) => Err(api.failed(error, &named::<ConfigMap>(&found.name_any()))),
+        }
+    }
+}
+
+/// Watches somebody else's hold until it is known what became of its holder.
+pub(super) async fn watch(
+    api: &Api,
+    found: &ConfigMap,
+    stop: &CancellationToken,
+) -> Result<Fate, RuntimeError> {
+    let name = found.name_any();
+    let fate = api.until(&name, |now: Option<&ConfigMap>| fate(found, now));
+    tokio::select! {
+        fate = tokio::time::timeout(STALE, fate) => match fate {
+            Ok(fate) => Ok(fate?),
+            Err(_) => Ok(Fate::Died),
+        },
+        () = stop.cancelled() => Err(RuntimeError::Interrupted),
+    }
+}
+
+/// What the hold of `before` has become; nothing yet as long as it is the same.
+fn fate(before: &ConfigMap, now: Option<&ConfigMap>) -> Option<Fate> {
+    let holder = |of: &ConfigMap| of.annotations().get(HOLDER).cloned();
+    match now {
+        Some(now)
+            if !is_settled(now) && now.uid() == before.uid() && holder(now) == holder(before) =>
+        {
+            (renewed(now) != renewed(before)).then_some(Fate::Lives)
+        }
+        _ => Some(Fate::Passed),
+    }
+}
+
+/// Renews a hold until it is released, lost or gone.
+async fn renew(api: Api, name: String, id: String, lost: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        let patch = json!({ "metadata": { "annotations": { RENEWED: now() } } });
+        let Ok(renewed) = tokio::time::timeout(RENEW, merge(&api, &name, &patch)).await else {
+            continue;
+        };
+        match renewed {
+            Ok(found) if found.annotations().get(HOLDER) == Some(&id) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => return,
+            Ok(_) => {
+                tracing::warn!(name, "somebody else has taken this over");
+                lost.store(true, Ordering::Relaxed);
+                return;
+            }
+            Err(error) => tracing::warn!(name, %error, "the claim could not be renewed"),
+        }
+    }
+}
+
+/// Changes an object of ours, whoever changed it last.
+pub(super) async fn merge(api: &Api, name: &str, patch: &Json) -> kube::Result<ConfigMap> {
+    let as_us = PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let all = api.all::<ConfigMap>();
+    all.patch(name, &as_us, &Patch::Merge(patch)).await
+}
+
+fn renewed(found: &ConfigMap) -> Option<&str> {
+    found.annotations().get(RENEWED).map(String::as_str)
+}
+
+/// For people to read; for us it is only another text each time.
+fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    now.format(&Rfc3339)
+        .unwrap_or_else(|_| now.unix_timestamp_nanos().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::SETTLED;
+    use super::*;
+
+    fn record(uid: &str, annotations: Json) -> ConfigMap {
+        let metadata = json!({ "name": "r", "uid": uid, "annotations": annotations });
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    }
+
+    #[test]
+    fn a_holder_lives_when_its_mark_changes() {
+        let held = |holder: &str, at: &str| record("1", json!({ HOLDER: holder, RENEWED: at }));
+        let before = held("them", "a");
+        assert_eq!(fate(&before, Some(&before)), None);
+        assert_eq!(fate(&before, Some(&held("them", "b"))), Some(Fate::Lives));
+        for passed in [
+            held("others", "b"),
+            record("1", json!({ SETTLED: "true" })),
+            record(
+                "1",
+                json!({ HOLDER: "them", RENEWED: "b", SETTLED: "true" }),
+            ),
+            record("2", json!({ HOLDER: "them", RENEWED: "a" })),
+        ] {
+            assert_eq!(fate(&before, Some(&passed)), Some(Fate::Passed));
+        }
+        assert_eq!(fate(&before, None), Some(Fate::Passed));
+    }
+
+    #[test]
+    fn two_runtimes_of_one_process_are_two_holders() {
+        let (one, other) = (Holds::default(), Holds::default());
+        let held = record("1", one.marks());
+        assert_eq!(one.standing(&held), Holder::Us);
+        assert!(matches!(other.standing(&held), Holder::Another { .. }));
+        assert_eq!(one.standing(&record("1", json!({}))), Holder::Nobody);
+    }
+
+    #[test]
+    fn one_runtime_makes_an_object_once_at_a_time() {
+        let holds = Holds::default();
+        assert!(holds.reserve("a"));
+        assert!(!holds.reserve("a"));
+        assert!(holds.release("a"));
+        assert!(!holds.release("a"));
+        assert!(holds.reserve("a"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Notes about work that must not be done twice: a ConfigMap each, held like a record by the apply that
+//! does the work.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
+use kube::api::DeleteParams;
+use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
+
+use super::super::{JournalEntry, RuntimeError};
+use super::api::named;
+use super::holding::{Fate, Holder};
+use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER};
+use super::{KubernetesRuntime, holding, record};
+
+const NOTE: &str = "note.json";
+const NOTES: &str = "note";
+
+impl KubernetesRuntime {
+    /// Writes a note; an error when another apply has one of this key.
+    pub(super) async fn save_note(&self, key: &str, note: &Json) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        let name = names::note(key);
+        let data = json!({ NOTE: note.to_string(), "key": key });
+        if self.holds.has(&name) {
+            let change = json!({ "data": data });
+            let changed = holding::merge(api, &name, &change).await;
+            changed.map_err(|error| api.failed(error, &named::<ConfigMap>(&name)))?;
+            return Ok(());
+        }
+        let manifest = json!({
+            "metadata": {
+                "name": name,
+                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES, INSTANCE: name },
+                "annotations": self.holds.marks(),
+            },
+            "data": data,
+        });
+        if !record::make(api, &name, manifest).await? {
+            let found = api.get::<ConfigMap>(&name).await?;
+            // Or the answer to our own request was lost, and it was sent again.
+            let ours = |found: &ConfigMap| self.holds.standing(found) == Holder::Us;
+            if !found.as_ref().is_some_and(ours) {
+                return Err(RuntimeError::BeingDone {
+                    key: key.to_owned(),
+                });
+            }
+        }
+        self.holds.keep(api, &name);
+        Ok(())
+    }
+
+    /// The notes of these keys. Those of dead applies are ours from here on.
+    pub(super) async fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        let api = self.api().await?;
+        let found = api
+            .list::<ConfigMap>(&format!("{MANAGED_BY}={MANAGER},{COMPONENT}={NOTES}"))
+            .await?;
+        let mut entries = Vec::new();
+        for item in found.items {
+            let data = item.data.as_ref();
+            let key = data.and_then(|data| data.get("key"));
+            let note = data.and_then(|data| serde_json::from_str(data.get(NOTE)?).ok());
+            if let (Some(key), Some(note)) = (key, note)
+                && key.starts_with(prefix)
+            {
+                entries.push(JournalEntry {
+                    key: key.clone(),
+                    note,
+                    owner_lives: self.owner_lives(&item).await?,
+                });
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn owner_lives(&self, item: &ConfigMap) -> Result<bool, RuntimeError> {
+        let api = self.api().await?;
+        let name = item.name_any();
+        if self.holds.has(&name) {
+            return Ok(true);
+        }
+        // It is a matter of seconds, which is why nothing needs to end it before.
+        let never = CancellationToken::new();
+        let lives = match self.holds.standing(item) {
+            Holder::Us | Holder::Nobody => false,
+            Holder::Another { .. } => holding::watch(api, item, &never).await? != Fate::Died,
+        };
+        if lives || !self.holds.take(api, item).await? {
+            return Ok(true);
+        }
+        self.holds.keep(api, &name);
+        Ok(false)
+    }
+
+    pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
+        let name = names::note(key);
+        self.holds.release(&name);
+        let api = self.api().await?;
+        api.delete_ours::<ConfigMap>(&name, &name, DeleteParams::default())
+            .await?;
+        Ok(())
+    }
+}

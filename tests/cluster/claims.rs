@@ -1,0 +1,130 @@
+//! Names that are claimed: by an apply that lives, and by one that died.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use crate::tenant::{Tenant, soon};
+use crate::workspace::{Workspace, kill_children};
+
+const HOLDER: &str = "terraform-provider-flower/holder";
+const RENEWED: &str = "terraform-provider-flower/renewed";
+const RECORD: &str = "node-key.a";
+
+fn key(tenant: &Tenant) -> String {
+    format!(
+        "{}resource \"flower_supernode_key\" \"a\" {{\n  name = \"a\"\n}}\n",
+        tenant.provider()
+    )
+}
+
+/// The record of a key that another apply is making.
+fn claimed(tenant: &Tenant) -> String {
+    let record = tenant.create::<ConfigMap>(json!({ "metadata": {
+        "name": RECORD,
+        "labels": {
+            "app.kubernetes.io/managed-by": "terraform-provider-flower",
+            "app.kubernetes.io/component": "supernode-key",
+            "app.kubernetes.io/instance": RECORD,
+            "app.kubernetes.io/part-of": "flower",
+            "terraform-provider-flower/name": "a",
+        },
+        "annotations": { HOLDER: "another", RENEWED: "0" },
+    }}));
+    record.uid().unwrap()
+}
+
+#[test]
+fn what_a_living_apply_makes_is_left_to_it() {
+    let tenant = Tenant::a();
+    let uid = claimed(&tenant);
+    let it = Workspace::new(&key(&tenant));
+    let done = Arc::new(AtomicBool::new(false));
+    let said = std::thread::scope(|scope| {
+        let renewing = Arc::clone(&done);
+        let tenant = &tenant;
+        scope.spawn(move || {
+            let mut count = 0;
+            while !renewing.load(Ordering::Relaxed) {
+                count += 1;
+                let patch =
+                    json!({ "metadata": { "annotations": { RENEWED: count.to_string() } } });
+                tenant.patch_as::<ConfigMap>("another", RECORD, patch);
+                std::thread::sleep(Duration::from_secs(2));
+            }
+        });
+        let said = it.apply();
+        done.store(true, Ordering::Relaxed);
+        said
+    });
+    said.failed_with(&[
+        "Another apply is making the SuperNode key \"a\" right now",
+        "wait for the other apply",
+    ]);
+    assert_eq!(tenant.get::<ConfigMap>(RECORD).uid().unwrap(), uid);
+    tenant.delete::<ConfigMap>(RECORD);
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_a_dead_apply_made_is_taken_over() {
+    let tenant = Tenant::a();
+    let uid = claimed(&tenant);
+    let it = Workspace::new(&key(&tenant));
+    let begun = Instant::now();
+    it.apply().succeeded().says(&["was taken over"]);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(30), "it took {took:?}");
+    it.plan_is_empty();
+    let record: ConfigMap = tenant.get(RECORD);
+    assert_eq!(record.uid().unwrap(), uid);
+    assert!(!record.annotations().contains_key(HOLDER));
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn two_applies_of_one_name_make_it_once() {
+    let tenant = Tenant::a();
+    let config = format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n",
+        tenant.provider()
+    );
+    let (one, other) = (Workspace::new(&config), Workspace::new(&config));
+    let mut first = one
+        .command(&["apply", "-auto-approve", "-no-color"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let record = soon("a record", || tenant.inventory().remove("configmaps"));
+    assert!(record.contains(&"superlink-main".to_owned()), "{record:?}");
+    other
+        .apply()
+        .failed_with(&["SuperLink \"main\" was not made"]);
+    assert!(first.wait().unwrap().success());
+    one.plan_is_empty();
+    // One that is killed is taken over by whoever comes next.
+    one.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    let mut killed = one
+        .command(&["apply", "-auto-approve", "-no-color"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    soon("a record", || tenant.inventory().remove("configmaps"));
+    kill_children(killed.id());
+    killed.wait().unwrap();
+    other.apply().succeeded().says(&["was taken over"]);
+    other.plan_is_empty();
+    other
+        .run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
