@@ -76,7 +76,11 @@ impl Resource for Probe {
             Some("fail") => Err(Diagnostic::error("It failed as asked").on("then").into()),
             Some("wait") => {
                 tokio::select! {
-                    () = call.stop.cancelled() => {}
+                    () = call.stop.cancelled() => {
+                        // Something to tidy up, that takes its time.
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                        let _ = std::fs::write("tidied", &planned.name);
+                    }
                     () = tokio::time::sleep(Duration::from_mins(1)) => {}
                 }
                 Err(Diagnostic::error("Interrupted").on("then").into())

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -86,8 +87,9 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
         watch_host(stop.clone(), end.clone());
     }
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
+    let calls = TaskTracker::new();
     let controller = Controller { end: end.clone() };
-    let service = provider_server::ProviderServer::new(Service::new(provider, stop))
+    let service = provider_server::ProviderServer::new(Service::new(provider, stop, calls.clone()))
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
     tonic::transport::Server::builder()
@@ -101,6 +103,9 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
             end.cancelled().await;
         })
         .await?;
+    // Without a host nobody hears the answers, but what is told to stop still tidies up.
+    calls.close();
+    let _ = tokio::time::timeout(LAST_WORK, calls.wait()).await;
     Ok(())
 }
 
@@ -132,7 +137,7 @@ fn watch_host(stop: CancellationToken, end: CancellationToken) {
         }
         stop.cancel();
         end.cancel();
-        tokio::time::sleep(LAST_WORK).await;
+        tokio::time::sleep(LAST_WORK + HOST_CHECK).await;
         std::process::exit(1);
     });
 }

@@ -50,22 +50,29 @@ fn failures_keep_what_exists() {
         it.apply().failed_with(&[message]);
         assert_eq!(it.state("echo_probe.p")["id"], "p", "{then}");
     }
-    let it = Workspace::new(&probe("wait"));
-    let mut command = it.command(&["apply", "-auto-approve", "-no-color"]);
-    command
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    let apply = command.spawn().unwrap();
-    eventually("a running create", || {
-        it.written().contains("configure_provider")
-    });
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    std::process::Command::new("kill")
-        .args(["-INT", &apply.id().to_string()])
-        .output()
-        .unwrap();
-    said(&apply.wait_with_output().unwrap()).failed_with(&["Interrupted"]);
-    assert_eq!(it.state("echo_probe.p")["id"], "p");
+    for signal in ["-INT", "-KILL"] {
+        let it = Workspace::new(&probe("wait"));
+        let mut command = it.command(&["apply", "-auto-approve", "-no-color"]);
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        let apply = command.spawn().unwrap();
+        eventually("a running create", || {
+            it.written().contains("configure_provider")
+        });
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::process::Command::new("kill")
+            .args([signal, &apply.id().to_string()])
+            .output()
+            .unwrap();
+        let ended = said(&apply.wait_with_output().unwrap());
+        if signal == "-INT" {
+            ended.failed_with(&["Interrupted"]);
+            assert_eq!(it.state("echo_probe.p")["id"], "p");
+        }
+        // Also when nobody hears of it any more.
+        eventually("a tidy end", || it.path("tidied").exists());
+    }
 }
 
 #[test]

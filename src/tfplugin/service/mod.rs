@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::call::Call;
 use super::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -35,6 +36,8 @@ struct Inner<P: Provider> {
     functions: HashMap<&'static str, Arc<dyn Function>>,
     configured: RwLock<Configured<P::Configured>>,
     stop: CancellationToken,
+    /// The calls in hand, which outlive the connection that they came by.
+    calls: TaskTracker,
 }
 
 enum Configured<C> {
@@ -52,7 +55,7 @@ impl<P: Provider> Clone for Service<P> {
 }
 
 impl<P: Provider> Service<P> {
-    pub(super) fn new(provider: P, stop: CancellationToken) -> Self {
+    pub(super) fn new(provider: P, stop: CancellationToken, calls: TaskTracker) -> Self {
         Self(Arc::new(Inner {
             compiled: OnceLock::new(),
             resources: by_name(provider.resources(), AnyResource::type_name),
@@ -62,6 +65,7 @@ impl<P: Provider> Service<P> {
             configured: RwLock::new(Configured::NotYet),
             provider,
             stop,
+            calls,
         }))
     }
 }

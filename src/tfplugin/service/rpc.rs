@@ -32,7 +32,7 @@ impl<P: Provider> Service<P> {
         F: Future<Output = Result<A>> + Send + 'static,
     {
         let began = Instant::now();
-        let answer = match tokio::spawn(work(Arc::clone(&self.0))).await {
+        let answer = match self.0.calls.spawn(work(Arc::clone(&self.0))).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(found)) => A::only(found),
             Err(failed) => A::only(bug(failed).into()),
