@@ -9,12 +9,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::workspace::Workspace;
 
 /// The last of gRPC Exec, of key lists, of gRPC Control, and of the Fleet port over gRPC.
 const USUAL: &str = "1.20.0,1.22.0,1.29.0,1.38.0";
+
+/// From gRPC to HTTP.
+const UPGRADE: &str = "1.29.0,1.42.0";
 
 /// The interface that every release has had; those of today came with 1.21.
 const SERVER: &str = r#"
@@ -149,10 +152,18 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     seen.push("stopped");
 }
 
+/// Leaves a line for the page.
+fn note(line: &Json) {
+    let Some(path) = std::env::var_os("FLOWER_TEST_RESULTS") else {
+        return;
+    };
+    let file = File::options().create(true).append(true).open(path);
+    writeln!(file.unwrap(), "{line}").unwrap();
+}
+
 #[test]
 fn one_configuration_serves_every_era() {
     let releases = std::env::var("FLOWER_TEST_RELEASES").unwrap_or_else(|_| USUAL.to_owned());
-    let results = std::env::var_os("FLOWER_TEST_RESULTS");
     let mut troubles = String::new();
     for release in releases.split(',') {
         let begun = Instant::now();
@@ -160,20 +171,12 @@ fn one_configuration_serves_every_era() {
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             try_release(release, &mut seen);
         }));
-        if let Some(path) = &results {
-            let line = json!({
-                "release": release,
-                "seen": seen,
-                "ok": tried.is_ok(),
-                "seconds": begun.elapsed().as_secs(),
-            });
-            let mut file = File::options()
-                .create(true)
-                .append(true)
-                .open(path)
-                .unwrap();
-            writeln!(file, "{line}").unwrap();
-        }
+        note(&json!({
+            "release": release,
+            "seen": seen,
+            "ok": tried.is_ok(),
+            "seconds": begun.elapsed().as_secs(),
+        }));
         if tried.is_err() {
             writeln!(troubles, "{release}: only {seen:?}").unwrap();
         }
@@ -200,19 +203,31 @@ resource "flower_superlink" "main" {{
 
 #[test]
 fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to() {
-    let it = Workspace::new(&superlink("1.29.0", ""));
+    let releases = std::env::var("FLOWER_TEST_UPGRADES").unwrap_or_else(|_| UPGRADE.to_owned());
+    let releases: Vec<_> = releases.split(',').collect();
+    let it = Workspace::new(&superlink(releases[0], ""));
     it.apply().succeeded();
     it.plan_is_empty();
-    let before = it.state("flower_superlink.main");
-    it.configure(&superlink("1.42.0", ""));
-    it.apply().succeeded();
-    it.plan_is_empty();
-    let after = it.state("flower_superlink.main");
-    assert_eq!(after["nodes"], before["nodes"]);
-    assert_eq!(
-        after["control"]["ca_certificate"],
-        before["control"]["ca_certificate"]
-    );
+    for pair in releases.windows(2) {
+        let begun = Instant::now();
+        let before = it.state("flower_superlink.main");
+        it.configure(&superlink(pair[1], ""));
+        let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            it.apply().succeeded();
+            it.plan_is_empty();
+            let after = it.state("flower_superlink.main");
+            assert_eq!(after["nodes"], before["nodes"]);
+            let authority = |state: &Json| state["control"]["ca_certificate"].clone();
+            assert_eq!(authority(&after), authority(&before));
+        }));
+        note(&json!({
+            "from": pair[0],
+            "to": pair[1],
+            "ok": tried.is_ok(),
+            "seconds": begun.elapsed().as_secs(),
+        }));
+        assert!(tried.is_ok(), "{pair:?}");
+    }
     // Downwards there is no way.
     it.configure(&superlink("1.41.0", ""));
     it.plan().failed_with(&[

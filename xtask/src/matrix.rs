@@ -15,7 +15,9 @@ use crate::test::build_examples;
 use crate::tools::{Terraform, python_or_install};
 
 /// The first and last of each range between which something changed, and what is used most.
-const RELEASES: &str = "1.13.1,1.15.2,1.18.0,1.20.0,1.22.0,1.23.0,1.25.0,1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.38.0,1.40.0,1.42.0";
+const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.18.0,1.20.0,1.22.0,1.23.0,1.25.0,1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.38.0,1.40.0,1.42.0";
+/// One SuperLink through all of these.
+const UPGRADES: &str = "1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.40.0,1.42.0";
 
 const HELP: &str = "\
 Applies one federation on many Flower releases, real ones from the package index, and writes what
@@ -62,10 +64,11 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
                 "--test",
                 "acceptance",
                 "--",
-                "eras::one",
+                "eras::",
             ])
             .env("FLOWER_TEST_TERRAFORM", &terraform.binary)
             .env("FLOWER_TEST_RELEASES", only.as_deref().unwrap_or(RELEASES))
+            .env("FLOWER_TEST_UPGRADES", only.as_deref().unwrap_or(UPGRADES))
             .env("FLOWER_TEST_RESULTS", &results),
     );
     let page = page(&fs::read_to_string(&results)?, &terraform.title())?;
@@ -77,13 +80,24 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a release came to.
+/// What a test saw.
 #[derive(Deserialize)]
-struct Seen {
-    release: String,
-    #[serde(rename = "seen")]
-    steps: Vec<String>,
-    seconds: u64,
+#[serde(untagged)]
+enum Seen {
+    /// Of a release.
+    Release {
+        release: String,
+        #[serde(rename = "seen")]
+        steps: Vec<String>,
+        seconds: u64,
+    },
+    /// Of the way from one release to another.
+    Upgrade {
+        from: String,
+        to: String,
+        ok: bool,
+        seconds: u64,
+    },
 }
 
 /// The page that these results, one JSON object a line, come to.
@@ -91,17 +105,30 @@ fn page(results: &str, client: &str) -> Result<String> {
     let mut text = format!(
         "# Compatibility\n\nWritten by `cargo xtask matrix` from what it saw, with {client}: on each \
          release, one configuration makes a SuperLink and two SuperNodes on the runtime `local`, with \
-         TLS and node keys from 1.15 on, and three runs. Releases between those of the table are \
+         TLS and node keys, and three runs; 1.13 with a database in memory, which it needs for keys. Releases between those of the table are \
          used like the one before them, newer ones like the newest.\n\n\
          | Flower | a run completes | the second plan is empty | nodes are registered | a failed run is a failed apply | a run is stopped, nothing is left | s |\n\
          | --- | --- | --- | --- | --- | --- | ---: |\n"
     );
+    let mut upgrades = String::new();
     for line in results.lines() {
-        let Seen {
-            release,
-            steps,
-            seconds,
-        } = serde_json::from_str(line)?;
+        let (release, steps, seconds) = match serde_json::from_str(line)? {
+            Seen::Release {
+                release,
+                steps,
+                seconds,
+            } => (release, steps, seconds),
+            Seen::Upgrade {
+                from,
+                to,
+                ok,
+                seconds,
+            } => {
+                let kept = if ok { "yes" } else { "**no**" };
+                writeln!(upgrades, "| {from} | {to} | {kept} | {seconds} |")?;
+                continue;
+            }
+        };
         let seen = |what: &str| steps.iter().any(|one| one == what);
         let minor: u32 = release
             .split('.')
@@ -112,8 +139,7 @@ fn page(results: &str, client: &str) -> Result<String> {
         // What a release does not have is no failure of it.
         let nodes = match (minor, seen("registered")) {
             (_, true) => "yes",
-            (15..=22, _) => "from a list",
-            (..15, _) => "–",
+            (..=22, _) if seen("completed") => "from a list",
             _ => "**no**",
         };
         let stopped = match (minor, seen("stopped")) {
@@ -130,6 +156,12 @@ fn page(results: &str, client: &str) -> Result<String> {
             seconds
         )?;
     }
+    if !upgrades.is_empty() {
+        write!(
+            text,
+            "\nA SuperLink keeps its database, nodes, keys and authority when `flower_version` is raised:\n\n| from | to | kept | s |\n| --- | --- | --- | ---: |\n{upgrades}"
+        )?;
+    }
     Ok(text)
 }
 
@@ -139,9 +171,10 @@ mod tests {
 
     #[test]
     fn a_release_that_failed_is_said_to_have_failed() {
-        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n";
+        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n{\"from\":\"1.40.0\",\"to\":\"1.42.0\",\"ok\":true,\"seconds\":7}\n";
         let page = page(results, "Terraform 1").unwrap();
         assert!(page.contains("| 1.20.0 | yes | yes | from a list | yes | yes | 31 |"));
+        assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
         assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | 9 |"));
     }
 }
