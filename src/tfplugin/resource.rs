@@ -138,10 +138,6 @@ impl Plan {
             self.replace.push((path, reason.into()));
         }
     }
-
-    pub fn is_replaced(&self) -> bool {
-        !self.replace.is_empty()
-    }
 }
 
 /// A schema and what follows from it, made on first use.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::StreamExt;
 use prost::Message as _;
 
 use super::call::Call;
@@ -89,13 +89,6 @@ impl LogStream {
             }
         }
         None
-    }
-
-    /// The same as a `Stream`.
-    pub fn into_stream(self) -> impl Stream<Item = Result<LogChunk, ControlError>> {
-        stream::unfold(self, |mut logs| async {
-            logs.next().await.map(|item| (item, logs))
-        })
     }
 
     /// Asking for what came after this moment continues behind everything given out so far.
@@ -226,12 +219,11 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         });
-        let logs = opened(&fake).await;
-        let pieces: Vec<_> = Box::pin(logs.into_stream()).collect().await;
-        let texts: Vec<_> = pieces
-            .into_iter()
-            .map(|piece| piece.unwrap().text)
-            .collect();
+        let mut logs = opened(&fake).await;
+        let mut texts = Vec::new();
+        while let Some(piece) = logs.next().await {
+            texts.push(piece.unwrap().text);
+        }
         assert_eq!(texts, ["one", "two"]);
     }
 

@@ -33,12 +33,6 @@ impl FlowerVersion {
         }
     }
 
-    /// True if both speak the same Runtime API: SuperExec, ServerApp and ClientApp must be of the
-    /// same major and minor release as the SuperLink or SuperNode they belong to.
-    pub const fn same_runtime(self, other: Self) -> bool {
-        self.major == other.major && self.minor == other.minor
-    }
-
     /// Major and minor number.
     pub const fn release(self) -> (u16, u16) {
         (self.major, self.minor)
