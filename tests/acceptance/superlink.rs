@@ -197,7 +197,7 @@ fn what_stops_it_at_its_start_is_said() {
     );
     it.configure(&superlink("").replace(KEYS, &python));
     it.apply()
-        .failed_with(&["no-python", "Install Python 3.10"]);
+        .failed_with(&["no-python", "Install Python 3.11"]);
     it.configure(&superlink(""));
     it.destroy();
 }
