@@ -12,6 +12,9 @@ use crate::runtime::{Failure, ObjectRef, Observation, RuntimeError, Standing};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
+/// How long the last lines of what did not get ready are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// A process that ended by itself, with the meaning of its exit code and its last lines.
 pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     let exit = FlowerExit::in_log(&failure.log.join("\n"));
@@ -98,8 +101,10 @@ impl BringUp<'_> {
             Waited::Stopped => Err(failed(self.what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => {
                 let runtime = &self.call.provider.runtime;
-                let log = runtime.log_tail(self.object, self.process, 20).await;
-                let log = log.unwrap_or_default();
+                // Where nothing answers, that is all there is to tell.
+                let log = runtime.log_tail(self.object, self.process, 20);
+                let log = tokio::time::timeout(LAST_WORDS, log).await;
+                let log = log.ok().and_then(|log| log.ok()).unwrap_or_default();
                 Err(timed_out(self.what, self.limit, self.operation, &log).into())
             }
         }

@@ -1,7 +1,8 @@
-//! An API server that is busy: a proxy in front of the real one turns away the first requests.
+//! An API server that is busy, or behind a network that fails: a proxy in front of the real one turns
+//! requests away, swallows answers, and ends or cuts streams.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -9,10 +10,29 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::access::account::Cluster;
 use crate::tenant::{Tenant, wait};
 use crate::workspace::Workspace;
+
+/// What the way to the API server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It turns away the first requests.
+    Busy,
+    /// It takes requests and tells nothing.
+    BlackHole,
+    /// The first watches are silent after their first event.
+    Silent,
+    /// Every watch ends as soon as it has begun.
+    Short,
+    /// The first watches, and the lists after them, are cut.
+    Cut,
+}
+
+/// How many watches the way spoils: of the Deployment twice, of pods and of events.
+const SPOILT: usize = 4;
 
 /// How the first connections are answered, one after the other.
 const BUSY: [&str; 3] = [
@@ -21,8 +41,42 @@ const BUSY: [&str; 3] = [
     "504 Gateway Timeout",
 ];
 
-/// Passes connections on to the API server, after it was busy for a while; its port.
-fn proxy(cluster: &Cluster, turned_away: Arc<AtomicUsize>) -> u16 {
+/// The requests that came by, without their headers.
+type Requests = Arc<Mutex<Vec<String>>>;
+
+fn watches(requests: &Requests) -> usize {
+    let requests = requests.lock().unwrap();
+    requests.iter().filter(|one| is_watch(one)).count()
+}
+
+fn is_watch(request: &str) -> bool {
+    request.contains("watch=true")
+}
+
+/// Passes requests on to the API server, as well as `way` lets it; its port.
+fn proxy(tenant: &Tenant, way: Way) -> (u16, Requests) {
+    let cluster = Cluster::of(tenant);
+    let connector = connector(&cluster);
+    let address = cluster.host.trim_start_matches("https://").to_owned();
+    let listener = wait(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let requests = Requests::default();
+    let seen = Arc::clone(&requests);
+    std::thread::spawn(move || {
+        wait(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (connector, address) = (connector.clone(), address.clone());
+                let seen = Arc::clone(&seen);
+                tokio::spawn(async move {
+                    let _ = pass(client, &connector, &address, way, &seen).await;
+                });
+            }
+        });
+    });
+    (port, requests)
+}
+
+fn connector(cluster: &Cluster) -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(cluster.ca.as_bytes()).unwrap())
@@ -36,53 +90,157 @@ fn proxy(cluster: &Cluster, turned_away: Arc<AtomicUsize>) -> u16 {
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
             .unwrap();
-    let connector = TlsConnector::from(Arc::new(config));
-    let address = cluster.host.trim_start_matches("https://").to_owned();
-    let listener = wait(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        wait(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let number = turned_away.fetch_add(1, Ordering::SeqCst);
-                let (connector, address) = (connector.clone(), address.clone());
-                tokio::spawn(async move {
-                    if let Some(answer) = BUSY.get(number) {
-                        let mut head = [0; 16 * 1024];
-                        let _ = client.read(&mut head).await;
-                        let answer = format!(
-                            "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                        );
-                        let _ = client.write_all(answer.as_bytes()).await;
-                        return;
-                    }
-                    let server = TcpStream::connect(&address).await.unwrap();
-                    let host = address.split(':').next().unwrap().to_owned();
-                    let name = ServerName::try_from(host).unwrap();
-                    let mut server = connector.connect(name, server).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-                });
+    TlsConnector::from(Arc::new(config))
+}
+
+/// One request, and what comes of it.
+async fn pass(
+    mut client: TcpStream,
+    connector: &TlsConnector,
+    address: &str,
+    way: Way,
+    seen: &Requests,
+) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let request = head.lines().next().unwrap().to_owned();
+    let (number, watches) = {
+        let mut seen = seen.lock().unwrap();
+        let watches = seen.iter().filter(|one| is_watch(one)).count();
+        seen.push(request.clone());
+        (seen.len() - 1, watches)
+    };
+    let is_watch = is_watch(&request);
+    match way {
+        Way::Busy => {
+            if let Some(answer) = BUSY.get(number) {
+                let answer =
+                    format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                return client.write_all(answer.as_bytes()).await;
             }
-        });
-    });
-    port
+        }
+        Way::BlackHole => return std::future::pending().await,
+        Way::Short if is_watch => {
+            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            return client.write_all(answer.as_bytes()).await;
+        }
+        Way::Cut
+            if is_watch && watches < SPOILT
+                || (1..=SPOILT).contains(&watches)
+                    && request.contains("/deployments?")
+                    && number % 2 == 0 =>
+        {
+            return Ok(());
+        }
+        Way::Silent | Way::Short | Way::Cut => {}
+    }
+    let server = TcpStream::connect(address).await?;
+    let host = address.split(':').next().unwrap().to_owned();
+    let name = ServerName::try_from(host).unwrap();
+    let mut server: TlsStream<TcpStream> = connector.connect(name, server).await?;
+    // One request a connection, so that each is seen.
+    let head = if head.to_lowercase().contains("\r\nconnection:") {
+        head
+    } else {
+        head.replacen("\r\n", "\r\nconnection: close\r\n", 1)
+    };
+    server.write_all(head.as_bytes()).await?;
+    if way == Way::Silent && is_watch && watches < SPOILT {
+        let mut chunk = [0; 64 * 1024];
+        for _ in 0..2 {
+            let length = server.read(&mut chunk).await?;
+            client.write_all(&chunk[..length]).await?;
+        }
+        return std::future::pending().await;
+    }
+    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+fn provider(tenant: &Tenant, port: u16) -> String {
+    let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
+    format!(
+        "provider \"flower\" {{\n  kubernetes = {{\n    host = \"http://127.0.0.1:{port}\"\n    namespace = {:?}\n    image_prefix = {prefix:?}\n  }}\n}}\n",
+        tenant.namespace
+    )
+}
+
+/// A SuperLink comes up on this way; how long that took, and how many watches.
+fn comes_up(way: Way) -> (Duration, usize) {
+    let tenant = Tenant::a();
+    let (port, requests) = proxy(&tenant, way);
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n",
+        provider(&tenant, port)
+    ));
+    let begun = Instant::now();
+    it.apply().succeeded();
+    let took = begun.elapsed();
+    let watches = watches(&requests);
+    eprintln!("{way:?}: {watches} watches in {:.1} s", took.as_secs_f32());
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+    (took, watches)
 }
 
 #[test]
 fn an_api_server_that_is_busy_is_asked_again() {
     let tenant = Tenant::a();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let port = proxy(&Cluster::of(&tenant), Arc::clone(&connections));
+    let (port, requests) = proxy(&tenant, Way::Busy);
     let it = Workspace::new(&format!(
-        "provider \"flower\" {{\n  kubernetes = {{\n    host = \"http://127.0.0.1:{port}\"\n    namespace = {:?}\n  }}\n}}\nresource \"flower_supernode_key\" \"a\" {{\n  name = \"a\"\n}}\n",
-        tenant.namespace
+        "{}resource \"flower_supernode_key\" \"a\" {{\n  name = \"a\"\n}}\n",
+        provider(&tenant, port)
     ));
     it.apply().succeeded();
     assert!(
-        connections.load(Ordering::SeqCst) > BUSY.len(),
+        requests.lock().unwrap().len() > BUSY.len(),
         "the API server was never reached"
     );
     it.plan_is_empty();
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     tenant.nothing_left();
+}
+
+#[test]
+fn an_api_server_that_does_not_answer_is_named() {
+    let tenant = Tenant::a();
+    let (port, requests) = proxy(&tenant, Way::BlackHole);
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_supernode_key\" \"a\" {{\n  name = \"a\"\n}}\n",
+        provider(&tenant, port)
+    ));
+    let begun = Instant::now();
+    it.apply().failed_with(&[
+        &format!("http://127.0.0.1:{port}/ did not answer within"),
+        "it was asked to GET /api",
+        "Check the address, and that no firewall",
+    ]);
+    let took = begun.elapsed();
+    let asked = requests.lock().unwrap().len();
+    eprintln!("BlackHole: {asked} requests in {:.1} s", took.as_secs_f32());
+    assert!(took < Duration::from_secs(90), "that took {took:?}");
+}
+
+#[test]
+fn a_watch_that_falls_silent_is_begun_again() {
+    let (took, watches) = comes_up(Way::Silent);
+    assert!(watches > SPOILT, "{watches} watches");
+    assert!(took < Duration::from_mins(2), "that took {took:?}");
+}
+
+#[test]
+fn watches_that_end_at_once_are_not_begun_without_a_pause() {
+    let (took, watches) = comes_up(Way::Short);
+    assert!(watches < 50, "{watches} watches in {took:?}");
+}
+
+#[test]
+fn watches_and_lists_that_are_cut_do_not_fail_an_apply() {
+    let (_, watches) = comes_up(Way::Cut);
+    assert!(watches > SPOILT, "{watches} watches");
 }

@@ -1,24 +1,26 @@
 //! Calls to the API server, with errors that say of which object they are.
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use std::time::Duration;
+
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use kube::api::{
-    DeleteParams, ListParams, ObjectList, Patch, PatchParams, WatchEvent, WatchParams,
-};
+use kube::api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::access::Access;
+use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::names::MANAGER;
+use super::patient::patient;
 
 type Result<T> = std::result::Result<T, ClusterError>;
 
-/// How long one watch lasts before it is begun again.
-const WATCH_SECONDS: u32 = 290;
+/// For how long nothing may be seen of what is waited for: API servers restart, and networks fail.
+const BLIND: Duration = Duration::from_mins(2);
 
 /// The API server, seen from one namespace.
 #[derive(Clone)]
@@ -62,7 +64,9 @@ pub(super) fn named<K: Object>(name: &str) -> String {
 
 impl Api {
     pub(super) async fn connect(access: &Access) -> Result<Self> {
-        let config = access.config().await?;
+        let mut config = access.config().await?;
+        // Busy API servers are asked again within bounds of our own.
+        config.default_retry = false;
         let at = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| ClusterError::Config {
@@ -73,7 +77,7 @@ impl Api {
             },
         })?;
         Ok(Self {
-            client,
+            client: patient(client, &namespace),
             namespace,
             at,
         })
@@ -158,43 +162,33 @@ impl Api {
         name: &str,
         there: impl Fn(Option<&K>) -> Option<T>,
     ) -> Result<T> {
-        let only = format!("metadata.name={name}");
-        trace("watch", &named::<K>(name));
+        let mut changes = Changes::<K>::new(self, "", &format!("metadata.name={name}"));
+        let mut blind: Option<Instant> = None;
         loop {
-            let list = self
-                .all::<K>()
-                .list(&ListParams::default().fields(&only))
-                .await
-                .map_err(|error| self.failed(error, &named::<K>(name)))?;
-            if let Some(found) = there(list.items.first()) {
-                return Ok(found);
-            }
-            let version = list.metadata.resource_version.unwrap_or_default();
-            let watch = WatchParams::default().fields(&only).timeout(WATCH_SECONDS);
-            let events = self
-                .all::<K>()
-                .watch(&watch, &version)
-                .await
-                .map_err(|error| self.failed(error, &named::<K>(name)))?;
-            let mut events = events.boxed();
-            // A watch that ends, for whatever reason, is begun again from a fresh list.
-            while let Ok(Some(event)) = events.try_next().await {
-                let found = match &event {
-                    WatchEvent::Added(object) | WatchEvent::Modified(object) => there(Some(object)),
-                    WatchEvent::Deleted(_) => there(None),
-                    WatchEvent::Bookmark(_) => None,
-                    WatchEvent::Error(_) => break,
-                };
-                if let Some(found) = found {
-                    return Ok(found);
+            let change = changes.next().await;
+            let now = match &change {
+                Ok(Change::All(all)) => all.first(),
+                Ok(Change::Is(one)) => Some(one),
+                Ok(Change::Gone(_)) => None,
+                Err(error) => {
+                    let since = *blind.get_or_insert_with(Instant::now);
+                    if !error.may_pass() || since.elapsed() >= BLIND {
+                        return Err(error.clone());
+                    }
+                    tracing::warn!(object = named::<K>(name), %error, "it cannot be watched now");
+                    continue;
                 }
+            };
+            blind = None;
+            if let Some(found) = there(now) {
+                return Ok(found);
             }
         }
     }
 }
 
 /// One line a call: what a plan or apply asks of the API server can be counted.
-fn trace(verb: &str, object: &str) {
+pub(super) fn trace(verb: &str, object: &str) {
     tracing::debug!(verb, object, "kubernetes");
 }
 

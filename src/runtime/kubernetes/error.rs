@@ -4,6 +4,7 @@ use kube::client::UpgradeConnectionError;
 use kube::core::Status;
 
 use super::access::{chain, without_credentials};
+use super::patient::NoAnswer;
 
 /// Why something did not work in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,20 @@ pub enum ClusterError {
     Config { place: String, cause: String },
     #[error("the cluster at {at} cannot be reached: {cause}")]
     Unreachable { at: String, cause: String },
+    #[error("the cluster at {at} did not answer within {seconds} s: it was asked to {asked}")]
+    NoAnswer {
+        at: String,
+        /// Method and path.
+        asked: String,
+        seconds: u64,
+    },
+    #[error("{object}: the cluster at {at} answered with status {code}: {words}")]
+    Busy {
+        object: String,
+        at: String,
+        code: u16,
+        words: String,
+    },
     #[error("the cluster at {at} does not know who we are: {words}")]
     Unauthenticated { at: String, words: String },
     #[error("the cluster does not allow it: {words}")]
@@ -56,6 +71,14 @@ impl ClusterError {
         )
     }
 
+    /// Whether it may be gone a moment later: an API server restarts, or the way to it is cut.
+    pub(super) const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Busy { .. }
+        )
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
@@ -65,6 +88,14 @@ impl ClusterError {
             }
             Self::Unreachable { .. } => {
                 "Check the address, that this machine may connect to it, and the CA certificate."
+            }
+            Self::NoAnswer { .. } => {
+                "Check the address, and that no firewall, proxy or VPN on the way swallows what is \
+                 sent; apply again when the cluster answers."
+            }
+            Self::Busy { .. } => {
+                "Apply again when the cluster answers; where it stays so, look at its API server and \
+                 at what stands before it (proxies, webhooks)."
             }
             Self::Unauthenticated { .. } => {
                 "Check the token, client certificate or exec plugin; it may have expired."
@@ -109,9 +140,16 @@ impl ClusterError {
                 at: at.to_owned(),
                 cause: chain(&error),
             },
-            kube::Error::Service(error) => Self::Unreachable {
-                at: at.to_owned(),
-                cause: chain(error.as_ref()),
+            kube::Error::Service(error) => match error.downcast_ref::<NoAnswer>() {
+                Some(no_answer) => Self::NoAnswer {
+                    at: at.to_owned(),
+                    asked: no_answer.asked.clone(),
+                    seconds: no_answer.limit.as_secs(),
+                },
+                None => Self::Unreachable {
+                    at: at.to_owned(),
+                    cause: chain(error.as_ref()),
+                },
             },
             kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
                 Self::of_upgrade(status.as_u16(), object, at)
@@ -162,6 +200,16 @@ impl ClusterError {
                 }
             }
             400 | 422 => Self::Invalid { object, words },
+            code @ (429 | 500..) => Self::Busy {
+                object,
+                at: at.to_owned(),
+                code,
+                words: if words.is_empty() {
+                    "it says no more".to_owned()
+                } else {
+                    words
+                },
+            },
             _ => Self::Api { object, words },
         }
     }

@@ -15,6 +15,8 @@ use crate::terminal::plain;
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often a log that is empty is asked for.
 const TRIES: usize = 4;
+/// How long a log that is followed may be silent until it is asked for anew.
+const SILENT: Duration = Duration::from_mins(1);
 /// What is kept of a line: what a container writes without end must not fill our memory.
 const LONGEST: usize = 16 << 10;
 /// What is read of the last lines at most.
@@ -36,7 +38,10 @@ pub(super) async fn wait(
             };
             if let Ok(stream) = api.all::<Pod>().log_stream(&pod.name_any(), &follow).await {
                 let mut stream = std::pin::pin!(stream);
-                while let Ok(Some(line)) = next_line(&mut stream).await {
+                // A connection that was dropped without a word is silent, too.
+                while let Ok(Ok(Some(line))) =
+                    tokio::time::timeout(SILENT, next_line(&mut stream)).await
+                {
                     if let Some(answer) = found(&plain(&line)) {
                         return answer;
                     }

@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod changes;
 mod error;
 mod failure;
 mod forward;
@@ -16,6 +17,7 @@ mod manifest;
 mod names;
 mod notes;
 mod ours;
+mod patient;
 mod record;
 mod removal;
 mod rollout;

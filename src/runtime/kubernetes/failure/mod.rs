@@ -7,14 +7,14 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
-use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::api::ListParams;
 
 use super::super::Failure;
 use super::api::{Api, Object};
+use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
 pub(super) use trouble::gave_up;
@@ -25,28 +25,59 @@ use volumes::of_claims;
 const GRACE: Duration = Duration::from_secs(8);
 /// How often the age of what was found is looked at.
 const TICK: Duration = Duration::from_secs(1);
-const WATCH_SECONDS: u32 = 290;
 const LINES: usize = 20;
 const WARNINGS: &str = "type=Warning";
 
-type Changes<K> = BoxStream<'static, kube::Result<WatchEvent<K>>>;
-
 /// Waits until the object has failed in a way that can be named.
 pub(super) async fn watch(api: &Api, name: &str) -> Failure {
+    let query = names::query(name);
+    let own = format!("metadata.name={name}");
+    let mut deployments = Changes::<Deployment>::new(api, "", &own).stream();
+    let mut pods = Changes::<Pod>::new(api, &query, "").stream();
+    let mut events = Changes::<Event>::new(api, "", WARNINGS).stream();
     let mut seen = Seen::default();
+    let mut scene = Scene::default();
+    // What is in sight: of what is not, nothing is said.
+    let (mut deployment_known, mut pods_known, mut events_known) = (false, false, false);
     loop {
-        match follow(api, name, &mut seen).await {
-            Ok(Some(failure)) => return failure,
-            Err(error @ ClusterError::Forbidden { .. }) => {
-                return Failure {
-                    process: "pod".to_owned(),
-                    how: format!("how it fares is not shown to us: {error}"),
-                    log: Vec::new(),
-                    advice: error.remedy(),
-                };
+        let known = tokio::select! {
+            Some(change) = deployments.next() => {
+                absorb(&mut scene.deployments, change).map(|known| deployment_known = known)
             }
-            // A watch that ended is begun again; of other errors whoever else uses the cluster tells.
-            Ok(None) | Err(_) => tokio::time::sleep(TICK).await,
+            Some(change) = pods.next() => {
+                absorb(&mut scene.pods, change).map(|known| pods_known = known)
+            }
+            Some(change) = events.next() => {
+                // They add words to what pods tell: without the right to see them there is still
+                // the rest.
+                events_known = match absorb(&mut scene.events, change) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        tracing::warn!(%error, "events are not shown to us");
+                        events = stream::pending().boxed();
+                        true
+                    }
+                };
+                Ok(())
+            }
+            () = tokio::time::sleep(TICK) => Ok(()),
+        };
+        if let Err(error) = known {
+            return Failure {
+                process: "pod".to_owned(),
+                how: format!("how it fares is not shown to us: {error}"),
+                log: Vec::new(),
+                advice: error.remedy(),
+            };
+        }
+        if !(deployment_known && pods_known && events_known) {
+            continue;
+        }
+        let trouble = find(&scene);
+        if seen.lasts(trouble.as_ref(), Instant::now())
+            && let Some(trouble) = trouble
+        {
+            return report(api, &scene, trouble).await;
         }
     }
 }
@@ -90,64 +121,6 @@ impl Seen {
     }
 }
 
-async fn follow(api: &Api, name: &str, seen: &mut Seen) -> Result<Option<Failure>, ClusterError> {
-    let own = format!("metadata.name={name}");
-    let query = names::query(name);
-    let (deployments, mut deployment_changes) = begin::<Deployment>(api, "", &own).await?;
-    let (pods, mut pod_changes) = begin::<Pod>(api, &query, "").await?;
-    // Events add words to what pods tell: without the right to see them there is still the rest.
-    let (events, mut event_changes) = match begin::<Event>(api, "", WARNINGS).await {
-        Err(ClusterError::Forbidden { words }) => {
-            tracing::warn!(words, "events are not shown to us");
-            (BTreeMap::new(), stream::pending().boxed())
-        }
-        begun => begun?,
-    };
-    let mut scene = Scene {
-        deployments,
-        pods,
-        events,
-    };
-    loop {
-        let trouble = find(&scene);
-        if seen.lasts(trouble.as_ref(), Instant::now())
-            && let Some(trouble) = trouble
-        {
-            return Ok(Some(report(api, &scene, trouble).await));
-        }
-        let goes_on = tokio::select! {
-            change = deployment_changes.try_next() => absorb(&mut scene.deployments, change),
-            change = pod_changes.try_next() => absorb(&mut scene.pods, change),
-            change = event_changes.try_next() => absorb(&mut scene.events, change),
-            () = tokio::time::sleep(TICK) => true,
-        };
-        if !goes_on {
-            return Ok(None);
-        }
-    }
-}
-
-/// What is there, and what changes from then on.
-async fn begin<K: Object>(
-    api: &Api,
-    labels: &str,
-    fields: &str,
-) -> Result<(BTreeMap<String, K>, Changes<K>), ClusterError> {
-    let all = api.all::<K>();
-    let kind = <K as k8s_openapi::Resource>::KIND;
-    let list = ListParams::default().labels(labels).fields(fields);
-    let list = all.list(&list).await;
-    let list = list.map_err(|error| api.failed(error, kind))?;
-    let at = list.metadata.resource_version.unwrap_or_default();
-    let watch = WatchParams::default()
-        .labels(labels)
-        .fields(fields)
-        .timeout(WATCH_SECONDS);
-    let changes = all.watch(&watch, &at).await;
-    let changes = changes.map_err(|error| api.failed(error, kind))?;
-    Ok((by_name(list.items), changes.boxed()))
-}
-
 fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
     items
         .into_iter()
@@ -155,23 +128,21 @@ fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
         .collect()
 }
 
-/// Takes in a change; `false` when the watch must be begun again.
+/// Takes in a change; whether it is in sight now. Errors but for a refusal are told by whoever else
+/// uses the cluster.
 fn absorb<K: Object>(
     all: &mut BTreeMap<String, K>,
-    change: kube::Result<Option<WatchEvent<K>>>,
-) -> bool {
+    change: Result<Change<K>, ClusterError>,
+) -> Result<bool, ClusterError> {
     let name = |item: &K| item.meta().name.clone().unwrap_or_default();
     match change {
-        Ok(Some(WatchEvent::Added(item) | WatchEvent::Modified(item))) => {
-            all.insert(name(&item), item);
-        }
-        Ok(Some(WatchEvent::Deleted(item))) => {
-            all.remove(&name(&item));
-        }
-        Ok(Some(WatchEvent::Bookmark(_))) => {}
-        Ok(Some(WatchEvent::Error(_)) | None) | Err(_) => return false,
+        Ok(Change::All(items)) => *all = by_name(items),
+        Ok(Change::Is(item)) => drop(all.insert(name(&item), item)),
+        Ok(Change::Gone(item)) => drop(all.remove(&name(&item))),
+        Err(error @ ClusterError::Forbidden { .. }) => return Err(error),
+        Err(_) => return Ok(false),
     }
-    true
+    Ok(true)
 }
 
 async fn report(api: &Api, scene: &Scene, mut trouble: Trouble) -> Failure {

@@ -1,0 +1,130 @@
+//! What is there of a kind, and what becomes of it: a list, then a watch, then a list again. Networks
+//! drop silent connections without a word, so no watch is believed in for longer than it asked for.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use tokio::time::Instant;
+
+use super::api::{Api, Object, named, trace};
+use super::error::ClusterError;
+
+/// How long one watch lasts: the API server ends it.
+const WATCH: Duration = Duration::from_mins(1);
+/// What may be added to that until we end it.
+const SLACK: Duration = Duration::from_secs(10);
+/// A watch that lasted as long was none that somebody ends at once.
+const LASTED: Duration = Duration::from_secs(10);
+/// The first pause before another list, doubled up to the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What became known.
+pub(super) enum Change<K> {
+    /// All that there is.
+    All(Vec<K>),
+    /// One is there, or is another than before.
+    Is(K),
+    Gone(K),
+}
+
+/// News without end. After an error, which may pass, all is listed again.
+pub(super) struct Changes<K> {
+    api: Api,
+    labels: String,
+    fields: String,
+    what: String,
+    at: At<K>,
+    /// How long to wait before the next list.
+    pause: Duration,
+}
+
+enum At<K> {
+    /// Nothing is known.
+    Begin,
+    /// What there is was told; the watch goes on from this version.
+    Listed(String),
+    Watching(BoxStream<'static, kube::Result<WatchEvent<K>>>, Instant),
+}
+
+impl<K: Object> Changes<K> {
+    pub(super) fn new(api: &Api, labels: &str, fields: &str) -> Self {
+        let what = match fields.strip_prefix("metadata.name=") {
+            Some(name) => named::<K>(name),
+            None => <K as k8s_openapi::Resource>::KIND.to_owned(),
+        };
+        Self {
+            api: api.clone(),
+            labels: labels.to_owned(),
+            fields: fields.to_owned(),
+            what,
+            at: At::Begin,
+            pause: Duration::ZERO,
+        }
+    }
+
+    /// The same as a stream, whose next item may be waited for beside other things.
+    pub(super) fn stream(self) -> BoxStream<'static, Result<Change<K>, ClusterError>> {
+        stream::unfold(self, |mut changes| async move {
+            let change = changes.next().await;
+            Some((change, changes))
+        })
+        .boxed()
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Change<K>, ClusterError> {
+        loop {
+            match std::mem::replace(&mut self.at, At::Begin) {
+                At::Begin => {
+                    tokio::time::sleep(self.pause).await;
+                    self.pause = (self.pause * 2).clamp(PAUSE, LONGEST_PAUSE);
+                    return self.list().await.map(Change::All);
+                }
+                At::Listed(version) => {
+                    let watch = WatchParams::default()
+                        .labels(&self.labels)
+                        .fields(&self.fields)
+                        .timeout(u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX));
+                    let all = self.api.all::<K>();
+                    let events = all.watch(&watch, &version).await;
+                    let events = events.map_err(|error| self.api.failed(error, &self.what))?;
+                    self.at = At::Watching(events.boxed(), Instant::now());
+                }
+                At::Watching(mut events, begun) => {
+                    let next = tokio::time::timeout_at(begun + WATCH + SLACK, events.try_next());
+                    // However a watch ends: what it did not tell is listed.
+                    let change = match next.await {
+                        Ok(Ok(Some(WatchEvent::Added(one) | WatchEvent::Modified(one)))) => {
+                            Some(Change::Is(one))
+                        }
+                        Ok(Ok(Some(WatchEvent::Deleted(one)))) => Some(Change::Gone(one)),
+                        Ok(Ok(Some(WatchEvent::Bookmark(_)))) => None,
+                        Ok(Ok(Some(WatchEvent::Error(_)) | None) | Err(_)) | Err(_) => {
+                            if begun.elapsed() >= LASTED {
+                                self.pause = Duration::ZERO;
+                            }
+                            continue;
+                        }
+                    };
+                    self.at = At::Watching(events, begun);
+                    if let Some(change) = change {
+                        return Ok(change);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn list(&mut self) -> Result<Vec<K>, ClusterError> {
+        trace("watch", &self.what);
+        let list = ListParams::default()
+            .labels(&self.labels)
+            .fields(&self.fields);
+        let list = self.api.all::<K>().list(&list).await;
+        let list = list.map_err(|error| self.api.failed(error, &self.what))?;
+        self.at = At::Listed(list.metadata.resource_version.unwrap_or_default());
+        Ok(list.items)
+    }
+}
