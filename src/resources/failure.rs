@@ -8,7 +8,9 @@ use super::choices::Status;
 use super::report::{failed, quoted_log};
 use super::timeouts::{Operation, Waited, wait};
 use crate::flower::exit_meaning::FlowerExit;
-use crate::runtime::{Failure, ObjectRef, Observation, RuntimeError, Standing};
+use crate::runtime::{
+    Failure, ObjectRef, Observation, Patience, PodSettings, RuntimeError, Standing,
+};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
@@ -95,7 +97,33 @@ pub struct BringUp<'a> {
 impl BringUp<'_> {
     /// Waits for `work` as long as the operation may take and Terraform does not want to stop.
     pub async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let left = self.limit.saturating_sub(self.begun.elapsed());
+        self.within_and(Duration::ZERO, work).await
+    }
+
+    /// The same for work that tells by itself what it waited for once the time is over.
+    pub async fn told_within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.within_and(LAST_WORDS, work).await
+    }
+
+    /// When its time is over.
+    pub fn until(&self) -> Instant {
+        self.begun + self.limit
+    }
+
+    /// How long what keeps its pod from a node is waited for.
+    pub fn patience(&self, pod: &PodSettings) -> Patience {
+        Patience {
+            scheduling: pod.scheduling_timeout,
+            until: self.until(),
+        }
+    }
+
+    async fn within_and<T>(
+        &self,
+        more: Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let left = self.limit.saturating_sub(self.begun.elapsed()) + more;
         match wait(&self.call.stop, left, work).await {
             Waited::Done(done) => done,
             Waited::Stopped => Err(failed(self.what, &RuntimeError::Interrupted).into()),
@@ -104,7 +132,10 @@ impl BringUp<'_> {
                 // Where nothing answers, that is all there is to tell.
                 let log = runtime.log_tail(self.object, self.process, 20);
                 let log = tokio::time::timeout(LAST_WORDS, log).await;
-                let log = log.ok().and_then(|log| log.ok()).unwrap_or_default();
+                let log = log
+                    .ok()
+                    .and_then(std::result::Result::ok)
+                    .unwrap_or_default();
                 Err(timed_out(self.what, self.limit, self.operation, &log).into())
             }
         }

@@ -7,6 +7,7 @@ use crate::model;
 use crate::runtime::{
     Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Toleration, Volume, VolumeSource,
 };
+use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, required};
@@ -54,6 +55,10 @@ model! {
         /// Whether a NetworkPolicy lets in nobody but SuperNodes, and those at the Fleet API alone;
         /// `true` by default. It needs a network plugin that enforces policies.
         network_policy: Option<bool> = optional(),
+        /// How long a node and volumes for it are waited for, such as `3m`, on clusters that make them
+        /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
+        /// within seconds, or after five minutes where an autoscaler said that a node is coming.
+        scheduling_timeout: Option<GoDuration> = optional(),
     }
 }
 
@@ -207,6 +212,7 @@ pub fn settings(pod: Option<&Pod>, main: &'static str) -> Result<PodSettings> {
         labels: pod.labels.clone().unwrap_or_default(),
         annotations: pod.annotations.clone().unwrap_or_default(),
         network_policy: pod.network_policy.unwrap_or(true),
+        scheduling_timeout: pod.scheduling_timeout.as_ref().map(GoDuration::get),
     })
 }
 

@@ -14,7 +14,7 @@ mod name;
 mod pod;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ pub struct LayoutRequest<'a> {
     pub fixed: Option<(Port, u16)>,
     /// How SuperNodes reach it, for what they dial.
     pub exposure: Option<&'a Exposure>,
+    /// Until when an address may be waited for.
+    pub until: Instant,
 }
 
 /// Where the parts of an object are, as its processes see them.
@@ -147,6 +149,15 @@ pub enum Standing {
     Down,
 }
 
+/// How long what may come about by itself is waited for before it is a failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a node and for volumes, where that was set.
+    pub scheduling: Option<Duration>,
+    /// When the time for everything is over.
+    pub until: Instant,
+}
+
 /// How an object is removed.
 #[derive(Debug, Clone, Copy)]
 pub struct Removal<'a> {
@@ -227,7 +238,7 @@ pub trait Runtime: Send + Sync {
     async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError>;
 
     /// Waits until the object has failed in a way that can be named.
-    async fn watch_failure(&self, object: &ObjectRef) -> Failure;
+    async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure;
 
     /// Waits for a line of `process`, written since it was started last, that `found` accepts.
     async fn wait_log(

@@ -2,6 +2,7 @@
 //! was parsed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The settings of an object's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +27,8 @@ pub struct PodSettings {
     pub annotations: BTreeMap<String, String>,
     /// Let in nobody but those who need it.
     pub network_policy: bool,
+    /// How long a node and volumes are waited for; not a part of the pod.
+    pub scheduling_timeout: Option<Duration>,
 }
 
 /// When images are pulled.

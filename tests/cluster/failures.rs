@@ -1,6 +1,7 @@
 //! What a person is told when something does not come up: what, where, why, and what to do; as soon
 //! as the cluster knows it, which is long before the time is over.
 
+mod placing;
 mod refusals;
 
 use std::time::{Duration, Instant};

@@ -357,12 +357,13 @@ async fn bring_up(
         limit: operation.limit(model.timeouts.as_ref(), START),
         begun: Instant::now(),
     };
-    let layout = coming.within(async {
+    let layout = coming.told_within(async {
         let laid_out = runtime.layout(LayoutRequest {
             object: &object,
             ports: &ports,
             fixed: fixed.map(|port| (Port::Api, port)),
             exposure: Some(&exposure),
+            until: coming.until(),
         });
         let laid_out = laid_out.await;
         laid_out.map_err(|error| failed(what.as_str(), &error).on("local").into())
@@ -387,7 +388,7 @@ async fn bring_up(
             .await
             .map_err(|error| failed(what.as_str(), &error))?;
         tokio::select! {
-            failure = runtime.watch_failure(&object) => Err(failure::report(&what, &failure).into()),
+            failure = runtime.watch_failure(&object, coming.patience(&workload.pod)) => Err(failure::report(&what, &failure).into()),
             stands = async {
                 let ready = runtime.ready(&object).await;
                 ready.map_err(|error| failed(what.as_str(), &error))?;

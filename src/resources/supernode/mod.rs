@@ -242,6 +242,7 @@ async fn bring_up(
             ports: &[Port::Runtime],
             fixed: fixed.map(|port| (Port::Runtime, port)),
             exposure: None,
+            until: Instant::now(),
         })
         .await
         .map_err(|error| failed(what.as_str(), &error).on("local"))?;
@@ -322,7 +323,7 @@ async fn join(
     loop {
         runtime.start(workload, &call.stop).await.map_err(explain)?;
         let failure = tokio::select! {
-            failure = runtime.watch_failure(object) => failure,
+            failure = runtime.watch_failure(object, coming.patience(&workload.pod)) => failure,
             id = async {
                 runtime.ready(object).await?;
                 let told = runtime.wait_log(object, coming.process, &node_id);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams};
 use kube::{Client, Resource};
 use serde::Serialize;
@@ -142,20 +142,6 @@ impl Api {
         }
     }
 
-    pub(super) async fn apply_service(&self, name: &str, manifest: &Json) -> Result<Service> {
-        self.apply(name, manifest).await
-    }
-
-    /// Waits until a load balancer has an address: a name or an IP.
-    pub(super) async fn load_balancer(&self, name: &str) -> Result<String> {
-        self.until(name, |service: Option<&Service>| {
-            let status = service?.status.as_ref()?.load_balancer.as_ref()?;
-            let ingress = status.ingress.as_ref()?.first()?;
-            ingress.hostname.clone().or_else(|| ingress.ip.clone())
-        })
-        .await
-    }
-
     /// Waits until `there` finds in the object of this name (or in its absence) what it looks for.
     pub(super) async fn until<K: Object, T>(
         &self,
@@ -190,10 +176,4 @@ impl Api {
 /// One line a call: what a plan or apply asks of the API server can be counted.
 pub(super) fn trace(verb: &str, object: &str) {
     tracing::debug!(verb, object, "kubernetes");
-}
-
-/// The port on every node that a Service was given.
-pub(super) fn node_port(service: &Service) -> Option<u16> {
-    let ports = service.spec.as_ref()?.ports.as_ref()?;
-    u16::try_from(ports.first()?.node_port?).ok()
 }

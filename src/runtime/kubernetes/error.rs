@@ -56,6 +56,17 @@ pub enum ClusterError {
         "a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known"
     )]
     NoHostname,
+    #[error(
+        "{object} in the namespace {namespace:?} was given no address within {seconds} s: {}",
+        told(said)
+    )]
+    NoAddress {
+        object: String,
+        namespace: String,
+        seconds: u64,
+        /// Its last events.
+        said: Vec<String>,
+    },
     #[error("no pod of {object} runs")]
     NoPod { object: String },
     #[error("{object}: {words}")]
@@ -121,6 +132,11 @@ impl ClusterError {
             Self::NoHostname => {
                 "Set `service = { hostname = \"…\" }` to the name or address of a node that \
                  SuperNodes can reach."
+            }
+            Self::NoAddress { .. } => {
+                "The cluster needs a load-balancer controller, such as its cloud's or MetalLB; \
+                 without one, set `service = { service_type = \"NodePort\", hostname = \"…\" }`. Raise \
+                 `timeouts` if the load balancer only needs more time."
             }
             Self::NoPod { .. } => "Apply where it is managed: that starts and waits for it.",
             Self::Invalid { .. } | Self::Api { .. } => return None,
@@ -227,6 +243,15 @@ fn conflicts(status: &Status) -> Vec<(String, String)> {
             (manager.to_owned(), cause.field.clone())
         })
         .collect()
+}
+
+/// Events, as far as there are any.
+fn told(said: &[String]) -> String {
+    if said.is_empty() {
+        "no event tells of anybody who works on it".to_owned()
+    } else {
+        format!("its last events are {}", said.join("; "))
+    }
 }
 
 fn owners(fields: &[(String, String)]) -> String {

@@ -21,6 +21,7 @@ mod patient;
 mod record;
 mod removal;
 mod rollout;
+mod service;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -35,8 +36,8 @@ pub use error::ClusterError;
 
 use super::{
     Claim, Connection, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Port, Removal, Runtime, RuntimeError, SecretEntries, ServiceKind,
-    Workload,
+    ObjectRef, Observation, Patience, Port, Removal, Runtime, RuntimeError, SecretEntries,
+    ServiceKind, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -173,10 +174,12 @@ impl Runtime for KubernetesRuntime {
             (Some(hostname), _) => Some(hostname.clone()),
             (None, ServiceKind::ClusterIp) => None,
             (None, ServiceKind::NodePort) => return Err(ClusterError::NoHostname.into()),
-            (None, ServiceKind::LoadBalancer) => Some(api.load_balancer(&name).await?),
+            (None, ServiceKind::LoadBalancer) => {
+                Some(api.load_balancer(&name, request.until).await?)
+            }
         };
         let port = match exposure.kind {
-            ServiceKind::NodePort => api::node_port(&service).unwrap_or(FLEET_PORT),
+            ServiceKind::NodePort => service::node_port(&service).unwrap_or(FLEET_PORT),
             ServiceKind::ClusterIp | ServiceKind::LoadBalancer => FLEET_PORT,
         };
         layout.fleet_address = Some(match given {
@@ -212,9 +215,9 @@ impl Runtime for KubernetesRuntime {
         self.observe_record(object).await
     }
 
-    async fn watch_failure(&self, object: &ObjectRef) -> Failure {
+    async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure {
         match self.api().await {
-            Ok(api) => failure::watch(api, &names::of(object)).await,
+            Ok(api) => failure::watch(api, &names::of(object), patience).await,
             // Whoever else uses the cluster says so.
             Err(_) => std::future::pending().await,
         }

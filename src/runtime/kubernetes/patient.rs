@@ -16,7 +16,7 @@ use tower_service::Service;
 /// How long an answer may take, with all tries.
 const ANSWER: Duration = Duration::from_secs(30);
 /// The same where much may be told: lists and logs.
-const LONG_ANSWER: Duration = Duration::from_secs(60);
+const LONG_ANSWER: Duration = Duration::from_mins(1);
 /// The first pause before a busy API server is asked again, doubled each time.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest one, whatever the API server asks for.

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
-    Observation, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries, Standing,
-    Workload,
+    Observation, Patience, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries,
+    Standing, Workload,
 };
 use crate::terminal::plain;
 use process::Identity;
@@ -265,7 +265,7 @@ impl Runtime for LocalRuntime {
         }))
     }
 
-    async fn watch_failure(&self, object: &ObjectRef) -> Failure {
+    async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
         loop {
             if let Ok(record) = self.record(object)
                 && let Some((name, started)) = record

@@ -96,6 +96,7 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
             ports: &[Port::Api],
             fixed: None,
             exposure: None,
+            until: std::time::Instant::now(),
         })
         .await
         .unwrap()
@@ -115,6 +116,7 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
             ports: &[Port::Api],
             fixed: None,
             exposure: None,
+            until: std::time::Instant::now(),
         })
         .await
         .unwrap()
@@ -176,7 +178,15 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
             .unwrap(),
         "7"
     );
-    let failure = runtime.watch_failure(&object).await;
+    let failure = runtime
+        .watch_failure(
+            &object,
+            Patience {
+                scheduling: None,
+                until: std::time::Instant::now(),
+            },
+        )
+        .await;
     assert_eq!(failure.log, ["ready 7", "it broke"]);
     assert!(failure.how.contains('3'), "{}", failure.how);
     let observed = runtime.observe(&object).await.unwrap().unwrap();

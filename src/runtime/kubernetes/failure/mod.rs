@@ -1,6 +1,7 @@
 //! Names what keeps an object from running, as soon as the cluster knows it: its Deployment, its pods,
 //! and what was said about them in events, are watched side by side.
 
+mod seen;
 mod trouble;
 mod volumes;
 
@@ -12,30 +13,30 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 
-use super::super::Failure;
+use super::super::{Failure, Patience};
 use super::api::{Api, Object};
 use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
-pub(super) use trouble::gave_up;
+use seen::{Attaches, Seen, node_comes};
 use trouble::{Scene, Trouble, find, in_pod, is_live};
+pub(super) use trouble::{gave_up, latest, words};
 use volumes::of_claims;
 
-/// What may pass by itself is named only when it lasted as long.
-const GRACE: Duration = Duration::from_secs(8);
 /// How often the age of what was found is looked at.
 const TICK: Duration = Duration::from_secs(1);
 const LINES: usize = 20;
 const WARNINGS: &str = "type=Warning";
 
 /// Waits until the object has failed in a way that can be named.
-pub(super) async fn watch(api: &Api, name: &str) -> Failure {
+pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure {
     let query = names::query(name);
     let own = format!("metadata.name={name}");
     let mut deployments = Changes::<Deployment>::new(api, "", &own).stream();
     let mut pods = Changes::<Pod>::new(api, &query, "").stream();
     let mut events = Changes::<Event>::new(api, "", WARNINGS).stream();
-    let mut seen = Seen::default();
+    let mut seen = Seen::new(patience);
+    let mut attaches = Attaches::default();
     let mut scene = Scene::default();
     // What is in sight: of what is not, nothing is said.
     let (mut deployment_known, mut pods_known, mut events_known) = (false, false, false);
@@ -73,13 +74,41 @@ pub(super) async fn watch(api: &Api, name: &str) -> Failure {
         if !(deployment_known && pods_known && events_known) {
             continue;
         }
+        attaches.forget_aged(&mut scene.events, Instant::now());
         let trouble = find(&scene);
-        if seen.lasts(trouble.as_ref(), Instant::now())
-            && let Some(trouble) = trouble
+        if !seen.lasts(trouble.as_ref(), Instant::now()) {
+            continue;
+        }
+        let Some(mut trouble) = trouble else {
+            continue;
+        };
+        if seen.may_ask(&trouble, Instant::now()) {
+            seen.answer(a_node_comes(api, &scene).await);
+            if !seen.lasts(Some(&trouble), Instant::now()) {
+                continue;
+            }
+        }
+        if let Some(seconds) = seen.waited(&trouble) {
+            trouble.what = format!("{} (after {seconds} s)", trouble.what);
+        }
+        return report(api, &scene, trouble).await;
+    }
+}
+
+/// Whether somebody is making a node for a pod that has none.
+async fn a_node_comes(api: &Api, scene: &Scene) -> bool {
+    let events = api.all::<Event>();
+    for pod in scene.pods.values().filter(|pod| is_live(pod)) {
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let about = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
+        // Where it cannot be asked, nothing is known of one.
+        if let Ok(found) = events.list(&about).await
+            && node_comes(&found.items)
         {
-            return report(api, &scene, trouble).await;
+            return true;
         }
     }
+    false
 }
 
 /// The pods of the object that wait out a pause after a failure, by name.
@@ -96,29 +125,6 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
         .into_iter()
         .filter(|(_, pod)| is_live(pod) && in_pod(pod, &events).is_some());
     Ok(failed.map(|(name, _)| name).collect())
-}
-
-/// Since when the same trouble has been seen.
-#[derive(Default)]
-struct Seen(Option<(String, Instant)>);
-
-impl Seen {
-    /// Whether the trouble is one, and not a moment's.
-    fn lasts(&mut self, trouble: Option<&Trouble>, now: Instant) -> bool {
-        let Some(trouble) = trouble else {
-            self.0 = None;
-            return false;
-        };
-        let name = format!("{} {}", trouble.process, trouble.what);
-        let since = match &self.0 {
-            Some((before, since)) if *before == name => *since,
-            _ => {
-                self.0 = Some((name, now));
-                now
-            }
-        };
-        !trouble.may_pass || now.duration_since(since) >= GRACE
-    }
 }
 
 fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
@@ -167,6 +173,8 @@ async fn report(api: &Api, scene: &Scene, mut trouble: Trouble) -> Failure {
     }
 }
 
+#[cfg(test)]
+mod seen_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -355,29 +355,3 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
         assert_eq!(find(&scene).unwrap().what, what);
     }
 }
-
-#[test]
-fn what_may_pass_must_last_and_its_words_may_change() {
-    let trouble = |what: &str, words: &str| Trouble {
-        process: "pod".to_owned(),
-        what: what.to_owned(),
-        words: words.to_owned(),
-        advice: None,
-        may_pass: what != "crash",
-        log_of: None,
-        claims: Vec::new(),
-    };
-    let mut seen = Seen::default();
-    let begun = Instant::now();
-    let mut lasts = |what: &str, words: &str, at: u32| {
-        let trouble = (!what.is_empty()).then(|| trouble(what, words));
-        seen.lasts(trouble.as_ref(), begun + GRACE / 2 * at)
-    };
-    assert!(lasts("crash", "", 0));
-    assert!(!lasts("pull", "ErrImagePull", 0));
-    assert!(!lasts("pull", "ImagePullBackOff", 1));
-    assert!(lasts("pull", "ErrImagePull", 2));
-    assert!(!lasts("mount", "", 2));
-    assert!(!lasts("", "", 4));
-    assert!(!lasts("mount", "", 4));
-}

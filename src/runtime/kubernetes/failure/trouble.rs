@@ -33,6 +33,8 @@ pub(super) struct Trouble {
     pub advice: Option<&'static str>,
     /// It is often gone a moment later.
     pub may_pass: bool,
+    /// It is about a node or a volume, which some clusters make on demand.
+    pub placing: bool,
     /// The pod whose log tells more.
     pub log_of: Option<String>,
     /// The claims that it is about.
@@ -47,8 +49,17 @@ impl Trouble {
             words: words.to_owned(),
             advice: Some(advice),
             may_pass: true,
+            placing: false,
             log_of: None,
             claims: Vec::new(),
+        }
+    }
+
+    /// The same about a node or a volume.
+    pub(super) fn of_place(what: &str, words: &str, advice: &'static str) -> Self {
+        Self {
+            placing: true,
+            ..Self::of_pod(what, words, advice)
         }
     }
 
@@ -188,6 +199,7 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troubl
         words,
         advice,
         may_pass: false,
+        placing: false,
         log_of: Some(pod.name_any()),
         claims: Vec::new(),
     })
@@ -235,11 +247,11 @@ fn probe_failure<'a>(
     failed.max_by_key(|event| latest(event)).copied()
 }
 
-pub(super) fn words(event: &Event) -> &str {
+pub(in super::super) fn words(event: &Event) -> &str {
     event.message.as_deref().unwrap_or_default()
 }
 
-pub(super) fn latest(event: &Event) -> Option<Timestamp> {
+pub(in super::super) fn latest(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref();
     let series = series.and_then(|series| Some(series.last_observed_time.as_ref()?.0));
     series
@@ -299,14 +311,14 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
     Some(if about_volume {
         Trouble {
             claims: claims(pod),
-            ..Trouble::of_pod("its volume is not there", said, NO_VOLUME)
+            ..Trouble::of_place("its volume is not there", said, NO_VOLUME)
         }
     } else {
-        Trouble::of_pod(
+        Trouble::of_place(
             "no node takes it",
             said,
             "Add such a node, or change `kubernetes.resources`, `node_selector`, `tolerations` or \
-             `affinity`.",
+             `affinity`. On a cluster that adds nodes by itself, set `kubernetes.scheduling_timeout`.",
         )
     })
 }

@@ -80,6 +80,15 @@ fn a_mount_is_told_until_there_is_something_to_start_containers_in() {
     assert_eq!(found(vec![pulling], fails()), None);
     let starting = with(container("superlink", json!({ "running": {} })));
     assert_eq!(found(vec![starting], fails()), None);
+    let attach = || event("FailedAttachVolume", "Multi-Attach error", json!({}));
+    let how = "a volume cannot be attached: Multi-Attach error";
+    assert_named(
+        with(container("superlink", json!({ "waiting": {} }))),
+        vec![attach()],
+        "pod",
+        how,
+        true,
+    );
     // It was another pod.
     let mut other = with(container("superlink", json!({ "waiting": {} })));
     other.metadata.uid = Some("u2".to_owned());

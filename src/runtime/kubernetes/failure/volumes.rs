@@ -27,7 +27,7 @@ pub(super) fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Opti
             && event.reason.as_deref() == Some("ProvisioningFailed")
             && latest(event).is_some_and(|at| at >= since)
     })?;
-    Some(Trouble::of_pod(
+    Some(Trouble::of_place(
         "its volume cannot be made",
         words(said),
         NO_VOLUME,
@@ -111,19 +111,33 @@ pub(super) fn not_set_up(pod: &Pod, about: &[&Event]) -> Option<Trouble> {
         .iter()
         .filter(reasons)
         .max_by_key(|event| latest(event))?;
-    Some(
-        if last.reason.as_deref() == Some("FailedCreatePodSandBox") {
-            Trouble::of_pod(
-                "its pod cannot be set up",
-                words(last),
-                "Look at the node: its network plugin or RuntimeClass.",
-            )
-        } else {
-            Trouble::of_pod(
-                "a volume cannot be mounted",
-                words(last),
-                "Check that the Secret, ConfigMap or claim in `kubernetes.volumes` exists.",
-            )
-        },
-    )
+    Some(if is_attach(last) {
+        Trouble::of_place(
+            "a volume cannot be attached",
+            words(last),
+            "Look at the node that still has it, and at the CSI driver. Where that only takes its time, \
+             set `kubernetes.scheduling_timeout`.",
+        )
+    } else if last.reason.as_deref() == Some("FailedCreatePodSandBox") {
+        Trouble::of_pod(
+            "its pod cannot be set up",
+            words(last),
+            "Look at the node: its network plugin or RuntimeClass.",
+        )
+    } else {
+        Trouble::of_pod(
+            "a volume cannot be mounted",
+            words(last),
+            "Check that the Secret, ConfigMap or claim in `kubernetes.volumes` exists.",
+        )
+    })
+}
+
+/// Whether a volume could not be brought to the node: that is tried again, and may take minutes.
+pub(super) fn is_attach(event: &Event) -> bool {
+    match event.reason.as_deref() {
+        Some("FailedAttachVolume") => true,
+        Some("FailedMount") => words(event).starts_with("Unable to attach or mount volumes"),
+        _ => false,
+    }
 }

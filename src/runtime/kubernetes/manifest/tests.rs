@@ -179,6 +179,7 @@ fn every_setting_of_a_pod_is_carried() {
         labels: map("cost-centre", "7"),
         annotations: map("note", "x"),
         network_policy: true,
+        scheduling_timeout: None,
     };
     insta::assert_json_snapshot!(deployment(&context(), &workload, "hash"));
 }
