@@ -72,6 +72,13 @@ async fn next_line(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<
     }
 }
 
+/// Whether this is what a container wrote. The kubelet answers with a sentence of its own, as if that
+/// were a log, once it has cleared away the container of a life before the last one.
+fn is_log(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && !text.starts_with("unable to retrieve container logs for ")
+}
+
 /// A line as far as it is shown.
 fn shortened(line: &str) -> String {
     plain(line).chars().take(LONGEST).collect()
@@ -105,7 +112,7 @@ pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) 
     for _ in 0..TRIES {
         for previous in [true, false] {
             match api.all::<Pod>().logs(pod, &of(previous)).await {
-                Ok(text) if !text.trim().is_empty() => {
+                Ok(text) if is_log(&text) => {
                     return text.lines().map(shortened).collect();
                 }
                 // Without the right to read it, that is what there is to tell.
@@ -125,6 +132,17 @@ mod tests {
     use futures_util::io::{AsyncReadExt as _, BufReader, Cursor, repeat};
 
     use super::*;
+
+    #[test]
+    fn what_the_kubelet_says_of_a_log_is_none() {
+        assert!(is_log("Exit Code: 305\n"));
+        for none in [
+            " \n",
+            "unable to retrieve container logs for containerd://6",
+        ] {
+            assert!(!is_log(none), "{none}");
+        }
+    }
 
     #[tokio::test]
     async fn a_line_without_end_is_cut_and_what_follows_is_found() {
