@@ -36,10 +36,13 @@ pub enum Status {
     Stopped,
     /// Somebody else changed how it runs.
     Changed,
+    /// Its volume is gone, with all that was in it.
+    Lost,
 }
 
 choice_attribute!(Status {
     "running" => Self::Running => Self::Running,
     "stopped" => Self::Stopped => Self::Stopped,
     "changed" => Self::Changed => Self::Changed,
+    "lost" => Self::Lost => Self::Lost,
 });

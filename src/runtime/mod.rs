@@ -169,6 +169,25 @@ pub struct Removal<'a> {
     pub stop: &'a CancellationToken,
 }
 
+/// A part of an object beside its processes, which may be gone without them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The way that others come in, where a runtime makes one.
+    Service,
+    /// The volume of [`Workload::storage`], where a runtime has volumes.
+    Volume,
+    /// The secret of this name.
+    Secret(String),
+}
+
+/// A part that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub part: Part,
+    /// Which one, and what has become of it.
+    pub words: String,
+}
+
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
@@ -178,6 +197,8 @@ pub struct Observation {
     pub changed: Vec<String>,
     /// Whether what runs was started by an apply that did not get so far as to settle it.
     pub unfinished: bool,
+    /// Which of the parts that were asked for are gone.
+    pub missing: Vec<Missing>,
 }
 
 /// A note about work that must not be done twice, with what was known when it was written.
@@ -234,8 +255,12 @@ pub trait Runtime: Send + Sync {
     /// [`Layout::control_url`] says after its scheme.
     async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError>;
 
-    /// Looks at an object; `None` when there is none of that name.
-    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError>;
+    /// Looks at an object that should have these `parts`; `None` when there is none of that name.
+    async fn observe(
+        &self,
+        object: &ObjectRef,
+        parts: &[Part],
+    ) -> Result<Option<Observation>, RuntimeError>;
 
     /// Waits until the object has failed in a way that can be named.
     async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure;

@@ -20,6 +20,7 @@ mod failures;
 mod federation;
 mod gateway;
 mod inside;
+mod parts;
 mod pods;
 mod policies;
 mod retries;

@@ -1,5 +1,6 @@
 //! `flower_superlink`: the server of a federation.
 
+mod healing;
 mod model;
 mod nodes;
 mod storage;
@@ -7,8 +8,6 @@ mod workload;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use time::OffsetDateTime;
 
 use crate::flower::control::SharedReads;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
@@ -26,7 +25,6 @@ use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
-use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
@@ -97,7 +95,7 @@ impl Resource for Superlink {
         if plan.is_create() {
             return Ok(());
         }
-        heal(plan)?;
+        healing::heal(plan)?;
         storage::grows(plan)?;
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
             plan.replace("persistence", "a database in memory cannot be moved");
@@ -144,31 +142,31 @@ impl Resource for Superlink {
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let runtime = &call.provider.runtime;
         place::check(runtime.as_ref(), &object(&state.name), &mut state.place).await?;
-        let observed = runtime.observe(&object(&state.name)).await;
-        let observed = observed.map_err(|error| {
-            failed(
-                format!("{} could not be looked at", object(&state.name)),
-                &error,
-            )
-        })?;
+        let object = object(&state.name);
+        let observed = runtime.observe(&object, &workload::parts(&state)).await;
+        let observed =
+            observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
         let Some(observed) = observed else {
             return Ok(None);
         };
-        let status = failure::status(&call, &object(&state.name), &observed, true);
+        let status = failure::status(&call, &object, &observed, true);
+        let status = healing::tell(&call, &object, status, &observed.missing);
         state.status.set(status);
-        if status == Status::Stopped {
-            return Ok(Some(state));
-        }
-        if let Some(list) = registered(&state) {
+        let runs = matches!(status, Status::Running | Status::Changed);
+        if let Some(list) = registered(&state)
+            && runs
+            && state.control.get().is_some()
+        {
             let keys = nodes::keys(list)?;
             match control(&call, &state)?.nodes(SHARED).await {
                 Ok(found) => state.nodes.set(nodes::known(&found, &keys)),
                 Err(error) => call.warn(noticed(
-                    format!("The nodes of {} could not be listed", object(&state.name)),
+                    format!("The nodes of {object} could not be listed"),
                     &error,
                 )),
             }
         }
+        healing::unsettle(&mut state, &observed.missing);
         Ok(Some(state))
     }
 
@@ -286,50 +284,6 @@ fn note_restart(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
                 ))
                 .on("supernodes"),
         );
-    }
-    Ok(())
-}
-
-/// Plans the repair of what was found amiss.
-fn heal(plan: &mut Plan) -> Result<()> {
-    let status = plan.prior.get::<Option<Status>>("status")?;
-    if matches!(
-        status,
-        Maybe::Known(Some(Status::Stopped | Status::Changed))
-    ) {
-        plan.set_unknown("status");
-    }
-    let prior = plan.prior.clone();
-    let listed = prior.value("supernodes");
-    let registered = prior.value("nodes");
-    let version = prior.get::<Option<FlowerVersion>>("flower_version")?;
-    let row = version
-        .known()
-        .flatten()
-        .and_then(|version| row_of(version).ok());
-    let registers = row.is_none_or(|row| row.node_auth == NodeAuth::Registration);
-    if let (Value::Map(listed), Value::Map(nodes)) = (listed, registered)
-        && registers
-        && listed.keys().any(|name| !nodes.contains_key(name))
-    {
-        plan.set_unknown("nodes");
-    }
-    let end = prior
-        .get::<Option<String>>("certificate_not_after")?
-        .known()
-        .flatten();
-    let duration = |name| -> Result<Option<GoDuration>> { Ok(plan.get(name)?.known().flatten()) };
-    let before = duration("tls.renew_before")?;
-    let validity = workload::validity(duration("tls.validity")?.as_ref());
-    if let Some(end) = end
-        && workload::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
-    {
-        plan.set_unknown("certificate_not_after");
-        plan.set_unknown("status");
-    }
-    // A SuperLink that is started anew without its database registers its nodes anew.
-    if plan.changes("status") && storage::is_kept(&prior)? == Some(false) {
-        plan.set_unknown("nodes");
     }
     Ok(())
 }

@@ -27,7 +27,8 @@ model! {
         /// provider knows.
         flower_version: FlowerVersion = defaulted(version::DEFAULT),
         /// Let a change of `flower_version` make a new SuperLink where the other release cannot read
-        /// the database: its runs and registrations are lost. Without it such a change is an error.
+        /// the database, or where the volume of the database is gone: its runs and registrations are
+        /// lost. Without it either is an error.
         allow_state_loss: bool = defaulted(false),
         /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
         /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
@@ -75,8 +76,9 @@ model! {
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
-        /// its database and ports; or `changed` when somebody else changed how it runs,
-        /// or an earlier apply did not finish.
+        /// its database and ports; `changed` when somebody else changed how it runs or took its
+        /// Service or a Secret away, or an earlier apply did not finish; or `lost` when the volume
+        /// of its database is gone, which is an error of the plan without `allow_state_loss`.
         status: Computed<Status> = computed(),
     }
 }

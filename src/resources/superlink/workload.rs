@@ -19,8 +19,8 @@ use crate::resources::processes::{any_address, launch, process, python};
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::runtime::{
-    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Port, Runtime, SecretEntries, Storage,
-    Workload,
+    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Runtime, SecretEntries,
+    Storage, Workload,
 };
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::{GoDuration, log};
@@ -48,11 +48,11 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-fn tls_secret(name: &ObjectName) -> String {
+pub(super) fn tls_secret(name: &ObjectName) -> String {
     format!("superlink-{name}-tls")
 }
 
-fn authority_secret(name: &ObjectName) -> String {
+pub(super) fn authority_secret(name: &ObjectName) -> String {
     format!("superlink-{name}-ca")
 }
 
@@ -67,6 +67,22 @@ pub(super) fn secrets(name: &ObjectName) -> [String; 3] {
         authority_secret(name),
         own_key_secret(name),
     ]
+}
+
+/// What it does not do without, beside its processes.
+pub(super) fn parts(model: &Model) -> Vec<Part> {
+    let tls = !model.insecure;
+    let own_key = row_of(model.flower_version).is_ok_and(|row| needs_own_key(model, row));
+    [
+        Some(Part::Service),
+        persistent(model).then_some(Part::Volume),
+        tls.then(|| Part::Secret(tls_secret(&model.name))),
+        tls.then(|| Part::Secret(authority_secret(&model.name))),
+        own_key.then(|| Part::Secret(own_key_secret(&model.name))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The ports that this release needs.

@@ -17,6 +17,7 @@ mod manifest;
 mod names;
 mod notes;
 mod ours;
+mod parts;
 mod patient;
 mod record;
 mod removal;
@@ -36,7 +37,7 @@ pub use error::ClusterError;
 
 use super::{
     Claim, Connection, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Patience, Port, Removal, Runtime, RuntimeError, SecretEntries,
+    ObjectRef, Observation, Part, Patience, Port, Removal, Runtime, RuntimeError, SecretEntries,
     ServiceKind, Workload,
 };
 use api::Api;
@@ -211,8 +212,12 @@ impl Runtime for KubernetesRuntime {
         Ok(forward::connect(api, place, port).await?)
     }
 
-    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError> {
-        self.observe_record(object).await
+    async fn observe(
+        &self,
+        object: &ObjectRef,
+        parts: &[Part],
+    ) -> Result<Option<Observation>, RuntimeError> {
+        self.observe_record(object, parts).await
     }
 
     async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure {

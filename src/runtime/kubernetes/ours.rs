@@ -11,7 +11,11 @@ type Result<T> = std::result::Result<T, ClusterError>;
 
 impl Api {
     /// The metadata of what is called `name`, and whether it is a part of the object `whose`.
-    async fn look<K: Object>(&self, name: &str, whose: &str) -> Result<Option<(ObjectMeta, bool)>> {
+    pub(super) async fn look<K: Object>(
+        &self,
+        name: &str,
+        whose: &str,
+    ) -> Result<Option<(ObjectMeta, bool)>> {
         tracing::debug!(verb = "get", object = named::<K>(name), "kubernetes");
         let found = self.all::<K>().get_metadata_opt(name).await;
         let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;

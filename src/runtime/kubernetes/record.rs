@@ -15,13 +15,13 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{
-    Claim, Kind, Layout, ObjectName, ObjectRef, Observation, RuntimeError, Standing,
+    Claim, Kind, Layout, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing,
 };
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::holding::{Fate, Holder};
 use super::names::{self, COMPONENT, HOLDER, MANAGED_BY, MANAGER, NAME, RENEWED, SETTLED};
-use super::{KubernetesRuntime, holding, rollout};
+use super::{KubernetesRuntime, holding, parts, rollout};
 
 const MEMORY: &str = "state.json";
 /// The fields of its Deployment that were ours when it was settled.
@@ -31,11 +31,13 @@ const MANIFEST: &str = "manifest.sha256";
 /// How old a listing may be that all objects of a refresh share.
 const SHARED: Duration = Duration::from_secs(10);
 
-/// Records and Deployments of the namespace, by their names.
+/// What is ours in the namespace, by name. Secrets are not: a Role that can list them reads them all.
 #[derive(Clone, Default)]
-struct Listing {
-    records: BTreeMap<String, ConfigMap>,
-    deployments: BTreeMap<String, Deployment>,
+pub(super) struct Listing {
+    pub records: BTreeMap<String, ConfigMap>,
+    pub deployments: BTreeMap<String, Deployment>,
+    pub services: BTreeMap<String, Service>,
+    pub claims: BTreeMap<String, PersistentVolumeClaim>,
 }
 
 type Reading = Shared<BoxFuture<'static, Result<Listing, ClusterError>>>;
@@ -73,11 +75,17 @@ impl Cache {
 
 async fn list(api: &Api) -> Result<Listing, ClusterError> {
     let ours = format!("{MANAGED_BY}={MANAGER}");
-    let (records, deployments) =
-        tokio::try_join!(api.list::<ConfigMap>(&ours), api.list::<Deployment>(&ours))?;
+    let (records, deployments, services, claims) = tokio::try_join!(
+        api.list::<ConfigMap>(&ours),
+        api.list::<Deployment>(&ours),
+        api.list::<Service>(&ours),
+        api.list::<PersistentVolumeClaim>(&ours),
+    )?;
     Ok(Listing {
         records: by_name(records.items),
         deployments: by_name(deployments.items),
+        services: by_name(services.items),
+        claims: by_name(claims.items),
     })
 }
 
@@ -288,9 +296,11 @@ impl KubernetesRuntime {
     pub(super) async fn observe_record(
         &self,
         object: &ObjectRef,
+        parts: &[Part],
     ) -> Result<Option<Observation>, RuntimeError> {
         let name = names::of(object);
-        let listing = self.records.get(self.api().await?).await?;
+        let api = self.api().await?;
+        let listing = self.records.get(api).await?;
         let Some(record) = listing.records.get(&name) else {
             return Ok(None);
         };
@@ -310,11 +320,18 @@ impl KubernetesRuntime {
             }
             _ => Vec::new(),
         };
+        // What was never settled may never have had them.
+        let missing = if is_settled(record) {
+            parts::missing(api, &listing, &name, parts).await?
+        } else {
+            Vec::new()
+        };
         Ok(Some(Observation {
             layout: Layout::default(),
             standing,
             changed,
             unfinished,
+            missing,
         }))
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
-    Observation, Patience, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries,
+    Observation, Part, Patience, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries,
     Standing, Workload,
 };
 use crate::terminal::plain;
@@ -241,7 +241,11 @@ impl Runtime for LocalRuntime {
         self.start_processes(workload, stop).await
     }
 
-    async fn observe(&self, object: &ObjectRef) -> Result<Option<Observation>, RuntimeError> {
+    async fn observe(
+        &self,
+        object: &ObjectRef,
+        parts: &[Part],
+    ) -> Result<Option<Observation>, RuntimeError> {
         let Some(record) = Record::load(&self.record_path(object))? else {
             return Ok(None);
         };
@@ -262,6 +266,7 @@ impl Runtime for LocalRuntime {
                 .settled
                 .as_ref()
                 .is_some_and(|one| *one != record.digests()),
+            missing: parts.iter().filter_map(|one| self.missing(one)).collect(),
         }))
     }
 

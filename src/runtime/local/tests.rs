@@ -148,11 +148,11 @@ async fn a_data_dir_of_another_version_is_refused() {
         .unwrap();
     let path = runtime.record_path(&object);
     fs::write(&path, "{\"format\": 99, \"anything\": []}").unwrap();
-    let refused = runtime.observe(&object).await.unwrap_err();
+    let refused = runtime.observe(&object, &[]).await.unwrap_err();
     assert!(refused.to_string().contains("format 99"), "{refused}");
     assert!(refused.remedy().unwrap().contains("data_dir"));
     fs::write(&path, "{").unwrap();
-    let damaged = runtime.observe(&object).await;
+    let damaged = runtime.observe(&object, &[]).await;
     assert!(matches!(damaged, Err(RuntimeError::Damaged { .. })));
 }
 
@@ -189,7 +189,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
         .await;
     assert_eq!(failure.log, ["ready 7", "it broke"]);
     assert!(failure.how.contains('3'), "{}", failure.how);
-    let observed = runtime.observe(&object).await.unwrap().unwrap();
+    let observed = runtime.observe(&object, &[]).await.unwrap().unwrap();
     assert_eq!(observed.standing, Standing::Down);
 }
 
@@ -202,7 +202,14 @@ async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
     runtime.claim(&object, &stop).await.unwrap();
     start(&runtime, &object, "exec sleep 300");
     let settle = || runtime.settle(&object, &serde_json::Value::Null);
-    let unfinished = async || runtime.observe(&object).await.unwrap().unwrap().unfinished;
+    let unfinished = async || {
+        runtime
+            .observe(&object, &[])
+            .await
+            .unwrap()
+            .unwrap()
+            .unfinished
+    };
     settle().await.unwrap();
     assert!(!unfinished().await);
     let mut record = runtime.record(&object).unwrap();
@@ -256,7 +263,7 @@ async fn a_recycled_pid_is_never_touched() {
     let other = text.replace('@', "1@").replace("home:", "other:");
     assert_ne!(other, text);
     fs::write(&path, other).unwrap();
-    let observed = runtime.observe(&object).await.unwrap().unwrap();
+    let observed = runtime.observe(&object, &[]).await.unwrap().unwrap();
     assert_eq!(observed.standing, Standing::Down, "it counts as gone");
     remove(&runtime, &object, &[]).await.unwrap();
     assert!(identity.lives(), "it was left alone");

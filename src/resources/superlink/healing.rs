@@ -1,0 +1,142 @@
+//! What was found amiss with a SuperLink: how it is told, what of the state follows from it, and what
+//! a plan does about it. What an apply makes anew must be unknown in its plan, or Terraform fails
+//! with an inconsistent result.
+
+use time::OffsetDateTime;
+
+use super::{Model, storage, workload};
+use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::runtime::{Missing, ObjectRef, Part};
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::value::Value;
+use crate::tfplugin::{Call, GoDuration, Plan};
+
+/// Says which parts are gone; the status with that.
+pub(super) fn tell(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    status: Status,
+    missing: &[Missing],
+) -> Status {
+    if missing.is_empty() {
+        return status;
+    }
+    let words: Vec<_> = missing.iter().map(|one| one.words.as_str()).collect();
+    let is_lost = missing.iter().any(|one| one.part == Part::Volume);
+    call.warn(
+        Diagnostic::warning(format!("Parts of {object} were taken away"))
+            .detail(format!("{}.", words.join("; ")))
+            .detail(if is_lost {
+                "Its runs and registrations are gone with its volume, or will be."
+            } else {
+                "Apply makes them anew, and changes what follows from them."
+            }),
+    );
+    match status {
+        _ if is_lost => Status::Lost,
+        Status::Running => Status::Changed,
+        other => other,
+    }
+}
+
+/// Makes null what is not so any more.
+pub(super) fn unsettle(state: &mut Model, missing: &[Missing]) {
+    let authority = workload::authority_secret(&state.name);
+    let tls = workload::tls_secret(&state.name);
+    for one in missing {
+        match &one.part {
+            // Another Service may have another address. The Control API does not go through it.
+            Part::Service => state.fleet = None.into(),
+            Part::Secret(name) if *name == authority => {
+                state.fleet = None.into();
+                state.control = None.into();
+                state.certificate_not_after = None.into();
+            }
+            Part::Secret(name) if *name == tls => state.certificate_not_after = None.into(),
+            Part::Secret(_) | Part::Volume => {}
+        }
+    }
+}
+
+/// Plans the repair of what was found amiss.
+pub(super) fn heal(plan: &mut Plan) -> Result<()> {
+    let status = plan
+        .prior
+        .get::<Option<Status>>("status")?
+        .known()
+        .flatten();
+    match status {
+        Some(Status::Stopped | Status::Changed) => plan.set_unknown("status"),
+        Some(Status::Lost) => begin_anew(plan)?,
+        Some(Status::Running) | None => {}
+    }
+    let prior = plan.prior.clone();
+    for name in ["fleet", "control"] {
+        if prior.value(name).is_null() {
+            plan.set_unknown(name);
+        }
+    }
+    let insecure = plan.get::<Option<bool>>("insecure")?.known().flatten();
+    if insecure == Some(false) && prior.value("certificate_not_after").is_null() {
+        plan.set_unknown("certificate_not_after");
+        plan.set_unknown("status");
+    }
+    let listed = prior.value("supernodes");
+    let registered = prior.value("nodes");
+    let version = prior.get::<Option<FlowerVersion>>("flower_version")?;
+    let row = version
+        .known()
+        .flatten()
+        .and_then(|version| row_of(version).ok());
+    let registers = row.is_none_or(|row| row.node_auth == NodeAuth::Registration);
+    if let (Value::Map(listed), Value::Map(nodes)) = (listed, registered)
+        && registers
+        && listed.keys().any(|name| !nodes.contains_key(name))
+    {
+        plan.set_unknown("nodes");
+    }
+    let end = prior
+        .get::<Option<String>>("certificate_not_after")?
+        .known()
+        .flatten();
+    let duration = |name| -> Result<Option<GoDuration>> { Ok(plan.get(name)?.known().flatten()) };
+    let before = duration("tls.renew_before")?;
+    let validity = workload::validity(duration("tls.validity")?.as_ref());
+    if let Some(end) = end
+        && workload::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
+    {
+        plan.set_unknown("certificate_not_after");
+        plan.set_unknown("status");
+    }
+    // A SuperLink that is started anew without its database registers its nodes anew.
+    if plan.changes("status") && storage::is_kept(&prior)? == Some(false) {
+        plan.set_unknown("nodes");
+    }
+    Ok(())
+}
+
+/// Plans a new SuperLink in place of one whose database is gone, where that was asked for: an empty
+/// database in its place would not know the nodes that the state names.
+fn begin_anew(plan: &mut Plan) -> Result<()> {
+    let allowed = plan.get::<Option<bool>>("allow_state_loss")?;
+    let keeps = storage::is_kept(&plan.planned)?;
+    if keeps != Some(false) && allowed.known().flatten() != Some(true) {
+        return Err(Diagnostic::error("The database of the SuperLink is lost")
+            .detail(
+                "The claim of its volume was deleted or has lost its volume: a warning of this \
+                 plan names it. A SuperLink with an empty volume would know no run and no node.",
+            )
+            .detail(
+                "Bring the claim and its volume back from a backup, with the labels that it had; \
+                 or set `allow_state_loss = true`: a new SuperLink is then made without the runs \
+                 and nodes of this one, and nodes need new keys.",
+            )
+            .on("persistence")
+            .into());
+    }
+    plan.set_unknown("status");
+    plan.replace("status", "its database is lost");
+    Ok(())
+}
