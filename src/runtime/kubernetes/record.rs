@@ -361,3 +361,7 @@ pub(super) async fn make(api: &Api, name: &str, manifest: Json) -> Result<bool, 
         Err(error) => Err(api.failed(error, &object)),
     }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
