@@ -1,7 +1,7 @@
 //! Whole federations: in one cluster, and across two.
 
 use crate::tenant::Tenant;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, eventually};
 
 /// Two sites and a SuperLink in one namespace, and a run on them.
 pub fn federation(superlink: &str, supernode: &str, run: &str) -> String {
@@ -64,4 +64,29 @@ fn a_federation_trains_in_restricted_pods_and_leaves_nothing() {
             .succeeded();
         tenant.nothing_left();
     }
+}
+
+#[test]
+fn the_number_of_a_supernode_that_is_not_awaited_is_found_later() {
+    let tenant = Tenant::a();
+    let run = "resource \"flower_app_run\"";
+    let main = federation("", "  wait        = false", "");
+    let it = Workspace::new(&format!(
+        "{}{}",
+        tenant.provider(),
+        main.split(run).next().unwrap()
+    ));
+    it.apply().succeeded();
+    let node = || it.state("flower_supernode.site[\"hospital-a\"]")["node_id"].clone();
+    eventually("its number", || {
+        it.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"])
+            .succeeded();
+        !node().is_null()
+    });
+    let nodes = it.state("flower_superlink.main")["nodes"].clone();
+    assert_eq!(node(), nodes["hospital-a"]);
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
 }

@@ -20,7 +20,7 @@ use crate::resources::pod;
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, Port, Workload};
+use crate::runtime::{Kind, LayoutRequest, ObjectRef, Port, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
 use crate::tfplugin::value::Value;
@@ -37,6 +37,8 @@ const SETTLED: Duration = Duration::from_secs(8);
 /// How long the number of one that was let in before is waited for. A log that was cut since has lost
 /// the line, and a process that was not started anew does not write it again.
 const TOLD: Duration = Duration::from_secs(30);
+/// How long a refresh looks for the number of one that was not awaited.
+const GLANCE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Flower's exit code for a SuperNode that was refused.
 const REFUSED: u16 = 305;
@@ -131,6 +133,9 @@ impl Resource for Supernode {
         };
         let status = failure::status(&call, &object, &observed, state.wait);
         state.status.set(status);
+        if state.node_id.get().is_none() && status == Status::Running {
+            state.node_id = told(&call, &object, &state).await.into();
+        }
         Ok(Some(state))
     }
 
@@ -344,6 +349,17 @@ async fn join(
         tracing::info!(object = %object, "refused, trying again");
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The number of a SuperNode that was not awaited, once its log tells it.
+async fn told(call: &Call<Configured>, object: &ObjectRef, state: &Model) -> Option<String> {
+    let row = row_of(*state.flower_version.get()?).ok()?;
+    if state.wait || !announces(row, state.log_level) {
+        return None;
+    }
+    let runtime = &call.provider.runtime;
+    let line = runtime.wait_log(object, "supernode", &node_id);
+    tokio::time::timeout(GLANCE, line).await.ok()?.ok()
 }
 
 /// The number in the line that a SuperNode writes once it was let in.

@@ -54,7 +54,9 @@ model! {
         /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
         /// leads elsewhere is an error, never a reason to make it anew.
         place: Computed<String> = computed().keep(),
-        /// The number that the SuperLink knows it by. Null until it was let in.
+        /// The number that the SuperLink knows it by. Null until it was let in: with `wait = false`
+        /// a later refresh finds it in the log. A release or `log_level` that does not log it
+        /// leaves it null.
         node_id: Computed<String> = computed(),
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again; or
         /// `changed` when somebody else changed how it runs, or an earlier apply did not finish.
