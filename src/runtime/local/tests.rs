@@ -296,3 +296,25 @@ async fn secrets_are_for_their_owner_alone() {
     remove(&runtime, &object("a"), &secrets).await.unwrap();
     assert_eq!(runtime.secret(&object("a"), "s").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_file_of_the_vault_that_is_gone_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
+    let entries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
+    runtime.put_secret(&object, "s", &entries).await.unwrap();
+    let parts = [Part::Service, Part::Volume, Part::Secret("s".to_owned())];
+    let missing = async || {
+        let observed = runtime.observe(&object, &parts).await;
+        observed.unwrap().unwrap().missing
+    };
+    assert_eq!(missing().await, []);
+    fs::remove_file(runtime.secret_path("s")).unwrap();
+    let gone = missing().await;
+    assert_eq!(gone.len(), 1);
+    assert_eq!(gone[0].part, parts[2]);
+    assert!(gone[0].words.ends_with("s.json is gone"), "{gone:?}");
+}
