@@ -96,6 +96,7 @@ fn a_node_that_comes_is_waited_for() {
     seen.answer(true);
     assert!(!seen.may_ask(&node, at(8)));
     assert!(!seen.lasts(Some(&node), at(8)));
+    assert!(!seen.lasts(Some(&node), at(150)));
     assert!(!seen.lasts(Some(&node), at(299)));
     assert!(seen.lasts(Some(&node), at(300)));
 
