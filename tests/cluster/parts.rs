@@ -130,8 +130,8 @@ fn a_volume_that_was_deleted_is_never_silently_made_anew() {
         "allow_state_loss = true",
     ];
     let plan = it.plan();
-    plan.says(&["is being deleted"]);
-    plan.failed_with(lost);
+    plan.says(&["is being deleted", "lost, and apply will fail"]);
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
     tenant.delete::<Deployment>("superlink-main");
     eventually("the end of the pod", || {
         tenant.pods("superlink-main").is_empty()

@@ -117,26 +117,40 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// Plans a new SuperLink in place of one whose database is gone, where that was asked for: an empty
-/// database in its place would not know the nodes that the state names.
+/// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
+/// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
 fn begin_anew(plan: &mut Plan) -> Result<()> {
+    plan.set_unknown("status");
     let allowed = plan.get::<Option<bool>>("allow_state_loss")?;
     let keeps = storage::is_kept(&plan.planned)?;
-    if keeps != Some(false) && allowed.known().flatten() != Some(true) {
-        return Err(Diagnostic::error("The database of the SuperLink is lost")
-            .detail(
-                "The claim of its volume was deleted or has lost its volume: a warning of this \
-                 plan names it. A SuperLink with an empty volume would know no run and no node.",
-            )
-            .detail(
-                "Bring the claim and its volume back from a backup, with the labels that it had; \
-                 or set `allow_state_loss = true`: a new SuperLink is then made without the runs \
-                 and nodes of this one, and nodes need new keys.",
-            )
-            .on("persistence")
-            .into());
+    if keeps == Some(false) || allowed.known().flatten() == Some(true) {
+        plan.replace("status", "its database is lost");
+    } else {
+        let note =
+            Diagnostic::warning("The database of the SuperLink is lost, and apply will fail");
+        plan.notes.push(bring_back(note));
     }
-    plan.set_unknown("status");
-    plan.replace("status", "its database is lost");
     Ok(())
+}
+
+/// Refuses to put an empty volume in the place of one that is lost: such a SuperLink would not know
+/// the nodes that the state names.
+pub(super) fn has_database(prior: &Model) -> Result<()> {
+    if prior.status.get() == Some(&Status::Lost) {
+        let error = Diagnostic::error("The database of the SuperLink is lost")
+            .detail("The claim of its volume was deleted or has lost its volume.")
+            .detail("Nothing was changed: with an empty volume it would know no run and no node.");
+        return Err(bring_back(error).into());
+    }
+    Ok(())
+}
+
+fn bring_back(message: Diagnostic) -> Diagnostic {
+    message
+        .detail(
+            "Bring the claim and its volume back from a backup, with the labels that it had; or \
+             set `allow_state_loss = true`: a new SuperLink is then made without the runs and \
+             nodes of this one, and nodes need new keys.",
+        )
+        .on("persistence")
 }

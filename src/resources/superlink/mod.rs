@@ -179,6 +179,7 @@ impl Resource for Superlink {
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
+        healing::has_database(&prior)?;
         let reissue = planned.certificate_not_after.get().is_none();
         let before = prior.nodes.get().cloned().unwrap_or_default();
         planned.nodes.set(before);

@@ -78,7 +78,7 @@ model! {
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
         /// its database and ports; `changed` when somebody else changed how it runs or took its
         /// Service or a Secret away, or an earlier apply did not finish; or `lost` when the volume
-        /// of its database is gone, which is an error of the plan without `allow_state_loss`.
+        /// of its database is gone: an apply is refused then without `allow_state_loss`.
         status: Computed<Status> = computed(),
     }
 }
