@@ -1,6 +1,6 @@
 //! Names that are claimed: by an apply that lives, and by one that died.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -127,4 +127,37 @@ fn two_applies_of_one_name_make_it_once() {
         .run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     tenant.nothing_left();
+}
+
+#[test]
+fn a_destroy_that_ends_anywhere_is_ended_by_the_next_one() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n",
+        key(&tenant)
+    ));
+    for moment in [300, 900, 1500] {
+        it.apply().succeeded();
+        let destroy = || {
+            it.command(&["destroy", "-auto-approve", "-no-color"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut interrupted = destroy();
+        std::thread::sleep(Duration::from_millis(moment));
+        Command::new("kill")
+            .args(["-INT", &interrupted.id().to_string()])
+            .output()
+            .unwrap();
+        interrupted.wait().unwrap();
+        let mut killed = destroy();
+        std::thread::sleep(Duration::from_millis(moment));
+        kill_children(killed.id());
+        killed.wait().unwrap();
+        it.run(&["destroy", "-auto-approve", "-no-color"])
+            .succeeded();
+        tenant.nothing_left();
+    }
 }
