@@ -216,7 +216,7 @@ fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
         kill_children(apply.id());
         apply.wait().unwrap();
     }
-    it.apply().succeeded();
+    it.apply_after_a_kill().succeeded();
     it.plan_is_empty();
     let running = || it.command_lines("flower-superlink").len();
     assert_eq!(running(), 1, "{:?}", it.command_lines("flower-superlink"));

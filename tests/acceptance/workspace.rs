@@ -143,6 +143,21 @@ impl Workspace {
         self.run(&["apply", "-auto-approve", "-no-color"])
     }
 
+    /// Applies after a kill. It may have hit between the provider's last word and Terraform's state,
+    /// and nothing tells such an object from somebody else's: the message says how to take it over,
+    /// and this does as it is told.
+    #[allow(dead_code)]
+    pub fn apply_after_a_kill(&self) -> Said {
+        for _ in 0..4 {
+            let said = self.apply();
+            let Some((address, id)) = offered(&said.text) else {
+                return said;
+            };
+            self.run(&["import", "-no-color", address, id]).succeeded();
+        }
+        self.apply()
+    }
+
     pub fn plan(&self) -> Said {
         self.run(&["plan", "-detailed-exitcode", "-no-color"])
     }
@@ -228,6 +243,15 @@ impl Drop for Workspace {
             let _ = Command::new("kill").args(["-9", &pid.to_string()]).output();
         }
     }
+}
+
+/// The address and id of an object that can be taken over.
+fn offered(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once(" was not made with ")?;
+    let (address, rest) = rest.split_once(", on ")?;
+    let (_, rest) = rest.split_once("Take it over with an `import` block")?;
+    let (_, rest) = rest.split_once(" id = \"")?;
+    Some((address, rest.split_once('"')?.0))
 }
 
 /// Kills the plugin processes of a Terraform.

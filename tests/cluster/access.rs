@@ -286,7 +286,8 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
             format!("{host}{with_token}"),
             &[
                 "does not allow it",
-                "cannot get resource \"namespaces\"",
+                "is forbidden: User \"system:serviceaccount:",
+                "resource \"",
                 "the Role that the documentation",
             ],
         ),

@@ -408,7 +408,7 @@ fn an_apply_that_ends_anywhere_leaves_no_orphan_and_no_twin() {
             .unwrap();
         interrupted.wait().unwrap();
     }
-    it.apply().succeeded();
+    it.apply_after_a_kill().succeeded();
     it.plan_is_empty();
     soon("one pod", || {
         (tenant.pods("superlink-main").len() == 1).then_some(())

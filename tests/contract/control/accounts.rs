@@ -1,6 +1,8 @@
 //! A SuperLink with accounts, as far as open-source Flower can show it: a real SuperLink behind a proxy
 //! that lets nobody in without the right token.
 
+use std::time::Duration;
+
 use terraform_provider_flower::flower::control::{ControlClient, ControlEndpoint, ControlError};
 use terraform_provider_flower::flower::launch::Isolation;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,6 +58,8 @@ async fn a_token_opens_a_superlink_with_accounts() {
     assert!(client.list_runs().await.unwrap().runs.is_empty());
     // A token that somebody else renews counts from then on, in both directions.
     std::fs::write(dir.path().join("right"), "expired").unwrap();
+    // The guard looks at the first request of a connection; an idle one is closed by now.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let error = client.list_runs().await.unwrap_err();
     assert!(
         matches!(error, ControlError::Unauthenticated(_)),
