@@ -28,7 +28,6 @@ mod vault;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Secret;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -273,9 +272,7 @@ impl Runtime for KubernetesRuntime {
         name: &str,
     ) -> Result<Option<SecretEntries>, RuntimeError> {
         let api = self.api().await?;
-        api.must_not_be_foreign::<Secret>(name, &names::of(owner))
-            .await?;
-        Ok(vault::get(api, name).await?)
+        Ok(vault::own(api, &names::of(owner), name).await?)
     }
 
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {

@@ -1,6 +1,7 @@
 //! Secrets: one Kubernetes Secret each, owned by the object that it belongs to.
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -8,6 +9,7 @@ use super::super::SecretEntries;
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::manifest::Context;
+use super::names;
 
 /// Refuses to write into a Secret that somebody else made.
 pub(super) async fn put(
@@ -33,11 +35,26 @@ pub(super) async fn put(
     api.apply::<Secret>(name, &manifest).await.map(drop)
 }
 
+/// The entries of a Secret of this object; one that somebody else made is an error.
+pub(super) async fn own(
+    api: &Api,
+    owner: &str,
+    name: &str,
+) -> Result<Option<SecretEntries>, ClusterError> {
+    match api.get::<Secret>(name).await? {
+        Some(found) if !names::are_of(found.labels(), owner) => Err(api.foreign::<Secret>(name)),
+        Some(found) => entries(name, found).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The entries of any Secret, whoever made it.
 pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, ClusterError> {
-    let Some(found) = api.get::<Secret>(name).await? else {
-        return Ok(None);
-    };
+    let found = api.get::<Secret>(name).await?;
+    found.map(|found| entries(name, found)).transpose()
+}
+
+fn entries(name: &str, found: Secret) -> Result<SecretEntries, ClusterError> {
     let mut entries = SecretEntries::new();
     for (key, bytes) in found.data.unwrap_or_default() {
         let text = String::from_utf8(bytes.0).map_err(|_| ClusterError::Invalid {
@@ -46,5 +63,5 @@ pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, 
         })?;
         entries.insert(key, Zeroizing::new(text));
     }
-    Ok(Some(entries))
+    Ok(entries)
 }
