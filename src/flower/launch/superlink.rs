@@ -66,8 +66,6 @@ pub struct SuperLinkSettings {
     pub dependencies: DependencyInstallation,
     /// Address of the plain gRPC health service, if one is wanted.
     pub health_address: Option<String>,
-    /// Where our SuperExec finds the Runtime API; `None` means on the same machine.
-    pub superexec_runtime_address: Option<String>,
     /// Address of our SuperExec's health service, if one is wanted.
     pub superexec_health_address: Option<String>,
     /// Environment of all processes.
@@ -187,10 +185,7 @@ fn app_runner<'a>(
     Ok(Runner {
         apps: Apps::Server,
         trust,
-        address: settings
-            .superexec_runtime_address
-            .clone()
-            .unwrap_or_else(|| local_address(&settings.bind_host, port)),
+        address: local_address(&settings.bind_host, port),
         dependencies: settings.dependencies,
         health_address: settings.superexec_health_address.as_deref(),
     })

@@ -45,8 +45,6 @@ pub struct SuperNodeSettings {
     pub reconnect: Reconnect,
     /// Address of the plain gRPC health service, if one is wanted.
     pub health_address: Option<String>,
-    /// Where our SuperExec finds the SuperNode; `None` means on the same machine.
-    pub superexec_runtime_address: Option<String>,
     /// Address of our SuperExec's health service, if one is wanted.
     pub superexec_health_address: Option<String>,
     /// Environment of all processes.
@@ -119,10 +117,7 @@ fn app_runner(settings: &SuperNodeSettings) -> Runner<'_> {
         apps: Apps::Client,
         // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
         trust: vec!["--insecure".to_owned()],
-        address: settings
-            .superexec_runtime_address
-            .clone()
-            .unwrap_or_else(|| local_address(&settings.runtime_host, settings.runtime_port)),
+        address: local_address(&settings.runtime_host, settings.runtime_port),
         dependencies: settings.dependencies,
         health_address: settings.superexec_health_address.as_deref(),
     }

@@ -297,7 +297,6 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         },
         dependencies: DependencyInstallation::Off,
         health_address: layout.health.map(|ports| any_address(ports.main)),
-        superexec_runtime_address: None,
         superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),

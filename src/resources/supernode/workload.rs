@@ -99,7 +99,6 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
             max_wait_seconds: None,
         },
         health_address: layout.health.map(|ports| any_address(ports.main)),
-        superexec_runtime_address: None,
         superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),
