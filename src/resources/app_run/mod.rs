@@ -43,8 +43,7 @@ impl Resource for AppRun {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         let source = plan.config.get::<Source>("source")?;
-        let is_triggered = triggered(plan)?;
-        if is_triggered {
+        if triggered(plan)? {
             plan.replace("triggers", "a trigger was added or changed");
         }
         let Maybe::Known(source) = source else {

@@ -1,11 +1,12 @@
 //! Calls to the API server, with errors that say of which object they are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams};
-use kube::{Client, Resource};
+use kube::{Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -171,6 +172,12 @@ impl Api {
             }
         }
     }
+}
+
+/// Objects by what they are called.
+pub(super) fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
+    let named = |item: K| (item.name_any(), item);
+    items.into_iter().map(named).collect()
 }
 
 /// One line a call: what a plan or apply asks of the API server can be counted.

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Preconditions};
 
-use super::api::{Api, Object, named};
+use super::api::{Api, Object, named, trace};
 use super::error::ClusterError;
 use super::names;
 
@@ -16,7 +16,7 @@ impl Api {
         name: &str,
         whose: &str,
     ) -> Result<Option<(ObjectMeta, bool)>> {
-        tracing::debug!(verb = "get", object = named::<K>(name), "kubernetes");
+        trace("get", &named::<K>(name));
         let found = self.all::<K>().get_metadata_opt(name).await;
         let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
         Ok(found.map(|found| {
@@ -61,7 +61,7 @@ impl Api {
             uid: metadata.uid.clone(),
             resource_version: None,
         });
-        tracing::debug!(verb = "delete", object = named::<K>(name), "kubernetes");
+        trace("delete", &named::<K>(name));
         match self.all::<K>().delete(name, &how).await {
             Ok(_) => Ok(metadata.uid),
             // Gone, or another one by now.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{
     Claim, Kind, Layout, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing,
 };
-use super::api::{Api, named};
+use super::api::{Api, by_name, named};
 use super::error::ClusterError;
 use super::holding::{Fate, Holder};
 use super::names::{self, COMPONENT, HOLDER, MANAGED_BY, MANAGER, NAME, RENEWED, SETTLED};
@@ -87,13 +87,6 @@ async fn list(api: &Api) -> Result<Listing, ClusterError> {
         services: by_name(services.items),
         claims: by_name(claims.items),
     })
-}
-
-fn by_name<K: kube::ResourceExt>(items: Vec<K>) -> BTreeMap<String, K> {
-    items
-        .into_iter()
-        .map(|item| (item.name_any(), item))
-        .collect()
 }
 
 pub(super) fn is_settled(record: &ConfigMap) -> bool {

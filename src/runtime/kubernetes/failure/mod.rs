@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 
 use super::super::{Failure, Patience};
-use super::api::{Api, Object};
+use super::api::{Api, Object, by_name};
 use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
@@ -125,13 +125,6 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
         .into_iter()
         .filter(|(_, pod)| is_live(pod) && in_pod(pod, &events).is_some());
     Ok(failed.map(|(name, _)| name).collect())
-}
-
-fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
-    items
-        .into_iter()
-        .map(|item| (item.meta().name.clone().unwrap_or_default(), item))
-        .collect()
 }
 
 /// Takes in a change; whether it is in sight now. Errors but for a refusal are told by whoever else
