@@ -32,6 +32,7 @@ use crate::flower::control::{
 };
 use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
 use crate::runtime::Runtime;
+use crate::tfplugin::log;
 use handover::ControlInput;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
@@ -57,6 +58,9 @@ impl Configured {
         let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
         if let Some(path) = &input.token_file {
             endpoint = endpoint.with_token_file(Path::new(path))?;
+            if let Some(token) = endpoint.secret() {
+                log::mask(&token);
+            }
         }
         if row.is_some_and(|row| row.control != ControlPlane::Http) {
             endpoint = endpoint.with_grpc();

@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use super::tls;
 use super::token::TokenFile;
@@ -285,6 +286,11 @@ impl ControlEndpoint {
     /// What says who we are.
     pub(super) fn token(&self) -> Option<Arc<TokenFile>> {
         self.token.clone()
+    }
+
+    /// What must not be shown: the token that the file holds now.
+    pub fn secret(&self) -> Option<Zeroizing<String>> {
+        self.token.as_ref().map(|token| token.current())
     }
 
     fn token_path(&self) -> Option<&Path> {
