@@ -1,11 +1,11 @@
 //! `flower_app_run`, on a whole federation.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use crate::workspace::{Workspace, eventually, kill_children, said};
+use crate::workspace::{Workspace, eventually, interrupt, kill_children, said};
 
 fn federation(run: &str) -> String {
     let example = include_str!("../../examples/quickstart/main.tf");
@@ -104,12 +104,7 @@ fn following(count: usize) -> (Workspace, Child) {
         "-target=flower_supernode.site",
     ])
     .succeeded();
-    let apply = it
-        .command(&["apply", "-auto-approve", "-no-color"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
     eventually("submitted runs", || {
         it.path(".flower/journal")
             .read_dir()
@@ -144,10 +139,7 @@ fn a_killed_provider_submits_once() {
 #[test]
 fn an_interrupted_apply_keeps_the_run() {
     let (it, apply) = following(1);
-    Command::new("kill")
-        .args(["-INT", &apply.id().to_string()])
-        .output()
-        .unwrap();
+    interrupt(&apply);
     said(&apply.wait_with_output().unwrap()).says(&["still goes on"]);
     it.plan_is_empty();
     it.destroy();
@@ -204,13 +196,7 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
     assert_eq!(id(), second);
 
     // A SuperLink that lost its runs: the run is lost, and stays it.
-    for pid in it.processes() {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .output()
-            .unwrap();
-    }
-    eventually("the end of the processes", || it.processes().is_empty());
+    it.kill_processes();
     it.apply().succeeded();
     it.apply().succeeded().says(&["is lost"]);
     it.plan_is_empty();

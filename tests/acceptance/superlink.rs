@@ -1,8 +1,6 @@
 //! `flower_superlink`.
 
-use std::process::Command;
-
-use crate::workspace::{Workspace, eventually, kill_children};
+use crate::workspace::{Cut, Workspace};
 
 const KEYS: &str = r#"
 provider "flower" {}
@@ -31,13 +29,7 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     assert_eq!(first["status"], "running");
 
     // A process that died is drift, and comes back on its ports, database and keys.
-    for pid in it.processes() {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .output()
-            .unwrap();
-    }
-    eventually("the end of the processes", || it.processes().is_empty());
+    it.kill_processes();
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
     it.apply().succeeded();
@@ -102,13 +94,7 @@ fn nodes_that_were_forgotten_are_registered_anew() {
     it.apply().succeeded();
     let begun = std::time::Instant::now();
     let first = it.state("flower_superlink.main")["nodes"].clone();
-    for pid in it.processes() {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .output()
-            .unwrap();
-    }
-    eventually("the end of the processes", || it.processes().is_empty());
+    it.kill_processes();
     it.apply().succeeded();
     let second = it.state("flower_superlink.main")["nodes"].clone();
     assert_eq!(second.as_object().unwrap().len(), 2);
@@ -205,16 +191,9 @@ fn what_stops_it_at_its_start_is_said() {
 #[test]
 fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
     let it = Workspace::new(&superlink(BOTH));
+    let apply = ["apply", "-auto-approve", "-no-color"];
     for moment in [300, 700, 1200, 1900, 2800, 4000] {
-        let mut apply = it
-            .command(&["apply", "-auto-approve", "-no-color"])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(moment));
-        kill_children(apply.id());
-        apply.wait().unwrap();
+        it.cut(&apply, moment, Cut::Kill);
     }
     it.apply_after_a_kill().succeeded();
     it.plan_is_empty();
@@ -228,18 +207,7 @@ fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
         it.configure(&superlink(&format!(
             "{BOTH}\nenv = {{ MOMENT = \"{moment}\" }}"
         )));
-        let apply = it
-            .command(&["apply", "-auto-approve", "-no-color"])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn();
-        let mut apply = apply.unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(moment));
-        Command::new("kill")
-            .args(["-INT", &apply.id().to_string()])
-            .output()
-            .unwrap();
-        apply.wait().unwrap();
+        it.cut(&apply, moment, Cut::Interrupt);
     }
     it.apply().succeeded();
     it.plan_is_empty();

@@ -1,8 +1,6 @@
 //! `flower_supernode`.
 
-use std::process::Command;
-
-use crate::workspace::{Workspace, eventually};
+use crate::workspace::Workspace;
 
 const BASE: &str = r#"
 provider "flower" {}
@@ -41,13 +39,7 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
 
-    for pid in it.processes() {
-        Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .output()
-            .unwrap();
-    }
-    eventually("the end of the processes", || it.processes().is_empty());
+    it.kill_processes();
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);

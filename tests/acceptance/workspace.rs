@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -135,6 +135,36 @@ impl Workspace {
         command
     }
 
+    /// Begins a command whose words are read when it ends.
+    pub fn begin(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Begins a command and ends it after a moment: as a kill of its provider does, or as Ctrl-C.
+    #[allow(dead_code)]
+    pub fn cut(&self, args: &[&str], milliseconds: u64, how: Cut) {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut cut = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        match how {
+            Cut::Kill => kill_children(cut.id()),
+            Cut::Interrupt => interrupt(&cut),
+        }
+        cut.wait().unwrap();
+    }
+
+    /// Kills all processes of Flower, as a machine that fails does.
+    #[allow(dead_code)]
+    pub fn kill_processes(&self) {
+        for pid in self.processes() {
+            signal(pid, "-9");
+        }
+        eventually("the end of the processes", || self.processes().is_empty());
+    }
+
     pub fn run(&self, args: &[&str]) -> Said {
         said(&self.command(args).output().unwrap())
     }
@@ -252,6 +282,25 @@ fn offered(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = rest.split_once("Take it over with an `import` block")?;
     let (_, rest) = rest.split_once(" id = \"")?;
     Some((address, rest.split_once('"')?.0))
+}
+
+/// How a command is ended from outside.
+#[allow(dead_code)]
+#[derive(Clone, Copy)]
+pub enum Cut {
+    Kill,
+    Interrupt,
+}
+
+/// What Ctrl-C sends.
+#[allow(dead_code)]
+pub fn interrupt(process: &Child) {
+    signal(process.id(), "-INT");
+}
+
+fn signal(pid: u32, signal: &str) {
+    let pid = pid.to_string();
+    Command::new("kill").args([signal, &pid]).output().unwrap();
 }
 
 /// Kills the plugin processes of a Terraform.

@@ -1,8 +1,5 @@
 //! What changes after a first apply: by the configuration, by others, and by accident.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -11,7 +8,7 @@ use serde_json::json;
 
 use crate::federation::federation;
 use crate::tenant::{Tenant, soon};
-use crate::workspace::{Workspace, eventually, kill_children};
+use crate::workspace::{Cut, Workspace, eventually};
 
 const KEY: &str = "resource \"flower_supernode_key\" \"a\" {\n  name = \"a\"\n}\n";
 
@@ -388,25 +385,10 @@ fn what_exists_is_imported_or_left_alone() {
 fn an_apply_that_ends_anywhere_leaves_no_orphan_and_no_twin() {
     let tenant = Tenant::a();
     let it = Workspace::new(&superlink(&tenant, ""));
-    let apply = || {
-        it.command(&["apply", "-auto-approve", "-no-color"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    };
+    let apply = ["apply", "-auto-approve", "-no-color"];
     for moment in [300, 500, 800, 1500, 4000] {
-        let mut killed = apply();
-        std::thread::sleep(Duration::from_millis(moment));
-        kill_children(killed.id());
-        killed.wait().unwrap();
-        let mut interrupted = apply();
-        std::thread::sleep(Duration::from_millis(moment));
-        Command::new("kill")
-            .args(["-INT", &interrupted.id().to_string()])
-            .output()
-            .unwrap();
-        interrupted.wait().unwrap();
+        it.cut(&apply, moment, Cut::Kill);
+        it.cut(&apply, moment, Cut::Interrupt);
     }
     it.apply_after_a_kill().succeeded();
     it.plan_is_empty();

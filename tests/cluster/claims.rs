@@ -1,6 +1,6 @@
 //! Names that are claimed: by an apply that lives, and by one that died.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use crate::tenant::{Tenant, soon};
-use crate::workspace::{Workspace, kill_children};
+use crate::workspace::{Cut, Workspace, kill_children};
 
 const HOLDER: &str = "terraform-provider-flower/holder";
 const RENEWED: &str = "terraform-provider-flower/renewed";
@@ -138,26 +138,10 @@ fn a_destroy_that_ends_anywhere_is_ended_by_the_next_one() {
     ));
     for moment in [300, 900, 1500] {
         it.apply().succeeded();
-        let destroy = || {
-            it.command(&["destroy", "-auto-approve", "-no-color"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap()
-        };
-        let mut interrupted = destroy();
-        std::thread::sleep(Duration::from_millis(moment));
-        Command::new("kill")
-            .args(["-INT", &interrupted.id().to_string()])
-            .output()
-            .unwrap();
-        interrupted.wait().unwrap();
-        let mut killed = destroy();
-        std::thread::sleep(Duration::from_millis(moment));
-        kill_children(killed.id());
-        killed.wait().unwrap();
-        it.run(&["destroy", "-auto-approve", "-no-color"])
-            .succeeded();
+        let destroy = ["destroy", "-auto-approve", "-no-color"];
+        it.cut(&destroy, moment, Cut::Interrupt);
+        it.cut(&destroy, moment, Cut::Kill);
+        it.run(&destroy).succeeded();
         tenant.nothing_left();
     }
 }

@@ -1,7 +1,5 @@
 //! How a SuperLink is reached, and what older releases and SuperLinks without TLS need.
 
-use std::process::Stdio;
-
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -73,12 +71,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     );
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
     it.app();
-    let apply = it
-        .command(&["apply", "-auto-approve", "-no-color"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
     let all = tenant.all::<Service>();
     let service = soon("the Service", || {
         wait(all.get_opt("superlink-main")).unwrap()

@@ -1,8 +1,6 @@
 //! Nodes and addresses that a cluster may make on demand: waited for as long as was said, and named when
 //! the time is over.
 
-use std::process::Stdio;
-
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value as Json, json};
@@ -59,12 +57,7 @@ fn a_node_that_comes_later_is_waited_for() {
         superlink(&settings("60s"))
     ));
     let begun = Instant::now();
-    let apply = it
-        .command(&["apply", "-auto-approve", "-no-color"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
     soon("a pod", || tenant.pods("superlink-main").pop());
     std::thread::sleep(Duration::from_secs(20));
     label.set(&"yes".into());
