@@ -78,15 +78,33 @@ fn a_key_that_vanished_is_made_again() {
 
 #[test]
 fn a_key_whose_secret_alone_was_removed_is_made_again() {
-    let it = Workspace::new(
-        "provider \"flower\" {}\nresource \"flower_supernode_key\" \"a\" {\n  name = \"a\"\n}\n",
-    );
+    let it = Workspace::new(KEY);
     it.apply().succeeded();
     let before = it.state("flower_supernode_key.a")["public_key"].clone();
-    fs::remove_file(it.path(".flower/vault/supernode-key-a.json")).unwrap();
+    let secret = it.path(".flower/vault/supernode-key-site-a.json");
+    fs::remove_file(&secret).unwrap();
+    it.plan().says(&[
+        "The private key of SuperNode key \"site-a\" is gone",
+        "0 to add, 1 to change, 0 to destroy",
+    ]);
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode_key.a")["public_key"], before);
+
+    // Also for a state that was lost with it.
+    fs::remove_file(&secret).unwrap();
+    it.run(&["state", "rm", "flower_supernode_key.a"])
+        .succeeded();
+    it.apply_after_a_kill().succeeded();
+    it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn a_destroy_that_had_removed_the_secret_is_ended_by_the_next_one() {
+    let it = Workspace::new(KEY);
+    it.apply().succeeded();
+    fs::remove_file(it.path(".flower/vault/supernode-key-site-a.json")).unwrap();
     it.destroy();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
 use serde_json::json;
 
@@ -144,4 +144,10 @@ fn a_destroy_that_ends_anywhere_is_ended_by_the_next_one() {
         it.run(&destroy).succeeded();
         tenant.nothing_left();
     }
+    // Ended between the Secret of a key and its record.
+    it.apply().succeeded();
+    tenant.delete::<Secret>("supernode-key-a");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
 }

@@ -28,7 +28,8 @@ impl Resource for SupernodeKey {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         let causes = ["algorithm", "rotation", "private_key_wo_version"];
-        if causes.iter().any(|cause| plan.changes(cause)) {
+        let lost = !plan.is_create() && plan.prior.value("secret").is_null();
+        if lost || causes.iter().any(|cause| plan.changes(cause)) {
             for output in ["public_key", "public_key_pem", "fingerprint", "secret"] {
                 plan.set_unknown(output);
             }
@@ -45,7 +46,6 @@ impl Resource for SupernodeKey {
         let runtime = &call.provider.runtime;
         let key = new_key(&planned, &config)?;
         let object = object(&planned.name);
-        drop_without_secret(&call, &object).await?;
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.place.set(place);
         let kept = keep(runtime.as_ref(), &mut planned, &key).await;
@@ -55,14 +55,16 @@ impl Resource for SupernodeKey {
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        let object = object(&state.name);
         let name = secret_name(&state.name);
         let runtime = call.provider.runtime.as_ref();
-        place::check(runtime, &object(&state.name), &mut state.place).await?;
-        let found = runtime.secret(&object(&state.name), &name).await;
-        let found = found.map_err(|error| failed("The key could not be read", &error))?;
+        place::check(runtime, &object, &mut state.place).await?;
+        let explain = |error| failed(format!("{object} could not be read"), &error);
+        let found = runtime.secret(&object, &name).await.map_err(explain)?;
         let wanted = state.secret.get().map(|secret| secret.key.as_str());
         let Some((entry, text)) = found.and_then(|entries| private(entries, wanted)) else {
-            return Ok(None);
+            let record = runtime.observe(&object, &[]).await.map_err(explain)?;
+            return Ok(record.map(|_| without_secret(&call, &object, state)));
         };
         log::mask(&text);
         let key = NodeKey::parse(&text)
@@ -132,22 +134,16 @@ fn private(entries: SecretEntries, wanted: Option<&str>) -> Option<(String, Zero
     })
 }
 
-/// Forgets a key of this name that was made and whose secret somebody has removed: there is nothing
-/// left of it that could be imported.
-async fn drop_without_secret(call: &Call<Configured>, object: &ObjectRef) -> Result<()> {
-    let runtime = call.provider.runtime.as_ref();
-    let explain = |error| failed(format!("{object} was not made"), &error).on("name");
-    let known = runtime.memories(object.kind).await.map_err(explain)?;
-    if !known.contains_key(&object.name) {
-        return Ok(());
-    }
-    let name = secret_name(&object.name);
-    let found = runtime.secret(object, &name).await.map_err(explain)?;
-    if found.is_none_or(|entries| private(entries, None).is_none()) {
-        let gone = lifecycle::remove(call, object, None, remains(&[name])).await;
-        gone.map_err(explain)?;
-    }
-    Ok(())
+/// What is left of a key whose private half is gone: its record, which an apply gives a new key and a
+/// destroy removes. Without a state it would be left behind.
+fn without_secret(call: &Call<Configured>, object: &ObjectRef, mut state: Model) -> Model {
+    call.warn(
+        Diagnostic::warning(format!("The private key of {object} is gone"))
+            .detail("Somebody removed it, or an apply or destroy was cut short.")
+            .detail("Apply makes a new key; its SuperLink and SuperNode then follow."),
+    );
+    state.secret = None.into();
+    state
 }
 
 fn secret_name(name: &ObjectName) -> String {
