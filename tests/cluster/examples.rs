@@ -3,23 +3,24 @@
 use std::fs;
 use std::path::Path;
 
-use crate::tenant::{Tenant, kubeconfig};
+use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
 /// A workspace with an example's own configuration and these variables.
-fn example(name: &str, variables: &str) -> Workspace {
+fn example(name: &str, tenants: &[&Tenant], variables: &str) -> Workspace {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let main = fs::read_to_string(root.join(name).join("main.tf")).unwrap();
     let main = main.replace("/../quickstart/app", "/app");
     let it = Workspace::new("");
     it.app();
     it.file("main.tf", &main);
+    it.file("kubeconfig", &Tenant::kubeconfig(tenants));
     let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
     it.file(
         "terraform.tfvars",
         &format!(
             "config_path = {:?}\nimage_prefix = {prefix:?}\n{variables}",
-            kubeconfig().display().to_string()
+            it.path("kubeconfig").display().to_string()
         ),
     );
     it
@@ -46,6 +47,7 @@ fn one_cluster() {
     let tenant = Tenant::a();
     let it = example(
         "kubernetes",
+        &[&tenant],
         &format!(
             "config_context = {:?}\nnamespace = {:?}\n",
             tenant.context, tenant.namespace
@@ -60,6 +62,7 @@ fn two_tenants_in_two_clusters() {
     let (a, b) = (Tenant::a(), Tenant::b());
     let it = example(
         "cross-tenant",
+        &[&a, &b],
         &format!(
             "context = {{ a = {:?}, b = {:?} }}\nnamespace = {{ a = {:?}, b = {:?} }}\nsuperlink_host = {:?}\n",
             a.context,

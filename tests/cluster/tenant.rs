@@ -18,16 +18,25 @@ use kube::{Client, Config, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::access::account::Account;
 
 static WAITING: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A namespace that enforces the Pod Security Standard "restricted", removed when this is dropped.
+///
+/// In a cluster of our own, providers are the account of `examples/kubernetes/role.yaml` there, with
+/// its rights and no more; a test looks and breaks as the administrator. In somebody else's cluster,
+/// where nothing is made outside the namespace, both are whoever KUBECONFIG says.
 pub struct Tenant {
     pub context: String,
     pub namespace: String,
     client: Client,
+    account: Option<Account>,
+    folder: TempDir,
 }
 
 /// What lives in a namespace.
@@ -53,7 +62,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     WAITING.block_on(future)
 }
 
-/// The kubeconfig of the clusters under test.
+/// The kubeconfig of the clusters under test, whose user may do everything.
 pub fn kubeconfig() -> PathBuf {
     let path = std::env::var_os("KUBECONFIG");
     PathBuf::from(path.expect("KUBECONFIG names the cluster: `cargo xtask test` sets it"))
@@ -99,10 +108,12 @@ impl Tenant {
         };
         let _entered = WAITING.enter();
         let config = wait(Config::from_custom_kubeconfig(file, &options)).unwrap();
-        let tenant = Self {
+        let mut tenant = Self {
             context,
             namespace,
             client: Client::try_from(config).unwrap(),
+            account: None,
+            folder: tempfile::tempdir().unwrap(),
         };
         let namespace = serde_json::from_value(json!({ "metadata": {
             "name": tenant.namespace,
@@ -110,7 +121,48 @@ impl Tenant {
         }}));
         let all: Api<Namespace> = Api::all(tenant.client.clone());
         wait(all.create(&PostParams::default(), &namespace.unwrap())).unwrap();
+        if tenant.ours() {
+            tenant.account = Some(Account::make(&tenant));
+        }
+        tenant.write_kubeconfig();
         tenant
+    }
+
+    /// The account that providers are, or `None`, said aloud, in a cluster where nothing may be made
+    /// outside the namespace.
+    pub fn account(&self) -> Option<&Account> {
+        if self.account.is_none() {
+            eprintln!("NOT RUN in {}: it needs a ClusterRole", self.context);
+        }
+        self.account.as_ref()
+    }
+
+    /// A kubeconfig with one context for each of these tenants, for providers.
+    pub fn kubeconfig(tenants: &[&Self]) -> String {
+        let file = serde_json::to_value(Kubeconfig::read_from(kubeconfig()).unwrap());
+        let mut file = file.unwrap();
+        for tenant in tenants {
+            let Some(account) = &tenant.account else {
+                continue;
+            };
+            let contexts = file["contexts"].as_array_mut().unwrap();
+            let context = contexts
+                .iter_mut()
+                .find(|one| one["name"] == tenant.context.as_str());
+            context.unwrap()["context"]["user"] = tenant.namespace.clone().into();
+            let user = json!({ "name": tenant.namespace, "user": { "token": account.token } });
+            file["users"].as_array_mut().unwrap().push(user);
+        }
+        file.to_string()
+    }
+
+    fn write_kubeconfig(&self) {
+        std::fs::write(self.config_path(), Self::kubeconfig(&[self])).unwrap();
+    }
+
+    /// Where a kubeconfig for providers of this tenant is.
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("config")
     }
 
     /// A provider block for this namespace, with more settings in it.
@@ -123,7 +175,7 @@ impl Tenant {
         let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
         format!(
             "provider \"flower\" {{\n{alias}  kubernetes = {{\n    config_path = {:?}\n    config_context = {:?}\n    namespace = {:?}\n    image_prefix = {prefix:?}\n{more}\n  }}\n}}\n",
-            kubeconfig().display().to_string(),
+            self.config_path().display().to_string(),
             self.context,
             self.namespace
         )
@@ -234,6 +286,9 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        if let Some(account) = &self.account {
+            account.remove(self);
+        }
         let all: Api<Namespace> = Api::all(self.client.clone());
         let _ = wait(all.delete(&self.namespace, &DeleteParams::default()));
     }

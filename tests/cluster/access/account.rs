@@ -56,14 +56,13 @@ fn pem(data: &Json) -> String {
 }
 
 /// The ServiceAccount of `examples/kubernetes/role.yaml`, and nothing more, in a tenant's namespace.
-pub struct Account<'a> {
-    tenant: &'a Tenant,
+pub struct Account {
     pub token: String,
     cluster_wide: String,
 }
 
-impl<'a> Account<'a> {
-    pub fn of(tenant: &'a Tenant) -> Self {
+impl Account {
+    pub fn make(tenant: &Tenant) -> Self {
         let text = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/role.yaml");
         let text = std::fs::read_to_string(text).unwrap();
         let documents: Vec<Json> = serde_saphyr::from_multiple(&text).unwrap();
@@ -91,43 +90,42 @@ impl<'a> Account<'a> {
             }
         }
         let account = Self {
-            tenant,
             token: token(tenant, "terraform"),
             cluster_wide,
         };
-        soon("the account's rights", || account.may_begin());
+        soon("the account's rights", || may_begin(tenant));
         account
     }
 
-    /// Rights are known to the API server a moment after they were given.
-    fn may_begin(&self) -> Option<()> {
-        let review: SubjectAccessReview = serde_json::from_value(json!({
-            "metadata": {},
-            "spec": {
-                "user": format!("system:serviceaccount:{}:terraform", self.tenant.namespace),
-                "resourceAttributes": {
-                    "verb": "get",
-                    "resource": "namespaces",
-                    "name": "kube-system",
-                    "namespace": "kube-system",
-                },
-            },
-        }))
-        .unwrap();
-        let all = self.tenant.cluster::<SubjectAccessReview>();
-        let review = wait(all.create(&PostParams::default(), &review)).unwrap();
-        review.status?.allowed.then_some(())
-    }
-}
-
-impl Drop for Account<'_> {
-    fn drop(&mut self) {
-        let roles = self.tenant.cluster::<ClusterRole>();
-        let bindings = self.tenant.cluster::<ClusterRoleBinding>();
+    /// Removes what does not go with the namespace.
+    pub fn remove(&self, tenant: &Tenant) {
+        let roles = tenant.cluster::<ClusterRole>();
+        let bindings = tenant.cluster::<ClusterRoleBinding>();
         let how = DeleteParams::default();
         let _ = wait(roles.delete(&self.cluster_wide, &how));
         let _ = wait(bindings.delete(&self.cluster_wide, &how));
     }
+}
+
+/// Rights are known to the API server a moment after they were given: those of the `ClusterRole`, which
+/// is the last of them.
+fn may_begin(tenant: &Tenant) -> Option<()> {
+    let review: SubjectAccessReview = serde_json::from_value(json!({
+        "metadata": {},
+        "spec": {
+            "user": format!("system:serviceaccount:{}:terraform", tenant.namespace),
+            "resourceAttributes": {
+                "verb": "get",
+                "resource": "namespaces",
+                "name": "kube-system",
+                "namespace": "kube-system",
+            },
+        },
+    }))
+    .unwrap();
+    let all = tenant.cluster::<SubjectAccessReview>();
+    let review = wait(all.create(&PostParams::default(), &review)).unwrap();
+    review.status?.allowed.then_some(())
 }
 
 fn create<K>(all: &Api<K>, manifest: Json)

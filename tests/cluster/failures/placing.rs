@@ -32,6 +32,10 @@ impl Drop for Label<'_> {
 #[test]
 fn a_node_that_comes_later_is_waited_for() {
     let tenant = Tenant::a();
+    if !tenant.ours() {
+        eprintln!("NOT RUN in {}: it labels nodes", tenant.context);
+        return;
+    }
     let label = Label(&tenant, tenant.namespace.clone());
     let settings = |timeout: &str| {
         format!(
