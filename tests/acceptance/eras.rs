@@ -22,6 +22,8 @@ const UPGRADE: &str = "1.29.0,1.42.0";
 /// The interface that every release has had; those of today came with 1.21.
 const SERVER: &str = r#"
 import time
+from logging import INFO
+from flwr.common.logger import log
 from flwr.common import Context
 from flwr.server import ServerApp, ServerAppComponents, ServerConfig
 from flwr.server.strategy import FedAvg
@@ -34,6 +36,7 @@ def server_fn(context: Context) -> ServerAppComponents:
         raise ValueError("the ServerApp failed as asked")
     if fail_in == "never":
         time.sleep(600)
+    log(INFO, "the ServerApp speaks")
     strategy = FedAvg(min_fit_clients=2, min_evaluate_clients=2, min_available_clients=2)
     return ServerAppComponents(strategy=strategy, config=ServerConfig(num_rounds=1))
 
@@ -65,91 +68,193 @@ def client_fn(context: Context):
 app = ClientApp(client_fn=client_fn)
 ";
 
+/// What the ServerApp writes into its log.
+const SPOKEN: &str = "the ServerApp speaks";
+
 fn minor(release: &str) -> u32 {
     release.split('.').nth(1).unwrap().parse().unwrap()
 }
 
-fn federation(release: &str, run: &str) -> String {
+/// What a configuration has beside its SuperLink and two sites.
+#[derive(Default)]
+struct Rest<'a> {
+    /// Where apps run.
+    isolation: &'a str,
+    /// Names of sites whose keys are on the list.
+    listed: &'a str,
+    /// Names of sites.
+    sites: &'a str,
+    /// Settings of the run; none, no run.
+    run: Option<&'a str>,
+}
+
+const TWO: &str = "\"a\", \"b\"";
+const THREE: &str = "\"a\", \"b\", \"c\"";
+
+fn with(run: &str) -> Rest<'_> {
+    Rest {
+        isolation: "subprocess",
+        listed: TWO,
+        sites: TWO,
+        run: Some(run),
+    }
+}
+
+fn federation(release: &str, rest: &Rest<'_>) -> String {
+    let Rest {
+        isolation,
+        listed,
+        sites,
+        run,
+    } = rest;
     // 1.13 checks keys in threads that cannot use its database.
     let persistence = if minor(release) < 14 {
         "persistence = { enabled = false }"
     } else {
         ""
     };
-    format!(
+    let mut text = format!(
         r#"
 provider "flower" {{}}
-locals {{
-  sites = {{ a = 0, b = 1 }}
-}}
 resource "flower_supernode_key" "site" {{
-  for_each = local.sites
+  for_each = toset([{sites}])
   name     = each.key
 }}
 resource "flower_superlink" "main" {{
   name           = "main"
   flower_version = "{release}"
-  supernodes     = {{ for name, key in flower_supernode_key.site : name => {{ public_key = key.public_key }} }}
+  isolation      = "{isolation}"
+  supernodes     = {{ for name in [{listed}] : name => {{ public_key = flower_supernode_key.site[name].public_key }} }}
   {persistence}
 }}
 resource "flower_supernode" "site" {{
-  for_each    = local.sites
+  for_each    = toset([{sites}])
   name        = each.key
   superlink   = flower_superlink.main.fleet
   key         = flower_supernode_key.site[each.key].secret
-  node_config = {{ partition-id = each.value }}
+  isolation   = "{isolation}"
+  node_config = {{ site = each.key }}
 }}
-resource "flower_app_run" "r" {{
+data "flower_runs" "all" {{
   control    = flower_superlink.main.control
-  source     = {{ path = "${{path.module}}/app" }}
   depends_on = [flower_supernode.site]
+}}
+output "runs" {{
+  value = {{ for run in data.flower_runs.all.runs : run.run_id => "${{run.status}}:${{run.sub_status}}" }}
+}}
+"#
+    );
+    if let Some(run) = run {
+        write!(
+            text,
+            r#"
+resource "flower_app_run" "r" {{
+  control = flower_superlink.main.control
+  source  = {{ path = "${{path.module}}/app" }}
+  wait    = {{ nodes = [for node in flower_supernode.site : node.node_id] }}
   {run}
 }}
 "#
-    )
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// The run that the state holds, and what the SuperLink says of it.
+fn listed(it: &Workspace) -> (String, String) {
+    let id = it.state("flower_app_run.r")["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    it.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"])
+        .succeeded();
+    let runs = it.output("runs");
+    let said = runs[&id].as_str().unwrap_or("not listed").to_owned();
+    (id, said)
 }
 
 /// What was seen of a release; the first thing that failed ends it.
 fn try_release(release: &str, seen: &mut Vec<&'static str>) {
-    let it = Workspace::new(&federation(release, "timeouts = { create = \"180s\" }"));
+    // What runs apps is a program of its own here, and the SuperLink's child below.
+    let apart = Rest {
+        isolation: "process",
+        ..with("timeouts = { create = \"180s\" }")
+    };
+    let it = Workspace::new(&federation(release, &apart));
     it.app();
     it.file("app/quickstart/server_app.py", SERVER);
     it.file("app/quickstart/client_app.py", CLIENT);
     it.apply().succeeded();
-    assert_eq!(it.state("flower_app_run.r")["sub_status"], "completed");
+    let run = it.state("flower_app_run.r");
+    assert_eq!(run["sub_status"], "completed");
     seen.push("completed");
     it.plan_is_empty();
     seen.push("empty plan");
+    assert!(run["log_tail"].to_string().contains(SPOKEN), "{run}");
+    assert_eq!(listed(&it).1, "finished:completed");
+    seen.push("listed");
     if (23..).contains(&minor(release)) {
         let nodes = &it.state("flower_superlink.main")["nodes"];
         assert_eq!(nodes.as_object().unwrap().len(), 2);
-        seen.push("registered");
     }
+    only_the_listed_join(release, &it, &apart);
+    seen.push("keys");
 
     it.configure(&federation(
         release,
-        "run_config = { fail-in = \"server\" }",
+        &with("run_config = { fail-in = \"server\" }"),
     ));
     it.apply()
         .failed_with(&["ended as failed", "the ServerApp failed as asked"]);
     seen.push("failed");
 
-    it.configure(&federation(
-        release,
-        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }",
-    ));
+    let goes_on = "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }";
+    it.configure(&federation(release, &with(goes_on)));
     it.apply().succeeded().says(&["still goes on"]);
     it.plan_is_empty();
     // 1.13 cannot stop a run: it ends with its SuperLink.
-    let stop = if minor(release) < 14 {
-        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }\n  stop_on_destroy = false"
+    if minor(release) < 14 {
+        let forget = format!("{goes_on}\n  stop_on_destroy = false");
+        it.configure(&federation(release, &with(&forget)));
+        it.apply().succeeded();
     } else {
-        "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }"
-    };
-    it.configure(&federation(release, stop));
-    it.apply().succeeded();
+        let (id, _) = listed(&it);
+        let without = Rest {
+            run: None,
+            ..with("")
+        };
+        it.configure(&federation(release, &without));
+        it.apply().succeeded();
+        it.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"])
+            .succeeded();
+        assert_eq!(it.output("runs")[&id], "finished:stopped");
+    }
     it.destroy();
     seen.push("stopped");
+}
+
+/// A SuperNode whose key is not on the list is refused; once it is, it joins, and the others stay.
+fn only_the_listed_join(release: &str, it: &Workspace, before: &Rest<'_>) {
+    let stranger = Rest {
+        sites: THREE,
+        run: None,
+        ..*before
+    };
+    let until = "timeouts = { create = \"60s\" }";
+    let config = federation(release, &stranger)
+        .replace("node_config =", &format!("{until}\n  node_config ="));
+    it.configure(&config);
+    it.apply().failed_with(&["SuperNode \"c\" did not join"]);
+    it.configure(&config.replace(&format!("in [{TWO}]"), &format!("in [{THREE}]")));
+    let plan = it.plan();
+    if minor(release) < 23 {
+        plan.says(&["is restarted for its new list of SuperNodes"]);
+    }
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let key = it.state("flower_superlink.main")["supernodes"].clone();
+    assert_eq!(key.as_object().unwrap().len(), 3);
 }
 
 /// Leaves a line for the page.
@@ -205,13 +310,17 @@ resource "flower_superlink" "main" {{
 fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to() {
     let releases = std::env::var("FLOWER_TEST_UPGRADES").unwrap_or_else(|_| UPGRADE.to_owned());
     let releases: Vec<_> = releases.split(',').collect();
-    let it = Workspace::new(&superlink(releases[0], ""));
+    let config = |release| federation(release, &with(""));
+    let it = Workspace::new(&config(releases[0]));
+    it.app();
+    it.file("app/quickstart/server_app.py", SERVER);
+    it.file("app/quickstart/client_app.py", CLIENT);
     it.apply().succeeded();
     it.plan_is_empty();
     for pair in releases.windows(2) {
         let begun = Instant::now();
-        let before = it.state("flower_superlink.main");
-        it.configure(&superlink(pair[1], ""));
+        let (before, (run, _)) = (it.state("flower_superlink.main"), listed(&it));
+        it.configure(&config(pair[1]));
         let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             it.apply().succeeded();
             it.plan_is_empty();
@@ -219,6 +328,7 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
             assert_eq!(after["nodes"], before["nodes"]);
             let authority = |state: &Json| state["control"]["ca_certificate"].clone();
             assert_eq!(authority(&after), authority(&before));
+            assert_eq!(listed(&it), (run, "finished:completed".to_owned()));
         }));
         note(&json!({
             "from": pair[0],
@@ -228,13 +338,25 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
         }));
         assert!(tried.is_ok(), "{pair:?}");
     }
+    // The SuperNodes came along: they train.
+    let (before, _) = listed(&it);
+    it.run(&[
+        "apply",
+        "-replace=flower_app_run.r",
+        "-auto-approve",
+        "-no-color",
+    ])
+    .succeeded();
+    let (after, said) = listed(&it);
+    assert_ne!(after, before);
+    assert_eq!(said, "finished:completed");
     // Downwards there is no way.
-    it.configure(&superlink("1.41.0", ""));
+    it.configure(&config("1.41.0"));
     it.plan().failed_with(&[
         "Flower 1.41.0 cannot use the database of Flower 1.42.0",
         "allow_state_loss",
     ]);
-    it.configure(&superlink("1.42.0", ""));
+    it.configure(&config("1.42.0"));
     it.destroy();
 
     let it = Workspace::new(&superlink("1.22.0", ""));

@@ -15,6 +15,8 @@
 mod access;
 mod changes;
 mod claims;
+mod cost;
+mod cuts;
 mod examples;
 mod failures;
 mod federation;

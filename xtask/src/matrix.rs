@@ -14,8 +14,8 @@ use crate::repository::Repository;
 use crate::test::build_examples;
 use crate::tools::{Terraform, python_or_install};
 
-/// The first and last of each range between which something changed, and what is used most.
-const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.18.0,1.20.0,1.22.0,1.23.0,1.25.0,1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.38.0,1.40.0,1.42.0";
+/// Releases of each range between which something changed, its first or its last, and what is used most.
+const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.16.0,1.18.0,1.20.0,1.21.0,1.22.0,1.23.0,1.24.0,1.25.0,1.26.1,1.29.0,1.32.1,1.34.0,1.35.0,1.36.0,1.37.0,1.38.0,1.39.0,1.40.0,1.42.0";
 /// One SuperLink through all of these.
 const UPGRADES: &str = "1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.40.0,1.42.0";
 
@@ -105,10 +105,10 @@ fn page(results: &str, client: &str) -> Result<String> {
     let mut text = format!(
         "# Compatibility\n\nWritten by `cargo xtask matrix` from what it saw, with {client}: on each \
          release, one configuration makes a SuperLink and two SuperNodes on the runtime `local`, with \
-         TLS and node keys, and three runs; 1.13 with a database in memory, which it needs for keys. Releases between those of the table are \
-         used like the one before them, newer ones like the newest.\n\n\
-         | Flower | a run completes | the second plan is empty | nodes are registered | a failed run is a failed apply | a run is stopped, nothing is left | s |\n\
-         | --- | --- | --- | --- | --- | --- | ---: |\n"
+         TLS and node keys, and three runs, the first with `isolation = \"process\"`; 1.13 with a database \
+         in memory, which it needs for keys. A newer release is used like the newest.\n\n\
+         | Flower | a run completes | the second plan is empty | runs are listed, and have logs | only listed keys join | a failed run is a failed apply | a run is stopped, nothing is left | s |\n\
+         | --- | --- | --- | --- | --- | --- | --- | ---: |\n"
     );
     let mut upgrades = String::new();
     for line in results.lines() {
@@ -137,9 +137,9 @@ fn page(results: &str, client: &str) -> Result<String> {
             .unwrap_or_default();
         let cell = |what: &str| if seen(what) { "yes" } else { "**no**" };
         // What a release does not have is no failure of it.
-        let nodes = match (minor, seen("registered")) {
+        let keys = match (minor, seen("keys")) {
+            (..23, true) => "yes, after a restart",
             (_, true) => "yes",
-            (..=22, _) if seen("completed") => "from a list",
             _ => "**no**",
         };
         let stopped = match (minor, seen("stopped")) {
@@ -149,9 +149,10 @@ fn page(results: &str, client: &str) -> Result<String> {
         };
         writeln!(
             text,
-            "| {release} | {} | {} | {nodes} | {} | {stopped} | {} |",
+            "| {release} | {} | {} | {} | {keys} | {} | {stopped} | {} |",
             cell("completed"),
             cell("empty plan"),
+            cell("listed"),
             cell("failed"),
             seconds
         )?;
@@ -159,7 +160,7 @@ fn page(results: &str, client: &str) -> Result<String> {
     if !upgrades.is_empty() {
         write!(
             text,
-            "\nA SuperLink keeps its database, nodes, keys and authority when `flower_version` is raised:\n\n| from | to | kept | s |\n| --- | --- | --- | ---: |\n{upgrades}"
+            "\nA SuperLink keeps its database, runs, nodes, keys and authority when `flower_version` is raised, and its SuperNodes follow:\n\n| from | to | kept | s |\n| --- | --- | --- | ---: |\n{upgrades}"
         )?;
     }
     Ok(text)
@@ -171,10 +172,12 @@ mod tests {
 
     #[test]
     fn a_release_that_failed_is_said_to_have_failed() {
-        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n{\"from\":\"1.40.0\",\"to\":\"1.42.0\",\"ok\":true,\"seconds\":7}\n";
+        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"listed\",\"keys\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n{\"from\":\"1.40.0\",\"to\":\"1.42.0\",\"ok\":true,\"seconds\":7}\n";
         let page = page(results, "Terraform 1").unwrap();
-        assert!(page.contains("| 1.20.0 | yes | yes | from a list | yes | yes | 31 |"));
+        assert!(
+            page.contains("| 1.20.0 | yes | yes | yes | yes, after a restart | yes | yes | 31 |")
+        );
         assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
-        assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | 9 |"));
+        assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | **no** | 9 |"));
     }
 }

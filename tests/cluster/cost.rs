@@ -1,0 +1,75 @@
+//! What the API server is asked: as many calls as there are objects, and not more for each of them
+//! when there are more. Counted in the provider's own log, which has a line for each call.
+
+use std::fs;
+
+use crate::tenant::Tenant;
+use crate::workspace::Workspace;
+
+/// What an object of each kind takes, made and waited for.
+const PER_SITE: usize = 20;
+/// What a refresh asks whatever there is: the place, one listing of each kind, the SuperLink's pod and
+/// the way to it.
+const PER_REFRESH: usize = 14;
+
+/// A SuperLink and this many sites, of a SuperNode and its key each.
+fn sites(tenant: &Tenant, count: usize) -> String {
+    format!(
+        r#"{}
+resource "flower_supernode_key" "site" {{
+  count = {count}
+  name  = "site-${{count.index}}"
+}}
+resource "flower_superlink" "main" {{
+  name       = "main"
+  supernodes = {{ for key in flower_supernode_key.site : key.name => {{ public_key = key.public_key }} }}
+}}
+resource "flower_supernode" "site" {{
+  count     = {count}
+  name      = "site-${{count.index}}"
+  superlink = flower_superlink.main.fleet
+  key       = flower_supernode_key.site[count.index].secret
+}}
+"#,
+        tenant.provider()
+    )
+}
+
+/// How many calls `command` makes.
+fn calls(it: &Workspace, command: impl FnOnce()) -> usize {
+    let log = it.path("trace.log");
+    let _ = fs::remove_file(&log);
+    command();
+    let log = fs::read_to_string(log).unwrap();
+    log.lines()
+        .filter(|line| line.contains("kubernetes: ") && line.contains("verb="))
+        .count()
+}
+
+#[test]
+fn calls_grow_with_the_objects_and_not_faster() {
+    let tenant = Tenant::a();
+    let (few, many) = (1, 4);
+    let it = Workspace::new(&sites(&tenant, few));
+    let first = calls(&it, || drop(it.apply().succeeded()));
+    let small = calls(&it, || it.plan_is_empty());
+    it.configure(&sites(&tenant, many));
+    let second = calls(&it, || drop(it.apply().succeeded()));
+    let large = calls(&it, || it.plan_is_empty());
+    eprintln!("apply: {first}, then {second}; refresh: {small}, then {large}");
+    assert!(first > PER_REFRESH && small > 0, "calls are not counted");
+    let more = many - few;
+    assert!(
+        second <= PER_REFRESH + many * 2 + more * PER_SITE + PER_SITE,
+        "{second} calls for {more} more sites"
+    );
+    // A SuperNode is in the listing, and a key is one Secret.
+    assert!(
+        large <= small + more,
+        "a refresh took {small}, then {large}"
+    );
+    assert!(large <= PER_REFRESH + many, "a refresh took {large}");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
