@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use terraform_provider_flower::provider::Flower;
-use terraform_provider_flower::tfplugin::{self, Mode, log};
+use terraform_provider_flower::tfplugin::{self, Mode};
 
 const ADDRESS: &str = "registry.terraform.io/flower/flower";
 
@@ -20,7 +20,6 @@ async fn main() -> ExitCode {
         Some("--debug" | "-debug") => Mode::Debug,
         _ => Mode::Plugin,
     };
-    log::start();
     match tfplugin::serve(Flower, ADDRESS, mode).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

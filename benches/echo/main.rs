@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use terraform_provider_flower::tfplugin::diagnostic::Result;
 use terraform_provider_flower::tfplugin::schema::{Schema, Tree, optional};
-use terraform_provider_flower::tfplugin::{self, Mode, Provider, log};
+use terraform_provider_flower::tfplugin::{self, Mode, Provider};
 
 terraform_provider_flower::model! {
     /// Echoes.
@@ -52,7 +52,6 @@ impl Provider for Echo {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::process::ExitCode {
-    log::start();
     let mode = match std::env::args().nth(1).as_deref() {
         Some("--debug") => Mode::Debug,
         _ => Mode::Plugin,

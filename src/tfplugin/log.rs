@@ -33,18 +33,21 @@ pub fn mask(secret: &str) {
     );
 }
 
-/// Starts logging at the level that `TF_LOG_PROVIDER_FLOWER`, `TF_LOG_PROVIDER` or `TF_LOG` names.
-pub fn start() {
-    let Some(level) = level(|key| std::env::var(key).ok()) else {
+/// Starts logging for the provider of this type, at the level that `TF_LOG_PROVIDER_TYPE`,
+/// `TF_LOG_PROVIDER` or `TF_LOG` names.
+pub(super) fn start(provider: &str) {
+    let Some(level) = level(provider, |key| std::env::var(key).ok()) else {
         return;
     };
-    let subscriber = registry().with(HostLog { level });
+    let module = format!("provider.{provider}");
+    let subscriber = registry().with(HostLog { level, module });
     // A second call (tests) keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-fn level(variable: impl Fn(&str) -> Option<String>) -> Option<Level> {
-    let named = ["TF_LOG_PROVIDER_FLOWER", "TF_LOG_PROVIDER", "TF_LOG"]
+fn level(provider: &str, variable: impl Fn(&str) -> Option<String>) -> Option<Level> {
+    let own = format!("TF_LOG_PROVIDER_{}", provider.to_ascii_uppercase());
+    let named = [own.as_str(), "TF_LOG_PROVIDER", "TF_LOG"]
         .into_iter()
         .find_map(|key| variable(key).filter(|text| !text.is_empty()))?;
     match named.to_ascii_uppercase().as_str() {
@@ -60,6 +63,7 @@ fn level(variable: impl Fn(&str) -> Option<String>) -> Option<Level> {
 
 struct HostLog {
     level: Level,
+    module: String,
 }
 
 impl<S: Subscriber> Layer<S> for HostLog {
@@ -75,7 +79,7 @@ impl<S: Subscriber> Layer<S> for HostLog {
         let now = OffsetDateTime::now_utc();
         line.0.insert("@level".to_owned(), level.into());
         line.0
-            .insert("@module".to_owned(), "provider.flower".into());
+            .insert("@module".to_owned(), self.module.as_str().into());
         if let Ok(stamp) = now.format(&Rfc3339) {
             line.0.insert("@timestamp".to_owned(), stamp.into());
         }
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn the_most_specific_variable_names_the_level() {
         let level_of = |set: &[(&str, &str)]| {
-            level(|key| {
+            level("some-type", |key| {
                 let found = set.iter().find(|(name, _)| *name == key);
                 found.map(|(_, value)| (*value).to_owned())
             })
@@ -159,8 +163,10 @@ mod tests {
         let both = [("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "warn")];
         assert_eq!(level_of(&both), Some(Level::WARN));
         assert_eq!(
-            level_of(&[("TF_LOG_PROVIDER_FLOWER", "off"), both[0]]),
+            level_of(&[("TF_LOG_PROVIDER_SOME-TYPE", "off"), both[0]]),
             None
         );
+        let another = [("TF_LOG_PROVIDER_OTHER", "error"), both[0]];
+        assert_eq!(level_of(&another), Some(Level::TRACE));
     }
 }

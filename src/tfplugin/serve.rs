@@ -21,6 +21,7 @@ use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::handshake::{self, HandshakeError, Host};
+use super::log;
 use super::proto::plugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
@@ -60,6 +61,8 @@ const LAST_WORK: Duration = Duration::from_mins(1);
 
 /// Serves `provider`, known to Terraform as `name` (`registry…/namespace/type`), until told to end.
 pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(), ServeError> {
+    let kind = name.rsplit('/').next().unwrap_or(name);
+    log::start(kind);
     let host = match mode {
         Mode::Plugin => Host::from_environment()?,
         Mode::Debug => Host::default(),
@@ -68,7 +71,9 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
         Some(pem) => Some(Identity::for_client(pem)?),
         None => None,
     };
-    let listener = Listener::bind(&host).await.map_err(ServeError::Listen)?;
+    let listener = Listener::bind(&host, kind)
+        .await
+        .map_err(ServeError::Listen)?;
     let announced = identity
         .as_ref()
         .map(|identity| identity.announced.as_str());
@@ -160,9 +165,9 @@ enum Listener {
 impl Listener {
     /// A unix socket; TCP where there are none, and where the temporary folder's path is too long
     /// for one.
-    async fn bind(host: &Host) -> std::io::Result<Self> {
+    async fn bind(host: &Host, kind: &str) -> std::io::Result<Self> {
         #[cfg(unix)]
-        match Self::bind_socket(host) {
+        match Self::bind_socket(host, kind) {
             // Without certificates, a port would be open to every user of the machine.
             Err(error) if host.client_certificate.is_some() => {
                 tracing::info!(%error, "no unix socket, listening on TCP");
@@ -173,9 +178,10 @@ impl Listener {
     }
 
     #[cfg(unix)]
-    fn bind_socket(host: &Host) -> std::io::Result<Self> {
+    fn bind_socket(host: &Host, kind: &str) -> std::io::Result<Self> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("tf-flower-");
+        let prefix = format!("tf-{kind}-");
+        builder.prefix(&prefix);
         // `tempfile` makes folders that only their owner can enter.
         let dir = match &host.socket_dir {
             Some(parent) => builder.tempdir_in(parent)?,

@@ -4,9 +4,9 @@
 //! the end of the process and of what others have in hand.
 
 mod answer;
-mod ephemerals;
 mod resources;
 mod rpc;
+mod unmanaged;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

@@ -19,7 +19,7 @@ use super::super::provider::Provider;
 use super::super::resource::bug;
 use super::super::schema::{self, Tree};
 use super::answer::Answer;
-use super::{CAPABILITIES, Inner, Service, ephemerals, read, wire_schemas};
+use super::{CAPABILITIES, Inner, Service, read, unmanaged, wire_schemas};
 use std::sync::Arc;
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
@@ -198,7 +198,7 @@ impl<P: Provider> Inner<P> {
     fn function_schemas(&self) -> std::collections::HashMap<String, proto::Function> {
         self.functions
             .iter()
-            .map(|(name, f)| ((*name).to_owned(), ephemerals::signature(f.signature())))
+            .map(|(name, f)| ((*name).to_owned(), unmanaged::signature(f.signature())))
             .collect()
     }
 
