@@ -130,3 +130,81 @@ fn verify_p521(
     key.verify(message, &signature).map_err(bad)?;
     Ok(HandshakeSignatureValid::assertion())
 }
+
+#[cfg(test)]
+mod tests {
+    use p521::ecdsa::signature::Signer as _;
+    use p521::pkcs8::DecodePrivateKey as _;
+    use rustls::internal::msgs::codec::{Codec as _, Reader};
+
+    use super::*;
+
+    const HOST: &str = include_str!("testdata/host.p521.crt");
+    const HOST_KEY: &str = include_str!("../pki/testdata/p521.pkcs8.pem");
+
+    type Key = p521::ecdsa::SigningKey;
+
+    fn host_key() -> Key {
+        let key = p521::SecretKey::from_pkcs8_pem(HOST_KEY).unwrap();
+        Key::from_slice(&key.to_bytes()).unwrap()
+    }
+
+    /// What the client's `CertificateVerify` says of `message`.
+    fn signed(scheme: SignatureScheme, message: &[u8], key: &Key) -> DigitallySignedStruct {
+        let signature: p521::ecdsa::Signature = key.sign(message);
+        let signature = signature.to_der();
+        let mut wire = Vec::new();
+        scheme.encode(&mut wire);
+        u16::try_from(signature.as_bytes().len())
+            .unwrap()
+            .encode(&mut wire);
+        wire.extend_from_slice(signature.as_bytes());
+        DigitallySignedStruct::read(&mut Reader::init(&wire)).unwrap()
+    }
+
+    #[test]
+    fn only_the_holder_of_the_hosts_key_on_p521_is_let_in() {
+        let certificate = CertificateDer::from_pem_slice(HOST.as_bytes()).unwrap();
+        let only = OnlyClient {
+            certificate: certificate.clone(),
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+        };
+        let p521 = SignatureScheme::ECDSA_NISTP521_SHA512;
+        assert!(only.supported_verify_schemes().contains(&p521));
+        let message = b"the handshake so far";
+        let verify = |message: &[u8], signed: &DigitallySignedStruct| {
+            only.verify_tls13_signature(message, &certificate, signed)
+        };
+        let own = signed(p521, message, &host_key());
+        assert!(verify(message, &own).is_ok());
+        let another = Key::from_slice(&[1; 66]).unwrap();
+        for (why, message, signed) in [
+            (
+                "another's key",
+                &message[..],
+                signed(p521, message, &another),
+            ),
+            ("of another conversation", b"replayed", own),
+            (
+                "under the name of another scheme",
+                message,
+                signed(SignatureScheme::ECDSA_NISTP256_SHA256, message, &host_key()),
+            ),
+        ] {
+            assert!(verify(message, &signed).is_err(), "{why}");
+        }
+    }
+
+    #[test]
+    fn another_certificate_is_not_let_in() {
+        let certificate = CertificateDer::from_pem_slice(HOST.as_bytes()).unwrap();
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let only = OnlyClient {
+            certificate: certificate.clone(),
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+        };
+        let shown = |shown| only.verify_client_cert(shown, &[], UnixTime::now());
+        assert!(shown(&certificate).is_ok());
+        assert!(shown(other.cert.der()).is_err());
+    }
+}
