@@ -1,5 +1,6 @@
 //! What the acceptance tests of the plugin layer need: every kind of attribute, every way to fail.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use terraform_provider_flower::tfplugin::schema::{
 };
 use terraform_provider_flower::tfplugin::value::{Type, Value};
 use terraform_provider_flower::tfplugin::{
-    Call, Ephemeral, Function, FunctionError, Opened, Parameter, Resource, Signature, Slot,
+    Call, Ephemeral, Function, FunctionError, Opened, Parameter, Plan, Resource, Signature, Slot,
 };
 
 model! {
@@ -35,7 +36,9 @@ model! {
         secret_wo_version: Option<i64> = optional(),
         /// How many bytes the secret had.
         secret_length: Computed<i64> = computed(),
-        /// `panic`, `fail`, `wait`: what to do after the object exists.
+        /// What was kept beside the attributes when it was last changed: a word for each call.
+        trail: Computed<String> = computed(),
+        /// `panic`, `fail`, `wait`, `linger`: what to do after the object exists.
         then: Option<String> = optional(),
     }
 }
@@ -63,6 +66,13 @@ impl Resource for Probe {
         }
     }
 
+    async fn plan(_: Option<Arc<()>>, plan: &mut Plan) -> Result<()> {
+        if plan.has_changes() {
+            plan.private = trail(&plan.private, "planned").into();
+        }
+        Ok(())
+    }
+
     async fn create(
         call: Call<()>,
         mut planned: ProbeModel,
@@ -70,6 +80,7 @@ impl Resource for Probe {
         slot: Slot<ProbeModel>,
     ) -> Result<()> {
         planned.id.set(planned.name.clone());
+        planned.trail.set(keep(&call, "created"));
         write_secret(&mut planned, &config)?;
         slot.put(&planned);
         match planned.then.as_deref() {
@@ -85,23 +96,30 @@ impl Resource for Probe {
                 }
                 Err(Diagnostic::error("Interrupted").on("then").into())
             }
+            // Longer than a ticket is good for.
+            Some("linger") => {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                Ok(())
+            }
             #[allow(clippy::panic)]
             Some("panic") => panic!("as asked"),
             _ => Ok(()),
         }
     }
 
-    async fn read(_: Call<()>, state: ProbeModel) -> Result<Option<ProbeModel>> {
+    async fn read(call: Call<()>, state: ProbeModel) -> Result<Option<ProbeModel>> {
+        keep(&call, "read");
         Ok(Some(state))
     }
 
     async fn update(
-        _: Call<()>,
+        call: Call<()>,
         _: ProbeModel,
         mut planned: ProbeModel,
         config: Tree,
         slot: Slot<ProbeModel>,
     ) -> Result<()> {
+        planned.trail.set(keep(&call, "updated"));
         write_secret(&mut planned, &config)?;
         slot.put(&planned);
         Ok(())
@@ -122,6 +140,7 @@ impl Resource for Probe {
             secret_wo: WriteOnly(None),
             secret_wo_version: None,
             secret_length: Computed::Known(0),
+            trail: Computed::Known(String::new()),
             then: None,
         })
     }
@@ -139,9 +158,21 @@ impl Resource for Probe {
     fn adopt(source_type: &str, state: &Json) -> Option<Result<Json>> {
         (source_type == "terraform_data").then(|| {
             let id = state.get("id").cloned().unwrap_or_default();
-            Ok(json!({ "name": id, "id": id, "size": 5, "secret_length": 0 }))
+            Ok(json!({ "name": id, "id": id, "size": 5, "secret_length": 0, "trail": "" }))
         })
     }
+}
+
+/// Adds a word to what is kept.
+fn keep(call: &Call<()>, word: &str) -> String {
+    let longer = trail(&call.private(), word);
+    call.keep_private(longer.clone());
+    longer
+}
+
+fn trail(kept: &Bytes, word: &str) -> String {
+    let kept = String::from_utf8_lossy(kept);
+    format!("{kept} {word}").trim_start().to_owned()
 }
 
 fn write_secret(planned: &mut ProbeModel, config: &Tree) -> Result<()> {
@@ -182,9 +213,21 @@ impl Ephemeral for Ticket {
         })
     }
 
-    async fn renew(_: Call<()>, _: Bytes) -> Result<Option<SystemTime>> {
+    async fn renew(_: Call<()>, holder: Bytes) -> Result<Option<SystemTime>> {
+        sign("renewed", &holder);
         Ok(Some(SystemTime::now() + Duration::from_secs(2)))
     }
+
+    async fn close(_: Call<()>, holder: Bytes) -> Result<()> {
+        sign("closed", &holder);
+        Ok(())
+    }
+}
+
+/// Where a test sees what became of a ticket.
+fn sign(what: &str, holder: &[u8]) {
+    let holder = String::from_utf8_lossy(holder);
+    let _ = std::fs::write(format!("{what}-{holder}"), "");
 }
 
 pub struct Repeat;

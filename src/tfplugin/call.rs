@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -18,6 +19,7 @@ pub struct Call<C> {
     /// Cancelled when the host asks to stop: every wait selects on it.
     pub stop: CancellationToken,
     warnings: Arc<Mutex<Diagnostics>>,
+    private: Arc<Mutex<Bytes>>,
 }
 
 impl<C> Clone for Call<C> {
@@ -26,6 +28,7 @@ impl<C> Clone for Call<C> {
             provider: Arc::clone(&self.provider),
             stop: self.stop.clone(),
             warnings: Arc::clone(&self.warnings),
+            private: Arc::clone(&self.private),
         }
     }
 }
@@ -36,7 +39,25 @@ impl<C> Call<C> {
             provider,
             stop,
             warnings: Arc::default(),
+            private: Arc::default(),
         }
+    }
+
+    /// With what Terraform keeps for this object beside its attributes.
+    pub(super) fn with_private(self, private: Bytes) -> Self {
+        self.keep_private(private);
+        self
+    }
+
+    /// What was last kept for this object, when planned or by a call; empty until something was.
+    pub fn private(&self) -> Bytes {
+        lock(&self.private).clone()
+    }
+
+    /// Keeps bytes beside the object's attributes, also when the call then fails. No plan shows
+    /// them, but they are in the state for whoever reads it: no place for a secret.
+    pub fn keep_private(&self, bytes: impl Into<Bytes>) {
+        *lock(&self.private) = bytes.into();
     }
 
     /// Tells the user something that does not fail the call.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 
@@ -99,6 +100,9 @@ pub struct Plan {
     replace: Vec<(Path, String)>,
     /// Warnings for the user.
     pub notes: Diagnostics,
+    /// What was kept by [`Call::keep_private`]; the call that applies this plan finds what is
+    /// written here.
+    pub private: Bytes,
 }
 
 impl Plan {
@@ -157,6 +161,7 @@ impl From<Schema> for Compiled {
 pub struct PlanOutcome {
     pub state: Value,
     pub replace: Vec<Path>,
+    pub private: Bytes,
     pub messages: Diagnostics,
 }
 
@@ -180,6 +185,7 @@ pub trait AnyResource<C>: Send + Sync {
         prior: Value,
         proposed: Value,
         config: Value,
+        private: Bytes,
     ) -> BoxFuture<'static, PlanOutcome>;
     #[doc(hidden)]
     fn apply(
@@ -236,6 +242,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         prior: Value,
         proposed: Value,
         config: Value,
+        private: Bytes,
     ) -> BoxFuture<'static, PlanOutcome> {
         let first = schema::plan(
             &self.compiled().schema.attributes,
@@ -253,6 +260,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
                 .map(|(path, reason)| (path, reason.to_owned()))
                 .collect(),
             notes: Diagnostics::default(),
+            private,
         };
         Box::pin(async move {
             let refined = R::plan(provider, &mut plan).await;
@@ -268,6 +276,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             PlanOutcome {
                 state: plan.planned.0,
                 replace: plan.replace.into_iter().map(|(path, _)| path).collect(),
+                private: plan.private,
                 messages,
             }
         })

@@ -29,6 +29,7 @@ output "r" {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("echo_probe.p")["secret_length"], 18);
+    assert_eq!(it.output("r"), "ababab");
     assert!(
         !it.written().contains("hunter2"),
         "a write-only value was stored"
@@ -36,6 +37,91 @@ output "r" {
     assert!(it.written().contains("18446744073709551616"));
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
+}
+
+#[test]
+fn what_a_resource_keeps_beside_its_attributes_comes_back() {
+    let probe = |size: u32| {
+        format!(
+            "provider \"echo\" {{}}\nresource \"echo_probe\" \"p\" {{\n  name = \"p\"\n  size = {size}\n}}\n"
+        )
+    };
+    let it = Workspace::new(&probe(1));
+    it.apply().succeeded();
+    assert_eq!(it.state("echo_probe.p")["trail"], "planned created");
+    it.plan_is_empty();
+    it.configure(&probe(2));
+    it.apply().succeeded();
+    assert_eq!(
+        it.state("echo_probe.p")["trail"],
+        "planned created read planned updated"
+    );
+    it.plan_is_empty();
+}
+
+#[test]
+fn an_ephemeral_resource_is_renewed_while_it_is_used_and_then_closed() {
+    let it = Workspace::new(
+        r#"
+provider "echo" {}
+ephemeral "echo_ticket" "t" {
+  holder = "me"
+}
+resource "echo_probe" "p" {
+  name              = "p"
+  secret_wo         = ephemeral.echo_ticket.t.ticket
+  secret_wo_version = 1
+  then              = "linger"
+}
+"#,
+    );
+    it.apply().succeeded();
+    assert_eq!(it.state("echo_probe.p")["secret_length"], 13);
+    for sign in ["renewed-me", "closed-me"] {
+        assert!(it.path(sign).exists(), "no {sign}");
+    }
+    assert!(
+        !it.written().contains("ticket-for-me"),
+        "an ephemeral value was stored"
+    );
+}
+
+#[test]
+fn a_value_larger_than_grpc_takes_by_default_passes() {
+    let it = Workspace::new(
+        r#"
+provider "echo" {}
+resource "echo_probe" "p" {
+  name   = "p"
+  hidden = join("", [for n in range(1024) : format("%05120d", n)])
+}
+"#,
+    );
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let hidden = it.state("echo_probe.p")["hidden"].as_str().map(str::len);
+    assert_eq!(hidden, Some(5 << 20));
+}
+
+#[test]
+fn a_function_says_which_argument_it_cannot_use() {
+    let call = |times: &str| {
+        format!(
+            "provider \"echo\" {{}}\noutput \"r\" {{\n  value = provider::echo::repeat(\"ab\", {times})\n}}\n"
+        )
+    };
+    let it = Workspace::new(&call("10"));
+    it.plan().failed_with(&[
+        "Invalid value for \"times\" parameter",
+        "expected a whole number from 0 to 9",
+    ]);
+    it.configure(&call("\"many\""));
+    it.plan()
+        .failed_with(&["Invalid value for \"times\" parameter"]);
+    it.configure(&call("9"));
+    it.apply().succeeded();
+    assert_eq!(it.output("r"), "ab".repeat(9));
+    it.plan_is_empty();
 }
 
 #[test]

@@ -6,6 +6,8 @@
 mod answer;
 mod resources;
 mod rpc;
+#[cfg(test)]
+mod tests;
 mod unmanaged;
 
 use std::collections::HashMap;

@@ -84,7 +84,7 @@ impl<P: Provider> Inner<P> {
         let compiled = resource.compiled();
         let current = request.current_state.clone();
         let state = read(compiled, request.current_state)?;
-        let call = self.call()?;
+        let call = self.call()?.with_private(request.private);
         let result = spawned(resource.read(call.clone(), state)).await;
         let mut found = call.warnings();
         let (new_state, new_identity) = match found.absorb(result) {
@@ -94,7 +94,7 @@ impl<P: Provider> Inner<P> {
         Ok(read_resource::Response {
             new_state,
             new_identity,
-            private: request.private,
+            private: call.private(),
             ..Default::default()
         }
         .with(found))
@@ -117,12 +117,13 @@ impl<P: Provider> Inner<P> {
         }
         let prior = read(compiled, request.prior_state)?;
         let config = read(compiled, request.config)?;
-        let planning = resource.plan(self.configured(), prior, proposed, config);
+        let private = request.prior_private;
+        let planning = resource.plan(self.configured(), prior, proposed, config, private);
         let outcome = spawned(async move { Ok(planning.await) }).await?;
         Ok(plan_resource_change::Response {
             planned_state: write(&outcome.state),
             requires_replace: outcome.replace.iter().map(Into::into).collect(),
-            planned_private: request.prior_private,
+            planned_private: outcome.private,
             planned_identity: request.prior_identity,
             ..Default::default()
         }
@@ -138,20 +139,21 @@ impl<P: Provider> Inner<P> {
         let prior = read(compiled, request.prior_state)?;
         let planned = read(compiled, request.planned_state)?;
         let config = read(compiled, request.config)?;
-        let refused = |found| apply_resource_change::Response {
-            new_state: write(&prior),
-            private: request.planned_private.clone(),
-            ..apply_resource_change::Response::only(found)
-        };
         let call = match self.call() {
-            Ok(call) => call,
-            Err(found) => return Ok(refused(found)),
+            Ok(call) => call.with_private(request.planned_private),
+            Err(found) => {
+                return Ok(apply_resource_change::Response {
+                    new_state: write(&prior),
+                    private: request.planned_private,
+                    ..apply_resource_change::Response::only(found)
+                });
+            }
         };
-        let outcome = resource.apply(call, prior.clone(), planned, config).await;
+        let outcome = resource.apply(call.clone(), prior, planned, config).await;
         Ok(apply_resource_change::Response {
             new_state: write(&outcome.state),
             new_identity: identity(&compiled.schema, &outcome.state),
-            private: request.planned_private,
+            private: call.private(),
             ..Default::default()
         }
         .with(outcome.messages))
@@ -176,7 +178,7 @@ impl<P: Provider> Inner<P> {
                 type_name: request.type_name,
                 state: write(&state),
                 identity: identity(&compiled.schema, &state),
-                private: bytes::Bytes::new(),
+                private: call.private(),
             });
         Ok(import_resource_state::Response {
             imported_resources: imported.into_iter().collect(),
