@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
@@ -80,13 +81,19 @@ impl<S: Subscriber> Layer<S> for HostLog {
         line.0.insert("@level".to_owned(), level.into());
         line.0
             .insert("@module".to_owned(), self.module.as_str().into());
-        if let Ok(stamp) = now.format(&Rfc3339) {
+        if let Ok(stamp) = now.format(STAMP) {
             line.0.insert("@timestamp".to_owned(), stamp.into());
         }
         let text = masked(Json::Object(line.0).to_string());
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 }
+
+/// Six digits, as go-plugin reads them: a line with more is taken for no log line at all, and shown as
+/// it is, at the level `DEBUG`, whatever level it has.
+const STAMP: &[BorrowedFormatItem<'_>] = format_description!(
+    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
+);
 
 /// The fields of one event.
 struct Line(Map<String, Json>);

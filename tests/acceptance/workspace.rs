@@ -205,6 +205,9 @@ impl Workspace {
         self.run(&["destroy", "-auto-approve", "-no-color"])
             .succeeded();
         self.nothing_left();
+        let log = fs::read_to_string(self.path("trace.log")).unwrap_or_default();
+        let raw = log.lines().find(|line| line.contains("{\"@level\":"));
+        assert_eq!(raw, None, "Terraform did not understand a line of our log");
     }
 
     #[track_caller]

@@ -299,12 +299,14 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
         ),
     ];
     each_is_said(&it, &tenant, &[&token], &cases);
-    it.configure(&format!(
-        "{}{KEY}",
-        tenant
-            .provider()
-            .replace(&tenant.namespace, "flower-test-none")
-    ));
+    // Whoever may not look into a namespace is not told either whether there is one.
+    let administrator = format!(
+        "config_path = {:?}\nconfig_context = {:?}\n",
+        kubeconfig().display().to_string(),
+        tenant.context
+    );
+    let nowhere = provider("flower-test-none", &administrator);
+    it.configure(&format!("{nowhere}{KEY}"));
     it.apply().failed_with(&[
         "There is no namespace \"flower-test-none\"",
         "Make the namespace first",
