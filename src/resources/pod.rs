@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::choice_attribute;
 use crate::model;
 use crate::runtime::{
-    Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Toleration, Volume, VolumeSource,
+    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Toleration, Volume,
+    VolumeSource,
 };
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -21,8 +22,8 @@ model! {
         /// Flower release by default. Apps run in it with `isolation = "subprocess"`, so it must
         /// hold what they import.
         image: Option<String> = optional(),
-        /// The image of the SuperExec beside it with `isolation = "process"`; `flwr/superexec` by
-        /// default. Apps run in it.
+        /// The image of what runs apps beside it with `isolation = "process"`; `flwr/superexec` by
+        /// default, and `flwr/serverapp` or `flwr/clientapp` before Flower 1.21. Apps run in it.
         superexec_image: Option<String> = optional(),
         /// An image with nginx, for the gateway that lets nothing but the Fleet API through.
         gateway_image: Option<String> = optional(),
@@ -162,14 +163,14 @@ choice_attribute!(ServiceKind {
 /// Checks what the schema alone cannot say.
 pub fn validate(config: &Tree) -> Result<()> {
     match config.get::<Option<Pod>>("kubernetes") {
-        Ok(Maybe::Known(Some(pod))) => settings(Some(&pod), "").map(drop),
+        Ok(Maybe::Known(Some(pod))) => settings(Some(&pod)).map(drop),
         // What is unknown is checked when it is known, and what is no pod is told by the schema.
         _ => Ok(()),
     }
 }
 
-/// What a runtime gets of the settings; `main` is the process that the image is for.
-pub fn settings(pod: Option<&Pod>, main: &'static str) -> Result<PodSettings> {
+/// What a runtime gets of the settings.
+pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
     let Some(pod) = pod else {
         return Ok(PodSettings {
             network_policy: true,
@@ -177,9 +178,9 @@ pub fn settings(pod: Option<&Pod>, main: &'static str) -> Result<PodSettings> {
         });
     };
     let images = [
-        (main, &pod.image),
-        ("superexec", &pod.superexec_image),
-        ("gateway", &pod.gateway_image),
+        (Duty::Main, &pod.image),
+        (Duty::Apps, &pod.superexec_image),
+        (Duty::Gateway, &pod.gateway_image),
     ];
     let resources = pod.resources.as_ref();
     let mut volumes = Vec::new();
@@ -189,7 +190,7 @@ pub fn settings(pod: Option<&Pod>, main: &'static str) -> Result<PodSettings> {
     Ok(PodSettings {
         images: images
             .into_iter()
-            .filter_map(|(name, image)| Some((name, image.clone()?)))
+            .filter_map(|(duty, image)| Some((duty, image.clone()?)))
             .collect(),
         pull_policy: pod.image_pull_policy,
         pull_secrets: pod.image_pull_secrets.clone().unwrap_or_default(),

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 pub use error::{Failure, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
 pub use pod::{
-    Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, Toleration, Volume,
+    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, Toleration, Volume,
     VolumeSource,
 };
 
@@ -101,10 +101,27 @@ pub struct PythonEnvironment {
 pub struct Process {
     /// Its name among the processes of its object, such as `superlink`.
     pub name: &'static str,
+    /// What it is there for, by which settings are chosen.
+    pub duty: Duty,
+    /// Whether apps run in it, and so whatever they need.
+    pub runs_apps: bool,
+    /// The image that holds its program, as its publisher calls it.
+    pub image: String,
+    /// How it is seen whether it answers, where that can be seen.
+    pub health: Option<Health>,
     /// A program of the environment.
     pub program: String,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
+}
+
+/// How a process shows that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// By a gRPC health service on this port.
+    Service(u16),
+    /// By nothing but that this port is open: it answers once it takes connections.
+    Open(u16),
 }
 
 /// What a file of an object holds.

@@ -4,11 +4,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What a process is there for: its name differs between releases, and this does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duty {
+    /// To be what its object is.
+    Main,
+    /// To run apps beside the main process.
+    Apps,
+    /// To stand before the main process, and to let in what may come in.
+    Gateway,
+}
+
 /// The settings of an object's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodSettings {
-    /// Images by the name of the process, in place of Flower's own.
-    pub images: BTreeMap<&'static str, String>,
+    /// Images in place of those of [`Process::image`](super::Process::image).
+    pub images: BTreeMap<Duty, String>,
     pub pull_policy: Option<PullPolicy>,
     pub pull_secrets: Vec<String>,
     /// Of the process that does the work; what stands beside it gets little.

@@ -15,7 +15,7 @@ use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, Versi
 use crate::pki::{Authority, AuthorityAlgorithm, NodeKey, NodeKeyAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod;
-use crate::resources::processes::{any_address, launch, process, python};
+use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::runtime::{
@@ -305,7 +305,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         },
         extra_args: model.extra_args.clone().unwrap_or_default(),
     };
-    let processes = superlink_processes(row, &settings).map_err(|error| launch(&error))?;
+    let launched = superlink_processes(row, &settings).map_err(|error| launch(&error))?;
     let secret = |name: String, key: &str| {
         let content = Content::Secret {
             name,
@@ -327,9 +327,9 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     Ok(Workload {
         object: object(&model.name),
         python: python(model.flower_version, row, model.requirements.as_deref()),
-        processes: processes.into_iter().map(process).collect(),
+        processes: processes(launched, model.flower_version, row, layout),
         files,
-        pod: pod::settings(model.kubernetes.as_ref(), "superlink")?,
+        pod: pod::settings(model.kubernetes.as_ref())?,
         exposure: Some(exposure(model)?),
         storage: persistent(model).then(|| {
             let settings = model.persistence.as_ref();

@@ -11,7 +11,7 @@ use crate::flower::version::{self, FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::FleetInput;
 use crate::resources::pod;
-use crate::resources::processes::{any_address, launch, process, python};
+use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::supernode_key::public_entry;
@@ -107,13 +107,13 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         },
         extra_args: model.extra_args.clone().unwrap_or_default(),
     };
-    let processes = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
+    let launched = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
     Ok(Workload {
         object: object(&model.name),
         python: python(version, row, model.requirements.as_deref()),
-        processes: processes.into_iter().map(process).collect(),
+        processes: processes(launched, version, row, layout),
         files,
-        pod: pod::settings(model.kubernetes.as_ref(), "supernode")?,
+        pod: pod::settings(model.kubernetes.as_ref())?,
         exposure: None,
         storage: None,
     })

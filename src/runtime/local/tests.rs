@@ -4,7 +4,7 @@ use std::process::Command;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::runtime::{Port, Process};
+use crate::runtime::{Duty, Port, Process};
 
 fn runtime(dir: &Path) -> LocalRuntime {
     LocalRuntime {
@@ -53,6 +53,10 @@ fn owner_dies(runtime: &LocalRuntime, object: &ObjectRef) {
 fn shell(object: &ObjectRef, script: &str) -> (Process, ObjectRef) {
     let process = Process {
         name: "superlink",
+        duty: Duty::Main,
+        runs_apps: true,
+        image: String::new(),
+        health: None,
         program: "sh".to_owned(),
         args: vec!["-c".to_owned(), script.to_owned()],
         env: BTreeMap::new(),

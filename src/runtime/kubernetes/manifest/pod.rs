@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::super::{Content, Process, Resources, Volume, VolumeSource, Workload};
-use super::super::{FILES, FLEET_PORT, HEALTH, HOME, STATE};
+use super::super::super::{
+    Content, Duty, Health, Process, Resources, Volume, VolumeSource, Workload,
+};
+use super::super::{FILES, FLEET_PORT, HOME, STATE};
 use super::{Context, gateway, has_gateway};
 
 /// The user of Flower's images.
 const USER: u32 = 49_999;
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
-/// Asks a program for a health service.
-const HEALTH_FLAG: &str = "--health-server-address";
 /// How long a server may take to start: Python imports on a busy node.
 const START_SECONDS: u32 = 180;
 
@@ -118,7 +118,6 @@ fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
 
 fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> Json {
     let pod = &workload.pod;
-    let runs_apps = app_runner(workload) == process.name;
     let env: Vec<Json> = process
         .env
         .iter()
@@ -126,47 +125,19 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         .chain([json!({ "name": "HOME", "value": HOME })])
         .collect();
     let mut container = base(workload, process.name);
-    let health = if process.name == "superexec" {
-        HEALTH.superexec
-    } else {
-        HEALTH.main
-    };
-    let probe = |period: u32, timeout: u32, failures: u32| {
-        json!({
-            "grpc": { "port": health },
-            "periodSeconds": period,
-            "timeoutSeconds": timeout,
-            "failureThreshold": failures,
-        })
-    };
     extend(
         &mut container,
         json!({
-            "image": image(context, workload, process),
+            "image": image(context, workload, process.duty, &process.image),
             "command": [process.program],
             "args": process.args,
             "env": env,
         }),
     );
-    if process.args.iter().any(|arg| arg == HEALTH_FLAG) {
-        extend(
-            &mut container,
-            json!({
-                "startupProbe": probe(1, 5, START_SECONDS),
-                // Quick to say that it hangs, slow to kill what may only be busy.
-                "readinessProbe": probe(3, 3, 3),
-                "livenessProbe": probe(10, 5, 6),
-            }),
-        );
-    } else if process.name == "superlink" {
-        // Before 1.21 there is no health service: the Fleet API alone is seen from outside.
-        let open = json!({
-            "tcpSocket": { "port": FLEET_PORT },
-            "periodSeconds": 3,
-        });
-        extend(&mut container, json!({ "readinessProbe": open }));
+    if let Some(health) = process.health {
+        extend(&mut container, probes(health));
     }
-    if runs_apps {
+    if process.runs_apps {
         let secrets: Vec<Json> = pod
             .env_from_secrets
             .iter()
@@ -184,7 +155,7 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     if process.args.iter().any(|arg| arg.starts_with(STATE)) {
         mounts.push(json!({ "name": "state", "mountPath": STATE }));
     }
-    if runs_apps {
+    if process.runs_apps {
         mounts.extend(pod.volumes.iter().map(|volume| {
             json!({
                 "name": volume_name(volume),
@@ -197,15 +168,38 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     container
 }
 
+/// How a container is asked whether it answers.
+fn probes(health: Health) -> Json {
+    let port = match health {
+        Health::Service(port) => port,
+        Health::Open(port) => {
+            let open = json!({ "tcpSocket": { "port": port }, "periodSeconds": 3 });
+            return json!({ "readinessProbe": open });
+        }
+    };
+    let probe = |period: u32, timeout: u32, failures: u32| {
+        json!({
+            "grpc": { "port": port },
+            "periodSeconds": period,
+            "timeoutSeconds": timeout,
+            "failureThreshold": failures,
+        })
+    };
+    json!({
+        "startupProbe": probe(1, 5, START_SECONDS),
+        // Quick to say that it hangs, slow to kill what may only be busy.
+        "readinessProbe": probe(3, 3, 3),
+        "livenessProbe": probe(10, 5, 6),
+    })
+}
+
 fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
     let mut container = base(workload, "gateway");
-    let image = workload.pod.images.get("gateway").cloned();
-    let image = image.unwrap_or_else(|| format!("{}{GATEWAY_IMAGE}", context.image_prefix));
     let probe = json!({ "tcpSocket": { "port": FLEET_PORT }, "periodSeconds": 5 });
     extend(
         &mut container,
         json!({
-            "image": image,
+            "image": image(context, workload, Duty::Gateway, GATEWAY_IMAGE),
             "command": gateway::command(),
             "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
             "readinessProbe": probe,
@@ -239,22 +233,12 @@ fn base(workload: &Workload, name: &str) -> Json {
     container
 }
 
-/// The process whose container runs apps.
-fn app_runner(workload: &Workload) -> &'static str {
-    workload
-        .processes
-        .last()
-        .map_or("superlink", |process| process.name)
-}
-
-fn image(context: &Context<'_>, workload: &Workload, process: &Process) -> String {
-    if let Some(image) = workload.pod.images.get(process.name) {
-        return image.clone();
+/// The image that was set for this duty, or the published one, of a mirror where one was set.
+fn image(context: &Context<'_>, workload: &Workload, duty: Duty, published: &str) -> String {
+    match workload.pod.images.get(&duty) {
+        Some(image) => image.clone(),
+        None => format!("{}{published}", context.image_prefix),
     }
-    format!(
-        "{}flwr/{}:{}",
-        context.image_prefix, process.name, workload.python.flower_version
-    )
 }
 
 /// The files that a command line names.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::runtime::{
-    Content, Kind, PodSettings, Process, PullPolicy, PythonEnvironment, Resources, ServiceKind,
-    Toleration, Volume, VolumeSource,
+    Content, Duty, Health, Kind, PodSettings, Process, PullPolicy, PythonEnvironment, Resources,
+    ServiceKind, Toleration, Volume, VolumeSource,
 };
 
 fn context() -> Context<'static> {
@@ -21,8 +21,12 @@ fn context() -> Context<'static> {
 }
 
 fn workload() -> Workload {
-    let process = |name: &'static str, args: &[&str]| Process {
+    let process = |name: &'static str, duty, health, args: &[&str]| Process {
         name,
+        duty,
+        runs_apps: duty == Duty::Apps,
+        image: format!("flwr/{name}:1.42.0"),
+        health: Some(Health::Service(health)),
         program: format!("flower-{name}"),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         env: [("FLWR_HOME".to_owned(), "/flower/home".to_owned())].into(),
@@ -42,6 +46,8 @@ fn workload() -> Workload {
         processes: vec![
             process(
                 "superlink",
+                Duty::Main,
+                8081,
                 &[
                     "--ssl-certfile",
                     "/flower/files/server.crt",
@@ -57,6 +63,8 @@ fn workload() -> Workload {
             ),
             process(
                 "superexec",
+                Duty::Apps,
+                8082,
                 &[
                     "--root-certificates",
                     "/flower/files/ca.crt",
@@ -132,6 +140,26 @@ fn apps_never_see_the_key_of_the_server_beside_them() {
 }
 
 #[test]
+fn an_image_is_that_of_a_duty_and_not_of_a_name() {
+    let mut workload = workload();
+    // As before Flower 1.21.
+    let apps = &mut workload.processes[1];
+    (apps.name, apps.health) = ("serverapp", None);
+    workload.processes[0].health = Some(Health::Open(9092));
+    workload.pod.images = [(Duty::Apps, "own/apps:1".to_owned())].into();
+    let deployment = deployment(&context(), &workload, "hash");
+    let container = |at: usize| &deployment["spec"]["template"]["spec"]["containers"][at];
+    let (link, apps) = (container(0), container(1));
+    assert_eq!(link["image"], "mirror.example.org/flwr/superlink:1.42.0");
+    assert_eq!(link["readinessProbe"]["tcpSocket"]["port"], 9092);
+    assert_eq!(
+        (&apps["name"], &apps["image"]),
+        (&json!("serverapp"), &json!("own/apps:1"))
+    );
+    assert!(apps["readinessProbe"].is_null(), "{apps}");
+}
+
+#[test]
 fn every_setting_of_a_pod_is_carried() {
     let mut workload = workload();
     let map = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
@@ -144,7 +172,7 @@ fn every_setting_of_a_pod_is_carried() {
     workload.exposure = None;
     workload.storage = None;
     workload.pod = PodSettings {
-        images: [("superlink", "own/image:1".to_owned())].into(),
+        images: [(Duty::Main, "own/image:1".to_owned())].into(),
         pull_policy: Some(PullPolicy::Always),
         pull_secrets: vec!["registry".to_owned()],
         resources: Resources {
