@@ -31,8 +31,17 @@ model! {
         image_pull_policy: Option<PullPolicy> = optional(),
         /// Names of Secrets with credentials for image registries.
         image_pull_secrets: Option<Vec<String>> = optional(),
-        /// What the process that runs apps gets.
+        /// What the process that runs apps gets: the SuperLink or SuperNode itself, or what stands
+        /// beside it with `isolation = "process"`.
         resources: Option<ResourceSettings> = optional(),
+        /// What the SuperLink or SuperNode gets with `isolation = "process"`. When left out, `50m` of
+        /// `cpu` and `256Mi` of `memory` are set aside for it, and it has no limits. What is set takes
+        /// the place of all that: where a quota counts limits, set those that it counts.
+        server_resources: Option<ResourceSettings> = optional(),
+        /// What the gateway gets, which stands before a SuperLink from Flower 1.40 on. When left out,
+        /// `10m` of `cpu` and `32Mi` of `memory` are set aside for it, and it gets `256Mi` of `memory`
+        /// at most. What is set takes the place of all that.
+        gateway_resources: Option<ResourceSettings> = optional(),
         /// Labels that its node must have.
         node_selector: Option<BTreeMap<String, String>> = optional(),
         /// Taints of nodes that it puts up with.
@@ -182,7 +191,6 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
         (Duty::Apps, &pod.superexec_image),
         (Duty::Gateway, &pod.gateway_image),
     ];
-    let resources = pod.resources.as_ref();
     let mut volumes = Vec::new();
     for (name, one) in pod.volumes.iter().flatten() {
         volumes.push(volume(name, one)?);
@@ -194,14 +202,9 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
             .collect(),
         pull_policy: pod.image_pull_policy,
         pull_secrets: pod.image_pull_secrets.clone().unwrap_or_default(),
-        resources: Resources {
-            requests: resources
-                .and_then(|one| one.requests.clone())
-                .unwrap_or_default(),
-            limits: resources
-                .and_then(|one| one.limits.clone())
-                .unwrap_or_default(),
-        },
+        resources: pod.resources.as_ref().map(resources).unwrap_or_default(),
+        server_resources: pod.server_resources.as_ref().map(resources),
+        gateway_resources: pod.gateway_resources.as_ref().map(resources),
         node_selector: pod.node_selector.clone().unwrap_or_default(),
         tolerations: pod.tolerations.iter().flatten().map(toleration).collect(),
         affinity: pod.affinity.as_ref().map(|affinity| to_json(&affinity.0)),
@@ -233,6 +236,13 @@ pub fn exposure(service: Option<&ServiceSettings>, shared_port: bool, tls: bool)
             .unwrap_or_default(),
         shared_port,
         tls,
+    }
+}
+
+fn resources(one: &ResourceSettings) -> Resources {
+    Resources {
+        requests: one.requests.clone().unwrap_or_default(),
+        limits: one.limits.clone().unwrap_or_default(),
     }
 }
 

@@ -22,8 +22,12 @@ pub struct PodSettings {
     pub images: BTreeMap<Duty, String>,
     pub pull_policy: Option<PullPolicy>,
     pub pull_secrets: Vec<String>,
-    /// Of the process that does the work; what stands beside it gets little.
+    /// Of the process that runs apps.
     pub resources: Resources,
+    /// Of the main process where it runs no apps, in place of a little by default.
+    pub server_resources: Option<Resources>,
+    /// Of the gateway, likewise.
+    pub gateway_resources: Option<Resources>,
     pub node_selector: BTreeMap<String, String>,
     pub tolerations: Vec<Toleration>,
     /// As Kubernetes takes it.

@@ -67,18 +67,47 @@ fn a_quota_of_pods_that_is_used_up() {
 #[test]
 fn a_quota_that_wants_to_know() {
     let tenant = Tenant::a();
-    quota(&tenant, &json!({ "limits.memory": "4Gi" }));
-    let it = workspace(&tenant, "");
-    fails(
-        &it,
-        "quota that wants to know",
-        &[
-            "`pod`: a quota wants to know what it needs",
-            "must specify limits.memory",
-            "`kubernetes.resources`",
-        ],
-    );
-    gone(&tenant, &it);
+    let hard = json!({
+        "requests.cpu": "4",
+        "requests.memory": "4Gi",
+        "limits.cpu": "4",
+        "limits.memory": "4Gi",
+    });
+    quota(&tenant, &hard);
+    let resources = "{ requests = { cpu = \"10m\", memory = \"128Mi\" }, \
+                     limits = { cpu = \"1\", memory = \"1Gi\" } }";
+    // In the one a container runs the apps beside the SuperLink, and in the other it runs them itself.
+    for (isolation, servers) in [
+        ("subprocess", ["resources", "gateway_resources"].as_slice()),
+        (
+            "process",
+            &["resources", "server_resources", "gateway_resources"],
+        ),
+    ] {
+        let isolation = format!("isolation = {isolation:?}");
+        let it = workspace(&tenant, &isolation);
+        fails(
+            &it,
+            "quota that wants to know",
+            &[
+                "`pod`: a quota wants to know what it needs",
+                "must specify limits.",
+                "`kubernetes.resources`",
+                "`kubernetes.server_resources`",
+                "`kubernetes.gateway_resources`",
+            ],
+        );
+        let set: Vec<_> = servers
+            .iter()
+            .map(|one| format!("{one} = {resources}"))
+            .collect();
+        let set = set.join("\n    ");
+        mended(
+            &tenant,
+            &it,
+            &format!("{isolation}\n  kubernetes = {{\n    {set}\n  }}"),
+        );
+    }
 }
 
 #[test]

@@ -103,6 +103,27 @@ pub(super) fn assert_named(pod: Pod, events: Vec<Event>, process: &str, how: &st
 }
 
 #[test]
+fn the_memory_that_was_too_little_is_that_of_its_container() {
+    let apps = json!({ "name": "superexec", "image": "flwr/superexec:1.42.0" });
+    let advice = |name: &str, beside: bool| {
+        let mut killed = with(container(name, ended(137, "OOMKilled", 3)));
+        if beside {
+            let apps = serde_json::from_value(apps.clone()).unwrap();
+            killed.spec.as_mut().unwrap().containers.insert(1, apps);
+        }
+        found(vec![killed], vec![]).unwrap().advice.unwrap()
+    };
+    for (name, beside, attribute) in [
+        ("superlink", false, "`kubernetes.resources"),
+        ("superlink", true, "`kubernetes.server_resources"),
+        ("superexec", true, "`kubernetes.resources"),
+        ("gateway", true, "`kubernetes.gateway_resources"),
+    ] {
+        assert!(advice(name, beside).contains(attribute), "{name}");
+    }
+}
+
+#[test]
 fn an_end_is_told_at_once() {
     for (state, how) in [
         (ended(1, "Error", 3), "it ended with exit status: 1"),

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::super::manifest::GATEWAY;
 use super::volumes::{NO_VOLUME, claims, not_set_up, unprovisioned};
 
 const FOREIGN_IMAGE: &str = "Check that the image is one of Flower's, of this release.";
@@ -169,7 +170,7 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troubl
         "OOMKilled" => (
             "it was killed because it used more memory than its limit".to_owned(),
             String::new(),
-            Some("Raise `kubernetes.resources.limits.memory`."),
+            Some(more_memory(pod, status)),
         ),
         "StartError" | "ContainerCannotRun" => (
             "it cannot be started".to_owned(),
@@ -203,6 +204,21 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troubl
         log_of: Some(pod.name_any()),
         claims: Vec::new(),
     })
+}
+
+/// Where the memory of a container is set. Apps run in the last one but for the gateway.
+fn more_memory(pod: &Pod, status: &ContainerStatus) -> &'static str {
+    let names = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut servers = names
+        .map(|one| one.name.as_str())
+        .filter(|one| *one != GATEWAY);
+    if status.name == GATEWAY {
+        "Raise `kubernetes.gateway_resources.limits.memory`."
+    } else if servers.next_back() == Some(&status.name) {
+        "Raise `kubernetes.resources.limits.memory`."
+    } else {
+        "Raise `kubernetes.server_resources.limits.memory`."
+    }
 }
 
 const SILENT: &str =
@@ -355,12 +371,14 @@ fn no_pod(deployment: &Deployment) -> Option<Trouble> {
         (
             "a quota is used up",
             "Raise the ResourceQuota of the namespace, free some of it, or ask for less in \
-             `kubernetes.resources`.",
+             `kubernetes.resources` and its like.",
         )
     } else if said.contains("failed quota") {
         (
             "a quota wants to know what it needs",
-            "Set what the ResourceQuota counts in `kubernetes.resources`.",
+            "Set what the ResourceQuota counts for each container: in `kubernetes.resources` for what \
+             runs apps, in `kubernetes.server_resources` for a SuperLink or SuperNode beside that, and \
+             in `kubernetes.gateway_resources` for the gateway.",
         )
     } else if said.contains("violates PodSecurity") {
         (

@@ -10,6 +10,9 @@ use serde_json::{Value as Json, json};
 use super::super::{Exposure, ObjectRef, Storage, Workload};
 use super::{FLEET_PORT, names};
 
+/// What the gateway's container is called.
+pub(super) const GATEWAY: &str = "gateway";
+
 /// What the manifests of an object have in common.
 pub(super) struct Context<'a> {
     /// The name of everything that the object has one of.

@@ -10,7 +10,7 @@ use super::super::super::{
     Content, Duty, Health, Process, Resources, Volume, VolumeSource, Workload,
 };
 use super::super::{FILES, FLEET_PORT, HOME, STATE};
-use super::{Context, gateway, has_gateway};
+use super::{Context, GATEWAY, gateway, has_gateway};
 
 /// The user of Flower's images.
 const USER: u32 = 49_999;
@@ -35,7 +35,7 @@ pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
         volumes.extend(own_volumes(
             context,
             workload,
-            "gateway",
+            GATEWAY,
             &gateway_files(workload),
         ));
     }
@@ -146,11 +146,15 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         if !secrets.is_empty() {
             extend(&mut container, json!({ "envFrom": secrets }));
         }
-        extend(
-            &mut container,
-            json!({ "resources": resources(&pod.resources) }),
-        );
     }
+    let resources = if process.runs_apps {
+        resources(&pod.resources)
+    } else {
+        pod.server_resources
+            .as_ref()
+            .map_or_else(server_resources, resources)
+    };
+    extend(&mut container, json!({ "resources": resources }));
     let mut mounts = own_mounts(process.name, !files_of(workload, &process.args).is_empty());
     if process.args.iter().any(|arg| arg.starts_with(STATE)) {
         mounts.push(json!({ "name": "state", "mountPath": STATE }));
@@ -194,7 +198,7 @@ fn probes(health: Health) -> Json {
 }
 
 fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
-    let mut container = base(workload, "gateway");
+    let mut container = base(workload, GATEWAY);
     let probe = json!({ "tcpSocket": { "port": FLEET_PORT }, "periodSeconds": 5 });
     extend(
         &mut container,
@@ -204,11 +208,12 @@ fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
             "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
             "readinessProbe": probe,
             "livenessProbe": probe,
-            "resources": {
-                "requests": { "cpu": "10m", "memory": "32Mi" },
-                "limits": { "memory": "256Mi" },
-            },
-            "volumeMounts": own_mounts("gateway", true),
+            "resources": workload
+                .pod
+                .gateway_resources
+                .as_ref()
+                .map_or_else(gateway_resources, resources),
+            "volumeMounts": own_mounts(GATEWAY, true),
         }),
     );
     container
@@ -354,6 +359,18 @@ fn volume(one: &Volume) -> Json {
     };
     extend(&mut volume, source);
     volume
+}
+
+/// What a server that runs no apps needs at least. What it needs at most depends on the size of models.
+fn server_resources() -> Json {
+    json!({ "requests": { "cpu": "50m", "memory": "256Mi" } })
+}
+
+fn gateway_resources() -> Json {
+    json!({
+        "requests": { "cpu": "10m", "memory": "32Mi" },
+        "limits": { "memory": "256Mi" },
+    })
 }
 
 fn resources(resources: &Resources) -> Json {

@@ -160,6 +160,25 @@ fn an_image_is_that_of_a_duty_and_not_of_a_name() {
 }
 
 #[test]
+fn a_quota_can_be_told_of_every_container() {
+    let mut workload = workload();
+    let limits = |value: &str| Resources {
+        requests: BTreeMap::new(),
+        limits: [("cpu".to_owned(), value.to_owned())].into(),
+    };
+    workload.pod.resources = limits("1");
+    workload.pod.server_resources = Some(limits("2"));
+    workload.pod.gateway_resources = Some(limits("3"));
+    let deployment = deployment(&context(), &workload, "hash");
+    let containers = &deployment["spec"]["template"]["spec"]["containers"];
+    let limit = |at: usize| &containers[at]["resources"];
+    for (at, limits) in [(0, "2"), (1, "1"), (2, "3")] {
+        let expected = json!({ "requests": {}, "limits": { "cpu": limits } });
+        assert_eq!(*limit(at), expected, "{}", containers[at]["name"]);
+    }
+}
+
+#[test]
 fn every_setting_of_a_pod_is_carried() {
     let mut workload = workload();
     let map = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
@@ -179,6 +198,11 @@ fn every_setting_of_a_pod_is_carried() {
             requests: map("cpu", "1"),
             limits: map("nvidia.com/gpu", "1"),
         },
+        server_resources: Some(Resources {
+            requests: map("memory", "1Gi"),
+            limits: map("cpu", "2"),
+        }),
+        gateway_resources: None,
         node_selector: map("disk", "ssd"),
         tolerations: vec![Toleration {
             key: Some("gpu".to_owned()),
