@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
 use kube::api::LogParams;
 
-use super::api::Api;
+use super::api::{Api, named};
+use super::error::ClusterError;
 use super::forward::running;
 use super::names;
 use crate::terminal::plain;
@@ -22,34 +23,46 @@ const LONGEST: usize = 16 << 10;
 /// What is read of the last lines at most.
 const LARGEST: i64 = 1 << 20;
 
-/// Follows the log of a container until `found` accepts a line; begun again when the pod moves.
+/// Follows the log of a container until `found` accepts a line; begun again when the pod moves. What
+/// may pass is waited out, and a log that is not shown to us never is.
 pub(super) async fn wait(
     api: &Api,
     name: &str,
     container: &str,
     found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
-) -> String {
+) -> Result<String, ClusterError> {
     loop {
-        if let Ok(pod) = running(api, name).await {
-            let follow = LogParams {
-                container: Some(container.to_owned()),
-                follow: true,
-                ..LogParams::default()
-            };
-            if let Ok(stream) = api.all::<Pod>().log_stream(&pod.name_any(), &follow).await {
-                let mut stream = std::pin::pin!(stream);
-                // A connection that was dropped without a word is silent, too.
-                while let Ok(Ok(Some(line))) =
-                    tokio::time::timeout(SILENT, next_line(&mut stream)).await
-                {
-                    if let Some(answer) = found(&plain(&line)) {
-                        return answer;
-                    }
-                }
-            }
+        match follow(api, name, container, found).await {
+            Ok(Some(answer)) => return Ok(answer),
+            Err(error) if error.is_refusal() => return Err(error),
+            Ok(None) | Err(_) => tokio::time::sleep(AGAIN).await,
         }
-        tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The same for as long as the log goes on.
+async fn follow(
+    api: &Api,
+    name: &str,
+    container: &str,
+    found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+) -> Result<Option<String>, ClusterError> {
+    let pod = running(api, name).await?.name_any();
+    let follow = LogParams {
+        container: Some(container.to_owned()),
+        follow: true,
+        ..LogParams::default()
+    };
+    let stream = api.all::<Pod>().log_stream(&pod, &follow).await;
+    let stream = stream.map_err(|error| api.failed(error, &named::<Pod>(&pod)))?;
+    let mut stream = std::pin::pin!(stream);
+    // A connection that was dropped without a word is silent, too.
+    while let Ok(Ok(Some(line))) = tokio::time::timeout(SILENT, next_line(&mut stream)).await {
+        if let Some(answer) = found(&plain(&line)) {
+            return Ok(Some(answer));
+        }
+    }
+    Ok(None)
 }
 
 /// The next line, as far as it is not too long.

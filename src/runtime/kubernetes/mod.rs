@@ -234,7 +234,7 @@ impl Runtime for KubernetesRuntime {
         found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
     ) -> Result<String, RuntimeError> {
         let api = self.api().await?;
-        Ok(logs::wait(api, &names::of(object), process, found).await)
+        Ok(logs::wait(api, &names::of(object), process, found).await?)
     }
 
     async fn log_tail(

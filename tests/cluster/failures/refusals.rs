@@ -238,5 +238,27 @@ fn a_right_that_is_lacking() {
     allow_all_but(&tenant, &rules, "", &[]);
     it.configure(&with(""));
     it.apply().succeeded();
+    // That a SuperNode was let in stands in its log alone.
+    allow_all_but(&tenant, &rules, "pods/log", &["get"]);
+    let with_supernode = format!(
+        "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  \
+         superlink = flower_superlink.main.fleet\n  timeouts = {{ create = \"120s\" }}\n}}\n",
+        with("")
+    );
+    it.configure(&with_supernode);
+    fails(
+        &it,
+        "joining without logs",
+        &[
+            "SuperNode \"a\" did not join",
+            "The cluster does not allow it",
+            "cannot get resource \"pods/log\"",
+            &user,
+            role,
+        ],
+    );
+    allow_all_but(&tenant, &rules, "", &[]);
+    it.apply().succeeded();
+    it.plan_is_empty();
     gone(&tenant, &it);
 }
