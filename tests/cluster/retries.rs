@@ -35,8 +35,10 @@ enum Way {
 const SPOILT: usize = 4;
 
 /// How the first connections are answered, one after the other.
-const BUSY: [&str; 3] = [
+const BUSY: [&str; 5] = [
     "429 Too Many Requests\r\nretry-after: 1",
+    "500 Internal Server Error",
+    "502 Bad Gateway",
     "503 Service Unavailable",
     "504 Gateway Timeout",
 ];

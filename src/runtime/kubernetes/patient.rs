@@ -101,14 +101,19 @@ fn again(request: &Request<Body>) -> Option<Request<Body>> {
     Some(again)
 }
 
+/// Whether the same request may be answered otherwise a moment later. What it may have done by then
+/// can be done twice: a record that is made twice is known by its marks.
+fn is_busy(status: StatusCode) -> bool {
+    let never = [
+        StatusCode::NOT_IMPLEMENTED,
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+    ];
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && !never.contains(&status)
+}
+
 /// How long to wait until a busy API server is asked again; nothing when it was not busy.
 fn pause<B>(answer: &Response<B>, tried: u32) -> Option<Duration> {
-    let busy = [
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::SERVICE_UNAVAILABLE,
-        StatusCode::GATEWAY_TIMEOUT,
-    ];
-    if !busy.contains(&answer.status()) {
+    if !is_busy(answer.status()) {
         return None;
     }
     let ours = PAUSE * 2_u32.pow(tried);
@@ -169,7 +174,12 @@ mod tests {
             answer.body(()).unwrap()
         };
         assert_eq!(pause(&answer(200, "9"), 0), None);
-        assert_eq!(pause(&answer(500, "9"), 0), None);
+        for final_one in [400, 409, 501, 505] {
+            assert_eq!(pause(&answer(final_one, "9"), 0), None, "{final_one}");
+        }
+        for busy in [429, 500, 502, 503, 504] {
+            assert!(pause(&answer(busy, ""), 0).is_some(), "{busy}");
+        }
         assert_eq!(pause(&answer(429, "1"), 0), Some(Duration::from_secs(1)));
         assert_eq!(pause(&answer(429, "86400"), 0), Some(LONGEST_PAUSE));
         assert_eq!(pause(&answer(503, "soon"), 1), Some(PAUSE * 2));
