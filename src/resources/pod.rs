@@ -141,7 +141,8 @@ model! {
     /// Fleet API is reached so: the Control API stays in the pod.
     pub struct ServiceSettings {
         /// `ClusterIP` (the default): from within the cluster. `NodePort`: on every node.
-        /// `LoadBalancer`: at an address that the cluster's provider gives, which is waited for.
+        /// `LoadBalancer`: at an address that the cluster's provider gives, which is waited for, also
+        /// where `hostname` is what SuperNodes dial.
         service_type: Option<ServiceKind> = optional(),
         /// The port on every node; chosen by the cluster by default.
         node_port: Option<u16> = optional(),

@@ -1,8 +1,8 @@
 //! How a SuperLink is reached, and what older releases and SuperLinks without TLS need.
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::federation::federation;
 use crate::tenant::{Tenant, soon, wait};
@@ -61,6 +61,54 @@ fn without_tls_only_when_that_is_written_down() {
     trains(&tenant, &open);
 }
 
+/// Gives the Service an address, as a cloud would.
+fn balance(tenant: &Tenant, ingress: &Json) {
+    let all = tenant.all::<Service>();
+    soon("the Service", || {
+        wait(all.get_opt("superlink-main")).unwrap()
+    });
+    let status = json!({ "status": { "loadBalancer": { "ingress": [ingress] } } });
+    wait(all.patch_status(
+        "superlink-main",
+        &PatchParams::default(),
+        &Patch::Merge(status),
+    ))
+    .unwrap();
+}
+
+#[test]
+fn a_load_balancer_may_have_an_address_without_a_name() {
+    let tenant = Tenant::a();
+    let config = |service: &str| {
+        format!(
+            "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \
+             service = {{ service_type = \"LoadBalancer\"{service} }}\n}}\n",
+            tenant.provider()
+        )
+    };
+    let it = Workspace::new(&config(""));
+    let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
+    balance(&tenant, &json!({ "ip": "192.0.2.7" }));
+    said(&apply.wait_with_output().unwrap()).succeeded();
+    it.plan_is_empty();
+    let address = || it.state("flower_superlink.main")["fleet"]["address"].clone();
+    assert_eq!(address(), "192.0.2.7:9092");
+    let secret: Secret = tenant.get("superlink-main-tls");
+    let certificate = secret.data.unwrap()["server.crt"].clone();
+    let info =
+        terraform_provider_flower::pki::inspect(std::str::from_utf8(&certificate.0).unwrap());
+    let ip = "192.0.2.7".parse().unwrap();
+    assert!(info.unwrap().ip_addresses.contains(&ip));
+    // A name that leads to it is what is dialled; the address is there already.
+    it.configure(&config(", hostname = \"fleet.example.org\""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(address(), "fleet.example.org:9092");
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.nothing_left();
+}
+
 #[test]
 fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     let tenant = Tenant::a();
@@ -80,15 +128,9 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
         service.metadata.annotations.unwrap()["example.org/internal"],
         "true"
     );
-    // What a cloud would do: here its address is the Service's own name.
+    // Here its address is the Service's own name.
     let hostname = format!("superlink-main.{}.svc", tenant.namespace);
-    let status = json!({ "status": { "loadBalancer": { "ingress": [{ "hostname": hostname }] } } });
-    wait(all.patch_status(
-        "superlink-main",
-        &PatchParams::default(),
-        &Patch::Merge(status),
-    ))
-    .unwrap();
+    balance(&tenant, &json!({ "hostname": hostname }));
     said(&apply.wait_with_output().unwrap()).succeeded();
     it.plan_is_empty();
     let fleet = it.state("flower_superlink.main")["fleet"].clone();

@@ -170,12 +170,14 @@ impl Runtime for KubernetesRuntime {
         let service = api
             .apply_service(&name, &manifest::service(&context, exposure))
             .await?;
-        let given = match (&exposure.hostname, exposure.kind) {
-            (Some(hostname), _) => Some(hostname.clone()),
-            (None, ServiceKind::ClusterIp) => None,
-            (None, ServiceKind::NodePort) => return Err(ClusterError::NoHostname.into()),
-            (None, ServiceKind::LoadBalancer) => {
-                Some(api.load_balancer(&name, request.until).await?)
+        let hostname = exposure.hostname.clone();
+        let given = match exposure.kind {
+            ServiceKind::ClusterIp => hostname,
+            ServiceKind::NodePort => Some(hostname.ok_or(ClusterError::NoHostname)?),
+            // Whatever name leads there, nobody is let in before it has an address.
+            ServiceKind::LoadBalancer => {
+                let address = api.load_balancer(&name, request.until).await?;
+                Some(hostname.unwrap_or(address))
             }
         };
         let port = match exposure.kind {

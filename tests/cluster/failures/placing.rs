@@ -79,21 +79,25 @@ fn a_node_that_comes_later_is_waited_for() {
 #[test]
 fn a_load_balancer_that_nobody_makes_is_named() {
     let tenant = Tenant::a();
-    let it = Workspace::new(&format!(
-        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \
-         service = {{ service_type = \"LoadBalancer\" }}\n  timeouts = {{ create = \"5s\" }}\n}}\n",
-        tenant.provider()
-    ));
-    fails(
-        &it,
-        "load balancer",
-        &[
-            "SuperLink \"main\" did not start",
-            "Service \"superlink-main\" in the namespace",
-            "was given no address within",
-            "a load-balancer controller, such as its cloud's or MetalLB",
-            "service_type = \"NodePort\"",
-        ],
-    );
-    gone(&tenant, &it);
+    // A name of one's own that leads to it makes none, either.
+    for hostname in ["", ", hostname = \"fleet.example.org\""] {
+        let it = Workspace::new(&format!(
+            "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \
+             service = {{ service_type = \"LoadBalancer\"{hostname} }}\n  \
+             timeouts = {{ create = \"5s\" }}\n}}\n",
+            tenant.provider()
+        ));
+        fails(
+            &it,
+            "load balancer",
+            &[
+                "SuperLink \"main\" did not start",
+                "Service \"superlink-main\" in the namespace",
+                "was given no address within",
+                "a load-balancer controller, such as its cloud's or MetalLB",
+                "service_type = \"NodePort\"",
+            ],
+        );
+        gone(&tenant, &it);
+    }
 }
