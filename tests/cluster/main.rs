@@ -25,6 +25,7 @@ mod inside;
 mod parts;
 mod pods;
 mod policies;
+mod removal;
 mod retries;
 mod services;
 mod tenant;

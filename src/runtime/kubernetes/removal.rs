@@ -16,6 +16,8 @@ use super::names;
 
 /// Finalizers that Kubernetes itself takes off once pods have ended.
 const FOR_PODS: [&str; 2] = ["foregroundDeletion", "kubernetes.io/pvc-protection"];
+/// How often it is looked at whether a Secret is still there.
+const LOOK: Duration = Duration::from_millis(500);
 const LOAD_BALANCER: &str = "service.kubernetes.io/load-balancer-cleanup";
 
 pub(super) async fn remove(
@@ -51,9 +53,10 @@ async fn parts(api: &Api, object: &ObjectRef, how: &Removal<'_>) -> Result<(), C
         gone.0.and(gone.1).and(gone.2).and(gone.3).and(gone.4)?;
     }
     for secret in how.secrets {
-        // Nothing keeps a Secret, and whether it is gone may not be watched.
-        api.delete_ours::<Secret>(secret, name, DeleteParams::default())
+        let uid = api
+            .delete_ours::<Secret>(secret, name, DeleteParams::default())
             .await?;
+        end_of_secret(api, secret, uid, until, how.limit).await?;
     }
     let record = begin::<ConfigMap>(api, name, name).await?;
     end::<ConfigMap>(api, name, name, record, until, how.limit).await
@@ -93,14 +96,44 @@ async fn end<K: Object>(
     };
     let pods = api.list::<Pod>(&names::query(whose)).await;
     let pods = pods.map(|pods| pods.items).unwrap_or_default();
+    Err(kept(&left, &pods, limit))
+}
+
+/// The same for a Secret: what may not be listed may not be watched, and is asked for again and again.
+async fn end_of_secret(
+    api: &Api,
+    name: &str,
+    uid: Option<String>,
+    until: Instant,
+    limit: Duration,
+) -> Result<(), ClusterError> {
+    let Some(uid) = uid else {
+        return Ok(());
+    };
+    loop {
+        match api.get::<Secret>(name).await {
+            Ok(Some(left)) if left.metadata.uid.as_ref() == Some(&uid) => {
+                if Instant::now() >= until {
+                    return Err(kept(&left, &[], limit));
+                }
+            }
+            Ok(_) => return Ok(()),
+            Err(error) if error.may_pass() && Instant::now() < until => {}
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn kept<K: Object>(left: &K, pods: &[Pod], limit: Duration) -> ClusterError {
     let finalizers = left.meta().finalizers.clone().unwrap_or_default();
-    let (why, remedy) = stuck(&finalizers, &pods);
-    Err(ClusterError::Stuck {
-        object: named::<K>(name),
+    let (why, remedy) = stuck(&finalizers, pods);
+    ClusterError::Stuck {
+        object: named::<K>(left.meta().name.as_deref().unwrap_or_default()),
         seconds: limit.as_secs(),
         why,
         remedy,
-    })
+    }
 }
 
 /// What keeps an object that has these finalizers and pods, and what to do about it.
