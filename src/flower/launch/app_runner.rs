@@ -1,8 +1,8 @@
 //! What runs apps beside a SuperLink or SuperNode, in process isolation: the same program for both,
 //! told whose apps they are.
 
-use super::{DependencyInstallation, LaunchedProcess, Role, push};
-use crate::flower::version::{AppPlane, AppRunner, PluginType, VersionRow};
+use super::{LaunchedProcess, Role, push};
+use crate::flower::version::{AppRunner, PluginType, VersionRow};
 
 /// Whose apps they are.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,6 @@ pub(super) struct Runner<'a> {
     pub trust: Vec<String>,
     /// Where the API for apps is.
     pub address: String,
-    pub dependencies: DependencyInstallation,
     pub health_address: Option<&'a str>,
 }
 
@@ -29,20 +28,17 @@ impl Runner<'_> {
             Apps::Server => (Role::ServerApp, "--serverappio-api-address", "serverapp"),
             Apps::Client => (Role::ClientApp, "--clientappio-api-address", "clientapp"),
         };
-        let AppRunner::SuperExec(plugin_type) = row.app_runner else {
+        let AppRunner::SuperExec {
+            api_flag,
+            plugin_type,
+        } = row.app_runner
+        else {
             push(&mut args, flag, self.address);
             return (role, args);
         };
-        let flag = match row.apps {
-            AppPlane::GrpcOwnPort => "--appio-api-address",
-            AppPlane::HttpOwnPort | AppPlane::HttpSamePort => "--runtime-api-address",
-        };
-        push(&mut args, flag, self.address);
+        push(&mut args, api_flag, self.address);
         if plugin_type == PluginType::Required {
             push(&mut args, "--plugin-type", plugin);
-        }
-        if self.dependencies == DependencyInstallation::On {
-            args.push("--allow-runtime-dependency-installation".to_owned());
         }
         if let Some(health) = self.health_address {
             push(&mut args, "--health-server-address", health);

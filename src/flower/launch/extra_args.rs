@@ -34,6 +34,9 @@ const SUPERLINK: &[(&str, Owner)] = &[
     ("--superexec-auth-secret-file", Provider),
     ("--host", Provider),
     ("--port", Provider),
+    ("--appio-ssl-certfile", Provider),
+    ("--appio-ssl-keyfile", Provider),
+    ("--appio-ssl-ca-certfile", Provider),
     ("--control-api-address", Provider),
     ("--exec-api-address", Provider),
     ("--serverappio-api-address", Provider),
@@ -83,17 +86,13 @@ pub(super) fn append(
         Role::SuperExec | Role::ServerApp | Role::ClientApp => &[],
     };
     for argument in extra {
-        check(owned, args, argument)?;
+        check(owned, argument)?;
     }
     args.extend(extra.iter().cloned());
     Ok(())
 }
 
-fn check(
-    owned: &[(&'static str, Owner)],
-    args: &[String],
-    argument: &str,
-) -> Result<(), LaunchError> {
+fn check(owned: &[(&'static str, Owner)], argument: &str) -> Result<(), LaunchError> {
     let flag = argument.split('=').next().unwrap_or(argument);
     let named = || flag.to_owned();
     if matches!(flag, "-h" | "-V") || (flag.len() > 2 && begins(flag, &["--help", "--version"])) {
@@ -108,10 +107,6 @@ fn check(
             attribute,
         }),
         Some((_, Provider)) => Err(LaunchError::ChosenFlag { flag: named() }),
-        // What is set without being always owned, such as the limits on reconnecting.
-        None if args.iter().any(|set| set.starts_with(flag)) => {
-            Err(LaunchError::ChosenFlag { flag: named() })
-        }
         None => Ok(()),
     }
 }
@@ -125,10 +120,10 @@ mod tests {
     use super::*;
 
     fn appended(role: Role, extra: &[&str]) -> Result<Vec<String>, LaunchError> {
-        let mut args = vec!["--max-retries".to_owned(), "3".to_owned()];
+        let mut args = Vec::new();
         let extra: Vec<String> = extra.iter().map(|s| (*s).to_owned()).collect();
         append(role, &mut args, &extra)?;
-        Ok(args.split_off(2))
+        Ok(args)
     }
 
     #[test]
@@ -181,13 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_already_on_the_line_cannot_be_repeated() {
-        assert_eq!(
-            appended(Role::SuperNode, &["--max-ret=9"]),
-            Err(LaunchError::ChosenFlag {
-                flag: "--max-ret".to_owned()
-            })
-        );
+    fn the_api_for_apps_has_no_tls_of_its_own() {
+        for role in [Role::SuperLink, Role::SuperNode] {
+            for flag in [
+                "--appio-ssl-certfile",
+                "--appio-ssl-keyfile=/k",
+                "--appio-ssl-ca-certfile",
+            ] {
+                let error = appended(role, &[flag]).unwrap_err();
+                assert!(matches!(error, LaunchError::ChosenFlag { .. }), "{error}");
+            }
+        }
     }
 
     #[test]

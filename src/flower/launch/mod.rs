@@ -20,7 +20,7 @@ use thiserror::Error;
 
 pub use environment::{LogLevel, ProcessEnvironment};
 pub use superlink::{Database, KeyPair, NodeKeys, SuperLinkSettings, superlink_processes};
-pub use supernode::{Reconnect, SuperNodeSettings, supernode_processes};
+pub use supernode::{SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
@@ -82,15 +82,6 @@ impl Isolation {
             Self::Process => "process",
         }
     }
-}
-
-/// Whether Flower installs what an app's `pyproject.toml` asks for, from a package index, at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DependencyInstallation {
-    /// Only what was installed beforehand is there.
-    Off,
-    /// Flower runs `uv sync` before each app.
-    On,
 }
 
 /// Settings from which no process can be started.

@@ -2,8 +2,8 @@
 
 use super::app_runner::{Apps, Runner, launched};
 use super::{
-    DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role,
-    ServerTls, address, extra_args, local_address, push,
+    Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role, ServerTls, address,
+    extra_args, local_address, push,
 };
 use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow};
 
@@ -62,8 +62,6 @@ pub struct SuperLinkSettings {
     pub database: Database,
     /// Which SuperNodes may connect.
     pub node_keys: NodeKeys,
-    /// Whether Flower installs an app's dependencies.
-    pub dependencies: DependencyInstallation,
     /// Address of the plain gRPC health service, if one is wanted.
     pub health_address: Option<String>,
     /// Address of our SuperExec's health service, if one is wanted.
@@ -151,7 +149,8 @@ fn superlink_args(
             return Err(LaunchError::OtherNodeAuth);
         }
     }
-    if settings.dependencies == DependencyInstallation::Off && row.installs_by_default {
+    // Apps get what was installed before, and nothing from an index while they run.
+    if row.installs_by_default {
         args.push("--disable-runtime-dependency-installation".to_owned());
     }
     if let Some(health) = settings.health_address.as_ref().filter(|_| row.health_flag) {
@@ -186,7 +185,6 @@ fn app_runner<'a>(
         apps: Apps::Server,
         trust,
         address: local_address(&settings.bind_host, port),
-        dependencies: settings.dependencies,
         health_address: settings.superexec_health_address.as_deref(),
     })
 }

@@ -4,21 +4,12 @@ use std::collections::BTreeMap;
 
 use super::app_runner::{Apps, Runner, launched};
 use super::{
-    ClientTls, DependencyInstallation, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment,
-    Role, address, extra_args, local_address, push,
+    ClientTls, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role, address,
+    extra_args, local_address, push,
 };
 use crate::flower::node_config::node_config_argument;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
-
-/// When a SuperNode gives up on a SuperLink it cannot reach. Without limits it tries for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reconnect {
-    /// Give up after so many tries.
-    pub max_retries: Option<u32>,
-    /// Give up after so many seconds.
-    pub max_wait_seconds: Option<u32>,
-}
 
 /// Everything that shapes a SuperNode's command lines. Paths are those the processes see.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,10 +30,6 @@ pub struct SuperNodeSettings {
     pub runtime_host: String,
     /// Port of that; several SuperNodes on one machine need different ones.
     pub runtime_port: u16,
-    /// Whether Flower installs an app's dependencies.
-    pub dependencies: DependencyInstallation,
-    /// When to give up on the SuperLink.
-    pub reconnect: Reconnect,
     /// Address of the plain gRPC health service, if one is wanted.
     pub health_address: Option<String>,
     /// Address of our SuperExec's health service, if one is wanted.
@@ -95,15 +82,6 @@ fn supernode_args(
         push(&mut args, "--host", &settings.runtime_host);
         push(&mut args, "--port", settings.runtime_port.to_string());
     }
-    if settings.dependencies == DependencyInstallation::On {
-        args.push("--allow-runtime-dependency-installation".to_owned());
-    }
-    if let Some(tries) = settings.reconnect.max_retries {
-        push(&mut args, "--max-retries", tries.to_string());
-    }
-    if let Some(seconds) = settings.reconnect.max_wait_seconds {
-        push(&mut args, "--max-wait-time", seconds.to_string());
-    }
     if let Some(health) = settings.health_address.as_ref().filter(|_| row.health_flag) {
         push(&mut args, "--health-server-address", health);
     }
@@ -118,7 +96,6 @@ fn app_runner(settings: &SuperNodeSettings) -> Runner<'_> {
         // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
         trust: vec!["--insecure".to_owned()],
         address: local_address(&settings.runtime_host, settings.runtime_port),
-        dependencies: settings.dependencies,
         health_address: settings.superexec_health_address.as_deref(),
     }
 }

@@ -33,7 +33,6 @@ fn superlink() -> SuperLinkSettings {
         isolation: Isolation::Subprocess,
         database: Database::File("/data/state.db".to_owned()),
         node_keys: NodeKeys::Registered,
-        dependencies: DependencyInstallation::Off,
         health_address: None,
         superexec_health_address: None,
         environment: environment(),
@@ -55,8 +54,6 @@ fn supernode() -> SuperNodeSettings {
         isolation: Isolation::Subprocess,
         runtime_host: "127.0.0.1".to_owned(),
         runtime_port: 19094,
-        dependencies: DependencyInstallation::Off,
-        reconnect: Reconnect::default(),
         health_address: None,
         superexec_health_address: None,
         environment: environment(),
@@ -138,22 +135,21 @@ fn superlink_in_process_isolation_gets_a_superexec_that_trusts_its_authority() {
 }
 
 #[test]
-fn superlink_without_tls_and_database_installs_dependencies_when_asked() {
+fn superlink_without_tls_and_database() {
     let settings = SuperLinkSettings {
         bind_host: "::".to_owned(),
         tls: ServerTls::Insecure,
         isolation: Isolation::Process,
         database: Database::Memory,
         node_keys: NodeKeys::Open,
-        dependencies: DependencyInstallation::On,
         extra_args: vec!["--log-file".to_owned(), "/data/sl.log".to_owned()],
         ..superlink()
     };
     assert_eq!(
         lines(&superlink_processes(row(42), &settings).unwrap()),
         [
-            "flower-superlink --insecure --host :: --port 18000 --isolation process --log-file /data/sl.log",
-            "flower-superexec --insecure --runtime-api-address [::1]:18000 --allow-runtime-dependency-installation",
+            "flower-superlink --insecure --host :: --port 18000 --isolation process --disable-runtime-dependency-installation --log-file /data/sl.log",
+            "flower-superexec --insecure --runtime-api-address [::1]:18000",
         ]
     );
 }
@@ -184,18 +180,14 @@ fn supernode_in_process_isolation_gets_a_superexec_without_tls() {
         key_file: None,
         node_config: BTreeMap::new(),
         isolation: Isolation::Process,
-        reconnect: Reconnect {
-            max_retries: Some(5),
-            max_wait_seconds: Some(60),
-        },
         health_address: Some("127.0.0.1:18101".to_owned()),
         ..supernode()
     };
     assert_eq!(
         lines(&supernode_processes(row(42), &settings).unwrap()),
         [
-            "flower-supernode --superlink 127.0.0.1:18000 --isolation process --host 127.0.0.1 --port 19094 --max-retries 5 \
-             --max-wait-time 60 --health-server-address 127.0.0.1:18101",
+            "flower-supernode --superlink 127.0.0.1:18000 --isolation process --host 127.0.0.1 --port 19094 \
+             --health-server-address 127.0.0.1:18101",
             "flower-superexec --insecure --runtime-api-address 127.0.0.1:19094",
         ]
     );
@@ -270,11 +262,11 @@ fn what_cannot_start_is_refused_before_it_is_started() {
     ));
 }
 
-/// The whole lines of a SuperLink and a SuperNode with keys, in both isolations.
-fn golden(minor: u16) -> String {
+/// A SuperLink and a SuperNode with keys, in both isolations.
+fn with_keys(minor: u16) -> Vec<LaunchedProcess> {
     let row = row(minor);
     let lists = matches!(row.node_auth, NodeAuth::KeyList { .. });
-    let mut text = String::new();
+    let mut all = Vec::new();
     for isolation in [Isolation::Subprocess, Isolation::Process] {
         let link = SuperLinkSettings {
             isolation,
@@ -297,14 +289,10 @@ fn golden(minor: u16) -> String {
             isolation,
             ..supernode()
         };
-        let links = superlink_processes(row, &link).unwrap();
-        let nodes = supernode_processes(row, &node).unwrap();
-        for line in lines(&links).into_iter().chain(lines(&nodes)) {
-            text.push_str(&line.replace(" --", "\n    --"));
-            text.push('\n');
-        }
+        all.extend(superlink_processes(row, &link).unwrap());
+        all.extend(supernode_processes(row, &node).unwrap());
     }
-    text
+    all
 }
 
 #[test]
@@ -312,11 +300,29 @@ fn the_lines_of_every_range() {
     let mut all = String::new();
     let mut before = String::new();
     for minor in 13..=42 {
-        let lines = golden(minor);
+        let lines: String = lines(&with_keys(minor))
+            .into_iter()
+            .map(|line| line.replace(" --", "\n    --") + "\n")
+            .collect();
         if lines != before {
             all.extend(["== from 1.", &minor.to_string(), "\n", &lines]);
             before = lines;
         }
     }
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn what_is_on_a_line_cannot_be_set_a_second_time() {
+    for minor in 13..=42 {
+        for process in with_keys(minor) {
+            if !matches!(process.role, Role::SuperLink | Role::SuperNode) {
+                continue;
+            }
+            for flag in process.args.iter().filter(|arg| arg.starts_with("--")) {
+                let again = extra_args::append(process.role, &mut Vec::new(), &[flag.clone()]);
+                assert!(again.is_err(), "{flag} of 1.{minor}");
+            }
+        }
+    }
 }

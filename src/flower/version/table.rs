@@ -7,6 +7,11 @@ use super::{FlowerVersion, VersionError};
 /// The release used when none is asked for: the newest one known.
 pub const DEFAULT: FlowerVersion = FlowerVersion::new(1, 42, 0);
 
+/// The largest app bundle, in bytes, that a SuperLink of the newest release takes.
+pub const FAB_LIMIT: u64 = 10 * 1024 * 1024;
+/// Before releases had a limit for app bundles, that of their gRPC messages held, which is this or more.
+const MESSAGE_LIMIT: u64 = 512 * 1024 * 1024;
+
 /// How the Control API is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControlPlane {
@@ -53,7 +58,11 @@ pub enum AppRunner {
     /// `flwr-serverapp` and `flwr-clientapp`, which run one app after the other.
     AppProcess,
     /// `flower-superexec`.
-    SuperExec(PluginType),
+    SuperExec {
+        /// With what it is told whom to dial: `--appio-api-address` or `--runtime-api-address`.
+        api_flag: &'static str,
+        plugin_type: PluginType,
+    },
 }
 
 /// How SuperNodes reach the SuperLink.
@@ -101,6 +110,12 @@ pub struct VersionRow {
     pub node_auth: NodeAuth,
     /// What runs apps in process isolation.
     pub app_runner: AppRunner,
+    /// Whether the Control API can stop a run.
+    pub stops_runs: bool,
+    /// Whether later releases go on with the database of this one.
+    pub database_migrates: bool,
+    /// The largest app bundle a SuperLink takes, in bytes.
+    pub fab_limit: u64,
     /// Whether programs take `--health-server-address`.
     pub health_flag: bool,
     /// Whether a SuperLink installs what apps ask for unless it is told not to.
@@ -129,6 +144,15 @@ const SINCE_3_11: Pythons = Pythons {
     newest: None,
 };
 
+const APPIO: AppRunner = AppRunner::SuperExec {
+    api_flag: "--appio-api-address",
+    plugin_type: PluginType::Required,
+};
+const RUNTIME: AppRunner = AppRunner::SuperExec {
+    api_flag: "--runtime-api-address",
+    plugin_type: PluginType::Required,
+};
+
 /// The range of 1.23, which others are told from.
 const REGISTRATION: VersionRow = VersionRow {
     from: (1, 23),
@@ -140,7 +164,10 @@ const REGISTRATION: VersionRow = VersionRow {
     fleet: FleetPlane::GrpcOwnPort,
     apps: AppPlane::GrpcOwnPort,
     node_auth: NodeAuth::Registration,
-    app_runner: AppRunner::SuperExec(PluginType::Required),
+    app_runner: APPIO,
+    stops_runs: true,
+    database_migrates: false,
+    fab_limit: FAB_LIMIT,
     health_flag: true,
     installs_by_default: false,
     announces_node: false,
@@ -153,15 +180,16 @@ const LISTED: NodeAuth = NodeAuth::KeyList {
     database: true,
 };
 
-/// The range of 1.16 to 1.20: before SuperExec and the Control API of that name.
+/// The range of 1.16 to 1.19: before SuperExec and the Control API of that name.
 const EXEC: VersionRow = VersionRow {
     from: (1, 16),
-    through: (1, 20),
+    through: (1, 19),
     control: ControlPlane::Grpc {
         flag: "--exec-api-address",
     },
     node_auth: LISTED,
     app_runner: AppRunner::AppProcess,
+    fab_limit: MESSAGE_LIMIT,
     health_flag: false,
     ..REGISTRATION
 };
@@ -175,7 +203,13 @@ const ONE_PORT: VersionRow = VersionRow {
     fleet: FleetPlane::HttpSamePort,
     apps: AppPlane::HttpSamePort,
     node_auth: NodeAuth::Registration,
-    app_runner: AppRunner::SuperExec(PluginType::Ignored),
+    app_runner: AppRunner::SuperExec {
+        api_flag: "--runtime-api-address",
+        plugin_type: PluginType::Ignored,
+    },
+    stops_runs: true,
+    database_migrates: true,
+    fab_limit: FAB_LIMIT,
     health_flag: true,
     installs_by_default: true,
     announces_node: true,
@@ -193,6 +227,7 @@ const ROWS: &[VersionRow] = &[
             own_key: true,
             database: false,
         },
+        stops_runs: false,
         ..EXEC
     },
     VersionRow {
@@ -216,6 +251,12 @@ const ROWS: &[VersionRow] = &[
     },
     EXEC,
     VersionRow {
+        from: (1, 20),
+        through: (1, 20),
+        fab_limit: FAB_LIMIT,
+        ..EXEC
+    },
+    VersionRow {
         from: (1, 21),
         through: (1, 22),
         node_auth: LISTED,
@@ -224,8 +265,15 @@ const ROWS: &[VersionRow] = &[
     REGISTRATION,
     VersionRow {
         from: (1, 24),
+        through: (1, 25),
+        announces_node: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 26),
         through: (1, 30),
         announces_node: true,
+        database_migrates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -233,6 +281,7 @@ const ROWS: &[VersionRow] = &[
         through: (1, 31),
         pythons: SINCE_3_11,
         announces_node: true,
+        database_migrates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -240,15 +289,28 @@ const ROWS: &[VersionRow] = &[
         pythons: SINCE_3_11,
         through: (1, 34),
         announces_node: true,
+        database_migrates: true,
         installs_by_default: true,
         ..REGISTRATION
     },
     VersionRow {
         from: (1, 35),
         pythons: SINCE_3_11,
-        through: (1, 36),
+        through: (1, 35),
         apps: AppPlane::HttpOwnPort,
         announces_node: true,
+        database_migrates: true,
+        installs_by_default: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 36),
+        pythons: SINCE_3_11,
+        through: (1, 36),
+        apps: AppPlane::HttpOwnPort,
+        app_runner: RUNTIME,
+        announces_node: true,
+        database_migrates: true,
         installs_by_default: true,
         ..REGISTRATION
     },
@@ -256,7 +318,7 @@ const ROWS: &[VersionRow] = &[
         from: (1, 37),
         through: (1, 37),
         fleet: FleetPlane::GrpcOwnPort,
-        app_runner: AppRunner::SuperExec(PluginType::Required),
+        app_runner: RUNTIME,
         node_names: false,
         refused_node_exits: false,
         ..ONE_PORT
@@ -291,11 +353,18 @@ pub fn row_of(version: FlowerVersion) -> Result<&'static VersionRow, VersionErro
         })
 }
 
-/// Whether a SuperLink of `after` can go on with the database of `before`. Flower migrates upwards
-/// from 1.26 on; before, nothing is promised but for patch releases.
+/// The first release of which this holds; `None` if it holds of all.
+pub fn first_with(holds: impl Fn(&VersionRow) -> bool) -> Option<FlowerVersion> {
+    let (major, minor) = ROWS.iter().find(|row| holds(row))?.from;
+    let first = FlowerVersion::new(major, minor, 0);
+    (first != oldest()).then_some(first)
+}
+
+/// Whether a SuperLink of `after` can go on with the database of `before`: Flower migrates upwards,
+/// and promises nothing before it began to but for patch releases.
 pub fn keeps_state(before: FlowerVersion, after: FlowerVersion) -> bool {
-    const MIGRATES_FROM: (u16, u16) = (1, 26);
-    before.release() == after.release() || (before <= after && before.release() >= MIGRATES_FROM)
+    let migrates = || row_of(before).is_ok_and(|row| row.database_migrates);
+    before.release() == after.release() || (before <= after && migrates())
 }
 
 /// The first release of the table.
@@ -339,6 +408,17 @@ mod tests {
         assert!(!keeps_state(version(20), version(42)));
         assert!(!keeps_state(version(25), version(26)));
         assert!(!keeps_state(version(42), version(41)));
+    }
+
+    #[test]
+    fn what_came_later_has_a_first_release() {
+        let since = |holds: fn(&VersionRow) -> bool| first_with(holds).map(|v| v.to_string());
+        assert_eq!(since(|row| row.stops_runs).as_deref(), Some("1.14.0"));
+        let registers = since(|row| row.node_auth == NodeAuth::Registration);
+        assert_eq!(registers.as_deref(), Some("1.23.0"));
+        let limits = since(|row| row.fab_limit == FAB_LIMIT);
+        assert_eq!(limits.as_deref(), Some("1.20.0"));
+        assert_eq!(since(|_| true), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{Model, nodes};
 use crate::flower::launch::{
-    Database, DependencyInstallation, KeyPair, NodeKeys, ProcessEnvironment, ServerTls,
-    SuperLinkSettings, superlink_processes,
+    Database, KeyPair, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
+    superlink_processes,
 };
 use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow, row_of};
 use crate::pki::{Authority, AuthorityAlgorithm, NodeKey, NodeKeyAlgorithm, ServerNames, inspect};
@@ -295,7 +295,6 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
                 }),
             },
         },
-        dependencies: DependencyInstallation::Off,
         health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {

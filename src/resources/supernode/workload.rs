@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Model;
 use crate::flower::launch::{
-    ClientTls, DependencyInstallation, ProcessEnvironment, Reconnect, SuperNodeSettings,
-    supernode_processes,
+    ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
 };
 use crate::flower::version::{self, FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
@@ -93,11 +92,6 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
             .get(&Port::Runtime)
             .copied()
             .unwrap_or_default(),
-        dependencies: DependencyInstallation::Off,
-        reconnect: Reconnect {
-            max_retries: None,
-            max_wait_seconds: None,
-        },
         health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {

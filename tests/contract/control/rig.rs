@@ -19,9 +19,8 @@ use terraform_provider_flower::flower::control::{
 };
 use terraform_provider_flower::flower::fab;
 use terraform_provider_flower::flower::launch::{
-    ClientTls, Database, DependencyInstallation, Isolation, LaunchedProcess, NodeKeys,
-    ProcessEnvironment, Reconnect, ServerTls, SuperLinkSettings, SuperNodeSettings,
-    superlink_processes, supernode_processes,
+    ClientTls, Database, Isolation, LaunchedProcess, NodeKeys, ProcessEnvironment, ServerTls,
+    SuperLinkSettings, SuperNodeSettings, superlink_processes, supernode_processes,
 };
 use terraform_provider_flower::flower::run_config::{ConfigValue, RunConfig};
 use terraform_provider_flower::flower::version::{DEFAULT, row_of};
@@ -153,7 +152,6 @@ impl SuperLink {
             tls,
             isolation,
             database: Database::File(dir.path().join("state.db").display().to_string()),
-            dependencies: DependencyInstallation::Off,
             health_address: None,
             superexec_health_address: None,
             environment: environment(dir.path()),
@@ -209,8 +207,6 @@ impl SuperLink {
             isolation: Isolation::Subprocess,
             runtime_host: "127.0.0.1".to_owned(),
             runtime_port: unused_port(),
-            dependencies: DependencyInstallation::Off,
-            reconnect: Reconnect::default(),
             health_address: None,
             superexec_health_address: None,
             environment: environment(self.dir.path()),
