@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::flower::run_config::ConfigValue;
+use crate::flower::version::DEFAULT;
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::app_run::{Source, build};
@@ -32,7 +33,7 @@ model! {
         config: Computed<BTreeMap<String, String>> = computed(),
         /// SHA-256 of the bundle, as in `flower_app_run`.
         fab_hash: Computed<String> = computed(),
-        /// Its size in bytes; a SuperLink takes 10485760 (10 MiB) at most.
+        /// Its size in bytes; a SuperLink takes 10485760 (10 MiB) at most, up from Flower 1.20.
         fab_size: Computed<u32> = computed(),
     }
 }
@@ -47,7 +48,7 @@ impl DataSource for App {
     const TYPE: &'static str = "flower_app";
 
     async fn read(_: Call<Configured>, mut config: Model) -> Result<Model> {
-        let fab = build(&config.source).await?;
+        let fab = build(&config.source, DEFAULT).await?;
         let project = fab.project;
         config.publisher.set(project.publisher);
         config.name.set(project.name);

@@ -128,11 +128,7 @@ fn of_the_control_api() {
         &ControlError::RegistrationDisabled(answer()),
         &ControlError::FederationMissing(answer()),
         &ControlError::Refused(answer()),
-        &ControlError::TooLarge {
-            at: at(),
-            bytes: 11 << 20,
-            limit: 10 << 20,
-        },
+        &ControlError::TooLarge(answer()),
         &ControlError::Unavailable {
             at: at(),
             never_connected: true,

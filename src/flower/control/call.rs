@@ -1,8 +1,6 @@
 //! The calls of the Control API, so that a transport can route them and an error can name them.
 
-/// A release by its first two numbers, and how they are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Release(pub(super) (u16, u16), pub(super) &'static str);
+use crate::flower::version::{FlowerVersion, NodeAuth, first_with};
 
 /// A call to the Control API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,8 +21,6 @@ pub enum Call {
     UnregisterNode,
     /// Read the list of nodes.
     ListNodes,
-    /// Read the federations.
-    ListFederations,
 }
 
 impl Call {
@@ -39,7 +35,6 @@ impl Call {
             Self::RegisterNode => "/v1/control/register-node",
             Self::UnregisterNode => "/v1/control/unregister-node",
             Self::ListNodes => "/v1/control/list-nodes",
-            Self::ListFederations => "/v1/control/list-federations",
         }
     }
 
@@ -53,19 +48,17 @@ impl Call {
             Self::RegisterNode => "RegisterNode",
             Self::UnregisterNode => "UnregisterNode",
             Self::ListNodes => "ListNodes",
-            Self::ListFederations => "ListFederations",
         }
     }
 
     /// The first release with the call; `None` if all have it.
-    pub(super) const fn since(self) -> Option<Release> {
+    pub(super) fn since(self) -> Option<FlowerVersion> {
         match self {
             Self::Health | Self::StartRun | Self::ListRuns | Self::StreamLogs => None,
-            Self::StopRun => Some(Release((1, 14), "1.14")),
+            Self::StopRun => first_with(|row| row.stops_runs),
             Self::RegisterNode | Self::UnregisterNode | Self::ListNodes => {
-                Some(Release((1, 23), "1.23"))
+                first_with(|row| row.node_auth == NodeAuth::Registration)
             }
-            Self::ListFederations => Some(Release((1, 24), "1.24")),
         }
     }
 
@@ -80,7 +73,6 @@ impl Call {
             Self::RegisterNode => "register the node",
             Self::UnregisterNode => "unregister the node",
             Self::ListNodes => "list nodes",
-            Self::ListFederations => "list federations",
         }
     }
 

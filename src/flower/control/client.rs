@@ -10,10 +10,9 @@ use prost::Message;
 
 use super::call::Call;
 use super::dial::{Dial, Tcp};
-use super::dialect::{Dialect, EARLY_FEDERATION};
+use super::dialect::EARLY_FEDERATION;
 use super::endpoint::ControlEndpoint;
 use super::error::{Answer, ControlError};
-use super::federation::Federation;
 use super::grpc::Grpc;
 use super::http::Http;
 use super::logs::{self, LogStream};
@@ -22,10 +21,8 @@ use super::run::{Run, RunId, RunListing, StartRun, Timestamp};
 use super::submit::SubmitLedger;
 use super::transport::{Frames, Transport};
 use super::wire;
-use crate::flower::version::FlowerVersion;
+use crate::flower::version::FAB_LIMIT;
 
-/// Flower's limit for an app bundle.
-const MAX_FAB: usize = 10 * 1024 * 1024;
 /// Runs asked for at a time; Flower gives 20 unless asked.
 const PAGE: usize = 1000;
 /// A listing ends here: nobody reads further back, and a read must stay a read.
@@ -57,7 +54,6 @@ impl Default for Deadlines {
 pub struct ControlClient {
     transport: Arc<dyn Transport>,
     deadlines: Deadlines,
-    dialect: Dialect,
     pub(super) ledger: Arc<SubmitLedger>,
 }
 
@@ -73,32 +69,18 @@ impl ControlClient {
         dial: Arc<dyn Dial>,
         deadlines: Deadlines,
     ) -> Self {
-        let is_grpc = endpoint.scheme().is_grpc();
-        let transport: Arc<dyn Transport> = if is_grpc {
+        let transport: Arc<dyn Transport> = if endpoint.scheme().is_grpc() {
             Arc::new(Grpc::new(endpoint, dial))
         } else {
             Arc::new(Http::new(endpoint, dial))
         };
-        Self {
-            dialect: Dialect::any(is_grpc),
-            ..Self::over(transport, deadlines)
-        }
-    }
-
-    /// The same for a SuperLink of a known release: what that release cannot do is not even asked for.
-    #[must_use]
-    pub fn for_release(self, version: Option<FlowerVersion>) -> Self {
-        Self {
-            dialect: version.map_or(self.dialect, |version| self.dialect.of(version)),
-            ..self
-        }
+        Self::over(transport, deadlines)
     }
 
     pub(super) fn over(transport: Arc<dyn Transport>, deadlines: Deadlines) -> Self {
         Self {
             transport,
             deadlines,
-            dialect: Dialect::any(false),
             ledger: Arc::default(),
         }
     }
@@ -116,35 +98,34 @@ impl ControlClient {
     /// Submits a run, once. After an error for which [`ControlError::outcome_unknown`] is true the run
     /// may exist: [`super::submit`] deals with that.
     pub async fn start_run(&self, start: &StartRun) -> Result<RunId, ControlError> {
-        let too_large = || ControlError::TooLarge {
-            at: self.at().to_owned(),
-            bytes: start.fab_len(),
-            limit: MAX_FAB,
-        };
-        if start.fab_len() > MAX_FAB {
-            return Err(too_large());
-        }
         let mut request = start.to_wire();
-        if request.federation.is_empty() {
-            let default = self.dialect.default_federation();
-            default.clone_into(&mut request.federation);
-        }
-        let is_unnamed = request.federation.is_empty();
         let mut reply = self.submit(&request).await;
-        if is_unnamed
-            && self.dialect.may_want_federation()
+        if request.federation.is_empty()
+            && self.transport.dialect().may_want_federation()
             && matches!(reply, Err(ControlError::FederationMissing(_)))
         {
             EARLY_FEDERATION.clone_into(&mut request.federation);
             reply = self.submit(&request).await;
         }
-        reply?.run_id.map(RunId).ok_or_else(|| {
-            ControlError::Refused(Answer {
-                at: self.at().to_owned(),
-                call: Call::StartRun,
-                words: "it started no run and gave no reason; its log has one".to_owned(),
-            })
-        })
+        let run_id = reply?.run_id.map(RunId);
+        run_id.ok_or_else(|| self.no_run(start.fab_len()))
+    }
+
+    /// What an answer without a run means, which has no words of its own.
+    fn no_run(&self, bytes: usize) -> ControlError {
+        let answer = |words: String| Answer {
+            at: self.at().to_owned(),
+            call: Call::StartRun,
+            words,
+        };
+        if u64::try_from(bytes).unwrap_or(u64::MAX) > FAB_LIMIT {
+            return ControlError::TooLarge(answer(format!(
+                "it takes app bundles of up to {FAB_LIMIT} bytes, and this one has {bytes}"
+            )));
+        }
+        ControlError::Refused(answer(
+            "it started no run and gave no reason; its log has one".to_owned(),
+        ))
     }
 
     async fn submit(
@@ -163,7 +144,7 @@ impl ControlClient {
     /// All runs of this account, or the newest ten thousand.
     pub async fn list_runs(&self) -> Result<RunListing, ControlError> {
         let mut listing = self.page(PAGE, 0).await?;
-        if !listing.complete && !self.dialect.has_skip() {
+        if !listing.complete && !self.transport.dialect().may_skip() {
             return self.page(MOST_RUNS, 0).await;
         }
         while !listing.complete && listing.runs.len() < MOST_RUNS {
@@ -259,21 +240,16 @@ impl ControlClient {
     /// All nodes of this account, also those taken off the list.
     pub async fn list_nodes(&self) -> Result<Vec<Node>, ControlError> {
         let reply = self
-            .send(Call::ListNodes, &wire::ListNodesRequest {})
+            .send(
+                Call::ListNodes,
+                &wire::ListNodesRequest {},
+                self.deadlines.call,
+            )
             .await?;
-        self.dialect
+        let dialect = self.transport.dialect();
+        dialect
             .nodes(&reply)
             .map_err(|error| self.odd(Call::ListNodes, error))
-    }
-
-    /// The federations this account is a member of.
-    pub async fn list_federations(&self) -> Result<Vec<Federation>, ControlError> {
-        let reply = self
-            .send(Call::ListFederations, &wire::ListFederationsRequest {})
-            .await?;
-        self.dialect
-            .federations(&reply)
-            .map_err(|error| self.odd(Call::ListFederations, error))
     }
 
     pub(super) async fn stream(&self, call: Call, request: Bytes) -> Result<Frames, ControlError> {
@@ -297,12 +273,12 @@ impl ControlClient {
         let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let request = wire::ListRunsRequest {
             run_id: None,
-            limit: self.dialect.has_limit().then(|| number(limit)),
+            limit: Some(number(limit)),
             skip: (skip > 0).then(|| number(skip)),
         };
         let reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
         // More than were asked for come from a release that does not know how to limit: all.
-        let complete = !self.dialect.has_limit() || reply.run_dict.len() != limit;
+        let complete = reply.run_dict.len() != limit;
         let runs: HashMap<RunId, Run> = reply
             .run_dict
             .into_values()
@@ -329,27 +305,16 @@ impl ControlClient {
         request: &impl Message,
         deadline: Duration,
     ) -> Result<Reply, ControlError> {
-        let reply = self.send_within(call, request, deadline).await?;
+        let reply = self.send(call, request, deadline).await?;
         Reply::decode(reply).map_err(|error| self.odd(call, error))
     }
 
-    async fn send(&self, call: Call, request: &impl Message) -> Result<Bytes, ControlError> {
-        self.send_within(call, request, self.deadlines.call).await
-    }
-
-    async fn send_within(
+    async fn send(
         &self,
         call: Call,
         request: &impl Message,
         deadline: Duration,
     ) -> Result<Bytes, ControlError> {
-        if let Some(since) = self.dialect.lacks(call) {
-            return Err(ControlError::Unsupported {
-                at: self.at().to_owned(),
-                call,
-                since,
-            });
-        }
         let request = Bytes::from(request.encode_to_vec());
         let reply = self.transport.unary(call, request.clone(), deadline).await;
         // A read may be asked twice; a SuperLink that was just restarted has dropped our connections.

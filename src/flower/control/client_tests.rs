@@ -1,5 +1,6 @@
 //! What the client makes of a transport's answers.
 
+use super::super::dialect::Dialect;
 use super::super::fake::{Fake, list_of, lost};
 use super::*;
 
@@ -54,28 +55,68 @@ async fn a_read_is_asked_twice_and_a_change_is_not() {
 }
 
 #[tokio::test]
-async fn a_bundle_that_is_too_large_is_not_even_sent() {
+async fn an_answer_without_a_run_is_a_refusal_whose_reason_is_the_size_if_it_can_be() {
     let fake = Fake::new(|_, _, _| Ok(Bytes::new()));
-    let start = |bytes: usize| {
-        StartRun::new(
-            Bytes::from(vec![0; bytes]),
-            std::collections::BTreeMap::new(),
-            "",
-        )
+    let refused = async |bytes: u64| {
+        let fab = vec![0; usize::try_from(bytes).unwrap()];
+        let start = StartRun::new(fab.into(), std::collections::BTreeMap::new(), "");
+        fake.client().start_run(&start).await.unwrap_err()
     };
-    let error = fake
-        .client()
-        .start_run(&start(MAX_FAB + 1))
-        .await
-        .unwrap_err();
+    let error = refused(FAB_LIMIT + 1).await;
+    assert!(matches!(error, ControlError::TooLarge(_)), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the SuperLink at fake:1 takes app bundles of up to 10485760 bytes, and this one has 10485761"
+        "the SuperLink at fake:1 refused to start the run: \
+         it takes app bundles of up to 10485760 bytes, and this one has 10485761"
     );
-    assert_eq!(fake.count(Call::StartRun), 0);
-    // A reply without a number gives no reason.
-    let error = fake.client().start_run(&start(1)).await.unwrap_err();
+    let error = refused(FAB_LIMIT).await;
     assert!(matches!(error, ControlError::Refused(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_run_in_no_federation_is_named_for_the_releases_that_want_it() {
+    let refuse = || {
+        Err(ControlError::FederationMissing(Answer {
+            at: "fake:1".to_owned(),
+            call: Call::StartRun,
+            words: "Federation '' does not exist.".to_owned(),
+        }))
+    };
+    let early = Fake::new(move |_, request, _| {
+        let request = wire::StartRunRequest::decode(request.clone()).unwrap();
+        if request.federation != "default" {
+            return refuse();
+        }
+        let run_id = Some(7);
+        let reply = wire::StartRunResponse {
+            run_id,
+            ..Default::default()
+        };
+        Ok(reply.encode_to_vec().into())
+    });
+    let start = |federation: &str| {
+        StartRun::new(Bytes::new(), std::collections::BTreeMap::new(), federation)
+    };
+    for (dialect, federation, calls) in [
+        (Dialect::Grpc, "", 2),
+        (Dialect::Grpc, "elsewhere", 1),
+        (Dialect::Http, "", 1),
+    ] {
+        let before = early.count(Call::StartRun);
+        let client = early.clone().speaking(dialect).client();
+        let started = client.start_run(&start(federation)).await;
+        assert_eq!(started.is_ok(), calls == 2, "{started:?}");
+        assert_eq!(early.count(Call::StartRun) - before, calls);
+    }
+}
+
+#[tokio::test]
+async fn releases_with_grpc_are_asked_for_all_that_one_page_did_not_hold() {
+    let fake = Fake::new(|_, request, _| Ok(list_of(request, 2500))).speaking(Dialect::Grpc);
+    let listing = fake.client().list_runs().await.unwrap();
+    assert!(listing.complete);
+    assert_eq!(listing.runs.len(), 2500);
+    assert_eq!(fake.count(Call::ListRuns), 2);
 }
 
 #[tokio::test]

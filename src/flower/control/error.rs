@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::call::Call;
 use super::tls::TlsReason;
+use crate::flower::version::FlowerVersion;
 
 /// A refusal: which server, what it was asked for, and its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,18 +54,9 @@ pub enum ControlError {
     /// Any other refusal.
     #[error("{0}")]
     Refused(Answer),
-    /// The app bundle is larger than Flower takes.
-    #[error(
-        "the SuperLink at {at} takes app bundles of up to {limit} bytes, and this one has {bytes}"
-    )]
-    TooLarge {
-        /// host:port of the server.
-        at: String,
-        /// Size of the bundle.
-        bytes: usize,
-        /// The server's limit.
-        limit: usize,
-    },
+    /// The app bundle is larger than the server, or what stands before it, takes.
+    #[error("{0}")]
+    TooLarge(Answer),
     /// Nobody answers there, or the server says that it is not ready.
     #[error("cannot reach the SuperLink at {at}: {cause}")]
     Unavailable {
@@ -119,7 +111,7 @@ pub enum ControlError {
         /// What it was asked for.
         call: Call,
         /// The first release with the call.
-        since: &'static str,
+        since: FlowerVersion,
     },
     /// An answer that no SuperLink of a known release gives.
     #[error("what answers at {at} does not {} as a SuperLink would: {cause}", call.purpose())]
@@ -180,8 +172,8 @@ impl ControlError {
             Self::FederationMissing(_) => {
                 "Leave `federation` unset for the default federation, or name one of those the SuperLink lists."
             }
-            Self::TooLarge { .. } => {
-                "Keep data out of the app; narrow the bundle with `fab-include` and `fab-exclude` under [tool.flwr.app]."
+            Self::TooLarge(_) => {
+                "Keep data out of the app; narrow the bundle with `fab-include` and `fab-exclude` under [tool.flwr.app]. If a proxy before the SuperLink refused it, raise the proxy's limit for requests to 11 MiB."
             }
             Self::Unavailable { .. } => {
                 "Check that the SuperLink runs, that the address is that of its Control API, and that this machine may connect to it."

@@ -10,6 +10,7 @@ use prost::Message as _;
 
 use super::call::Call;
 use super::client::{ControlClient, Deadlines};
+use super::dialect::Dialect;
 use super::error::ControlError;
 use super::transport::{Frames, Transport};
 use super::wire;
@@ -24,6 +25,7 @@ pub(super) struct Fake {
     script: Arc<Script>,
     streams: Arc<StreamScript>,
     slow: Duration,
+    dialect: Dialect,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
@@ -35,6 +37,7 @@ impl Fake {
             script: Arc::new(script),
             streams: Arc::new(|_, _| Ok(Vec::new())),
             slow: Duration::ZERO,
+            dialect: Dialect::Http,
             calls: Arc::default(),
         }
     }
@@ -47,6 +50,11 @@ impl Fake {
         + 'static,
     ) -> Self {
         self.streams = Arc::new(script);
+        self
+    }
+
+    pub(super) fn speaking(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 
@@ -75,6 +83,10 @@ impl Fake {
 impl Transport for Fake {
     fn at(&self) -> &'static str {
         "fake:1"
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     async fn health(&self, _: Duration) -> Result<(), ControlError> {

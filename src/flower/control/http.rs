@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::call::Call;
 use super::dial::{Connector, Dial, DialError};
+use super::dialect::Dialect;
 use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::{FrameDecoder, MAX_FRAME};
@@ -189,6 +190,10 @@ impl Http {
 impl Transport for Http {
     fn at(&self) -> &str {
         &self.at
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Http
     }
 
     async fn health(&self, deadline: Duration) -> Result<(), ControlError> {

@@ -13,7 +13,6 @@ mod dial;
 mod dialect;
 mod endpoint;
 mod error;
-mod federation;
 mod framing;
 mod grpc;
 mod http;
@@ -38,12 +37,13 @@ pub use client::{ControlClient, Deadlines};
 pub use dial::{Dial, Duplex};
 pub use endpoint::{ControlEndpoint, EndpointError, Scheme};
 pub use error::{Answer, ControlError};
-pub use federation::{DEFAULT_FEDERATION, Federation};
 pub use location::{Location, NotALocation};
 pub use logs::{LogChunk, LogStream};
 pub use node::{NewNode, Node, NodeId, NodeStatus};
 pub use pool::ControlPool;
-pub use run::{Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp};
+pub use run::{
+    DEFAULT_FEDERATION, Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp,
+};
 pub use shared::SharedReads;
 pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
 pub use tls::TlsReason;

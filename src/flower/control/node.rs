@@ -89,32 +89,22 @@ pub struct Node {
     pub name: Option<String>,
     /// The place given to it.
     pub location: Option<String>,
-    /// The account it belongs to.
-    pub owner: String,
     /// When it was put on the list.
     pub registered_at: Option<Timestamp>,
     /// When it last connected.
     pub last_activated_at: Option<Timestamp>,
-    /// When it last left.
-    pub last_deactivated_at: Option<Timestamp>,
-    /// When it was taken off the list.
-    pub unregistered_at: Option<Timestamp>,
 }
 
 impl Node {
     pub(super) fn from_wire(node: wire::NodeInfo) -> Self {
-        let time = |text: Option<String>| text.and_then(Timestamp::parse);
         Self {
             id: NodeId(node.node_id),
             status: node.status.as_str().into(),
             public_key: String::from_utf8_lossy(&node.public_key).into_owned(),
             name: node.name,
             location: node.location,
-            owner: node.owner_name,
             registered_at: Timestamp::parse(node.registered_at),
-            last_activated_at: time(node.last_activated_at),
-            last_deactivated_at: time(node.last_deactivated_at),
-            unregistered_at: time(node.unregistered_at),
+            last_activated_at: node.last_activated_at.and_then(Timestamp::parse),
         }
     }
 }

@@ -15,12 +15,7 @@ pub struct ControlPool {
 }
 
 impl ControlPool {
-    /// The client of this endpoint; made at the first request, without any IO.
-    pub fn get(&self, endpoint: &ControlEndpoint) -> Arc<SharedReads> {
-        self.get_or_connect(endpoint, || ControlClient::connect(endpoint))
-    }
-
-    /// The same, where connections are opened in another way than over TCP.
+    /// The client of this endpoint, which is made at the first request.
     pub fn get_or_connect(
         &self,
         endpoint: &ControlEndpoint,
@@ -41,15 +36,12 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_has_one_client() {
         let pool = ControlPool::default();
-        let endpoint = |url| ControlEndpoint::parse(url, None).unwrap();
-        let first = pool.get(&endpoint("http://127.0.0.1:8000"));
-        assert!(Arc::ptr_eq(
-            &first,
-            &pool.get(&endpoint("http://127.0.0.1:8000/"))
-        ));
-        assert!(!Arc::ptr_eq(
-            &first,
-            &pool.get(&endpoint("http://127.0.0.1:8001"))
-        ));
+        let get = |url| {
+            let endpoint = ControlEndpoint::parse(url, None).unwrap();
+            pool.get_or_connect(&endpoint, || ControlClient::connect(&endpoint))
+        };
+        let first = get("http://127.0.0.1:8000");
+        assert!(Arc::ptr_eq(&first, &get("http://127.0.0.1:8000/")));
+        assert!(!Arc::ptr_eq(&first, &get("http://127.0.0.1:8001")));
     }
 }

@@ -87,6 +87,9 @@ fn with_grpc_code(code: Code, text: &str, answer: Answer) -> ControlError {
             _ if is_federation => ControlError::FederationMissing(answer),
             _ => ControlError::Refused(answer),
         },
+        Code::ResourceExhausted if answer.call == Call::StartRun && says("larger than") => {
+            ControlError::TooLarge(answer)
+        }
         // Whoever says this may have passed the request on before.
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => ControlError::LostReply {
             at: answer.at,
@@ -127,6 +130,7 @@ fn without_code(status: u16, answer: Answer) -> ControlError {
             call: answer.call,
             cause: answer.words,
         },
+        413 if answer.call == Call::StartRun => ControlError::TooLarge(answer),
         500 => ControlError::Refused(answer),
         // What stands between gave up, and the request may have been passed on; only these say that
         // it was not.

@@ -67,6 +67,13 @@ fn a_proxy_that_lost_its_server_leaves_the_outcome_open() {
 }
 
 #[test]
+fn a_proxy_that_takes_no_such_request_says_that_it_is_too_large() {
+    let error = refused(413, "<html>Request Entity Too Large</html>");
+    assert!(matches!(error, ControlError::TooLarge(_)), "{error:?}");
+    assert!(error.remedy().unwrap().contains("proxy"));
+}
+
+#[test]
 fn an_unknown_route_is_not_a_missing_run() {
     let error = refused(404, r#"{"detail":"Not Found"}"#);
     assert!(matches!(error, ControlError::Protocol { .. }));
@@ -153,6 +160,18 @@ fn plain_words_of_old_releases_are_understood() {
             Call::StartRun,
             Unknown,
             "Exception calling application: boom",
+            "Refused",
+        ),
+        (
+            Call::StartRun,
+            Code::ResourceExhausted,
+            "Received message larger than max (536871000 vs. 536870912)",
+            "TooLarge",
+        ),
+        (
+            Call::StartRun,
+            Code::ResourceExhausted,
+            "Too many calls in a minute",
             "Refused",
         ),
         (Call::StartRun, Code::Internal, "", "Refused"),

@@ -31,6 +31,9 @@ impl FromStr for RunId {
     }
 }
 
+/// The federation of an open-source SuperLink, in which runs start that name none.
+pub const DEFAULT_FEDERATION: &str = "@none/default";
+
 /// A run to submit.
 #[derive(Clone, PartialEq)]
 pub struct StartRun {
@@ -220,10 +223,6 @@ pub struct Run {
     pub running_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// Bytes the SuperLink sent to its nodes.
-    pub bytes_sent: u64,
-    /// Bytes it received from them.
-    pub bytes_received: u64,
 }
 
 impl Run {
@@ -248,8 +247,6 @@ impl Run {
             starting_at: Timestamp::parse(run.starting_at),
             running_at: Timestamp::parse(run.running_at),
             finished_at: Timestamp::parse(run.finished_at),
-            bytes_sent: run.bytes_sent,
-            bytes_received: run.bytes_recv,
         }
     }
 }

@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use http::HeaderValue;
 
 use super::call::Call;
+use super::dialect::Dialect;
 use super::error::ControlError;
 
 /// Messages of a streaming call. It ends without an error only where the server ended it.
@@ -19,6 +20,9 @@ pub(super) type Frames = BoxStream<'static, Result<Bytes, ControlError>>;
 pub(super) trait Transport: Send + Sync {
     /// host:port, for messages.
     fn at(&self) -> &str;
+
+    /// What is known of the messages that it carries, once there was an answer.
+    fn dialect(&self) -> Dialect;
 
     /// Succeeds if the SuperLink serves.
     async fn health(&self, deadline: Duration) -> Result<(), ControlError>;

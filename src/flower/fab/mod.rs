@@ -31,9 +31,7 @@ pub use self::error::{FabError, MissingPyproject, Problem};
 use self::format::Format;
 use super::app_source::AppTree;
 use super::run_config::RunConfig;
-
-/// What a `SuperLink` accepts at most.
-pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
+use super::version::FAB_LIMIT;
 
 const PYPROJECT: &str = "pyproject.toml";
 const CONTENT: &str = ".info/CONTENT";
@@ -99,8 +97,14 @@ impl Fab {
     }
 }
 
-/// Builds an app. Reads only the files that ship, and none at all when they are too large together.
+/// Builds an app for a SuperLink of the newest release.
 pub fn build(tree: &AppTree) -> Result<Fab, FabError> {
+    build_within(tree, FAB_LIMIT)
+}
+
+/// Builds an app for a SuperLink that takes bundles of up to `limit` bytes. Reads only the files that
+/// ship, and none at all when they are too large together.
+pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     let publishable = selection::publishable(tree)?;
     if !publishable.contains(&PYPROJECT) {
         return Err(FabError::NoPyproject(why_missing(tree)));
@@ -118,7 +122,7 @@ pub fn build(tree: &AppTree) -> Result<Fab, FabError> {
     let shipped = selection::shipped(&publishable, &checked.patterns)?;
     check_license(&checked.format, &shipped)?;
     check_names(&shipped)?;
-    check_size(tree, &shipped)?;
+    check_size(tree, &shipped, limit)?;
 
     drop_federations(&mut document);
     let mut entries = vec![Entry {
@@ -136,10 +140,11 @@ pub fn build(tree: &AppTree) -> Result<Fab, FabError> {
         content: Bytes::from(manifest(&entries)),
     });
     // Files may have grown since they were measured.
-    let bytes = archive::write(&entries).map_err(|_| too_large(u64::from(u32::MAX), &entries))?;
+    let too_large = |size| too_large(size, limit, &entries);
+    let bytes = archive::write(&entries).map_err(|_| too_large(u64::from(u32::MAX)))?;
     let size = bytes.len() as u64;
-    if size > MAX_SIZE {
-        return Err(too_large(size, &entries));
+    if size > limit {
+        return Err(too_large(size));
     }
     Ok(Fab {
         hash: FabHash::of(&bytes),
@@ -195,30 +200,30 @@ fn check_names(shipped: &[&str]) -> Result<(), FabError> {
 }
 
 /// Looks at sizes before it reads, for one large file would otherwise fill the memory.
-fn check_size(tree: &AppTree, shipped: &[&str]) -> Result<(), FabError> {
+fn check_size(tree: &AppTree, shipped: &[&str], limit: u64) -> Result<(), FabError> {
     let mut sizes = Vec::new();
     for path in shipped {
         sizes.push(((*path).to_owned(), tree.size(path)?));
     }
     let total: u64 = sizes.iter().map(|(_, size)| size).sum();
-    if total > MAX_SIZE {
+    if total > limit {
         return Err(FabError::TooLarge {
             size: total,
-            limit: MAX_SIZE,
+            limit,
             biggest: biggest(sizes),
         });
     }
     Ok(())
 }
 
-fn too_large(size: u64, entries: &[Entry]) -> FabError {
+fn too_large(size: u64, limit: u64, entries: &[Entry]) -> FabError {
     let sizes = entries
         .iter()
         .map(|entry| (entry.name.clone(), entry.content.len() as u64))
         .collect();
     FabError::TooLarge {
         size,
-        limit: MAX_SIZE,
+        limit,
         biggest: biggest(sizes),
     }
 }

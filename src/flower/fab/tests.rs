@@ -258,6 +258,18 @@ fn a_large_app_is_refused_with_its_largest_files() {
 }
 
 #[test]
+fn an_app_is_as_large_as_its_release_takes() {
+    let tree = AppTree::from_files(files()).unwrap();
+    let size = build(&tree).unwrap().bytes.len() as u64;
+    assert!(build_within(&tree, size).is_ok());
+    let error = build_within(&tree, size - 1).unwrap_err();
+    assert!(
+        matches!(error, FabError::TooLarge { limit, .. } if limit == size - 1),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_huge_file_is_not_read() {
     let dir = tempfile::tempdir().unwrap();
     for (path, content) in files() {

@@ -6,21 +6,25 @@ use super::model::Source;
 use crate::flower::app_source::AppTree;
 use crate::flower::fab::{self, Fab};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
+use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
 use crate::resources::config_values::flatten;
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Dynamic;
 
-/// Builds the app; reading files is kept off the thread that serves others.
-pub(crate) async fn build(source: &Source) -> Result<Fab> {
+/// Builds the app for a SuperLink of this release; reading files is kept off the thread that serves
+/// others.
+pub(crate) async fn build(source: &Source, version: FlowerVersion) -> Result<Fab> {
+    // What keeps a release from being used is said where it is set.
+    let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
     let path = PathBuf::from(&source.path);
     let at = Path::attribute("source").then("path");
     let shown = source.path.clone();
     let built = tokio::task::spawn_blocking(move || {
         AppTree::from_dir(&path)
             .map_err(fab::FabError::from)
-            .and_then(|tree| fab::build(&tree))
+            .and_then(|tree| fab::build_within(&tree, limit))
     });
     let built = built.await.map_err(|error| {
         Diagnostic::error("The app could not be built").detail(error.to_string())

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::flower::control::{ControlError, Run, RunId, SharedReads, StartRun};
 use crate::flower::run_config::RunConfig;
+use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::reach::{control, until_healthy};
@@ -33,6 +34,11 @@ const REACH: Duration = Duration::from_secs(10);
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
 
+/// The release of the SuperLink: the newest where it is not said, or not known yet.
+fn release(said: Option<&str>) -> FlowerVersion {
+    said.and_then(|text| text.parse().ok()).unwrap_or(DEFAULT)
+}
+
 pub struct AppRun;
 
 impl Resource for AppRun {
@@ -53,7 +59,10 @@ impl Resource for AppRun {
             }
             return Ok(());
         };
-        let fab = app::build(&source).await?;
+        let version = plan
+            .config
+            .get::<Option<String>>("control.flower_version")?;
+        let fab = app::build(&source, release(version.known().flatten().as_deref())).await?;
         let run_config = plan.config.get::<Option<Dynamic>>("run_config")?;
         if let Maybe::Known(run_config) = run_config {
             app::overrides(&fab, run_config.as_ref())?;
@@ -74,7 +83,8 @@ impl Resource for AppRun {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        let fab = app::build(&planned.source).await?;
+        let version = release(planned.control.flower_version.as_deref());
+        let fab = app::build(&planned.source, version).await?;
         let hash = fab.hash.as_str().to_owned();
         if planned
             .fab_hash

@@ -27,6 +27,7 @@ use tonic::Code;
 
 use super::call::Call;
 use super::dial::Dial;
+use super::dialect::Dialect;
 use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::FrameDecoder;
@@ -265,10 +266,10 @@ impl Inner {
 
     fn no_method(&self, call: Call) -> ControlError {
         match call.since() {
-            Some(release) => ControlError::Unsupported {
+            Some(since) => ControlError::Unsupported {
                 at: self.at.clone(),
                 call,
-                since: release.1,
+                since,
             },
             None => self.odd(
                 call,
@@ -308,6 +309,10 @@ impl Inner {
 impl Transport for Grpc {
     fn at(&self) -> &str {
         &self.0.at
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Grpc
     }
 
     /// gRPC has no path for it, so that the cheapest read of every release answers.

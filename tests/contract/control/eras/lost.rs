@@ -89,7 +89,7 @@ async fn adopted(version: &str) {
     direct.start_run(&start).await.unwrap();
 
     let proxy = Proxy::to(superlink.port).await;
-    let client = proxy.client().for_release(Some(superlink.version));
+    let client = proxy.client();
     client.health().await.unwrap();
     proxy.cut.store(true, Ordering::SeqCst);
     let error = client.start_run(&start).await.unwrap_err();

@@ -102,9 +102,8 @@ impl Old {
         ControlClient::connect(&ControlEndpoint::parse(&url, self.ca.as_deref()).unwrap())
     }
 
-    /// A client that is told the release.
     pub async fn healthy(&self) -> ControlClient {
-        let client = self.client_at(self.port).for_release(Some(self.version));
+        let client = self.client_at(self.port);
         wait("the SuperLink to serve", async || {
             client.health().await.ok()
         })
