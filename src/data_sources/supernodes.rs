@@ -4,6 +4,7 @@ use super::{SHARED, time};
 use crate::choice_attribute;
 use crate::flower::control::{Node, NodeStatus};
 use crate::model;
+use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::reach::control;
@@ -34,7 +35,8 @@ model! {
         name: Option<String> = computed(),
         /// Where it stands, as registered.
         location: Option<String> = computed(),
-        /// Its public key in OpenSSH form; empty for one that was let in without a key.
+        /// Its public key as `flower_supernode_key` has it, in OpenSSH form. One that was let in
+        /// without a key has made one up.
         public_key: String = computed(),
         /// `registered` (never seen), `online`, `offline` or `unregistered`.
         status: String = computed(),
@@ -94,13 +96,40 @@ impl DataSource for Supernodes {
     }
 }
 
+/// The SuperLink keeps PEM. A key of a kind that we do not know stays as it is.
+fn openssh(pem: &str) -> String {
+    NodePublicKey::parse(pem)
+        .and_then(|key| key.openssh())
+        .unwrap_or_else(|_| pem.to_owned())
+}
+
 fn item(node: &Node) -> Item {
     Item {
         node_id: node.id.to_string(),
         name: node.name.clone(),
         location: node.location.clone(),
-        public_key: node.public_key.clone(),
+        public_key: openssh(&node.public_key),
         status: node.status.as_str().to_owned(),
         last_activated_at: time(node.last_activated_at.as_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::{NodeKey, NodeKeyAlgorithm};
+
+    #[test]
+    fn a_key_is_written_as_its_resource_writes_it() {
+        for algorithm in [
+            NodeKeyAlgorithm::EcdsaP256,
+            NodeKeyAlgorithm::EcdsaP384,
+            NodeKeyAlgorithm::EcdsaP521,
+        ] {
+            let key = NodeKey::generate(algorithm).unwrap();
+            let pem = key.public_pem().unwrap();
+            assert_eq!(openssh(&pem), key.public_openssh().unwrap());
+        }
+        assert_eq!(openssh("of another kind"), "of another kind");
     }
 }
