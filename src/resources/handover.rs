@@ -52,8 +52,10 @@ model! {
     /// write it by hand for a SuperLink that someone else runs.
     pub struct ControlInput {
         /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before; `http://` and
-        /// `grpc://` speak without TLS.
-        url: String = required().replace("a run belongs to the SuperLink that it was submitted to"),
+        /// `grpc://` speak without TLS. A `flower_app_run` with another host, port, namespace or name
+        /// here is another run. Another scheme makes no new run, nor does an address that becomes
+        /// known only when applied, as when the SuperLink itself is changed.
+        url: String = required(),
         /// The authority, as PEM, that signed the SuperLink's certificate.
         ca_certificate: Option<String> = optional(),
         /// The SuperLink's Flower release; the provider's default when not set.

@@ -10,6 +10,8 @@ pub(crate) mod handover;
 mod lifecycle;
 mod memory;
 mod place;
+#[cfg(test)]
+mod planning;
 mod pod;
 mod processes;
 pub(crate) mod reach;

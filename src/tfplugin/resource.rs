@@ -135,9 +135,9 @@ impl Plan {
         self.planned.get(dotted)
     }
 
-    /// Asks for a new resource because of the attribute `name`.
-    pub fn replace(&mut self, name: &str, reason: impl Into<String>) {
-        let path = Path::attribute(name);
+    /// Asks for a new resource because of the attribute at `dotted`.
+    pub fn replace(&mut self, dotted: &str, reason: impl Into<String>) {
+        let path = schema::path(dotted);
         if !self.is_create() && !self.replace.iter().any(|(other, _)| *other == path) {
             self.replace.push((path, reason.into()));
         }

@@ -289,6 +289,48 @@ fn one_configuration_serves_every_era() {
     assert!(troubles.is_empty(), "{troubles}");
 }
 
+#[test]
+fn nothing_runs_again_because_its_superlink_was_changed() {
+    let run = "timeouts = { create = \"180s\" }";
+    let it = Workspace::new(&federation("1.41.0", run));
+    it.app();
+    it.file("app/quickstart/server_app.py", SERVER);
+    it.file("app/quickstart/client_app.py", CLIENT);
+    it.apply().succeeded();
+    let first = it.state("flower_app_run.r");
+    assert_eq!(first["sub_status"], "completed");
+    let is_the_same = || {
+        it.apply().succeeded();
+        it.plan_is_empty();
+        assert_eq!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
+    };
+
+    let upgraded = federation("1.42.0", run);
+    it.configure(&upgraded);
+    is_the_same();
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    let moved = format!("name           = \"main\"\n  local          = {{ port = {port} }}");
+    it.configure(&upgraded.replace("name           = \"main\"", &moved));
+    is_the_same();
+    let url = it.state("flower_superlink.main")["control"]["url"].clone();
+    assert_eq!(url, format!("https://127.0.0.1:{port}"));
+
+    std::fs::remove_file(it.path(".flower/vault/superlink-main-ca.json")).unwrap();
+    is_the_same();
+    let authority = |address: &str| it.state(address)["control"]["ca_certificate"].clone();
+    assert_ne!(
+        authority("flower_app_run.r"),
+        first["control"]["ca_certificate"]
+    );
+    assert_eq!(
+        authority("flower_app_run.r"),
+        authority("flower_superlink.main")
+    );
+    it.destroy();
+}
+
 fn superlink(release: &str, rest: &str) -> String {
     format!(
         r#"

@@ -184,79 +184,41 @@ impl ControlEndpoint {
     ///
     /// With TLS it needs the authority to trust, as PEM; it is then the only one trusted.
     pub fn parse(url: &str, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
-        let uri: Uri = url.parse().map_err(|_| EndpointError::NotAUrl)?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(EndpointError::NotAUrl);
-        };
-        if scheme == "kube" {
-            return Self::in_pod(&uri, ca_certificate);
+        match Address::parse(url)? {
+            Address::Pod(pod) => Ok(Self {
+                host: POD_HOST.to_owned(),
+                port: POD_PORT,
+                is_grpc: false,
+                // TLS when there is an authority to trust.
+                trust: ca_certificate
+                    .map(|pem| Trust::parse(POD_HOST, pem))
+                    .transpose()?,
+                pod: Some(pod),
+                token: None,
+            }),
+            Address::Server { scheme, host, port } => Ok(Self {
+                trust: match (scheme.has_tls(), ca_certificate) {
+                    (false, None) => None,
+                    (false, Some(_)) => return Err(EndpointError::AuthorityWithoutTls),
+                    (true, None) => return Err(EndpointError::NoAuthority),
+                    (true, Some(pem)) => Some(Trust::parse(&host, pem)?),
+                },
+                host,
+                port,
+                is_grpc: scheme.is_grpc(),
+                pod: None,
+                token: None,
+            }),
         }
-        let scheme = Scheme::parse(scheme).ok_or_else(|| EndpointError::Scheme {
-            scheme: scheme.to_owned(),
-        })?;
-        let too_much = |what| Err(EndpointError::TooMuch { what });
-        if authority.as_str().contains('@') {
-            return too_much("a user name or password");
-        }
-        if uri.query().is_some() || url.contains('#') {
-            return too_much("a query or fragment");
-        }
-        if !matches!(uri.path(), "" | "/") {
-            return too_much("a path");
-        }
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            // The http crate drops an empty or too large port instead of complaining.
-            None if authority.as_str() != authority.host() => return Err(EndpointError::NotAUrl),
-            None => scheme.usual_port(),
-        };
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_ascii_lowercase();
-        if host.is_empty() || port == 0 {
-            return Err(EndpointError::NotAUrl);
-        }
-        let trust = match (scheme.has_tls(), ca_certificate) {
-            (false, None) => None,
-            (false, Some(_)) => return Err(EndpointError::AuthorityWithoutTls),
-            (true, None) => return Err(EndpointError::NoAuthority),
-            (true, Some(pem)) => Some(Trust::parse(&host, pem)?),
-        };
-        Ok(Self {
-            host,
-            port,
-            is_grpc: scheme.is_grpc(),
-            trust,
-            pod: None,
-            token: None,
-        })
     }
 
-    /// `kube://namespace/name`: TLS when there is an authority to trust.
-    fn in_pod(uri: &Uri, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
-        let namespace = uri.authority().map_or("", |authority| authority.as_str());
-        let name = uri.path().trim_start_matches('/');
-        let is_label = |text: &str| {
-            !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        if !is_label(namespace) || !is_label(name) || uri.query().is_some() {
-            return Err(EndpointError::NotAPod);
+    /// Whether two URLs lead to the same SuperLink. What is spoken there, and whether with TLS, may
+    /// change with its release and its settings, and makes it no other one.
+    pub fn is_same_place(one: &str, other: &str) -> bool {
+        match (Address::parse(one), Address::parse(other)) {
+            (Ok(one), Ok(other)) => one.place() == other.place(),
+            _ => one == other,
         }
-        Ok(Self {
-            host: POD_HOST.to_owned(),
-            port: POD_PORT,
-            is_grpc: false,
-            trust: ca_certificate
-                .map(|pem| Trust::parse(POD_HOST, pem))
-                .transpose()?,
-            pod: Some(format!("{namespace}/{name}")),
-            token: None,
-        })
     }
 
     /// The same pod, where gRPC is spoken on the same port: for releases up to 1.36. An address with a
@@ -349,6 +311,80 @@ impl ControlEndpoint {
 
     fn authorities(&self) -> &[CertificateDer<'static>] {
         self.trust.as_ref().map_or(&[], |trust| &trust.authorities)
+    }
+}
+
+/// What a URL says by itself.
+enum Address {
+    Server {
+        scheme: Scheme,
+        host: String,
+        port: u16,
+    },
+    /// `namespace/name`
+    Pod(String),
+}
+
+impl Address {
+    fn parse(url: &str) -> Result<Self, EndpointError> {
+        let uri: Uri = url.parse().map_err(|_| EndpointError::NotAUrl)?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(EndpointError::NotAUrl);
+        };
+        if scheme == "kube" {
+            return Self::pod(&uri);
+        }
+        let scheme = Scheme::parse(scheme).ok_or_else(|| EndpointError::Scheme {
+            scheme: scheme.to_owned(),
+        })?;
+        let too_much = |what| Err(EndpointError::TooMuch { what });
+        if authority.as_str().contains('@') {
+            return too_much("a user name or password");
+        }
+        if uri.query().is_some() || url.contains('#') {
+            return too_much("a query or fragment");
+        }
+        if !matches!(uri.path(), "" | "/") {
+            return too_much("a path");
+        }
+        let port = match authority.port() {
+            Some(port) => port.as_u16(),
+            // The http crate drops an empty or too large port instead of complaining.
+            None if authority.as_str() != authority.host() => return Err(EndpointError::NotAUrl),
+            None => scheme.usual_port(),
+        };
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_ascii_lowercase();
+        if host.is_empty() || port == 0 {
+            return Err(EndpointError::NotAUrl);
+        }
+        Ok(Self::Server { scheme, host, port })
+    }
+
+    fn pod(uri: &Uri) -> Result<Self, EndpointError> {
+        let namespace = uri.authority().map_or("", |authority| authority.as_str());
+        let name = uri.path().trim_start_matches('/');
+        let is_label = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !is_label(namespace) || !is_label(name) || uri.query().is_some() {
+            return Err(EndpointError::NotAPod);
+        }
+        Ok(Self::Pod(format!("{namespace}/{name}")))
+    }
+
+    /// A host with its port, or a pod, which has none.
+    fn place(&self) -> (&str, Option<u16>) {
+        match self {
+            Self::Server { host, port, .. } => (host, Some(*port)),
+            Self::Pod(pod) => (pod, None),
+        }
     }
 }
 

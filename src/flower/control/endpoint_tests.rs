@@ -193,3 +193,22 @@ fn a_token_travels_only_where_nobody_reads_it() {
         Err(EndpointError::TokenWithoutTls)
     );
 }
+
+#[test]
+fn what_is_spoken_somewhere_makes_it_no_other_place() {
+    for (one, other, same) in [
+        ("grpcs://127.0.0.1:9093", "https://127.0.0.1:9093", true),
+        ("https://h:8000", "http://H:8000/", true),
+        ("grpc://h", "grpcs://h:9093", true),
+        ("https://h:8000", "https://h:8001", false),
+        ("https://h:8000", "https://g:8000", false),
+        ("kube://a/superlink-x", "kube://a/superlink-x", true),
+        ("kube://a/superlink-x", "kube://b/superlink-x", false),
+        ("kube://a/x", "https://a:8000", false),
+        ("nonsense", "nonsense", true),
+        ("nonsense", "https://h:8000", false),
+    ] {
+        let found = ControlEndpoint::is_same_place(one, other);
+        assert_eq!(found, same, "{one} and {other}");
+    }
+}

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::flower::control::{ControlError, Run, RunId, SharedReads, StartRun};
+use crate::flower::control::{ControlEndpoint, ControlError, Run, RunId, SharedReads, StartRun};
 use crate::flower::run_config::RunConfig;
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
@@ -49,6 +49,10 @@ impl Resource for AppRun {
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         let source = plan.config.get::<Source>("source")?;
+        if moved(plan)? {
+            let why = "a run belongs to the SuperLink that it was submitted to";
+            plan.replace("control.url", why);
+        }
         if triggered(plan)? {
             plan.replace("triggers", "a trigger was added or changed");
         }
@@ -269,6 +273,18 @@ fn reconfigured(plan: &Plan) -> Result<bool> {
     Ok(flat(planned)? != flat(prior)?)
 }
 
+/// Whether the run would be one of another SuperLink. One whose address is not known yet is one that is
+/// being changed, and nothing runs again for that.
+fn moved(plan: &Plan) -> Result<bool> {
+    let url = |tree: &Tree| -> Result<Option<String>> {
+        Ok(tree.get::<Option<_>>("control.url")?.known().flatten())
+    };
+    let (Some(before), Some(after)) = (url(&plan.prior)?, url(&plan.planned)?) else {
+        return Ok(false);
+    };
+    Ok(!ControlEndpoint::is_same_place(&before, &after))
+}
+
 /// Whether a trigger was added or changed; removing one never runs anything again.
 fn triggered(plan: &Plan) -> Result<bool> {
     let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>("triggers");
@@ -360,3 +376,7 @@ fn warn_of_failure(call: &Call<Configured>, run: &Run) {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

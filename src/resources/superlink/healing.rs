@@ -10,6 +10,7 @@ use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::runtime::{Missing, ObjectRef, Part};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::Computed;
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, GoDuration, Plan};
 
@@ -51,7 +52,10 @@ pub(super) fn unsettle(state: &mut Model, missing: &[Missing]) {
             Part::Service => state.fleet = None.into(),
             Part::Secret(name) if *name == authority => {
                 state.fleet = None.into();
-                state.control = None.into();
+                // Where it is has not changed: runs belong to it as before.
+                if let Computed::Known(control) = &mut state.control {
+                    control.ca_certificate = None;
+                }
                 state.certificate_not_after = None.into();
             }
             Part::Secret(name) if *name == tls => state.certificate_not_after = None.into(),
@@ -73,11 +77,6 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
         Some(Status::Running) | None => {}
     }
     let prior = plan.prior.clone();
-    for name in ["fleet", "control"] {
-        if prior.value(name).is_null() {
-            plan.set_unknown(name);
-        }
-    }
     let insecure = plan.get::<Option<bool>>("insecure")?.known().flatten();
     if insecure == Some(false) && prior.value("certificate_not_after").is_null() {
         plan.set_unknown("certificate_not_after");

@@ -1,5 +1,6 @@
 //! `flower_superlink`: the server of a federation.
 
+mod foresight;
 mod healing;
 mod model;
 mod nodes;
@@ -33,13 +34,6 @@ use workload::object;
 const START: Duration = Duration::from_mins(15);
 /// How old an answer may be that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
-/// What of `service` the address and the certificate follow from. Whom it lets in is not of it.
-const REACHED_BY: [&str; 4] = [
-    "service.service_type",
-    "service.node_port",
-    "service.hostname",
-    "service.annotations",
-];
 
 pub struct Superlink;
 
@@ -92,6 +86,7 @@ impl Resource for Superlink {
             can_check_keys(plan, version)?;
             plan.notes.extend(release::newer(version));
         }
+        foresight::hand_over(plan)?;
         if plan.is_create() {
             return Ok(());
         }
@@ -100,16 +95,9 @@ impl Resource for Superlink {
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
             plan.replace("persistence", "a database in memory cannot be moved");
         }
-        let changed = |causes: &[&str]| causes.iter().any(|cause| plan.changes(cause));
-        let reached_otherwise = changed(&REACHED_BY);
-        let elsewhere = changed(&["insecure", "flower_version", "local.port"]);
         // Its names follow from how it is reached.
-        let certified_anew = changed(&["tls", "insecure"]);
-        if reached_otherwise || elsewhere {
-            plan.set_unknown("fleet");
-            plan.set_unknown("control");
-        }
-        if reached_otherwise || certified_anew {
+        let causes = foresight::REACHED_BY.iter().chain(&["tls", "insecure"]);
+        if causes.copied().any(|cause| plan.changes(cause)) {
             plan.set_unknown("certificate_not_after");
         }
         Ok(())
@@ -155,7 +143,7 @@ impl Resource for Superlink {
         let runs = matches!(status, Status::Running | Status::Changed);
         if let Some(list) = registered(&state)
             && runs
-            && state.control.get().is_some()
+            && is_trusted(&state)
         {
             let keys = nodes::keys(list)?;
             match control(&call, &state)?.nodes(SHARED).await {
@@ -376,6 +364,12 @@ fn registered(model: &Model) -> Option<&nodes::AllowList> {
     let row = row_of(model.flower_version).ok()?;
     let list = model.supernodes.as_ref()?;
     (row.node_auth == NodeAuth::Registration).then_some(list)
+}
+
+/// Whether it can be asked: one that lost its authority proves nothing to anybody.
+fn is_trusted(state: &Model) -> bool {
+    let control = state.control.get();
+    control.is_some_and(|control| state.insecure || control.ca_certificate.is_some())
 }
 
 fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {

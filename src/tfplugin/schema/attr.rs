@@ -59,7 +59,8 @@ impl<T: Attr> Attr for Computed<T> {
     }
 
     fn decode(value: &Value, at: &Path) -> Result<Self> {
-        if value.is_unknown() {
+        // An object of which a plan knows a part is set whole once it is made.
+        if !value.is_wholly_known() {
             Ok(Self::Unknown)
         } else if value.is_null() {
             Ok(Self::Null)

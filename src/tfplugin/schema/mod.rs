@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 pub use attr::{Computed, Dynamic, WriteOnly, expect_object, refused};
 pub use model::{Attr, Model, description_of};
 pub use plan::{Planned, plan};
+pub(super) use tree::path;
 pub use tree::{Maybe, Tree};
 pub use validate::validate;
 pub use wire::{identity_to_wire, to_wire};

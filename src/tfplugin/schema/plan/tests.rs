@@ -1,4 +1,4 @@
-use super::super::{Computed, Model, WriteOnly, computed, defaulted, optional, required};
+use super::super::{Attr, Computed, Model, WriteOnly, computed, defaulted, optional, required};
 use super::*;
 use crate::tfplugin::value::Number;
 
@@ -141,4 +141,11 @@ fn an_unknown_new_value_counts_as_a_change() {
     proposed.set("name", Value::UNKNOWN);
     let planned = plan(&Thing::attributes(), &state(), &proposed, &proposed);
     assert_eq!(planned.replace.len(), 1);
+}
+
+#[test]
+fn an_object_that_is_known_in_parts_is_made_whole_by_the_provider() {
+    let part = Value::object([("mode", "soft".into()), ("made", Value::UNKNOWN)]);
+    let read = <Computed<Inner> as Attr>::decode(&part, &Path::default());
+    assert!(matches!(read, Ok(Computed::Unknown)));
 }
