@@ -420,13 +420,24 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
     it.plan()
         .failed_with(&["Flower 1.13.1 cannot check node keys and keep its database"]);
 
-    // A SuperNode of another era cannot join.
-    it.configure(&format!(
-        "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  superlink = flower_superlink.main.fleet\n  key = flower_supernode_key.a.secret\n  flower_version = \"1.29.0\"\n}}\n",
-        superlink("1.42.0", "  allow_state_loss = true")
-    ));
-    it.plan()
-        .failed_with(&["A SuperNode of Flower 1.29.0 cannot join a SuperLink of Flower 1.42.0"]);
-    it.configure(&superlink("1.42.0", "  allow_state_loss = true"));
+    // A SuperNode of another era cannot join, nor be left behind by an upgrade.
+    let pinned = |superlink: &str, release: &str| {
+        format!(
+            "{superlink}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  superlink = flower_superlink.main.fleet\n  key = flower_supernode_key.a.secret\n  flower_version = \"{release}\"\n}}\n",
+        )
+    };
+    let refused = "A SuperNode of Flower 1.29.0 cannot join a SuperLink of Flower 1.42.0";
+    let latest = superlink("1.42.0", "  allow_state_loss = true");
+    it.configure(&pinned(&latest, "1.29.0"));
+    it.plan().failed_with(&[refused]);
+    it.configure(&latest);
+    it.destroy();
+    let it = Workspace::new(&pinned(&superlink("1.42.0", ""), "1.29.0"));
+    it.plan().failed_with(&[refused]);
+    it.configure(&pinned(&superlink("1.29.0", ""), "1.29.0"));
+    it.apply().succeeded();
+    it.configure(&pinned(&superlink("1.42.0", ""), "1.29.0"));
+    it.plan().failed_with(&[refused]);
+    it.configure(&superlink("1.29.0", ""));
     it.destroy();
 }

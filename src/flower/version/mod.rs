@@ -11,8 +11,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use table::{
-    AppPlane, AppRunner, ControlPlane, DEFAULT, FAB_LIMIT, FleetPlane, NodeAuth, PluginType,
-    Pythons, VersionRow, first_with, is_newer_than_known, keeps_state, newest, oldest, row_of,
+    AppPlane, AppRunner, ControlPlane, DEFAULT, FAB_LIMIT, FleetPlane, FleetProtocol, NodeAuth,
+    PluginType, Pythons, VersionRow, first_with, is_newer_than_known, keeps_state, newest, oldest,
+    row_of, speakers,
 };
 
 /// A Flower release, such as 1.42.0.

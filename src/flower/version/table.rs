@@ -74,6 +74,39 @@ pub enum FleetPlane {
     HttpSamePort,
 }
 
+/// What SuperNodes and their SuperLink say to each other. Those of different generations do not
+/// understand each other, and may not notice: a SuperNode of 1.15 goes on for ever on a SuperLink of
+/// 1.20, which never hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FleetProtocol {
+    /// Tasks are pulled and their results pushed; nodes ping.
+    Tasks,
+    /// Messages in place of tasks.
+    Messages,
+    /// Heartbeats in place of pings; the contents of messages are objects of their own, listed by id.
+    Objects,
+    /// The same objects, told as trees in the same fields.
+    ObjectTrees,
+    /// Nodes register and activate themselves, instead of being created.
+    Registered,
+    /// The same over HTTP.
+    Http,
+}
+
+impl FleetProtocol {
+    /// What a SuperNode does by it, as the end of a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Tasks => "exchanges tasks",
+            Self::Messages => "exchanges messages and pings",
+            Self::Objects => "exchanges lists of objects and sends heartbeats",
+            Self::ObjectTrees => "exchanges trees of objects",
+            Self::Registered => "registers and activates itself over gRPC",
+            Self::Http => "speaks HTTP",
+        }
+    }
+}
+
 /// Whether `flower-superexec` must be told which apps it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PluginType {
@@ -104,6 +137,8 @@ pub struct VersionRow {
     pub control: ControlPlane,
     /// How SuperNodes reach the SuperLink.
     pub fleet: FleetPlane,
+    /// What they say to each other.
+    pub fleet_protocol: FleetProtocol,
     /// How apps reach the SuperLink or SuperNode.
     pub apps: AppPlane,
     /// How a SuperLink knows the SuperNodes that may connect.
@@ -162,6 +197,7 @@ const REGISTRATION: VersionRow = VersionRow {
         flag: "--control-api-address",
     },
     fleet: FleetPlane::GrpcOwnPort,
+    fleet_protocol: FleetProtocol::Registered,
     apps: AppPlane::GrpcOwnPort,
     node_auth: NodeAuth::Registration,
     app_runner: APPIO,
@@ -180,10 +216,11 @@ const LISTED: NodeAuth = NodeAuth::KeyList {
     database: true,
 };
 
-/// The range of 1.16 to 1.19: before SuperExec and the Control API of that name.
+/// The range of 1.16 to 1.18: before SuperExec and the Control API of that name.
 const EXEC: VersionRow = VersionRow {
     from: (1, 16),
-    through: (1, 19),
+    through: (1, 18),
+    fleet_protocol: FleetProtocol::Messages,
     control: ControlPlane::Grpc {
         flag: "--exec-api-address",
     },
@@ -201,6 +238,7 @@ const ONE_PORT: VersionRow = VersionRow {
     pythons: SINCE_3_11,
     control: ControlPlane::Http,
     fleet: FleetPlane::HttpSamePort,
+    fleet_protocol: FleetProtocol::Http,
     apps: AppPlane::HttpSamePort,
     node_auth: NodeAuth::Registration,
     app_runner: AppRunner::SuperExec {
@@ -223,6 +261,7 @@ const ROWS: &[VersionRow] = &[
         from: (1, 13),
         through: (1, 13),
         pythons: UNTIL_3_12,
+        fleet_protocol: FleetProtocol::Tasks,
         node_auth: NodeAuth::KeyList {
             own_key: true,
             database: false,
@@ -234,6 +273,7 @@ const ROWS: &[VersionRow] = &[
         from: (1, 14),
         through: (1, 14),
         pythons: UNTIL_3_12,
+        fleet_protocol: FleetProtocol::Tasks,
         node_auth: NodeAuth::KeyList {
             own_key: true,
             database: true,
@@ -251,14 +291,22 @@ const ROWS: &[VersionRow] = &[
     },
     EXEC,
     VersionRow {
+        from: (1, 19),
+        through: (1, 19),
+        fleet_protocol: FleetProtocol::Objects,
+        ..EXEC
+    },
+    VersionRow {
         from: (1, 20),
         through: (1, 20),
+        fleet_protocol: FleetProtocol::ObjectTrees,
         fab_limit: FAB_LIMIT,
         ..EXEC
     },
     VersionRow {
         from: (1, 21),
         through: (1, 22),
+        fleet_protocol: FleetProtocol::ObjectTrees,
         node_auth: LISTED,
         ..REGISTRATION
     },
@@ -319,6 +367,7 @@ const ROWS: &[VersionRow] = &[
         through: (1, 37),
         fleet: FleetPlane::GrpcOwnPort,
         app_runner: RUNTIME,
+        fleet_protocol: FleetProtocol::Registered,
         node_names: false,
         refused_node_exits: false,
         ..ONE_PORT
@@ -327,6 +376,7 @@ const ROWS: &[VersionRow] = &[
         from: (1, 38),
         through: (1, 39),
         fleet: FleetPlane::GrpcOwnPort,
+        fleet_protocol: FleetProtocol::Registered,
         ..ONE_PORT
     },
     ONE_PORT,
@@ -365,6 +415,17 @@ pub fn first_with(holds: impl Fn(&VersionRow) -> bool) -> Option<FlowerVersion> 
 pub fn keeps_state(before: FlowerVersion, after: FlowerVersion) -> bool {
     let migrates = || row_of(before).is_ok_and(|row| row.database_migrates);
     before.release() == after.release() || (before <= after && migrates())
+}
+
+/// The releases whose SuperNodes speak so, from the first to the last known.
+pub fn speakers(protocol: FleetProtocol) -> (FlowerVersion, FlowerVersion) {
+    let mut rows = ROWS.iter().filter(|row| row.fleet_protocol == protocol);
+    let first = rows.next();
+    let (from, through) = first.map_or((DEFAULT.release(), DEFAULT.release()), |row| {
+        (row.from, rows.next_back().unwrap_or(row).through)
+    });
+    let version = |(major, minor)| FlowerVersion::new(major, minor, 0);
+    (version(from), version(through))
 }
 
 /// The first release of the table.
@@ -419,6 +480,26 @@ mod tests {
         let limits = since(|row| row.fab_limit == FAB_LIMIT);
         assert_eq!(limits.as_deref(), Some("1.20.0"));
         assert_eq!(since(|_| true), None);
+    }
+
+    #[test]
+    fn the_fleet_api_changed_its_messages_five_times() {
+        use FleetProtocol::{Http, Messages, ObjectTrees, Objects, Registered, Tasks};
+        for (protocol, from, through) in [
+            (Tasks, 13, 14),
+            (Messages, 15, 18),
+            (Objects, 19, 19),
+            (ObjectTrees, 20, 22),
+            (Registered, 23, 39),
+            (Http, 40, 42),
+        ] {
+            for minor in from..=through {
+                let row = row_of(FlowerVersion::new(1, minor, 0)).unwrap();
+                assert_eq!(row.fleet_protocol, protocol, "1.{minor}");
+            }
+            let version = |minor| FlowerVersion::new(1, minor, 0);
+            assert_eq!(speakers(protocol), (version(from), version(through)));
+        }
     }
 
     #[test]

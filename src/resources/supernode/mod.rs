@@ -1,6 +1,7 @@
 //! `flower_supernode`: the process at a data owner's site.
 
 mod model;
+mod skew;
 mod workload;
 
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Resource for Supernode {
                 Maybe::Unknown => plan.set_unknown("flower_version"),
             }
         }
-        skew(plan)?;
+        skew::speaks_with_superlink(plan)?;
         if plan.is_create() {
             return Ok(());
         }
@@ -192,37 +193,6 @@ fn is_same_node(plan: &Plan) -> bool {
 fn runs(plan: &Plan) -> bool {
     let status = plan.prior.get::<Option<Status>>("status");
     matches!(status, Ok(Maybe::Known(Some(Status::Running))))
-}
-
-/// An error when the SuperNode's release cannot speak with its SuperLink's.
-fn skew(plan: &mut Plan) -> Result<()> {
-    let (Maybe::Known(own), Maybe::Known(theirs)) = (
-        plan.get::<Option<FlowerVersion>>("flower_version")?,
-        plan.get::<Option<FlowerVersion>>("superlink.flower_version")?,
-    ) else {
-        return Ok(());
-    };
-    let (Some(own), Some(theirs)) = (own, theirs) else {
-        return Ok(());
-    };
-    plan.notes.extend(release::newer(own));
-    let (Ok(row), Ok(their_row)) = (row_of(own), row_of(theirs)) else {
-        return Ok(());
-    };
-    let why = if row.fleet != their_row.fleet {
-        "From 1.40 on SuperNodes speak HTTP, before gRPC."
-    } else if row.node_auth != their_row.node_auth {
-        "They know node keys in different ways: from lists up to 1.22, from registrations after."
-    } else {
-        return Ok(());
-    };
-    Err(Diagnostic::error(format!(
-        "A SuperNode of Flower {own} cannot join a SuperLink of Flower {theirs}"
-    ))
-    .detail(why)
-    .detail("Leave `flower_version` out to get the SuperLink's release.")
-    .on("flower_version")
-    .into())
 }
 
 /// Starts the SuperNode and waits until the SuperLink has let it in.
