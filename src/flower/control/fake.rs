@@ -110,6 +110,78 @@ impl Transport for Fake {
     }
 }
 
+/// A SuperLink that knows nodes, each by its number, key and status.
+#[derive(Clone, Default)]
+pub(crate) struct Registry {
+    nodes: Arc<Mutex<Vec<(u64, String, String)>>>,
+    refused: Arc<Mutex<Option<Call>>>,
+}
+
+impl Registry {
+    pub(crate) fn client(&self) -> ControlClient {
+        let registry = self.clone();
+        Fake::new(move |call, request, _| registry.answer(call, request)).client()
+    }
+
+    /// Puts a node on the list, as somebody else does.
+    pub(crate) fn add(&self, key: &str) -> u64 {
+        let mut nodes = self.nodes.lock().unwrap();
+        let id = nodes.len() as u64 + 1;
+        nodes.push((id, key.to_owned(), "registered".to_owned()));
+        id
+    }
+
+    /// Has every such call fail from now on, or none.
+    pub(crate) fn refuse(&self, call: Option<Call>) {
+        *self.refused.lock().unwrap() = call;
+    }
+
+    /// The numbers of those that may connect.
+    pub(crate) fn registered(&self) -> Vec<u64> {
+        let nodes = self.nodes.lock().unwrap();
+        let registered = nodes.iter().filter(|node| node.2 == "registered");
+        registered.map(|node| node.0).collect()
+    }
+
+    fn answer(&self, call: Call, request: &Bytes) -> Result<Bytes, ControlError> {
+        if *self.refused.lock().unwrap() == Some(call) {
+            return Err(lost(call));
+        }
+        let request = request.clone();
+        let answer = match call {
+            Call::ListNodes => {
+                let nodes = self.nodes.lock().unwrap();
+                let nodes = nodes.iter().map(|(id, key, status)| wire::NodeInfo {
+                    node_id: *id,
+                    public_key: Bytes::copy_from_slice(key.as_bytes()),
+                    status: status.clone(),
+                    ..Default::default()
+                });
+                wire::ListNodesResponse {
+                    nodes_info: nodes.collect(),
+                    ..Default::default()
+                }
+                .encode_to_vec()
+            }
+            Call::RegisterNode => {
+                let request = wire::RegisterNodeRequest::decode(request).unwrap();
+                let id = self.add(&String::from_utf8(request.public_key.to_vec()).unwrap());
+                wire::RegisterNodeResponse { node_id: Some(id) }.encode_to_vec()
+            }
+            Call::UnregisterNode => {
+                let request = wire::UnregisterNodeRequest::decode(request).unwrap();
+                let mut nodes = self.nodes.lock().unwrap();
+                let mut nodes = nodes.iter_mut();
+                let node = nodes.find(|node| node.0 == request.node_id).unwrap();
+                "unregistered".clone_into(&mut node.2);
+                wire::UnregisterNodeResponse {}.encode_to_vec()
+            }
+            other => panic!("{other:?} is no call about nodes"),
+        };
+        Ok(answer.into())
+    }
+}
+
 /// What a SuperLink with runs 0 to `total` answers to this request.
 pub(super) fn list_of(request: &Bytes, total: u64) -> Bytes {
     let request = wire::ListRunsRequest::decode(request.clone()).unwrap();

@@ -30,7 +30,7 @@ mod transport;
 mod wire;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 
 pub use call::Call;
 pub use client::{ControlClient, Deadlines};

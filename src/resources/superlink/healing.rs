@@ -92,7 +92,7 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
     let registers = row.is_none_or(|row| row.node_auth == NodeAuth::Registration);
     if let (Value::Map(listed), Value::Map(nodes)) = (listed, registered)
         && registers
-        && listed.keys().any(|name| !nodes.contains_key(name))
+        && !listed.keys().eq(nodes.keys())
     {
         plan.set_unknown("nodes");
     }

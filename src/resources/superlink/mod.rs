@@ -141,13 +141,15 @@ impl Resource for Superlink {
         let status = healing::tell(&call, &object, status, &observed.missing);
         state.status.set(status);
         let runs = matches!(status, Status::Running | Status::Changed);
-        if let Some(list) = registered(&state)
-            && runs
-            && is_trusted(&state)
-        {
-            let keys = nodes::keys(list)?;
+        let before = state.nodes.get().cloned().unwrap_or_default();
+        let any = state.supernodes.is_some() || !before.is_empty();
+        if registers(&state) && any && runs && is_trusted(&state) {
+            let keys = state.supernodes.as_ref().map(nodes::keys).transpose()?;
             match control(&call, &state)?.nodes(SHARED).await {
-                Ok(found) => state.nodes.set(nodes::known(&found, &keys)),
+                Ok(found) => {
+                    let ids = nodes::ours(&found, &keys.unwrap_or_default(), &before);
+                    state.nodes.set(ids);
+                }
                 Err(error) => call.warn(noticed(
                     format!("The nodes of {object} could not be listed"),
                     &error,
@@ -169,9 +171,18 @@ impl Resource for Superlink {
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         healing::has_database(&prior)?;
         let reissue = planned.certificate_not_after.get().is_none();
-        let before = prior.nodes.get().cloned().unwrap_or_default();
-        planned.nodes.set(before);
-        bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await?;
+        planned
+            .nodes
+            .set(prior.nodes.get().cloned().unwrap_or_default());
+        let brought = bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await;
+        if brought.is_err() {
+            // Nothing is in the state that did not come about, and no node is out of it that did.
+            slot.put(&Model {
+                nodes: planned.nodes,
+                ..prior
+            });
+            return brought;
+        }
         slot.put(&planned);
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
         settled.map_err(|error| failed("The SuperLink changed, but not its record", &error).into())
@@ -320,6 +331,7 @@ async fn bring_up(
     model.control.set(control);
     model.status.set(Status::Stopped);
     let before = model.nodes.get().cloned().unwrap_or_default();
+    model.nodes.set(before.clone());
     if matches!(operation, Operation::Create) {
         // Identity before waiting: from here on nothing is lost.
         slot.put(model);
@@ -342,28 +354,19 @@ async fn bring_up(
     };
     coming.within(healthy).await?;
     model.status.set(Status::Running);
-    let ids = match registered(model) {
-        Some(list) => nodes::reconcile(&shared, list, &before).await,
-        None => Ok(nodes::NodeIds::new()),
-    };
-    match ids {
-        Ok(ids) => {
-            model.nodes.set(ids);
-            Ok(())
-        }
-        Err(found) => {
-            model.nodes.set(before);
-            slot.put(model);
-            Err(found)
-        }
+    if !registers(model) {
+        model.nodes.set(nodes::NodeIds::new());
+        return Ok(());
     }
+    let list = model.supernodes.as_ref();
+    let (ids, found) = nodes::reconcile(&shared, list, &before).await;
+    model.nodes.set(ids);
+    found.or(())
 }
 
-/// The allow-list, where it is made of registrations.
-fn registered(model: &Model) -> Option<&nodes::AllowList> {
-    let row = row_of(model.flower_version).ok()?;
-    let list = model.supernodes.as_ref()?;
-    (row.node_auth == NodeAuth::Registration).then_some(list)
+/// Whether its allow-list is made of registrations.
+fn registers(model: &Model) -> bool {
+    row_of(model.flower_version).is_ok_and(|row| row.node_auth == NodeAuth::Registration)
 }
 
 /// Whether it can be asked: one that lost its authority proves nothing to anybody.

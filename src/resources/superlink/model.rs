@@ -71,7 +71,8 @@ model! {
         fleet: Computed<FleetOutput> = computed().keep(),
         /// How to reach its Control API: `control` of a `flower_app_run`.
         control: Computed<ControlOutput> = computed().keep(),
-        /// The Flower node id of each of `supernodes`, by the same names.
+        /// The Flower node id of each of `supernodes`, by the same names. Where `supernodes` is left
+        /// out again, those that it named stay here, until another list takes them off.
         nodes: Computed<BTreeMap<String, String>> = computed(),
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),

@@ -1,6 +1,7 @@
 //! The allow-list of a SuperLink: which keys are registered with it. Keys that the list names are
 //! registered, those it named before and does not any more are unregistered, and nodes that others
-//! registered are left alone.
+//! registered are left alone. What was registered is known by its number until it is unregistered,
+//! whatever becomes of the list in between: a key that nobody knows of any more would let in for ever.
 
 use std::collections::BTreeMap;
 
@@ -53,8 +54,27 @@ pub(super) fn key_list(list: &AllowList) -> Result<String> {
     found.or(text)
 }
 
+/// The node ids of the list's names, and of what we registered `before` and is there still although
+/// the list does not name it.
+pub(super) fn ours(nodes: &[Node], keys: &BTreeMap<String, String>, before: &NodeIds) -> NodeIds {
+    let mut ids = known(nodes, keys);
+    for (name, id) in before {
+        let named = keys.contains_key(name) || ids.values().any(|known| known == id);
+        if !named && is_registered(nodes, id) {
+            ids.insert(name.clone(), id.clone());
+        }
+    }
+    ids
+}
+
+fn is_registered(nodes: &[Node], id: &str) -> bool {
+    nodes
+        .iter()
+        .any(|node| node.status != NodeStatus::Unregistered && node.id.to_string() == id)
+}
+
 /// The node ids of the list's names, as the SuperLink has them.
-pub(super) fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
+fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
     keys.iter()
         .filter_map(|(name, pem)| {
             let node = nodes
@@ -65,18 +85,35 @@ pub(super) fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds 
         .collect()
 }
 
-/// Makes the SuperLink's list what it should be. `before` is what we registered earlier.
+/// Makes the SuperLink's list what it should be. `before` is what we registered earlier; what of ours is
+/// registered afterwards is told also when something failed. Without a list nobody is let in or kept
+/// out by it.
 pub(super) async fn reconcile(
     control: &SharedReads,
-    list: &AllowList,
+    list: Option<&AllowList>,
     before: &NodeIds,
-) -> Result<NodeIds> {
-    let keys = keys(list)?;
+) -> (NodeIds, Diagnostics) {
+    let mut found = Diagnostics::default();
+    if list.is_none() && before.is_empty() {
+        return (NodeIds::new(), found);
+    }
+    let Some(keys) = found.absorb(list.map_or_else(|| Ok(BTreeMap::new()), keys)) else {
+        return (before.clone(), found);
+    };
     let client = control.client();
     control.forget();
-    let nodes = client.list_nodes().await.map_err(unlisted)?;
+    let nodes = match client.list_nodes().await {
+        Ok(nodes) => nodes,
+        Err(error) => {
+            let what = "The SuperLink's nodes could not be listed";
+            found.push(failed(what, &error));
+            return (before.clone(), found);
+        }
+    };
+    let Some(list) = list else {
+        return (ours(&nodes, &keys, before), found);
+    };
     let mut ids = known(&nodes, &keys);
-    let mut found = Diagnostics::default();
     for (name, pem) in &keys {
         if ids.contains_key(name) {
             continue;
@@ -95,30 +132,26 @@ pub(super) async fn reconcile(
             Err(error) => found.push(refused(name, &error)),
         }
     }
-    for (name, id) in before {
-        let Ok(id) = id.parse::<NodeId>() else {
+    for (name, text) in before {
+        let wanted = ids.values().any(|wanted| wanted == text);
+        let Ok(id) = text.parse::<NodeId>() else {
             continue;
         };
-        let wanted = ids.values().any(|wanted| *wanted == id.to_string());
-        let registered = nodes
-            .iter()
-            .any(|node| node.id == id && node.status != NodeStatus::Unregistered);
-        if !wanted && registered {
+        if !wanted && is_registered(&nodes, text) {
             match client.unregister_node(id).await {
                 Ok(()) | Err(ControlError::NotFound(_)) => {}
-                Err(error) => found.push(failed(
-                    format!("The SuperNode {name:?} was not unregistered"),
-                    &error,
-                )),
+                Err(error) => {
+                    ids.insert(name.clone(), text.clone());
+                    found.push(failed(
+                        format!("The SuperNode {name:?} was not unregistered"),
+                        &error,
+                    ));
+                }
             }
         }
     }
     control.forget();
-    found.or(ids)
-}
-
-fn unlisted(error: ControlError) -> Diagnostics {
-    failed("The SuperLink's nodes could not be listed", &error).into()
+    (ids, found)
 }
 
 fn refused(name: &str, error: &ControlError) -> Diagnostic {
@@ -132,3 +165,7 @@ fn refused(name: &str, error: &ControlError) -> Diagnostic {
         _ => message,
     }
 }
+
+#[cfg(test)]
+#[path = "nodes_tests.rs"]
+mod tests;

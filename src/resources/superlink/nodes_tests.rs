@@ -1,0 +1,126 @@
+use super::*;
+use crate::flower::control::Call;
+use crate::flower::control::fake::Registry;
+use crate::pki::{NodeKey, NodeKeyAlgorithm};
+
+/// Three keys, in OpenSSH form.
+fn three() -> [String; 3] {
+    [(); 3].map(|()| {
+        let key = NodeKey::generate(NodeKeyAlgorithm::EcdsaP256).unwrap();
+        key.public_openssh().unwrap()
+    })
+}
+
+fn list<const N: usize>(entries: [(&str, &String); N]) -> AllowList {
+    let node = |key: &String| AllowedNode {
+        public_key: key.clone(),
+        location: None,
+    };
+    let entries = entries.into_iter();
+    entries
+        .map(|(name, key)| (name.to_owned(), node(key)))
+        .collect()
+}
+
+fn ids<const N: usize>(entries: [(&str, u64); N]) -> NodeIds {
+    let entries = entries.into_iter();
+    entries
+        .map(|(name, id)| (name.to_owned(), id.to_string()))
+        .collect()
+}
+
+/// What a refresh makes of what the state knew.
+async fn refreshed(control: &SharedReads, list: Option<&AllowList>, before: &NodeIds) -> NodeIds {
+    let nodes = control.client().list_nodes().await.unwrap();
+    let keys = list.map_or_else(BTreeMap::new, |list| keys(list).unwrap());
+    ours(&nodes, &keys, before)
+}
+
+#[tokio::test]
+async fn keys_are_registered_and_unregistered_and_foreign_nodes_are_left_alone() {
+    let [a, b, _] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let foreign = registry.add("somebody else's");
+    let both = list([("a", &a), ("b", &b)]);
+    let (first, found) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(first, ids([("a", 2), ("b", 3)]));
+    let (second, found) = reconcile(&control, Some(&list([("a", &a)])), &first).await;
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(second, ids([("a", 2)]));
+    assert_eq!(registry.registered(), [foreign, 2]);
+}
+
+#[tokio::test]
+async fn another_name_for_a_key_is_the_same_node_and_another_key_another_one() {
+    let [a, b, _] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let (first, _) = reconcile(&control, Some(&list([("a", &a)])), &NodeIds::new()).await;
+    let (renamed, _) = reconcile(&control, Some(&list([("x", &a)])), &first).await;
+    assert_eq!(renamed, ids([("x", 1)]));
+    let (rotated, _) = reconcile(&control, Some(&list([("x", &b)])), &renamed).await;
+    assert_eq!(rotated, ids([("x", 2)]));
+    assert_eq!(registry.registered(), [2]);
+}
+
+#[tokio::test]
+async fn a_node_that_could_not_be_unregistered_is_not_forgotten() {
+    let [a, b, c] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let both = list([("a", &a), ("b", &b)]);
+    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+
+    let next = list([("a", &a), ("c", &c)]);
+    for call in [Call::ListNodes, Call::UnregisterNode] {
+        registry.refuse(Some(call));
+        let (after, found) = reconcile(&control, Some(&next), &first).await;
+        assert!(found.has_errors());
+        assert_eq!(after.get("b"), first.get("b"), "{call:?}");
+        registry.refuse(None);
+        // The state of before stands, with what it says of nodes brought up to date.
+        let seen = refreshed(&control, Some(&both), &after).await;
+        assert_eq!(seen.get("b"), first.get("b"));
+        assert_eq!(seen.get("c"), after.get("c"));
+    }
+    let (after, found) = reconcile(&control, Some(&next), &first).await;
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(after, ids([("a", 1), ("c", 3)]));
+    assert_eq!(registry.registered(), [1, 3]);
+}
+
+#[tokio::test]
+async fn what_was_registered_while_an_update_failed_can_be_taken_back() {
+    let [a, b, c] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let both = list([("a", &a), ("b", &b)]);
+    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    registry.refuse(Some(Call::UnregisterNode));
+    let (after, found) = reconcile(&control, Some(&list([("a", &a), ("c", &c)])), &first).await;
+    assert!(found.has_errors());
+    registry.refuse(None);
+    let seen = refreshed(&control, Some(&both), &after).await;
+    let (back, _) = reconcile(&control, Some(&both), &seen).await;
+    assert_eq!(back, first);
+    assert_eq!(registry.registered(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_list_that_was_left_out_for_a_while_is_not_forgotten() {
+    let [a, b, _] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let both = list([("a", &a), ("b", &b)]);
+    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    let (open, found) = reconcile(&control, None, &first).await;
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(open, first);
+    let seen = refreshed(&control, None, &open).await;
+    assert_eq!(seen, first);
+    let (one, _) = reconcile(&control, Some(&list([("a", &a)])), &seen).await;
+    assert_eq!(one, ids([("a", 1)]));
+    assert_eq!(registry.registered(), [1]);
+}
