@@ -17,6 +17,7 @@ mod changes;
 mod claims;
 mod cost;
 mod cuts;
+mod drift;
 mod examples;
 mod failures;
 mod federation;

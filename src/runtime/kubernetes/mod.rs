@@ -8,10 +8,12 @@
 mod access;
 mod api;
 mod changes;
+mod drift;
 mod error;
 mod failure;
 mod forward;
 mod holding;
+mod listing;
 mod logs;
 mod manifest;
 mod names;
@@ -65,7 +67,7 @@ pub struct KubernetesRuntime {
     api: OnceCell<Api>,
     place: OnceCell<String>,
     holds: holding::Holds,
-    records: record::Cache,
+    listings: listing::Cache,
 }
 
 impl KubernetesRuntime {
@@ -78,7 +80,7 @@ impl KubernetesRuntime {
             api: OnceCell::new(),
             place: OnceCell::new(),
             holds: holding::Holds::default(),
-            records: record::Cache::default(),
+            listings: listing::Cache::default(),
         }
     }
 
@@ -142,6 +144,7 @@ impl Runtime for KubernetesRuntime {
         let object = request.object;
         let api = self.api().await?;
         let name = names::of(object);
+        self.begin_change(api, object, &name).await?;
         let mut layout = Layout {
             bind_host: LOOPBACK.to_owned(),
             fleet_bind_host: ANY.to_owned(),
@@ -251,7 +254,7 @@ impl Runtime for KubernetesRuntime {
 
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        self.records.forget();
+        self.listings.forget();
         self.is_not_others(object, how.stop).await?;
         let removed = removal::remove(api, object, &how).await;
         self.holds.release(&names::of(object));

@@ -20,12 +20,12 @@ pub(super) const NAME: &str = "terraform-provider-flower/name";
 pub(super) const SETTLED: &str = "terraform-provider-flower/settled";
 /// Who is making it, until it is settled.
 pub(super) const HOLDER: &str = "terraform-provider-flower/holder";
+/// Set from before the first change of a settled object until all of them are settled.
+pub(super) const CHANGING: &str = "terraform-provider-flower/changing";
 /// Changed every few seconds by whoever is making it.
 pub(super) const RENEWED: &str = "terraform-provider-flower/renewed";
 /// Changes when a file of the pod does, so that the pod is replaced.
 pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
-/// Changes when anything of the Deployment's manifest does.
-pub(super) const MANIFEST_HASH: &str = "terraform-provider-flower/manifest-sha256";
 /// Changes when a pod is to be tried again.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service};
 use super::super::{Missing, Part};
 use super::api::{Api, named};
 use super::error::ClusterError;
-use super::record::Listing;
+use super::listing::Listing;
 
 /// Which of these parts of the object `name` are gone. Services and claims are in the listing that all
 /// objects share; a Secret is one look at its metadata, since listing them would take the right to
@@ -37,7 +37,7 @@ pub(super) async fn missing(
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-fn gone(object: &str) -> String {
+pub(super) fn gone(object: &str) -> String {
     format!("{object} is gone")
 }
 

@@ -2,11 +2,7 @@
 //! object was made from.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use kube::ResourceExt as _;
@@ -17,77 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::super::{
     Claim, Kind, Layout, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing,
 };
-use super::api::{Api, by_name, named};
+use super::api::{Api, named};
 use super::error::ClusterError;
 use super::holding::{Fate, Holder};
-use super::names::{self, COMPONENT, HOLDER, MANAGED_BY, MANAGER, NAME, RENEWED, SETTLED};
-use super::{KubernetesRuntime, holding, parts, rollout};
+use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
+use super::{KubernetesRuntime, drift, holding, parts, rollout};
 
 const MEMORY: &str = "state.json";
-/// The fields of its Deployment that were ours when it was settled.
-const FIELDS: &str = "fields.json";
-/// The hash of its Deployment's manifest when it was settled.
-const MANIFEST: &str = "manifest.sha256";
-/// How old a listing may be that all objects of a refresh share.
-const SHARED: Duration = Duration::from_secs(10);
-
-/// What is ours in the namespace, by name. Secrets are not: a Role that can list them reads them all.
-#[derive(Clone, Default)]
-pub(super) struct Listing {
-    pub records: BTreeMap<String, ConfigMap>,
-    pub deployments: BTreeMap<String, Deployment>,
-    pub services: BTreeMap<String, Service>,
-    pub claims: BTreeMap<String, PersistentVolumeClaim>,
-}
-
-type Reading = Shared<BoxFuture<'static, Result<Listing, ClusterError>>>;
-
-/// One listing for all objects that are looked at together, until something is changed.
-#[derive(Default)]
-pub(super) struct Cache(Mutex<Option<(Instant, Reading)>>);
-
-impl Cache {
-    /// Has the next look be a fresh one.
-    pub(super) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    async fn get(&self, api: &Api) -> Result<Listing, ClusterError> {
-        let reading = {
-            let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*slot {
-                Some((since, reading)) if since.elapsed() < SHARED => reading.clone(),
-                _ => {
-                    let api = api.clone();
-                    let reading = async move { list(&api).await }.boxed().shared();
-                    *slot = Some((Instant::now(), reading.clone()));
-                    reading
-                }
-            }
-        };
-        let found = reading.await;
-        if found.is_err() {
-            self.forget();
-        }
-        found
-    }
-}
-
-async fn list(api: &Api) -> Result<Listing, ClusterError> {
-    let ours = format!("{MANAGED_BY}={MANAGER}");
-    let (records, deployments, services, claims) = tokio::try_join!(
-        api.list::<ConfigMap>(&ours),
-        api.list::<Deployment>(&ours),
-        api.list::<Service>(&ours),
-        api.list::<PersistentVolumeClaim>(&ours),
-    )?;
-    Ok(Listing {
-        records: by_name(records.items),
-        deployments: by_name(deployments.items),
-        services: by_name(services.items),
-        claims: by_name(claims.items),
-    })
-}
+/// The fields of its parts that were ours when it was settled.
+const FIELDS: &str = "parts.json";
 
 pub(super) fn is_settled(record: &ConfigMap) -> bool {
     record.annotations().contains_key(SETTLED)
@@ -138,7 +72,7 @@ impl KubernetesRuntime {
         name: &str,
         stop: &CancellationToken,
     ) -> Result<Claim, RuntimeError> {
-        self.records.forget();
+        self.listings.forget();
         let mut posted = false;
         loop {
             let Some(found) = api.get::<ConfigMap>(name).await? else {
@@ -230,46 +164,68 @@ impl KubernetesRuntime {
         if self.holds.is_lost(&name) {
             return Err(being_made(object, "just now"));
         }
-        let deployment = match object.kind {
-            Kind::SupernodeKey => None,
-            Kind::Superlink | Kind::Supernode => api.get::<Deployment>(&name).await?,
+        let fields = match object.kind {
+            Kind::SupernodeKey => drift::Fields::new(),
+            Kind::Superlink | Kind::Supernode => drift::own_fields(api, &name).await?,
         };
-        let fields = deployment.as_ref().and_then(rollout::own_fields);
-        let mut data = json!({ MEMORY: memory.to_string() });
-        if let (Some(fields), Some(data)) = (fields, data.as_object_mut()) {
-            data.insert(FIELDS.to_owned(), fields.to_string().into());
-        }
-        let hash = deployment.as_ref().and_then(rollout::manifest_hash);
-        if let (Some(hash), Some(data)) = (hash, data.as_object_mut()) {
-            data.insert(MANIFEST.to_owned(), hash.clone().into());
-        }
-        let manifest = json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
+        // All at once: what is settled is held and being changed no more.
+        let settled = json!({
             "metadata": {
-                "name": name,
                 "labels": names::labels(object, &self.labels),
-                "annotations": { SETTLED: "true" },
+                "annotations": { SETTLED: "true", HOLDER: null, RENEWED: null, CHANGING: null },
             },
-            "data": data,
+            "data": { MEMORY: memory.to_string(), FIELDS: json!(fields).to_string() },
         });
-        api.apply::<ConfigMap>(&name, &manifest).await?;
-        if self.holds.release(&name) {
-            let free = json!({ "metadata": { "annotations": { HOLDER: null, RENEWED: null } } });
-            let freed = holding::merge(api, &name, &free).await;
-            freed.map_err(|error| api.failed(error, &named::<ConfigMap>(&name)))?;
+        self.holds.release(&name);
+        self.change_record(api, object, &name, &settled).await
+    }
+
+    /// Says in the record of a settled object that it is being changed, before anything of it is: an
+    /// apply that ends on its way is seen by the next refresh.
+    pub(super) async fn begin_change(
+        &self,
+        api: &Api,
+        object: &ObjectRef,
+        name: &str,
+    ) -> Result<(), RuntimeError> {
+        if self.holds.has(name) {
+            // It is being made.
+            return Ok(());
         }
-        self.records.forget();
-        Ok(())
+        let changing = json!({ "metadata": { "annotations": { CHANGING: "true" } } });
+        self.change_record(api, object, name, &changing).await
+    }
+
+    /// Records are changed as they are made, by updates, and never by server-side apply: those would
+    /// be two managers of the same fields, and fight over them.
+    async fn change_record(
+        &self,
+        api: &Api,
+        object: &ObjectRef,
+        name: &str,
+        patch: &Json,
+    ) -> Result<(), RuntimeError> {
+        self.listings.forget();
+        match holding::merge(api, name, patch).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                Err(RuntimeError::Gone(object.clone()))
+            }
+            Err(error) => Err(api.failed(error, &named::<ConfigMap>(name)).into()),
+        }
     }
 
     pub(super) async fn settled_records(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
-        let listing = self.records.get(self.api().await?).await?;
+        let listing = self.listings.get(self.api().await?).await?;
         let mut memories = BTreeMap::new();
-        for record in listing.records.values().filter(|record| is_settled(record)) {
+        for record in listing
+            .config_maps
+            .values()
+            .filter(|record| is_settled(record))
+        {
             let labels = record.labels();
             let is_kind = labels
                 .get(COMPONENT)
@@ -293,8 +249,8 @@ impl KubernetesRuntime {
     ) -> Result<Option<Observation>, RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
-        let listing = self.records.get(api).await?;
-        let Some(record) = listing.records.get(&name) else {
+        let listing = self.listings.get(api).await?;
+        let Some(record) = listing.config_maps.get(&name) else {
             return Ok(None);
         };
         let deployment = listing.deployments.get(&name);
@@ -303,22 +259,21 @@ impl KubernetesRuntime {
             Some(deployment) if rollout::stands(deployment) => Standing::Up,
             Some(_) => Standing::NotReady,
         };
-        let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
-        let fields = fields.and_then(|text| serde_json::from_str(text).ok());
-        let hash = record.data.as_ref().and_then(|data| data.get(MANIFEST));
-        let unfinished = deployment.is_some_and(|one| rollout::is_unfinished(one, hash));
-        let changed = match (deployment, fields) {
-            (Some(deployment), Some(fields)) => {
-                rollout::changed_by_others(deployment, &fields, unfinished)
-            }
-            _ => Vec::new(),
-        };
+        let unfinished = record.annotations().contains_key(CHANGING);
         // What was never settled may never have had them.
         let missing = if is_settled(record) {
             parts::missing(api, &listing, &name, parts).await?
         } else {
             Vec::new()
         };
+        let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
+        let fields = fields.and_then(|text| serde_json::from_str(text).ok());
+        let mut changed = drift::changed_by_others(
+            &listing.parts(&name),
+            &fields.unwrap_or_default(),
+            unfinished,
+        );
+        changed.retain(|words| missing.iter().all(|one| one.words != *words));
         Ok(Some(Observation {
             layout: Layout::default(),
             standing,

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::{Content, RuntimeError, Workload};
 use super::api::Api;
 use super::error::ClusterError;
-use super::names::{self, MANAGER};
+use super::names;
 use super::{KubernetesRuntime, failure, manifest, vault};
 
 impl KubernetesRuntime {
@@ -23,7 +23,7 @@ impl KubernetesRuntime {
         let api = self.api().await?;
         let context = self.context(&workload.object).await?;
         let name = &context.name;
-        self.records.forget();
+        self.listings.forget();
         let public = manifest::public_files(workload);
         let hash = self.files_hash(workload, &public).await?;
         if !public.is_empty() {
@@ -44,8 +44,6 @@ impl KubernetesRuntime {
                 .await?;
         }
         let mut deployment = manifest::deployment(&context, workload, &hash);
-        let manifest_hash = hex::encode(Sha256::digest(deployment.to_string()));
-        annotate(&mut deployment, names::MANIFEST_HASH, manifest_hash.into());
         let applied = api.apply::<Deployment>(name, &deployment).await?;
         if failure::gave_up(&applied) {
             // The pauses between attempts to make a pod grow to a quarter of an hour; what is
@@ -99,18 +97,6 @@ fn annotate(manifest: &mut Json, name: &str, value: Json) {
     }
 }
 
-/// What the Deployment was made from, as far as that can be compared.
-pub(super) fn manifest_hash(deployment: &Deployment) -> Option<&String> {
-    let annotations = deployment.metadata.annotations.as_ref()?;
-    annotations.get(names::MANIFEST_HASH)
-}
-
-/// Whether the Deployment is another one of ours than the one that was settled.
-pub(super) fn is_unfinished(deployment: &Deployment, settled: Option<&String>) -> bool {
-    let now = manifest_hash(deployment);
-    now.is_some() && settled.is_some() && now != settled
-}
-
 /// Replaces pods that wait out the pause after a failure: what they failed for may be mended.
 async fn restart_failed(api: &Api, name: &str) -> Result<(), ClusterError> {
     for pod in failure::failed_pods(api, name).await? {
@@ -136,128 +122,4 @@ pub(super) fn stands(deployment: &Deployment) -> bool {
         && status.replicas == Some(1)
         && status.updated_replicas == Some(1)
         && status.available_replicas == Some(1)
-}
-
-/// The fields of a Deployment that are ours.
-pub(super) fn own_fields(deployment: &Deployment) -> Option<Json> {
-    let entries = deployment.metadata.managed_fields.iter().flatten();
-    let mut ours = entries.filter(|entry| entry.manager.as_deref() == Some(MANAGER));
-    ours.next()?
-        .fields_v1
-        .as_ref()
-        .map(|fields| fields.0.clone())
-}
-
-/// What others changed of the fields that were ours when the object was settled. What an `unfinished`
-/// apply of ours left out was not taken out by others.
-pub(super) fn changed_by_others(
-    deployment: &Deployment,
-    settled: &Json,
-    unfinished: bool,
-) -> Vec<String> {
-    let now = own_fields(deployment).unwrap_or_default();
-    let mut lost = Vec::new();
-    missing(settled, &now, "", &mut lost);
-    lost.into_iter()
-        .filter_map(|path| match owner_of(deployment, &path) {
-            Some(owner) => Some(format!("{} by {owner:?}", shown(&path))),
-            None if unfinished => None,
-            None => Some(format!("{} was taken out", shown(&path))),
-        })
-        .collect()
-}
-
-/// The paths that are in `before` and not in `after`.
-fn missing(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
-    for (key, inner) in before.as_object().into_iter().flatten() {
-        let path = format!("{path}\n{key}");
-        match after.get(key) {
-            None if inner.as_object().is_none_or(serde_json::Map::is_empty) => found.push(path),
-            None => missing(inner, &Json::Null, &path, found),
-            Some(after) => missing(inner, after, &path, found),
-        }
-    }
-}
-
-/// Who else manages the field now.
-fn owner_of(deployment: &Deployment, path: &str) -> Option<String> {
-    let entries = deployment.metadata.managed_fields.iter().flatten();
-    let owner = entries.into_iter().find(|entry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.is_some_and(|fields| {
-            let mut keys = path.split('\n').skip(1);
-            keys.try_fold(fields, |at, key| at.get(key)).is_some()
-        })
-    });
-    owner?.manager.clone()
-}
-
-/// A path of managed fields as people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are
-/// `spec[{"name":"a"}].image`.
-fn shown(path: &str) -> String {
-    let mut text = String::new();
-    for key in path.split('\n').filter(|key| !key.is_empty()) {
-        match key.split_once(':') {
-            Some(("f", name)) if text.is_empty() => text.push_str(name),
-            Some(("f", name)) => text.extend([".", name]),
-            Some((_, element)) => text.extend(["[", element, "]"]),
-            None => {}
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn deployment(managed: &Json) -> Deployment {
-        serde_json::from_value(json!({ "metadata": { "name": "d", "managedFields": managed } }))
-            .unwrap()
-    }
-
-    #[test]
-    fn a_change_by_others_names_field_and_manager() {
-        let ours =
-            |fields: Json| json!({ "manager": MANAGER, "operation": "Apply", "fieldsV1": fields });
-        let image =
-            json!({ "f:spec": { "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
-        let both = json!({ "f:spec": { "f:replicas": {}, "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
-        let rest = json!({ "f:spec": { "f:replicas": {} } });
-        let settled = own_fields(&deployment(&json!([ours(both)]))).unwrap();
-        let theirs = json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": image });
-        let edited = deployment(&json!([theirs, ours(rest.clone())]));
-        assert_eq!(
-            changed_by_others(&edited, &settled, true),
-            ["spec.containers[{\"name\":\"a\"}].image by \"kubectl-edit\""]
-        );
-        let gone = deployment(&json!([ours(rest.clone())]));
-        assert_eq!(
-            changed_by_others(&gone, &settled, false),
-            ["spec.containers[{\"name\":\"a\"}].image was taken out"]
-        );
-        // What an apply of our own left out is no change by others.
-        let none = Vec::<String>::new();
-        assert_eq!(changed_by_others(&gone, &settled, true), none);
-        // What others added is theirs.
-        let more = json!({ "manager": "vpa", "fieldsV1": { "f:spec": { "f:paused": {} } } });
-        let added = deployment(&json!([more, ours(rest.clone())]));
-        assert_eq!(
-            changed_by_others(&added, &rest, false),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn another_manifest_than_the_settled_one_is_an_apply_that_did_not_finish() {
-        let mut manifest = json!({ "metadata": { "name": "d" } });
-        annotate(&mut manifest, names::MANIFEST_HASH, "new".into());
-        annotate(&mut manifest, names::AGAIN, "7".into());
-        let deployment: Deployment = serde_json::from_value(manifest).unwrap();
-        let hash = |text: &str| text.to_owned();
-        assert!(is_unfinished(&deployment, Some(&hash("old"))));
-        assert!(!is_unfinished(&deployment, Some(&hash("new"))));
-        // Of one that was settled by an older provider nothing is known.
-        assert!(!is_unfinished(&deployment, None));
-    }
 }

@@ -177,7 +177,7 @@ impl Runtime for LocalRuntime {
     ) -> Result<(), RuntimeError> {
         let mut record = self.record(object)?;
         record.owner = None;
-        record.settled = Some(record.digests());
+        record.changing = false;
         record.memory = memory.clone();
         record.save(&self.record_path(object))
     }
@@ -229,6 +229,7 @@ impl Runtime for LocalRuntime {
             taken.insert(number);
             record.ports.insert(*port, number);
         }
+        record.changing = record.owner.is_none();
         record.save(&self.record_path(object))?;
         Ok(self.layout_of(object, &record))
     }
@@ -262,10 +263,7 @@ impl Runtime for LocalRuntime {
             layout: self.layout_of(object, &record),
             standing,
             changed: Vec::new(),
-            unfinished: record
-                .settled
-                .as_ref()
-                .is_some_and(|one| *one != record.digests()),
+            unfinished: record.changing,
             missing: parts.iter().filter_map(|one| self.missing(one)).collect(),
         }))
     }

@@ -25,9 +25,9 @@ pub(super) struct Record {
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
     pub processes: BTreeMap<String, Started>,
-    /// What its processes were started as when it was settled.
+    /// Whether it is being changed, from before the first change until it is settled anew.
     #[serde(default)]
-    pub settled: Option<BTreeMap<String, String>>,
+    pub changing: bool,
 }
 
 /// A process that was started.
@@ -48,14 +48,8 @@ impl Record {
             memory: serde_json::Value::Null,
             ports: BTreeMap::new(),
             processes: BTreeMap::new(),
-            settled: None,
+            changing: false,
         }
-    }
-
-    /// What its processes were started as.
-    pub(super) fn digests(&self) -> BTreeMap<String, String> {
-        let digest = |(name, started): (&String, &Started)| (name.clone(), started.digest.clone());
-        self.processes.iter().map(digest).collect()
     }
 
     pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {

@@ -198,7 +198,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
 }
 
 #[tokio::test]
-async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
+async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
@@ -214,13 +214,25 @@ async fn what_was_started_and_not_settled_is_an_apply_that_did_not_finish() {
             .unwrap()
             .unfinished
     };
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().port();
+    let layout = |fixed| {
+        runtime.layout(LayoutRequest {
+            object: &object,
+            ports: &[Port::Api],
+            fixed,
+            exposure: None,
+            until: std::time::Instant::now(),
+        })
+    };
+    layout(None).await.unwrap();
+    assert!(!unfinished().await, "it is only being made");
     settle().await.unwrap();
     assert!(!unfinished().await);
-    let mut record = runtime.record(&object).unwrap();
-    for started in record.processes.values_mut() {
-        started.digest = "of another command line".to_owned();
-    }
-    record.save(&runtime.record_path(&object)).unwrap();
+    // What is refused has changed nothing.
+    layout(Some((Port::Api, taken))).await.unwrap_err();
+    assert!(!unfinished().await);
+    layout(None).await.unwrap();
     assert!(unfinished().await);
     settle().await.unwrap();
     assert!(!unfinished().await);

@@ -1,0 +1,199 @@
+//! What others changed of what is ours. The API server keeps for each field who wrote it last: a record
+//! remembers which ones were ours when its object was settled, and whose they are by now is in every
+//! listing. Values are never compared: what others own is theirs, and what only they wrote, too.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value as Json;
+
+use super::api::{Api, Object, named};
+use super::error::ClusterError;
+use super::names::{self, MANAGER};
+use super::parts::gone;
+
+/// The fields of parts that are ours, by what messages call the part.
+pub(super) type Fields = BTreeMap<String, Json>;
+
+/// The fields of all parts of the object `name` but its Secrets, which nobody watches.
+pub(super) async fn own_fields(api: &Api, name: &str) -> Result<Fields, ClusterError> {
+    let files = names::files(name);
+    let (deployment, service, claim, policy, files) = tokio::try_join!(
+        of_part::<Deployment>(api, name, name),
+        of_part::<Service>(api, name, name),
+        of_part::<PersistentVolumeClaim>(api, name, name),
+        of_part::<NetworkPolicy>(api, name, name),
+        of_part::<ConfigMap>(api, &files, name),
+    )?;
+    let parts = [deployment, service, claim, policy, files];
+    Ok(parts.into_iter().flatten().collect())
+}
+
+async fn of_part<K: Object>(
+    api: &Api,
+    name: &str,
+    whose: &str,
+) -> Result<Option<(String, Json)>, ClusterError> {
+    let Some((metadata, true)) = api.look::<K>(name, whose).await? else {
+        return Ok(None);
+    };
+    Ok(ours(&metadata).map(|fields| (named::<K>(name), fields.clone())))
+}
+
+/// What others changed of the fields that were ours when the object was settled, or took away. What an
+/// `unfinished` apply of ours left out was not taken out by others.
+pub(super) fn changed_by_others(
+    parts: &BTreeMap<String, &ObjectMeta>,
+    settled: &Fields,
+    unfinished: bool,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for (object, settled) in settled {
+        let Some(part) = parts.get(object) else {
+            if !unfinished {
+                told.push(gone(object));
+            }
+            continue;
+        };
+        let mut lost = Vec::new();
+        missing(settled, ours(part).unwrap_or(&Json::Null), "", &mut lost);
+        for path in lost {
+            let field = shown(&path);
+            match owner_of(part, &path) {
+                Some(owner) => told.push(format!("{object}: {field} by {owner:?}")),
+                None if unfinished => {}
+                None => told.push(format!("{object}: {field} was taken out")),
+            }
+        }
+    }
+    told
+}
+
+/// The fields that we applied.
+fn ours(part: &ObjectMeta) -> Option<&Json> {
+    let mut entries = part.managed_fields.iter().flatten();
+    let ours = entries.find(|entry| {
+        entry.manager.as_deref() == Some(MANAGER) && entry.operation.as_deref() == Some("Apply")
+    });
+    ours?.fields_v1.as_ref().map(|fields| &fields.0)
+}
+
+/// The paths that are in `before` and not in `after`; an element of a list that is gone is one path.
+fn missing(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
+    for (key, inner) in before.as_object().into_iter().flatten() {
+        let path = format!("{path}\n{key}");
+        let is_whole = inner
+            .as_object()
+            .is_none_or(|inner| inner.is_empty() || inner.contains_key("."));
+        match after.get(key) {
+            None if is_whole => found.push(path),
+            None => missing(inner, &Json::Null, &path, found),
+            Some(after) => missing(inner, after, &path, found),
+        }
+    }
+}
+
+/// Who else manages the field now.
+fn owner_of(part: &ObjectMeta, path: &str) -> Option<String> {
+    let mut entries = part.managed_fields.iter().flatten();
+    let owner = entries.find(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.is_some_and(|fields| {
+            let mut keys = path.split('\n').skip(1);
+            keys.try_fold(fields, |at, key| at.get(key)).is_some()
+        })
+    });
+    owner?.manager.clone()
+}
+
+/// A path of managed fields as people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are
+/// `spec[{"name":"a"}].image`.
+fn shown(path: &str) -> String {
+    let mut text = String::new();
+    for key in path.split('\n').filter(|key| !key.is_empty()) {
+        match key.split_once(':') {
+            Some(("f", name)) if text.is_empty() => text.push_str(name),
+            Some(("f", name)) => text.extend([".", name]),
+            Some((_, element)) => text.extend(["[", element, "]"]),
+            None => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NAME: &str = "Deployment \"d\"";
+
+    fn part(managed: &Json) -> ObjectMeta {
+        serde_json::from_value(json!({ "name": "d", "managedFields": managed })).unwrap()
+    }
+
+    fn applied(fields: &Json) -> Json {
+        json!({ "manager": MANAGER, "operation": "Apply", "fieldsV1": fields })
+    }
+
+    fn told(now: &ObjectMeta, settled: &Json, unfinished: bool) -> Vec<String> {
+        let settled = [(NAME.to_owned(), settled.clone())].into();
+        changed_by_others(&[(NAME.to_owned(), now)].into(), &settled, unfinished)
+    }
+
+    #[test]
+    fn a_change_by_others_names_object_field_and_manager() {
+        let image =
+            json!({ "f:spec": { "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
+        let both = json!({ "f:spec": { "f:replicas": {}, "f:containers": { "k:{\"name\":\"a\"}": { "f:image": {} } } } });
+        let rest = json!({ "f:spec": { "f:replicas": {} } });
+        let theirs = json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": image });
+        let edited = part(&json!([theirs, applied(&rest)]));
+        assert_eq!(
+            told(&edited, &both, true),
+            ["Deployment \"d\": spec.containers[{\"name\":\"a\"}].image by \"kubectl-edit\""]
+        );
+        let gone = part(&json!([applied(&rest)]));
+        assert_eq!(
+            told(&gone, &both, false),
+            ["Deployment \"d\": spec.containers[{\"name\":\"a\"}].image was taken out"]
+        );
+        // What an apply of our own left out is no change by others.
+        let none = Vec::<String>::new();
+        assert_eq!(told(&gone, &both, true), none);
+        // What others added is theirs.
+        let more = json!({ "manager": "vpa", "fieldsV1": { "f:spec": { "f:paused": {} } } });
+        let added = part(&json!([more, applied(&rest)]));
+        assert_eq!(told(&added, &rest, false), none);
+        // What we only updated was never applied: a record is no part.
+        let updated = json!({ "manager": MANAGER, "operation": "Update", "fieldsV1": {} });
+        let held = part(&json!([updated, applied(&rest)]));
+        assert_eq!(told(&held, &rest, false), none);
+    }
+
+    #[test]
+    fn an_element_that_was_taken_out_is_told_once() {
+        let ports = |ports: Json| json!({ "f:spec": { "f:ports": ports } });
+        let port = json!({ "k:{\"port\":9092}": { ".": {}, "f:port": {}, "f:targetPort": {} } });
+        let other = part(&json!([applied(&ports(json!({})))]));
+        assert_eq!(
+            told(&other, &ports(port), false),
+            ["Deployment \"d\": spec.ports[{\"port\":9092}] was taken out"]
+        );
+    }
+
+    #[test]
+    fn a_part_that_is_gone_is_told_unless_an_apply_of_ours_may_have_removed_it() {
+        let settled: Fields = [(NAME.to_owned(), json!({}))].into();
+        let nothing = BTreeMap::new();
+        assert_eq!(
+            changed_by_others(&nothing, &settled, false),
+            ["Deployment \"d\" is gone"]
+        );
+        assert!(changed_by_others(&nothing, &settled, true).is_empty());
+    }
+}

@@ -1,0 +1,180 @@
+//! What is not as the last apply left it: changed by others, or by an update that did not finish.
+
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt as _;
+use serde_json::{Value as Json, json};
+
+use crate::tenant::{Object, Tenant};
+use crate::workspace::Workspace;
+
+const SUPERLINK: &str = "superlink-main";
+const FILES: &str = "superlink-main.files";
+
+fn superlink(tenant: &Tenant, rest: &str) -> String {
+    format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n{rest}\n}}\n",
+        tenant.provider()
+    )
+}
+
+/// A plan that finds this.
+#[track_caller]
+fn told(it: &Workspace, words: &[&str]) {
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(words);
+}
+
+/// An apply that puts everything back.
+#[track_caller]
+fn mended(it: &Workspace) {
+    it.apply().succeeded();
+    it.plan_is_empty();
+}
+
+fn service_type(tenant: &Tenant) -> String {
+    let service: Service = tenant.get(SUPERLINK);
+    service.spec.unwrap().type_.unwrap()
+}
+
+#[test]
+fn what_an_update_changed_before_it_failed_is_put_back_when_it_is_taken_back() {
+    let tenant = Tenant::a();
+    let before = superlink(&tenant, "");
+    let it = Workspace::new(&before);
+    mended(&it);
+    let unfinished = ["An earlier apply of SuperLink \"main\" did not finish"];
+
+    // The Service is all that it got to.
+    let balanced =
+        "  service = { service_type = \"LoadBalancer\" }\n  timeouts = { update = \"3s\" }";
+    it.configure(&superlink(&tenant, balanced));
+    it.apply().failed_with(&["was given no address"]);
+    assert_eq!(service_type(&tenant), "LoadBalancer");
+    it.configure(&before);
+    told(&it, &unfinished);
+    mended(&it);
+    assert_eq!(service_type(&tenant), "ClusterIP");
+
+    // The policy was changed, and the Deployment refused.
+    let ingress = || {
+        let policy: NetworkPolicy = tenant.get(SUPERLINK);
+        json!(policy.spec.unwrap().ingress)
+    };
+    let was = ingress();
+    let refused = "  service = { allow_from = [\"192.0.2.0/24\"] }\n  kubernetes = {\n    resources = {\n      requests = { memory = \"2Gi\" }\n      limits = { memory = \"1Gi\" }\n    }\n  }";
+    it.configure(&superlink(&tenant, refused));
+    it.apply().failed_with(&["does not accept Deployment"]);
+    assert_ne!(ingress(), was);
+    it.configure(&before);
+    told(&it, &unfinished);
+    mended(&it);
+    assert_eq!(ingress(), was);
+    it.destroy();
+    tenant.nothing_left();
+}
+
+#[test]
+fn parts_that_nobody_waits_for_are_missed_when_they_are_gone() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  superlink = flower_superlink.main.fleet\n  wait = false\n}}\n",
+        superlink(&tenant, "")
+    ));
+    mended(&it);
+    for name in [SUPERLINK, "supernode-a"] {
+        tenant.delete::<NetworkPolicy>(name);
+        told(&it, &[&format!("NetworkPolicy {name:?} is gone")]);
+        mended(&it);
+        tenant.get::<NetworkPolicy>(name);
+    }
+    tenant.delete::<ConfigMap>(FILES);
+    told(&it, &[&format!("ConfigMap {FILES:?} is gone")]);
+    mended(&it);
+    let files: ConfigMap = tenant.get(FILES);
+    assert!(files.data.unwrap().contains_key("nginx.conf"));
+    it.destroy();
+    tenant.nothing_left();
+}
+
+/// Others change a field of ours: that is told with their name and not fought over. Once it is taken
+/// back, all is well.
+#[track_caller]
+fn is_not_fought_over<K: Object>(tenant: &Tenant, name: &str, there: &Json, back: &Json, at: &str) {
+    let it = Workspace::new(&superlink(tenant, ""));
+    mended(&it);
+    tenant.patch_as::<K>("somebody", name, there.clone());
+    let told_as = format!("{name:?}: {at} by \"somebody\"");
+    told(&it, &["was changed by others", &told_as]);
+    it.apply().failed_with(&[
+        "is also managed by others",
+        "by \"somebody\"",
+        "Nothing was overwritten",
+    ]);
+    tenant.patch_as::<K>("somebody", name, back.clone());
+    mended(&it);
+    it.destroy();
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_way_in_that_others_changed_is_told_and_not_fought_over() {
+    let tenant = Tenant::a();
+    let selector = |value: Json| json!({ "spec": { "selector": { "a": value } } });
+    is_not_fought_over::<Service>(
+        &tenant,
+        SUPERLINK,
+        &selector("b".into()),
+        &selector(Json::Null),
+        "spec.selector",
+    );
+    let port = |target: u16| {
+        json!({ "spec": { "ports": [
+            { "name": "fleet", "port": 9092, "protocol": "TCP", "targetPort": target },
+        ]}})
+    };
+    is_not_fought_over::<Service>(
+        &tenant,
+        SUPERLINK,
+        &port(1),
+        &port(9092),
+        "spec.ports[{\"port\":9092,\"protocol\":\"TCP\"}].targetPort",
+    );
+    let from = |rule: Json| json!({ "spec": { "ingress": [rule] } });
+    is_not_fought_over::<NetworkPolicy>(
+        &tenant,
+        SUPERLINK,
+        &from(json!({})),
+        &from(json!({ "ports": [{ "protocol": "TCP", "port": 9092 }] })),
+        "spec.ingress",
+    );
+}
+
+#[test]
+fn files_that_others_changed_are_told_and_not_fought_over() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&superlink(&tenant, ""));
+    mended(&it);
+    let files = || tenant.get::<ConfigMap>(FILES).data.unwrap();
+    let before = files();
+    let edit = |text: &str| json!({ "data": { "nginx.conf": text } });
+    tenant.patch_as::<ConfigMap>("somebody", FILES, edit("events {}"));
+    told(
+        &it,
+        &[&format!(
+            "ConfigMap {FILES:?}: data.nginx.conf by \"somebody\""
+        )],
+    );
+    it.apply().failed_with(&["is also managed by others"]);
+    tenant.patch_as::<ConfigMap>("somebody", FILES, edit(&before["nginx.conf"]));
+    mended(&it);
+    // One that is deleted is made anew with what it held.
+    let uid = tenant.get::<ConfigMap>(FILES).uid();
+    tenant.delete::<ConfigMap>(FILES);
+    mended(&it);
+    assert_ne!(tenant.get::<ConfigMap>(FILES).uid(), uid);
+    assert_eq!(files(), before);
+    it.destroy();
+    tenant.nothing_left();
+}
