@@ -25,12 +25,17 @@ fn key(tenant: &Tenant) -> String {
 
 /// The record of a key that another apply is making.
 fn claimed(tenant: &Tenant) -> String {
+    claimed_as(tenant, RECORD, "supernode-key")
+}
+
+/// The same of an object `a` of another kind.
+fn claimed_as(tenant: &Tenant, record: &str, kind: &str) -> String {
     let record = tenant.create::<ConfigMap>(json!({ "metadata": {
-        "name": RECORD,
+        "name": record,
         "labels": {
             "app.kubernetes.io/managed-by": "terraform-provider-flower",
-            "app.kubernetes.io/component": "supernode-key",
-            "app.kubernetes.io/instance": RECORD,
+            "app.kubernetes.io/component": kind,
+            "app.kubernetes.io/instance": record,
             "app.kubernetes.io/part-of": "flower",
             "terraform-provider-flower/name": "a",
         },
@@ -86,6 +91,29 @@ fn what_a_dead_apply_made_is_taken_over() {
     assert!(!record.annotations().contains_key(HOLDER));
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
+    tenant.nothing_left();
+}
+
+#[test]
+fn what_others_made_is_not_taken_over_with_what_a_dead_apply_made() {
+    let tenant = Tenant::a();
+    claimed_as(&tenant, "superlink-a", "superlink");
+    let files = "superlink-a.files";
+    let theirs = json!({ "metadata": { "name": files }, "data": { "theirs": "1" } });
+    tenant.create::<ConfigMap>(theirs);
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"a\" {{\n  name = \"a\"\n}}\n",
+        tenant.provider()
+    ));
+    let refused = ["There is a ConfigMap \"superlink-a.files\"", "not ours"];
+    it.apply().failed_with(&refused);
+    tenant.delete::<ConfigMap>("superlink-a");
+    // Nor is it when nobody was there before.
+    it.apply().failed_with(&refused);
+    it.destroy();
+    let left: ConfigMap = tenant.get(files);
+    assert_eq!(left.data.unwrap(), [("theirs".into(), "1".into())].into());
+    tenant.delete::<ConfigMap>(files);
     tenant.nothing_left();
 }
 

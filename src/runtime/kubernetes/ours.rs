@@ -3,6 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Preconditions};
 
+use serde_json::Value as Json;
+
 use super::api::{Api, Object, named, trace};
 use super::error::ClusterError;
 use super::names;
@@ -10,19 +12,25 @@ use super::names;
 type Result<T> = std::result::Result<T, ClusterError>;
 
 impl Api {
-    /// The metadata of what is called `name`, and whether it is a part of the object `whose`.
+    /// The metadata of what is called `name`, whoever made it.
+    pub(super) async fn metadata<K: Object>(&self, name: &str) -> Result<Option<ObjectMeta>> {
+        trace("get", &named::<K>(name));
+        let found = self.all::<K>().get_metadata_opt(name).await;
+        let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
+        Ok(found.map(|found| found.metadata))
+    }
+
+    /// The same, and whether it is a part of the object `whose`.
     pub(super) async fn look<K: Object>(
         &self,
         name: &str,
         whose: &str,
     ) -> Result<Option<(ObjectMeta, bool)>> {
-        trace("get", &named::<K>(name));
-        let found = self.all::<K>().get_metadata_opt(name).await;
-        let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
-        Ok(found.map(|found| {
-            let labels = found.metadata.labels.as_ref();
+        let found = self.metadata::<K>(name).await?;
+        Ok(found.map(|metadata| {
+            let labels = metadata.labels.as_ref();
             let ours = labels.is_some_and(|labels| names::are_of(labels, whose));
-            (found.metadata, ours)
+            (metadata, ours)
         }))
     }
 
@@ -36,6 +44,17 @@ impl Api {
             Some((_, false)) => Err(self.foreign::<K>(name)),
             Some((_, true)) | None => Ok(()),
         }
+    }
+
+    /// Applies a part of the object `whose`; an error where somebody else made what is called so.
+    pub(super) async fn apply_ours<K: Object>(
+        &self,
+        name: &str,
+        whose: &str,
+        manifest: &Json,
+    ) -> Result<K> {
+        self.must_not_be_foreign::<K>(name, whose).await?;
+        self.apply(name, manifest).await
     }
 
     /// There is one of this name that we did not make.

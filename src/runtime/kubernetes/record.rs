@@ -101,6 +101,7 @@ impl KubernetesRuntime {
                     Fate::Lives => return Err(being_made(object, &renewed)),
                 },
             }
+            nothing_is_foreign(api, object, name).await?;
             if self.holds.take(api, &found).await? {
                 return Ok(Claim::Unfinished);
             }
@@ -114,13 +115,7 @@ impl KubernetesRuntime {
         object: &ObjectRef,
         name: &str,
     ) -> Result<bool, RuntimeError> {
-        if object.kind != Kind::SupernodeKey {
-            tokio::try_join!(
-                api.must_not_be_foreign::<Deployment>(name, name),
-                api.must_not_be_foreign::<Service>(name, name),
-                api.must_not_be_foreign::<PersistentVolumeClaim>(name, name),
-            )?;
-        }
+        nothing_is_foreign(api, object, name).await?;
         // The user's labels come when it is settled: what is made here and what is applied there
         // count as two managers, and would fight over them.
         let metadata = json!({
@@ -282,6 +277,20 @@ impl KubernetesRuntime {
             missing,
         }))
     }
+}
+
+/// An error where somebody else made what the object cannot do without, before anything of it is made.
+async fn nothing_is_foreign(api: &Api, object: &ObjectRef, name: &str) -> Result<(), ClusterError> {
+    if object.kind != Kind::SupernodeKey {
+        let files = names::files(name);
+        tokio::try_join!(
+            api.must_not_be_foreign::<Deployment>(name, name),
+            api.must_not_be_foreign::<Service>(name, name),
+            api.must_not_be_foreign::<PersistentVolumeClaim>(name, name),
+            api.must_not_be_foreign::<ConfigMap>(&files, name),
+        )?;
+    }
+    Ok(())
 }
 
 fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {

@@ -28,23 +28,25 @@ impl KubernetesRuntime {
         let hash = self.files_hash(workload, &public).await?;
         if !public.is_empty() {
             let files = manifest::files(&context, &public);
-            api.apply::<ConfigMap>(&context.files_name(), &files)
+            api.apply_ours::<ConfigMap>(&context.files_name(), name, &files)
                 .await?;
         }
         if let Some(storage) = &workload.storage {
             let claim = manifest::claim(&context, storage);
-            api.apply::<PersistentVolumeClaim>(name, &claim).await?;
+            api.apply_ours::<PersistentVolumeClaim>(name, name, &claim)
+                .await?;
         }
         if workload.pod.network_policy {
-            api.must_not_be_foreign::<NetworkPolicy>(name, name).await?;
             let policy = manifest::network_policy(&context, workload);
-            api.apply::<NetworkPolicy>(name, &policy).await?;
+            api.apply_ours::<NetworkPolicy>(name, name, &policy).await?;
         } else {
             api.delete_ours::<NetworkPolicy>(name, name, DeleteParams::default())
                 .await?;
         }
         let mut deployment = manifest::deployment(&context, workload, &hash);
-        let applied = api.apply::<Deployment>(name, &deployment).await?;
+        let applied = api
+            .apply_ours::<Deployment>(name, name, &deployment)
+            .await?;
         if failure::gave_up(&applied) {
             // The pauses between attempts to make a pod grow to a quarter of an hour; what is
             // written to the Deployment begins them anew.

@@ -21,7 +21,7 @@ impl Api {
         name: &str,
         manifest: &Json,
     ) -> Result<Service, ClusterError> {
-        self.apply(name, manifest).await
+        self.apply_ours(name, name, manifest).await
     }
 
     /// Waits until a load balancer has an address: a name or an IP.

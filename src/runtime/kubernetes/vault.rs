@@ -31,8 +31,9 @@ pub(super) async fn put(
         "type": "Opaque",
         "data": data,
     });
-    api.must_not_be_foreign::<Secret>(name, &owner.name).await?;
-    api.apply::<Secret>(name, &manifest).await.map(drop)
+    api.apply_ours::<Secret>(name, &owner.name, &manifest)
+        .await
+        .map(drop)
 }
 
 /// The entries of a Secret of this object; one that somebody else made is an error.
