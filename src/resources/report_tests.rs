@@ -67,7 +67,6 @@ fn of_the_runtime() {
         &RuntimeError::PortTaken {
             port: 8000,
             purpose: Port::Api,
-            holder: Some(text("python3 (process 42)")),
         },
         &RuntimeError::NoPort(20_000, 30_000),
         &RuntimeError::Format {

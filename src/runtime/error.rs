@@ -27,12 +27,8 @@ pub enum RuntimeError {
     BeingDone { key: String },
     #[error("there is no {0}")]
     Gone(ObjectRef),
-    #[error("port {port} for the {purpose} is taken{}", by(holder.as_deref()))]
-    PortTaken {
-        port: u16,
-        purpose: Port,
-        holder: Option<String>,
-    },
+    #[error("port {port} for the {purpose} is taken")]
+    PortTaken { port: u16, purpose: Port },
     #[error("no port between {0} and {1} is free")]
     NoPort(u16, u16),
     #[error("{path} is of format {found}, and this provider knows format {known}")]
@@ -107,7 +103,8 @@ impl RuntimeError {
                 "Wait for the other apply; if both are meant, tell them apart by `triggers`."
             }
             Self::PortTaken { .. } => {
-                "Choose another port, leave the port out to get a free one, or end what holds it."
+                "End what holds it (`ss -ltnp` lists who listens), or set another one in `local`; a \
+                 new object gets a free one where none is set."
             }
             Self::NoPort(..) => "End what holds them, or set the port in `local`.",
             Self::Format { .. } => {
@@ -156,8 +153,4 @@ fn pythons(oldest: (u32, u32), newest: Option<(u32, u32)>) -> String {
         Some((major, minor)) => format!("{from} to {major}.{minor}"),
         None => format!("{from} and newer"),
     }
-}
-
-fn by(holder: Option<&str>) -> String {
-    holder.map_or_else(String::new, |holder| format!(" by {holder}"))
 }

@@ -167,3 +167,12 @@ fn failed(version: &str, words: &str) -> RuntimeError {
         words: last.join("\n"),
     }
 }
+
+/// Makes it look as if there were this environment; its programs are those of the system.
+#[cfg(test)]
+pub(super) async fn pretend(cache: &Path, python: &str, wanted: &PythonEnvironment) {
+    let dir = cache.join(key(&check(python, wanted).await.unwrap(), wanted));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::os::unix::fs::symlink("/bin", dir.join("bin")).unwrap();
+    files::write(&dir.join(COMPLETE), b"").unwrap();
+}

@@ -12,6 +12,7 @@ mod logs;
 mod ports;
 mod process;
 mod record;
+mod running;
 mod start;
 mod vault;
 
@@ -63,6 +64,10 @@ impl LocalRuntime {
         self.data_dir
             .join(object.kind.plural())
             .join(object.name.as_str())
+    }
+
+    fn home(&self, object: &ObjectRef) -> PathBuf {
+        self.dir(object).join("home")
     }
 
     fn record_path(&self, object: &ObjectRef) -> PathBuf {
@@ -147,10 +152,14 @@ impl Runtime for LocalRuntime {
         if cfg!(not(unix)) {
             return Err(RuntimeError::Unsupported);
         }
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let path = self.record_path(object);
         let Some(mut record) = Record::load(&path)? else {
+            // A new object must not find the database of an old one of its name.
+            self.clear(object)?;
             Record::new(Identity::own()).save(&path)?;
+            drop(lock);
+            process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
             return Ok(Claim::New);
         };
         match record.owner.take() {
@@ -216,7 +225,6 @@ impl Runtime for LocalRuntime {
                         return Err(RuntimeError::PortTaken {
                             port: number,
                             purpose: *port,
-                            holder: None,
                         });
                     }
                     number
@@ -324,21 +332,19 @@ impl Runtime for LocalRuntime {
 
     // Processes get their grace and are killed: that is short, and half of it would be of no use.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        let dir = self.dir(object);
         if let Some(record) = Record::load(&self.record_path(object))? {
             for (name, started) in &record.processes {
                 started.identity.stop(name, GRACE).await?;
             }
         }
+        process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
         for secret in how.secrets {
             files::remove(&self.secret_path(secret))?;
         }
-        if how.keep_logs {
-            for name in ["files", "state", "home", "record.json"] {
-                files::remove(&dir.join(name))?;
-            }
-        } else {
-            files::remove(&dir)?;
+        self.clear(object)?;
+        files::remove(&self.record_path(object))?;
+        if !how.keep_logs {
+            files::remove(&self.dir(object))?;
         }
         self.tidy();
         Ok(())
@@ -377,6 +383,13 @@ impl Runtime for LocalRuntime {
 }
 
 impl LocalRuntime {
+    /// Removes all of an object but its logs and its record. The record goes last, so that a removal
+    /// that is cut short is ended by the next one.
+    fn clear(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        let folders = ["files", "state", "home"].map(|name| self.dir(object).join(name));
+        folders.iter().try_for_each(|folder| files::remove(folder))
+    }
+
     /// Removes the folders that nothing is left in, so that the last destroy leaves none.
     fn tidy(&self) {
         let kinds = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];

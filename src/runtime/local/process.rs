@@ -1,8 +1,9 @@
 //! Processes that outlive the provider: each the leader of a session of its own, known again by pid
-//! and start time, so that a pid that was given to someone else is never touched.
+//! and start time, so that a pid that was given to someone else is never touched. Those that no record
+//! knows of, since we were killed before it was written, are known by the mark that they carry.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::super::RuntimeError;
+use super::running::{self, MARK, Running, start_of};
 
 /// A process, for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +26,12 @@ pub struct Identity {
     mark: String,
 }
 
-/// By this variable the children of a process are known, also those that Flower starts in sessions
-/// of their own.
-const MARK: &str = "TERRAFORM_PROVIDER_FLOWER_PROCESS";
-
 /// What the processes that we started ended with, for those that ended while we ran.
 static ENDED: LazyLock<Mutex<BTreeMap<u32, String>>> = LazyLock::new(Mutex::default);
 
 const POLL: Duration = Duration::from_millis(50);
+/// How long what was killed may take to be gone.
+const LAST: Duration = Duration::from_secs(10);
 
 impl Identity {
     fn of(pid: u32, mark: String) -> Option<Self> {
@@ -66,54 +66,76 @@ impl Identity {
 
     /// Asks it and all of its session to end, and kills what has not after `grace`.
     pub(super) async fn stop(&self, process: &str, grace: Duration) -> Result<(), RuntimeError> {
-        if self.lives() {
-            self.signal(Signal::TERM);
-        }
-        if self.ended_within(grace).await {
-            return Ok(());
-        }
-        self.signal(Signal::KILL);
-        if self.ended_within(Duration::from_secs(10)).await {
-            return Ok(());
-        }
-        Err(RuntimeError::Unkillable {
-            process: process.to_owned(),
-            pid: self.pid,
-        })
-    }
-
-    async fn ended_within(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        loop {
-            let left = !self.session().is_empty();
-            if !left || Instant::now() > until {
-                return !left;
-            }
-            if !self.lives() {
-                // The leader is gone; what it left behind gets no more time.
-                self.signal(Signal::KILL);
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        for pid in self.session() {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                let _ = rustix::process::kill_process(pid, signal);
-            }
-        }
+        // Once the leader is gone, what it left behind gets no more time.
+        end(process, grace, || self.family(), || self.lives()).await
     }
 
     /// The living processes that it leads or led: those of its session, and those that went into
     /// a session of their own but carry its mark.
-    fn session(&self) -> Vec<u32> {
-        let mut found: Vec<u32> = session_members(self.pid, &self.mark);
-        // The session's number may have been given anew: then its leader is someone else.
-        if start_of(self.pid).is_some_and(|started| started != self.started) {
-            found.clear();
-        }
+    fn family(&self) -> Vec<Running> {
+        // Once it has ended, its session's number may be that of someone else's session.
+        running::find(self.lives().then_some(self.pid), &self.mark)
+    }
+}
+
+/// Asks the processes to end that were started for an object with this `home`, except for those that
+/// are `known` and what they started, and kills what has not ended after `grace`.
+pub(super) async fn stop_strays<'a>(
+    home: &Path,
+    known: impl Iterator<Item = &'a Identity> + Clone,
+    grace: Duration,
+) -> Result<(), RuntimeError> {
+    let strays = || {
+        let mut found = running::find(None, &mark_of(home));
+        let kept: Vec<_> = known.clone().flat_map(Identity::family).collect();
+        found.retain(|one| !kept.contains(one) && running::works_in(one.pid, home));
         found
+    };
+    end("unrecorded", grace, strays, || true).await
+}
+
+/// Asks all that `find` finds to end, and kills what has not after `grace`, or when nobody `hopes`
+/// for it any more. What was found once is followed to its end: a child without the mark is known as
+/// long as its leader lives, and no longer.
+async fn end(
+    process: &str,
+    grace: Duration,
+    find: impl Fn() -> Vec<Running>,
+    hopes: impl Fn() -> bool,
+) -> Result<(), RuntimeError> {
+    let begun = Instant::now();
+    let mut left: Vec<Running> = Vec::new();
+    let mut asked = false;
+    loop {
+        left.retain(Running::lives);
+        let news = find().into_iter();
+        let news: Vec<_> = news.filter(|one| !left.contains(one)).collect();
+        left.extend(news);
+        let Some(first) = left.first() else {
+            return Ok(());
+        };
+        let waited = begun.elapsed();
+        if waited > grace + LAST {
+            return Err(RuntimeError::Unkillable {
+                process: process.to_owned(),
+                pid: first.pid,
+            });
+        }
+        if waited > grace || !hopes() {
+            signal(&left, Signal::KILL);
+        } else if !asked {
+            signal(&left, Signal::TERM);
+            asked = true;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn signal(processes: &[Running], signal: Signal) {
+    for one in processes {
+        if let Some(pid) = i32::try_from(one.pid).ok().and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
     }
 }
 
@@ -156,10 +178,15 @@ pub(super) fn spawn(
 }
 
 /// A text that no other process carries.
-fn new_mark(dir: &Path) -> String {
+fn new_mark(home: &Path) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_nanos();
-    format!("{}:{}:{now}", dir.display(), std::process::id())
+    format!("{}{}:{now}", mark_of(home), std::process::id())
+}
+
+/// How the marks of all processes with this home begin.
+fn mark_of(home: &Path) -> String {
+    format!("{}:", home.display())
 }
 
 #[cfg(unix)]
@@ -173,93 +200,5 @@ fn own_session(command: &mut Command) {
             rustix::process::setsid()?;
             Ok(())
         });
-    }
-}
-
-/// When a living process started; `None` for one that ended, also if nobody has collected it.
-#[cfg(target_os = "linux")]
-fn start_of(pid: u32) -> Option<String> {
-    let stat = Stat::of(pid)?;
-    (stat.state != "Z").then_some(stat.start)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn start_of(pid: u32) -> Option<String> {
-    let output = Command::new("ps")
-        .args(["-o", "state=,lstart=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let (state, start) = text.trim().split_once(' ')?;
-    (!state.starts_with('Z')).then(|| start.trim().to_owned())
-}
-
-#[cfg(target_os = "linux")]
-fn session_members(session: u32, mark: &str) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            Stat::of(*pid).is_some_and(|stat| {
-                stat.state != "Z" && (stat.session == session || carries(*pid, mark))
-            })
-        })
-        .collect()
-}
-
-#[cfg(target_os = "linux")]
-fn carries(pid: u32, mark: &str) -> bool {
-    let wanted = format!("{MARK}={mark}");
-    !mark.is_empty()
-        && fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
-            all.split(|byte| *byte == 0)
-                .any(|one| one == wanted.as_bytes())
-        })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn session_members(session: u32, _mark: &str) -> Vec<u32> {
-    let output = Command::new("ps")
-        .args(["-axo", "pid=,sess=,pgid=,state="])
-        .output();
-    let text = output.ok().and_then(|o| String::from_utf8(o.stdout).ok());
-    text.unwrap_or_default()
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let pid = words.next()?.parse().ok()?;
-            let group = words.nth(1)?.parse::<u32>().ok()?;
-            let living = !words.next()?.starts_with('Z');
-            (group == session && living).then_some(pid)
-        })
-        .collect()
-}
-
-/// The parts of `/proc/PID/stat` that identify a process.
-#[cfg(target_os = "linux")]
-struct Stat {
-    state: String,
-    session: u32,
-    /// Ticks since boot, and which boot.
-    start: String,
-}
-
-#[cfg(target_os = "linux")]
-impl Stat {
-    fn of(pid: u32) -> Option<Self> {
-        static BOOT: LazyLock<String> = LazyLock::new(|| {
-            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
-        });
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is a name in parentheses that may hold anything.
-        let (_, rest) = stat.rsplit_once(") ")?;
-        let fields: Vec<_> = rest.split(' ').collect();
-        Some(Self {
-            state: (*fields.first()?).to_owned(),
-            session: fields.get(3)?.parse().ok()?,
-            start: format!("{}@{}", fields.get(19)?, BOOT.trim()),
-        })
     }
 }

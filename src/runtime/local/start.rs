@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::super::{Content, ObjectRef, Process, RuntimeError, Workload};
+use super::super::{Content, ObjectRef, Port, Process, RuntimeError, Workload};
 use super::record::Started;
-use super::{GRACE, LocalRuntime, files, logs, process};
+use super::{GRACE, LocalRuntime, files, logs, ports, process};
 
 impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
@@ -41,12 +41,18 @@ impl LocalRuntime {
             }
         }
         record.processes = kept;
+        // What was started and not recorded would answer in place of what is started now.
+        let known = record.processes.values().map(|started| &started.identity);
+        process::stop_strays(&self.home(object), known, GRACE).await?;
         for process in &workload.processes {
             if !record.processes.contains_key(process.name) {
+                if process.serves {
+                    are_free(&record.ports)?;
+                }
                 let digest = digest(process, &contents, &programs);
                 let started = self.spawn(object, process, &programs, digest)?;
                 record.processes.insert(process.name.to_owned(), started);
-                // Saved after each, so that none is forgotten when we are killed here.
+                // After each: one that is not recorded when we are killed is ended by the next start.
                 record.save(&self.record_path(object))?;
             }
         }
@@ -78,7 +84,7 @@ impl LocalRuntime {
         digest: String,
     ) -> Result<Started, RuntimeError> {
         let dir = self.dir(object);
-        let home = dir.join("home");
+        let home = self.home(object);
         for folder in [&home, &dir.join("state"), &dir.join("logs")] {
             files::private_dir(folder)?;
         }
@@ -102,6 +108,18 @@ impl LocalRuntime {
             log_from,
         })
     }
+}
+
+/// An error when somebody else listens where a server of ours is to listen: it would answer in our
+/// place.
+fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
+    let taken = ports.iter().find(|(_, port)| !ports::is_free(**port));
+    taken.map_or(Ok(()), |(purpose, port)| {
+        Err(RuntimeError::PortTaken {
+            port: *port,
+            purpose: *purpose,
+        })
+    })
 }
 
 fn digest(process: &Process, contents: &str, programs: &Path) -> String {

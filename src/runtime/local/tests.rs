@@ -4,7 +4,9 @@ use std::process::Command;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::runtime::{Duty, Port, Process};
+use crate::runtime::{Duty, PodSettings, Port, Process};
+
+mod processes;
 
 fn runtime(dir: &Path) -> LocalRuntime {
     LocalRuntime {
@@ -240,54 +242,25 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
 }
 
 #[tokio::test]
-async fn children_in_sessions_of_their_own_end_too() {
+async fn a_removal_that_is_cut_short_leaves_nothing_for_the_next_of_that_name() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
-    let script = "setsid sleep 300 & echo child $!; exec sleep 300";
-    start(&runtime, &object, script);
-    let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
-    let child = runtime
-        .wait_log(&object, "superlink", &found)
-        .await
-        .unwrap();
-    remove(&runtime, &object, &[]).await.unwrap();
-    let state = fs::read_to_string(format!("/proc/{child}/stat"));
-    assert!(
-        state.is_err() || state.unwrap().contains(") Z "),
-        "the child lives"
-    );
-}
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
+    let path = |name: &str| runtime.dir(&object).join(name);
+    for name in ["files", "state", "home", "logs"] {
+        files::write(&path(name).join("old"), b"old").unwrap();
+    }
+    runtime.clear(&object).unwrap();
+    let observed = runtime.observe(&object, &[]).await.unwrap();
+    assert!(observed.is_some(), "the next removal still finds it");
 
-#[tokio::test]
-async fn a_recycled_pid_is_never_touched() {
-    let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
-    let identity = start(&runtime, &object, "exec sleep 300");
-    let path = runtime.record_path(&object);
-    let text = fs::read_to_string(&path).unwrap();
-    // The same pid, started at another time and marked otherwise: someone else's process.
-    let other = text.replace('@', "1@").replace("home:", "other:");
-    assert_ne!(other, text);
-    fs::write(&path, other).unwrap();
-    let observed = runtime.observe(&object, &[]).await.unwrap().unwrap();
-    assert_eq!(observed.standing, Standing::Down, "it counts as gone");
-    remove(&runtime, &object, &[]).await.unwrap();
-    assert!(identity.lives(), "it was left alone");
-    identity
-        .stop("superlink", Duration::from_secs(1))
-        .await
-        .unwrap();
-    assert!(!identity.lives());
+    files::write(&path("state").join("old"), b"old").unwrap();
+    files::remove(&runtime.record_path(&object)).unwrap();
+    runtime.claim(&object, &stop).await.unwrap();
+    assert!(!path("state").exists(), "a new object has no old database");
+    assert!(path("logs").exists(), "logs are kept where that was asked");
 }
 
 #[tokio::test]

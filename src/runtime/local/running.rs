@@ -1,0 +1,167 @@
+//! What the system says of running processes: `/proc` on Linux, `ps` elsewhere.
+
+#[cfg(target_os = "linux")]
+use std::fs;
+use std::path::Path;
+#[cfg(not(target_os = "linux"))]
+use std::process::Command;
+#[cfg(target_os = "linux")]
+use std::sync::LazyLock;
+
+/// By this variable the children of a process are known, also those that Flower starts in sessions
+/// of their own.
+pub(super) const MARK: &str = "TERRAFORM_PROVIDER_FLOWER_PROCESS";
+
+/// A process that runs, or did when it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Running {
+    pub pid: u32,
+    /// When it started, in the system's own words.
+    started: String,
+}
+
+impl Running {
+    pub(super) fn lives(&self) -> bool {
+        start_of(self.pid).is_some_and(|started| started == self.started)
+    }
+}
+
+/// Those of a session, and those whose mark begins like this; an empty mark is nobody's.
+#[cfg(target_os = "linux")]
+pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = Stat::of(pid).filter(|stat| stat.state != "Z")?;
+            (session == Some(stat.session) || carries(pid, mark)).then_some(Running {
+                pid,
+                started: stat.start,
+            })
+        })
+        .collect()
+}
+
+/// Whether it works in this folder, be it deleted since. A folder that was moved is not this one any
+/// more, nor is one of the same name in a container.
+#[cfg(target_os = "linux")]
+pub(super) fn works_in(pid: u32, folder: &Path) -> bool {
+    let link = |who: &str, what: &str| fs::read_link(format!("/proc/{who}/{what}")).ok();
+    let their = |what| link(&pid.to_string(), what);
+    let real = folder.ancestors().find_map(|there| {
+        let rest = folder.strip_prefix(there).ok()?;
+        Some(fs::canonicalize(there).ok()?.join(rest))
+    });
+    let (Some(works), Some(folder)) = (their("cwd"), real) else {
+        return false;
+    };
+    let deleted = format!("{} (deleted)", folder.display());
+    (works.starts_with(&folder) || works.as_os_str() == deleted.as_str())
+        && their("ns/mnt").is_some_and(|files| Some(files) == link("self", "ns/mnt"))
+}
+
+/// Whether it is, or interprets, the program of this name.
+#[cfg(target_os = "linux")]
+pub(super) fn runs(pid: u32, program: &str) -> bool {
+    // A script stands second, after its interpreter.
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
+        line.split(|byte| *byte == 0)
+            .take(2)
+            .any(|word| word.rsplit(|byte| *byte == b'/').next() == Some(program.as_bytes()))
+    })
+}
+
+/// When a living process started; `None` for one that ended, also if nobody has collected it.
+#[cfg(target_os = "linux")]
+pub(super) fn start_of(pid: u32) -> Option<String> {
+    let stat = Stat::of(pid)?;
+    (stat.state != "Z").then_some(stat.start)
+}
+
+#[cfg(target_os = "linux")]
+fn carries(pid: u32, mark: &str) -> bool {
+    let wanted = format!("{MARK}={mark}");
+    !mark.is_empty()
+        && fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
+            all.split(|byte| *byte == 0)
+                .any(|one| one.starts_with(wanted.as_bytes()))
+        })
+}
+
+/// The parts of `/proc/PID/stat` that identify a process.
+#[cfg(target_os = "linux")]
+struct Stat {
+    state: String,
+    session: u32,
+    /// Ticks since boot, and which boot.
+    start: String,
+}
+
+#[cfg(target_os = "linux")]
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        static BOOT: LazyLock<String> = LazyLock::new(|| {
+            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+        });
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is a name in parentheses that may hold anything.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let fields: Vec<_> = rest.split(' ').collect();
+        Some(Self {
+            state: (*fields.first()?).to_owned(),
+            session: fields.get(3)?.parse().ok()?,
+            start: format!("{}@{}", fields.get(19)?, BOOT.trim()),
+        })
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
+    let wanted = format!("{MARK}={mark}");
+    let marked = |rest: &str| !mark.is_empty() && rest.contains(&wanted);
+    // `-E` shows the environment behind the command line.
+    let text = ps(&["-axwwE", "-o", "pid=,pgid=,state=,lstart=,command="]);
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let pid = words.next()?.parse().ok()?;
+            let group = words.next()?.parse::<u32>().ok()?;
+            let living = !words.next()?.starts_with('Z');
+            let started: Vec<_> = words.take(5).collect();
+            (living && (session == Some(group) || marked(line))).then(|| Running {
+                pid,
+                started: started.join(" "),
+            })
+        })
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) const fn works_in(_pid: u32, _folder: &Path) -> bool {
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn runs(pid: u32, program: &str) -> bool {
+    let text = ps(&["-ww", "-o", "command=", "-p", &pid.to_string()]);
+    let mut words = text.split_whitespace().take(2);
+    words.any(|word| word.rsplit('/').next() == Some(program))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn start_of(pid: u32) -> Option<String> {
+    let text = ps(&["-o", "state=,lstart=", "-p", &pid.to_string()]);
+    let mut words = text.split_whitespace();
+    let living = !words.next()?.starts_with('Z');
+    let started: Vec<_> = words.collect();
+    living.then(|| started.join(" "))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ps(args: &[&str]) -> String {
+    let output = Command::new("ps").args(args).output();
+    let text = output.ok().and_then(|o| String::from_utf8(o.stdout).ok());
+    text.unwrap_or_default()
+}

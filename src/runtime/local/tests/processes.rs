@@ -1,0 +1,166 @@
+//! Which processes are ours: a wrong answer ends somebody else's, or leaves one that answers in the
+//! place of what is started next.
+
+use super::*;
+
+#[tokio::test]
+async fn children_in_sessions_of_their_own_end_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
+    let script = "setsid sleep 300 & echo child $!; exec sleep 300";
+    start(&runtime, &object, script);
+    let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
+    let child = runtime
+        .wait_log(&object, "superlink", &found)
+        .await
+        .unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
+    let state = fs::read_to_string(format!("/proc/{child}/stat"));
+    assert!(
+        state.is_err() || state.unwrap().contains(") Z "),
+        "the child lives"
+    );
+}
+
+#[tokio::test]
+async fn a_recycled_pid_is_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let stop = CancellationToken::new();
+    let (ours, theirs) = (object("a"), object("b"));
+    runtime.claim(&ours, &stop).await.unwrap();
+    runtime.claim(&theirs, &stop).await.unwrap();
+    let identity = start(&runtime, &theirs, "exec sleep 300");
+    take_for_ours(&runtime, &ours, &theirs);
+    let observed = runtime.observe(&ours, &[]).await.unwrap().unwrap();
+    assert_eq!(observed.standing, Standing::Down, "it counts as gone");
+    remove(&runtime, &ours, &[]).await.unwrap();
+    assert!(identity.lives(), "it was left alone");
+    remove(&runtime, &theirs, &[]).await.unwrap();
+    assert!(!identity.lives());
+}
+
+/// Makes the record of `ours` name the process of `theirs`, started at another time: one that is not
+/// ours, and had its pid after ours.
+fn take_for_ours(runtime: &LocalRuntime, ours: &ObjectRef, theirs: &ObjectRef) {
+    let path = runtime.record_path(ours);
+    let text = fs::read_to_string(runtime.record_path(theirs)).unwrap();
+    let other = text.replace('@', "1@").replace("/b/home:", "/a/home:");
+    assert_ne!(other, text);
+    fs::write(path, other).unwrap();
+}
+
+#[tokio::test]
+async fn children_of_a_recycled_pid_are_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let stop = CancellationToken::new();
+    let (ours, theirs) = (object("a"), object("b"));
+    runtime.claim(&ours, &stop).await.unwrap();
+    runtime.claim(&theirs, &stop).await.unwrap();
+    // Their leader ends, and what it leaves behind goes on in its session.
+    let leader = start(&runtime, &theirs, "sleep 300 & echo child $!; exit 0");
+    let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
+    let child = runtime.wait_log(&theirs, "superlink", &found).await;
+    let child: u32 = child.unwrap().parse().unwrap();
+    while leader.lives() {
+        tokio::time::sleep(LOOK).await;
+    }
+    take_for_ours(&runtime, &ours, &theirs);
+    remove(&runtime, &ours, &[]).await.unwrap();
+    assert!(running::start_of(child).is_some(), "it was left alone");
+    remove(&runtime, &theirs, &[]).await.unwrap();
+    assert!(running::start_of(child).is_none());
+}
+
+/// A workload of one script, in an environment that needs not be made.
+async fn with_environment(runtime: &LocalRuntime, object: &ObjectRef, script: &str) -> Workload {
+    let workload = Workload {
+        object: object.clone(),
+        python: PythonEnvironment {
+            flower_version: "1.42.0".to_owned(),
+            oldest: (3, 0),
+            newest: None,
+            requirements: Vec::new(),
+        },
+        processes: vec![shell(object, script).0],
+        files: BTreeMap::new(),
+        pod: PodSettings::default(),
+        exposure: None,
+        storage: None,
+    };
+    environment::pretend(&runtime.cache_dir, &runtime.python, &workload.python).await;
+    workload
+}
+
+#[tokio::test]
+async fn a_process_that_nobody_recorded_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let (object, near) = (object("a"), object("a2"));
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
+    runtime.claim(&near, &stop).await.unwrap();
+    let neighbour = start(&runtime, &near, "exec sleep 300");
+    let spawn = || {
+        let (process, _) = shell(&object, "exec sleep 300");
+        let digest = "digest".to_owned();
+        let started = runtime.spawn(&object, &process, Path::new("/bin"), digest);
+        started.unwrap().identity
+    };
+    // Killed before the record was written.
+    let stray = spawn();
+    let workload = with_environment(&runtime, &object, "exec sleep 300").await;
+    runtime.start(&workload, &stop).await.unwrap();
+    assert!(!stray.lives(), "it would answer in the other one's place");
+    let started = |record: Record| record.processes["superlink"].identity.clone();
+    let recorded = started(runtime.record(&object).unwrap());
+    assert!(recorded.lives());
+    runtime.start(&workload, &stop).await.unwrap();
+    assert!(recorded.lives(), "what is recorded goes on");
+
+    // A folder that was removed by hand is claimed anew.
+    let stray = spawn();
+    fs::remove_dir_all(runtime.dir(&object)).unwrap();
+    let claim = runtime.claim(&object, &stop).await.unwrap();
+    assert_eq!(claim, Claim::New);
+    assert!(!recorded.lives() && !stray.lives());
+
+    let stray = spawn();
+    remove(&runtime, &object, &[]).await.unwrap();
+    assert!(!stray.lives());
+    assert!(neighbour.lives(), "another object's is left alone");
+    remove(&runtime, &near, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_somebody_took_is_no_port_to_start_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
+    let layout = runtime.layout(LayoutRequest {
+        object: &object,
+        ports: &[Port::Api],
+        fixed: None,
+        exposure: None,
+        until: std::time::Instant::now(),
+    });
+    let port = layout.await.unwrap().ports[&Port::Api];
+    let workload = with_environment(&runtime, &object, "exec sleep 300").await;
+    let other = std::net::TcpListener::bind((LOOPBACK, port)).unwrap();
+    let refused = runtime.start(&workload, &stop).await.unwrap_err();
+    assert!(
+        matches!(refused, RuntimeError::PortTaken { port: taken, .. } if taken == port),
+        "{refused}"
+    );
+    drop(other);
+    runtime.start(&workload, &stop).await.unwrap();
+    remove(&runtime, &object, &[]).await.unwrap();
+}
