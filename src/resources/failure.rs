@@ -9,7 +9,7 @@ use super::report::{failed, quoted_log};
 use super::timeouts::{Operation, Waited, wait};
 use crate::flower::exit_meaning::FlowerExit;
 use crate::runtime::{
-    Failure, ObjectRef, Observation, Patience, PodSettings, RuntimeError, Standing,
+    Failure, InstallFault, ObjectRef, Observation, Patience, PodSettings, RuntimeError, Standing,
 };
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -40,6 +40,28 @@ pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     message
         .remedy(failure.advice.as_ref())
         .remedy(exit.and_then(|exit| exit.remedy()))
+}
+
+/// What a runtime could not start, at the attribute to blame.
+pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
+    let message = failed(what, error);
+    match error {
+        RuntimeError::PythonUnfit { .. } => message.on("flower_version"),
+        RuntimeError::Environment { fault, .. } => match fault {
+            InstallFault::NoRelease => message.on("flower_version"),
+            InstallFault::NoRequirement(_) | InstallFault::Malformed | InstallFault::Conflict => {
+                message.on("requirements")
+            }
+            InstallFault::NoDependency(_)
+            | InstallFault::NoVenv
+            | InstallFault::Unreachable
+            | InstallFault::Incomplete(_)
+            | InstallFault::Other => message,
+        },
+        RuntimeError::NeedsImage => message.on("requirements"),
+        RuntimeError::PortTaken { .. } => message.on("local"),
+        _ => message,
+    }
 }
 
 /// What a look at an object comes to; what others changed is told. One that is not `awaited` may get

@@ -1,10 +1,57 @@
 //! From Flower's command lines to what a runtime starts, for every kind of object.
 
+use super::failure::not_started;
+use super::release;
 use super::report::failed;
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
 use crate::flower::version::{FlowerVersion, VersionRow};
-use crate::runtime::{Duty, Health, Layout, Port, Process, PythonEnvironment};
-use crate::tfplugin::diagnostic::Diagnostic;
+use crate::runtime::{
+    Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime,
+};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Tree;
+use crate::tfplugin::value::Value;
+
+/// Errors for requirements that pip would take for its own options, or for nothing.
+pub fn validate(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Value::List(requirements) = config.value("requirements") else {
+        return found;
+    };
+    for (position, one) in requirements.iter().enumerate() {
+        let Some(text) = one.as_str().map(str::trim) else {
+            continue;
+        };
+        let problem =
+            if text.is_empty() {
+                Diagnostic::error("A requirement is empty").detail("Remove it.")
+            } else if text.starts_with('-') {
+                Diagnostic::error("Options of pip are no requirements")
+                .detail(format!("{text:?} would be an option of pip, not a package."))
+                .detail(
+                    "Name packages (`numpy>=2`) or paths of wheels. What pip is to do otherwise is \
+                     set in its environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
+                )
+            } else {
+                continue;
+            };
+        found.push(problem.at(Path::attribute("requirements").index(position)));
+    }
+    found
+}
+
+/// An error where it is known, before anything is made, that the processes could not run.
+pub async fn can_run(
+    runtime: &dyn Runtime,
+    object: &ObjectRef,
+    version: FlowerVersion,
+    requirements: Option<&[String]>,
+) -> Result<()> {
+    let python = python(version, release::row(version)?, requirements);
+    let fits = runtime.can_run(&python).await;
+    fits.map_err(|error| not_started(format!("{object} was not made"), &error).into())
+}
 
 /// The processes of an object as runtimes take them.
 pub fn processes(
@@ -103,97 +150,21 @@ pub fn any_address(port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flower::launch::{
-        Database, DependencyInstallation, Isolation, NodeKeys, ProcessEnvironment, ServerTls,
-        SuperLinkSettings, superlink_processes,
-    };
-    use crate::flower::version::row_of;
-    use crate::runtime::HealthPorts;
-
-    fn superlink(minor: u16, isolation: Isolation) -> Vec<Process> {
-        let version = FlowerVersion::new(1, minor, 0);
-        let row = row_of(version).unwrap();
-        let settings = SuperLinkSettings {
-            bind_host: "127.0.0.1".to_owned(),
-            port: 8000,
-            app_port: Some(9091),
-            fleet_bind_host: "0.0.0.0".to_owned(),
-            fleet_port: Some(9092),
-            tls: ServerTls::Insecure,
-            isolation,
-            database: Database::Memory,
-            node_keys: NodeKeys::Open,
-            dependencies: DependencyInstallation::Off,
-            health_address: Some(any_address(8081)),
-            superexec_health_address: Some(any_address(8082)),
-            environment: ProcessEnvironment {
-                flwr_home: String::new(),
-                log_level: None,
-                variables: [].into(),
-            },
-            extra_args: Vec::new(),
-        };
-        let layout = Layout {
-            ports: [(Port::Fleet, 9092)].into(),
-            health: Some(HealthPorts {
-                main: 8081,
-                superexec: 8082,
-            }),
-            ..Layout::default()
-        };
-        let launched = superlink_processes(row, &settings).unwrap();
-        processes(launched, version, row, &layout)
-    }
-
-    /// Each process as a runtime sees it, but for its command line.
-    fn seen(minor: u16, isolation: Isolation) -> Vec<String> {
-        let one = |one: Process| {
-            let Process {
-                name,
-                duty,
-                runs_apps,
-                image,
-                health,
-                ..
-            } = one;
-            format!("{name} {duty:?} {runs_apps} {image} {health:?}")
-        };
-        superlink(minor, isolation).into_iter().map(one).collect()
-    }
 
     #[test]
-    fn what_runs_apps_is_that_by_whatever_name_its_release_has() {
+    fn requirements_are_neither_options_nor_empty() {
+        let list = ["numpy>=2", "--help", " -r x.txt", " ", "./a-1.whl"];
+        let list = list.iter().map(|&text| Value::from(text));
+        let list = Value::List(list.chain([Value::UNKNOWN]).collect());
+        let found = validate(&Tree(Value::object([("requirements", list)])));
+        let at: Vec<_> = found
+            .iter()
+            .map(|one| one.path.as_ref().unwrap().to_string())
+            .collect();
         assert_eq!(
-            seen(42, Isolation::Process),
-            [
-                "superlink Main false flwr/superlink:1.42.0 Some(Service(8081))",
-                "superexec Apps true flwr/superexec:1.42.0 Some(Service(8082))",
-            ]
+            at,
+            ["requirements[1]", "requirements[2]", "requirements[3]"]
         );
-        assert_eq!(
-            seen(20, Isolation::Process),
-            [
-                "superlink Main false flwr/superlink:1.20.0 Some(Open(9092))",
-                "serverapp Apps true flwr/serverapp:1.20.0 None",
-            ]
-        );
-        assert_eq!(
-            seen(42, Isolation::Subprocess),
-            ["superlink Main true flwr/superlink:1.42.0 Some(Service(8081))"]
-        );
-    }
-
-    #[test]
-    fn health_is_looked_for_where_the_command_line_has_it() {
-        for minor in 13..=42 {
-            for process in superlink(minor, Isolation::Process) {
-                let asked = process
-                    .args
-                    .iter()
-                    .any(|arg| arg == "--health-server-address");
-                let looked_for = matches!(process.health, Some(Health::Service(_)));
-                assert_eq!(looked_for, asked, "{} of 1.{minor}", process.name);
-            }
-        }
+        assert!(validate(&Tree(Value::Null)).is_empty());
     }
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::flower::app_source::TreeError;
 use crate::flower::control::{Answer, Call, RunId, TlsReason};
 use crate::flower::version::FlowerVersion;
-use crate::runtime::{Kind, ObjectRef, Port};
+use crate::runtime::{InstallFault, Kind, ObjectRef, Port};
 
 /// All messages, one below the other.
 fn shown(errors: &[&dyn Explained]) -> String {
@@ -97,7 +97,7 @@ fn of_the_runtime() {
         &RuntimeError::NoSecret(text("supernode-key-a"), text("private-key-x")),
         &RuntimeError::Environment {
             version: text("1.42.0"),
-            reading: "the last lines of pip",
+            fault: InstallFault::NoRelease,
             words: text("ERROR: No matching distribution found for flwr==1.42.0"),
         },
         &RuntimeError::Spawn {

@@ -17,6 +17,62 @@ pub struct Failure {
     pub advice: Option<String>,
 }
 
+/// Why a Python environment could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InstallFault {
+    #[error("there is no such release for this Python")]
+    NoRelease,
+    #[error("`requirements` asks for {0}, which the package index does not have for this Python")]
+    NoRequirement(String),
+    #[error(
+        "Flower or a requirement depends on {0}, which the package index does not have for this Python"
+    )]
+    NoDependency(String),
+    #[error("the requirements cannot be installed together")]
+    Conflict,
+    #[error("a requirement is not written as pip takes it")]
+    Malformed,
+    #[error("this Python has no venv")]
+    NoVenv,
+    #[error("the package index could not be reached")]
+    Unreachable,
+    #[error("it has no {0}")]
+    Incomplete(&'static str),
+    #[error("pip failed")]
+    Other,
+}
+
+impl InstallFault {
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::NoRelease => {
+                "Set `flower_version` to a release that exists, or name another Python: provider \
+                 \"flower\" { local = { python = \"python3.12\" } }."
+            }
+            Self::NoRequirement(_) | Self::Malformed => {
+                "Correct the entry of `requirements`: a package's name, with a version where it \
+                 matters (`numpy>=2`)."
+            }
+            Self::NoDependency(_) => {
+                "Name another Python: provider \"flower\" { local = { python = \"python3.12\" } }; or \
+                 choose versions in `requirements` that have a wheel for this one."
+            }
+            Self::Conflict => {
+                "Choose versions in `requirements` that go together and with this Flower release."
+            }
+            Self::NoVenv => "Install it (on Debian: apt-get install python3-venv).",
+            Self::Unreachable => {
+                "Check the network; pip's own settings (PIP_INDEX_URL, HTTPS_PROXY, pip.conf) name \
+                 another index or a proxy."
+            }
+            Self::Incomplete(_) | Self::Other => {
+                "Check flower_version and requirements, and that pip reaches a package index from \
+                 this machine."
+            }
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     #[error("there is a {object} already, in {place}")]
@@ -60,10 +116,11 @@ pub enum RuntimeError {
     },
     #[error("{0} has no secret entry {1:?}")]
     NoSecret(String, String),
-    #[error("the Python environment for Flower {version} could not be made: {reading}\n{words}")]
+    #[error("the Python environment for Flower {version} could not be made: {fault}\n{words}")]
     Environment {
         version: String,
-        reading: &'static str,
+        fault: InstallFault,
+        /// The last lines of what made it.
         words: String,
     },
     #[error("{program} could not be started: {cause}")]
@@ -125,10 +182,7 @@ impl RuntimeError {
                 "Make the key in the same provider configuration (flower_supernode_key), or apply \
                  it first."
             }
-            Self::Environment { .. } => {
-                "Check flower_version and requirements, and that pip reaches a package index from \
-                 this machine."
-            }
+            Self::Environment { fault, .. } => fault.remedy(),
             Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
             Self::Cluster(error) => return error.remedy(),
             Self::NeedsImage => {

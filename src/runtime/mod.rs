@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use error::{Failure, RuntimeError};
+pub use error::{Failure, InstallFault, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, Toleration, Volume,
@@ -232,6 +232,11 @@ pub struct JournalEntry {
 pub trait Runtime: Send + Sync {
     /// Names the place, so that a state from another place is noticed before all of it looks gone.
     async fn place(&self) -> Result<String, RuntimeError>;
+
+    /// Whether processes can run in this Python, as far as that is known without making anything.
+    async fn can_run(&self, _: &PythonEnvironment) -> Result<(), RuntimeError> {
+        Ok(())
+    }
 
     /// Makes a name ours, durably and before anything else.
     /// Waits, where that takes time, until it is known whether somebody else is making it.

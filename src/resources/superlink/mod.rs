@@ -19,6 +19,7 @@ use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::processes;
 use crate::resources::reach::until_healthy;
 use crate::resources::release;
 use crate::resources::report::{failed, noticed};
@@ -67,6 +68,7 @@ impl Resource for Superlink {
         found.absorb(outlives_renewal(config));
         found.absorb(storage::is_quantity(config));
         found.absorb(pod::validate(config));
+        found.extend(processes::validate(config));
         if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
             found.absorb(nodes::keys(&list).map(drop));
         }
@@ -110,6 +112,9 @@ impl Resource for Superlink {
         slot: Slot<Model>,
     ) -> Result<()> {
         let object = object(&planned.name);
+        let runtime = call.provider.runtime.as_ref();
+        let requirements = planned.requirements.as_deref();
+        processes::can_run(runtime, &object, planned.flower_version, requirements).await?;
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
@@ -341,7 +346,7 @@ async fn bring_up(
         runtime
             .start(&workload, &call.stop)
             .await
-            .map_err(|error| failed(what.as_str(), &error))?;
+            .map_err(|error| failure::not_started(what.as_str(), &error))?;
         tokio::select! {
             failure = runtime.watch_failure(&object, coming.patience(&workload.pod)) => Err(failure::report(&what, &failure).into()),
             stands = async {

@@ -44,7 +44,8 @@ model! {
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
         /// The database.
         persistence: Option<Persistence> = optional(),
-        /// What ServerApps need, as pip takes it (`numpy>=2`), installed beside Flower.
+        /// What ServerApps need, as pip takes it (`numpy>=2`), installed beside Flower. Packages
+        /// or paths of wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
         requirements: Option<Vec<String>> = optional(),
         /// Environment variables of the processes.
         env: Option<BTreeMap<String, String>> = optional(),

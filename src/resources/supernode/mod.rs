@@ -18,6 +18,7 @@ use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::processes;
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
@@ -66,6 +67,7 @@ impl Resource for Supernode {
             );
         }
         found.absorb(pod::validate(config));
+        found.extend(processes::validate(config));
         if let Ok(Maybe::Known(Some(node_config))) = config.get::<Option<Dynamic>>("node_config") {
             found.absorb(flatten(&node_config.0, "node_config").map(drop));
         }
@@ -115,6 +117,9 @@ impl Resource for Supernode {
         slot: Slot<Model>,
     ) -> Result<()> {
         let object = object(&planned.name);
+        let runtime = call.provider.runtime.as_ref();
+        let requirements = planned.requirements.as_deref();
+        processes::can_run(runtime, &object, version(&planned)?, requirements).await?;
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
@@ -205,10 +210,7 @@ async fn bring_up(
     let runtime = call.provider.runtime.as_ref();
     let object = object(&model.name);
     let what = format!("{object} did not join {}", model.superlink.address);
-    let version = match model.flower_version.get() {
-        Some(version) => *version,
-        None => parse_version(model.superlink.flower_version.as_deref())?,
-    };
+    let version = version(model)?;
     let row = release::row(version)?;
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let layout = runtime
@@ -254,7 +256,7 @@ async fn bring_up(
                 return join(&coming, &workload, news, patience).await;
             }
             let started = runtime.start(&workload, &call.stop).await;
-            started.map_err(|error| failed(what.as_str(), &error))?;
+            started.map_err(|error| failure::not_started(what.as_str(), &error))?;
             Ok(None)
         })
         .await?;
@@ -264,6 +266,14 @@ async fn bring_up(
         None => kept,
     };
     Ok(())
+}
+
+/// Its own release, or its SuperLink's.
+fn version(model: &Model) -> Result<FlowerVersion> {
+    match model.flower_version.get() {
+        Some(version) => Ok(*version),
+        None => parse_version(model.superlink.flower_version.as_deref()),
+    }
 }
 
 /// Whether a SuperNode writes its number into its log.
@@ -296,7 +306,8 @@ async fn join(
     let explain = |error| Diagnostics::from(failed(what, &error));
     let until = Instant::now() + patience;
     loop {
-        runtime.start(workload, &call.stop).await.map_err(explain)?;
+        let started = runtime.start(workload, &call.stop).await;
+        started.map_err(|error| failure::not_started(what, &error))?;
         let failure = tokio::select! {
             failure = runtime.watch_failure(object, coming.patience(&workload.pod)) => failure,
             id = async {

@@ -33,7 +33,8 @@ model! {
         /// `subprocess` (the default): the SuperNode starts ClientApps itself. `process`: a
         /// SuperExec beside it does.
         isolation: Isolation = defaulted(Isolation::Subprocess),
-        /// What ClientApps need, as pip takes it, installed beside Flower.
+        /// What ClientApps need, as pip takes it, installed beside Flower. Packages or paths of
+        /// wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
         requirements: Option<Vec<String>> = optional(),
         /// Environment variables of the processes.
         env: Option<BTreeMap<String, String>> = optional(),

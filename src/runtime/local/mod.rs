@@ -136,6 +136,10 @@ impl Runtime for LocalRuntime {
         Ok("local".to_owned())
     }
 
+    async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
+        environment::check(&self.python, python).await.map(drop)
+    }
+
     async fn ready(&self, _: &ObjectRef) -> Result<(), RuntimeError> {
         Ok(())
     }

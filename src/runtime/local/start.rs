@@ -46,7 +46,7 @@ impl LocalRuntime {
         process::stop_strays(&self.home(object), known, GRACE).await?;
         for process in &workload.processes {
             if !record.processes.contains_key(process.name) {
-                if process.serves {
+                if process.duty == Duty::Main {
                     are_free(&record.ports)?;
                 }
                 let digest = digest(process, &contents, &programs);
