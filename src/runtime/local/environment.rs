@@ -318,8 +318,10 @@ mod tests {
     async fn an_environment_without_flower_in_it_is_not_kept() {
         let dir = tempfile::tempdir().unwrap();
         // It has a version, and whatever else it is told to do it does well.
-        let text = "case $1 in -c) echo '3.12.3 /usr/bin/python3';; -m) mkdir -p \"$3/bin\"; cp \"$0\" \
-             \"$3/bin/python\";; esac";
+        let text = r#"case "$1 $2" in
+            "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+            "-c "*) echo "3.12.3 /usr/bin/python3" ;;
+        esac"#;
         let python = script(dir.path(), "python", text);
         let wanted = wanted("1.42.0", (3, 11), None);
         let stop = CancellationToken::new();
