@@ -94,7 +94,8 @@ async fn with_environment(runtime: &LocalRuntime, object: &ObjectRef, script: &s
         exposure: None,
         storage: None,
     };
-    environment::pretend(&runtime.cache_dir, &runtime.python, &workload.python).await;
+    let cache = runtime.cache_dir.join("environments");
+    environment::pretend(&cache, &runtime.python, &workload.python).await;
     workload
 }
 
