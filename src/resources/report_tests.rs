@@ -78,6 +78,10 @@ fn of_the_runtime() {
             path: path(),
             cause: text("expected value at line 1 column 1"),
         },
+        &RuntimeError::DamagedNote {
+            note: text("/data/.flower/journal/run-1.json"),
+            cause: text("expected value at line 1 column 1"),
+        },
         &RuntimeError::File {
             what: "write",
             path: path(),

@@ -95,6 +95,8 @@ pub enum RuntimeError {
     },
     #[error("{path} is damaged: {cause}")]
     Damaged { path: PathBuf, cause: String },
+    #[error("the note {note} of work that must not be done twice cannot be read: {cause}")]
+    DamagedNote { note: String, cause: String },
     #[error("cannot {what} {path}: {cause}")]
     File {
         what: &'static str,
@@ -169,6 +171,11 @@ impl RuntimeError {
             }
             Self::Damaged { .. } => {
                 "Restore the file, or remove the object's folder and apply again."
+            }
+            Self::DamagedNote { .. } => {
+                "Use the provider version that wrote it, if it was another one. Else see with `flwr \
+                 list` whether the run was submitted, import or stop it, remove the note and apply \
+                 again."
             }
             Self::File { .. } => "Check the folder's owner, permissions and free space.",
             Self::PythonMissing { .. } => {

@@ -325,7 +325,14 @@ pub trait Runtime: Send + Sync {
     async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError>;
 
     /// The notes whose keys start with `prefix`.
+    /// Those of providers that died are ours from then on.
     async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError>;
+
+    /// What the notes whose keys start with `prefix` say, by key; whose they are stays as it is.
+    async fn read_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError>;
 
     async fn drop_note(&self, key: &str) -> Result<(), RuntimeError>;
 }

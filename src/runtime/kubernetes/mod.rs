@@ -288,6 +288,13 @@ impl Runtime for KubernetesRuntime {
         self.load_notes(prefix).await
     }
 
+    async fn read_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
+        self.written_notes(prefix).await
+    }
+
     async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
         self.remove_note(key).await
     }

@@ -1,6 +1,8 @@
 //! Notes about work that must not be done twice: a ConfigMap each, held like a record by the apply that
 //! does the work.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
@@ -72,6 +74,23 @@ impl KubernetesRuntime {
             }
         }
         Ok(entries)
+    }
+
+    /// What the notes of these keys say; whose they are stays as it is.
+    pub(super) async fn written_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, Json>, RuntimeError> {
+        let api = self.api().await?;
+        let found = api
+            .list::<ConfigMap>(&format!("{MANAGED_BY}={MANAGER},{COMPONENT}={NOTES}"))
+            .await?;
+        let written = |item: ConfigMap| {
+            let data = item.data?;
+            let key = data.get("key").filter(|key| key.starts_with(prefix))?;
+            Some((key.clone(), serde_json::from_str(data.get(NOTE)?).ok()?))
+        };
+        Ok(found.items.into_iter().filter_map(written).collect())
     }
 
     async fn owner_lives(&self, item: &ConfigMap) -> Result<bool, RuntimeError> {

@@ -4,7 +4,13 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use super::super::RuntimeError;
+
+/// The form of the files in a `data_dir`; raised when an older provider could not read it.
+pub(super) const FORMAT: u64 = 1;
 
 pub(super) fn failed<'a>(
     what: &'static str,
@@ -50,6 +56,39 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, RuntimeError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path)(error)),
     }
+}
+
+/// Reads what this or another provider wrote; of another format than ours not even the rest is tried.
+pub(super) fn read_form<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RuntimeError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u64,
+    }
+    let Some(bytes) = read(path)? else {
+        return Ok(None);
+    };
+    let damaged = |error: serde_json::Error| RuntimeError::Damaged {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    };
+    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if head.format != FORMAT {
+        return Err(RuntimeError::Format {
+            path: path.to_owned(),
+            found: head.format,
+            known: FORMAT,
+        });
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+}
+
+/// Writes what [`read_form`] reads.
+pub(super) fn write_form(path: &Path, form: &impl serde::Serialize) -> Result<(), RuntimeError> {
+    let bytes = serde_json::to_vec_pretty(form).map_err(|error| RuntimeError::Damaged {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    })?;
+    write(path, &bytes)
 }
 
 /// Removes a file or folder; gone already is success.

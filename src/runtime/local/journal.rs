@@ -1,6 +1,8 @@
-//! Notes about work that must not be done twice, each with the provider that wrote it.
+//! Notes about work that must not be done twice, each with the provider that wrote it. A note that
+//! cannot be read is an error: passing it over would do the work again.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use super::{LocalRuntime, files};
 
 #[derive(Serialize, Deserialize)]
 struct Note {
+    format: u64,
     owner: Identity,
     note: serde_json::Value,
 }
@@ -26,19 +29,23 @@ impl LocalRuntime {
         note: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
         let note = Note {
+            format: files::FORMAT,
             owner: Identity::own(),
             note: note.clone(),
         };
-        let bytes = serde_json::to_vec(&note).unwrap_or_default();
-        files::write(&self.note_path(key), &bytes)
+        files::write_form(&self.note_path(key), &note)
     }
 
     pub(super) fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
-        let Ok(entries) = fs::read_dir(self.data_dir.join("journal")) else {
-            return Ok(Vec::new());
+        let folder = self.data_dir.join("journal");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(files::failed("read", &folder)(error)),
         };
         let mut found = Vec::new();
-        for entry in entries.flatten() {
+        for entry in entries {
+            let entry = entry.map_err(files::failed("read", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let Some(key) = name
                 .strip_suffix(".json")
@@ -46,10 +53,8 @@ impl LocalRuntime {
             else {
                 continue;
             };
-            let Some(bytes) = files::read(&entry.path())? else {
-                continue;
-            };
-            if let Ok(Note { owner, note }) = serde_json::from_slice(&bytes) {
+            let read = files::read_form(&entry.path()).map_err(as_note)?;
+            if let Some(Note { owner, note, .. }) = read {
                 found.push(JournalEntry {
                     key: key.to_owned(),
                     note,
@@ -58,5 +63,16 @@ impl LocalRuntime {
             }
         }
         Ok(found)
+    }
+}
+
+/// What to do about a damaged note is not what to do about a damaged record.
+fn as_note(error: RuntimeError) -> RuntimeError {
+    match error {
+        RuntimeError::Damaged { path, cause } => RuntimeError::DamagedNote {
+            note: path.display().to_string(),
+            cause,
+        },
+        other => other,
     }
 }

@@ -379,6 +379,14 @@ impl Runtime for LocalRuntime {
         self.load_notes(prefix)
     }
 
+    async fn read_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
+        let notes = self.load_notes(prefix)?.into_iter();
+        Ok(notes.map(|entry| (entry.key, entry.note)).collect())
+    }
+
     async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
         files::remove(&self.note_path(key))?;
         self.tidy();

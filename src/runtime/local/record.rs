@@ -10,9 +10,6 @@ use super::super::{Port, RuntimeError};
 use super::files;
 use super::process::Identity;
 
-/// The form of the files in a `data_dir`; raised when an older provider could not read it.
-const FORMAT: u64 = 1;
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     format: u64,
@@ -43,7 +40,7 @@ pub(super) struct Started {
 impl Record {
     pub(super) fn new(owner: Identity) -> Self {
         Self {
-            format: FORMAT,
+            format: files::FORMAT,
             owner: Some(owner),
             memory: serde_json::Value::Null,
             ports: BTreeMap::new(),
@@ -53,33 +50,10 @@ impl Record {
     }
 
     pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u64,
-        }
-        let Some(bytes) = files::read(path)? else {
-            return Ok(None);
-        };
-        let damaged = |error: serde_json::Error| RuntimeError::Damaged {
-            path: path.to_owned(),
-            cause: error.to_string(),
-        };
-        let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if head.format != FORMAT {
-            return Err(RuntimeError::Format {
-                path: path.to_owned(),
-                found: head.format,
-                known: FORMAT,
-            });
-        }
-        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+        files::read_form(path)
     }
 
     pub(super) fn save(&self, path: &Path) -> Result<(), RuntimeError> {
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| RuntimeError::Damaged {
-            path: path.to_owned(),
-            cause: error.to_string(),
-        })?;
-        files::write(path, &bytes)
+        files::write_form(path, self)
     }
 }

@@ -163,6 +163,36 @@ async fn a_data_dir_of_another_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_note_that_cannot_be_read_is_never_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    assert!(runtime.notes("run-").await.unwrap().is_empty());
+    let note = serde_json::json!({ "any": "thing" });
+    runtime.write_note("run-1", &note).await.unwrap();
+    let found = runtime.notes("run-").await.unwrap();
+    assert_eq!((&found[0].note, found[0].owner_lives), (&note, true));
+    let path = runtime.note_path("run-1");
+    let written = fs::read_to_string(&path).unwrap();
+
+    fs::write(&path, written.replace("\"format\": 1", "\"format\": 2")).unwrap();
+    let newer = runtime.notes("run-").await;
+    assert!(matches!(newer, Err(RuntimeError::Format { .. })));
+    for damaged in ["", "{", "{}", "{\"format\": 1}"] {
+        fs::write(&path, damaged).unwrap();
+        let damaged = runtime.notes("run-").await.unwrap_err();
+        assert!(matches!(damaged, RuntimeError::DamagedNote { .. }));
+        assert!(damaged.to_string().contains("run-1.json"), "{damaged}");
+    }
+    // Those of other work are not looked at.
+    assert!(runtime.notes("else-").await.unwrap().is_empty());
+
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path.parent().unwrap(), "no folder").unwrap();
+    let unreadable = runtime.notes("run-").await;
+    assert!(matches!(unreadable, Err(RuntimeError::File { .. })));
+}
+
+#[tokio::test]
 async fn a_process_that_fails_is_named_with_its_last_lines() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
