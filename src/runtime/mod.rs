@@ -208,7 +208,6 @@ pub struct Missing {
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    pub layout: Layout,
     pub standing: Standing,
     /// What somebody else changed, in words.
     pub changed: Vec<String>,
@@ -283,6 +282,14 @@ pub trait Runtime: Send + Sync {
         object: &ObjectRef,
         parts: &[Part],
     ) -> Result<Option<Observation>, RuntimeError>;
+
+    /// What SuperNodes dial to reach an object that is exposed so, as it is now: somebody else may give
+    /// out that address. `None` where nobody does, or where it is not known.
+    async fn fleet_address(
+        &self,
+        object: &ObjectRef,
+        exposure: &Exposure,
+    ) -> Result<Option<String>, RuntimeError>;
 
     /// Waits until the object has failed in a way that can be named.
     async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure;

@@ -91,9 +91,8 @@ impl<S: Subscriber> Layer<S> for HostLog {
 
 /// Six digits, as go-plugin reads them: a line with more is taken for no log line at all, and shown as
 /// it is, at the level `DEBUG`, whatever level it has.
-const STAMP: &[BorrowedFormatItem<'_>] = format_description!(
-    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
-);
+const STAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
 /// The fields of one event.
 struct Line(Map<String, Json>);

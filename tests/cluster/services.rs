@@ -135,6 +135,17 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     it.plan_is_empty();
     let fleet = it.state("flower_superlink.main")["fleet"].clone();
     assert_eq!(fleet["address"], format!("{hostname}:9092"));
+
+    // A cloud may give another address later: whoever dials the SuperLink is told.
+    let hostname = format!("{hostname}.cluster.local");
+    balance(&tenant, &json!({ "hostname": hostname }));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&["is reached at another address", &hostname]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let dialled = it.state("flower_supernode.site[\"hospital-a\"]")["superlink"]["address"].clone();
+    assert_eq!(dialled, format!("{hostname}:9092"));
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     tenant.nothing_left();

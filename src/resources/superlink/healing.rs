@@ -64,6 +64,30 @@ pub(super) fn unsettle(state: &mut Model, missing: &[Missing]) {
     }
 }
 
+/// Makes null what follows from the address that SuperNodes dial, where that is another one `now`: a
+/// load balancer was given another one, or somebody edited the Service. Says so.
+pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnostic> {
+    let before = state.fleet.get()?.address.clone();
+    let now = now.filter(|now| *now != before)?;
+    let host = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_owned());
+    if host(&before) != host(now) {
+        // A certificate is for names and addresses.
+        state.certificate_not_after = None.into();
+    }
+    state.fleet = None.into();
+    let what = format!(
+        "{} is reached at another address",
+        workload::object(&state.name)
+    );
+    Some(
+        Diagnostic::warning(what)
+            .detail(format!(
+                "Its Service gives {now}; SuperNodes were told to dial {before}."
+            ))
+            .detail("Apply tells them the new one, with a certificate for it."),
+    )
+}
+
 /// Plans the repair of what was found amiss.
 pub(super) fn heal(plan: &mut Plan) -> Result<()> {
     let status = plan
@@ -152,4 +176,38 @@ fn bring_back(message: Diagnostic) -> Diagnostic {
              nodes of this one, and nodes need new keys.",
         )
         .on("persistence")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::memory;
+
+    #[test]
+    fn another_address_is_told_and_what_follows_from_it_planned_anew() {
+        for (now, told, certificate) in [
+            (None, false, true),
+            (Some("192.0.2.1:9092"), false, true),
+            (Some("192.0.2.1:30001"), true, true),
+            (Some("192.0.2.2:9092"), true, false),
+        ] {
+            let mut state: Model = memory::read(&json!({
+                "name": "a", "flower_version": "1.42.0", "allow_state_loss": false,
+                "isolation": "subprocess", "insecure": false,
+                "fleet": {
+                    "address": "192.0.2.1:9092", "ca_certificate": "CA", "insecure": false,
+                    "flower_version": "1.42.0",
+                },
+                "certificate_not_after": "2999-01-01T00:00:00Z",
+            }))
+            .unwrap();
+            let note = readdress(&mut state, now);
+            assert_eq!(note.is_some(), told, "{now:?}");
+            assert_eq!(state.fleet.get().is_none(), told, "{now:?}");
+            let kept = state.certificate_not_after.get().is_some();
+            assert_eq!(kept, certificate, "{now:?}");
+        }
+    }
 }

@@ -161,6 +161,15 @@ impl Resource for Superlink {
                 )),
             }
         }
+        // A release that is not known any more must not keep the rest from being looked at.
+        if let Ok(exposure) = workload::exposure(&state) {
+            let now = runtime.fleet_address(&object, &exposure).await;
+            let now =
+                now.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
+            if let Some(note) = healing::readdress(&mut state, now.as_deref()) {
+                call.warn(note);
+            }
+        }
         healing::unsettle(&mut state, &observed.missing);
         Ok(Some(state))
     }

@@ -37,9 +37,9 @@ pub use access::{Access, Credentials, ExecCredentials};
 pub use error::ClusterError;
 
 use super::{
-    Claim, Connection, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Part, Patience, Port, Removal, Runtime, RuntimeError, SecretEntries,
-    ServiceKind, Workload,
+    Claim, Connection, Exposure, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest,
+    ObjectName, ObjectRef, Observation, Part, Patience, Port, Removal, Runtime, RuntimeError,
+    SecretEntries, ServiceKind, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -167,38 +167,26 @@ impl Runtime for KubernetesRuntime {
         };
         layout.control_url = Some(format!("kube://{}/{name}", api.namespace));
         let names = names::service_names(&name, &api.namespace);
-        let inside = names.get(2).cloned().unwrap_or_else(|| name.clone());
         layout.dns_names.extend(names);
         let context = self.context(object).await?;
-        let service = api
+        let mut service = api
             .apply_service(&name, &manifest::service(&context, exposure))
             .await?;
-        let hostname = exposure.hostname.clone();
-        let given = match exposure.kind {
-            ServiceKind::ClusterIp => hostname,
-            ServiceKind::NodePort => Some(hostname.ok_or(ClusterError::NoHostname)?),
+        if exposure.kind == ServiceKind::LoadBalancer {
             // Whatever name leads there, nobody is let in before it has an address.
-            ServiceKind::LoadBalancer => {
-                let address = api.load_balancer(&name, request.until).await?;
-                Some(hostname.unwrap_or(address))
+            service = api.load_balancer(&name, request.until).await?;
+        }
+        let inside = names::inside(&name, &api.namespace);
+        let dialled = service::dialled(&service, exposure, &inside);
+        let dialled = dialled.ok_or(ClusterError::NoHostname)?;
+        if let Some(host) = dialled.host {
+            if host.parse::<std::net::IpAddr>().is_ok() {
+                layout.ip_addresses.push(host);
+            } else {
+                layout.dns_names.push(host);
             }
-        };
-        let port = match exposure.kind {
-            ServiceKind::NodePort => service::node_port(&service).unwrap_or(FLEET_PORT),
-            ServiceKind::ClusterIp | ServiceKind::LoadBalancer => FLEET_PORT,
-        };
-        layout.fleet_address = Some(match given {
-            None => format!("{inside}:{port}"),
-            Some(given) => {
-                let (host, address) = names::dialled(&given, port);
-                if host.parse::<std::net::IpAddr>().is_ok() {
-                    layout.ip_addresses.push(host);
-                } else {
-                    layout.dns_names.push(host);
-                }
-                address
-            }
-        });
+        }
+        layout.fleet_address = Some(dialled.address);
         Ok(layout)
     }
 
@@ -222,6 +210,20 @@ impl Runtime for KubernetesRuntime {
         parts: &[Part],
     ) -> Result<Option<Observation>, RuntimeError> {
         self.observe_record(object, parts).await
+    }
+
+    async fn fleet_address(
+        &self,
+        object: &ObjectRef,
+        exposure: &Exposure,
+    ) -> Result<Option<String>, RuntimeError> {
+        let name = names::of(object);
+        let api = self.api().await?;
+        let listing = self.records.get(api).await?;
+        let inside = names::inside(&name, &api.namespace);
+        let service = listing.services.get(&name);
+        let dialled = service.and_then(|service| service::dialled(service, exposure, &inside));
+        Ok(dialled.map(|dialled| dialled.address))
     }
 
     async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure {

@@ -97,12 +97,17 @@ pub(super) fn query(name: &str) -> String {
     format!("{MANAGED_BY}={MANAGER},{INSTANCE}={name}")
 }
 
-/// All names by which a Service is found within its cluster; the third is the one to hand out.
+/// The name by which a Service is dialled from within its cluster.
+pub(super) fn inside(name: &str, namespace: &str) -> String {
+    format!("{name}.{namespace}.svc")
+}
+
+/// All names by which a Service is found within its cluster.
 pub(super) fn service_names(name: &str, namespace: &str) -> Vec<String> {
     vec![
         name.to_owned(),
         format!("{name}.{namespace}"),
-        format!("{name}.{namespace}.svc"),
+        inside(name, namespace),
         format!("{name}.{namespace}.svc.cluster.local"),
     ]
 }

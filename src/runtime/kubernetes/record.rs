@@ -10,9 +10,7 @@ use kube::api::PostParams;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{
-    Claim, Kind, Layout, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing,
-};
+use super::super::{Claim, Kind, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::holding::{Fate, Holder};
@@ -270,7 +268,6 @@ impl KubernetesRuntime {
         );
         changed.retain(|words| missing.iter().all(|one| one.words != *words));
         Ok(Some(Observation {
-            layout: Layout::default(),
             standing,
             changed,
             unfinished,

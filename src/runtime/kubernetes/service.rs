@@ -6,9 +6,11 @@ use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::ListParams;
 use serde_json::Value as Json;
 
+use super::super::{Exposure, ServiceKind};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::failure::{latest, words};
+use super::{FLEET_PORT, names};
 
 /// How long its events are asked for once its time is over.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -24,17 +26,15 @@ impl Api {
         self.apply_ours(name, name, manifest).await
     }
 
-    /// Waits until a load balancer has an address: a name or an IP.
+    /// Waits until a load balancer has an address.
     pub(super) async fn load_balancer(
         &self,
         name: &str,
         until: Instant,
-    ) -> Result<String, ClusterError> {
+    ) -> Result<Service, ClusterError> {
         let begun = Instant::now();
         let given = self.until(name, |service: Option<&Service>| {
-            let status = service?.status.as_ref()?.load_balancer.as_ref()?;
-            let ingress = status.ingress.as_ref()?.first()?;
-            ingress.hostname.clone().or_else(|| ingress.ip.clone())
+            service.filter(|one| balancer(one).is_some()).cloned()
         });
         if let Ok(given) = tokio::time::timeout_at(until.into(), given).await {
             return given;
@@ -63,8 +63,116 @@ impl Api {
     }
 }
 
+/// How the Fleet API is dialled from outside the pod.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dialled {
+    /// The name or address that is none of the Service's own names.
+    pub host: Option<String>,
+    /// With the port.
+    pub address: String,
+}
+
+/// How a Service is dialled that is exposed so, as far as that is known by now. `inside` is its name
+/// within the cluster.
+pub(super) fn dialled(service: &Service, exposure: &Exposure, inside: &str) -> Option<Dialled> {
+    let port = match exposure.kind {
+        ServiceKind::NodePort => node_port(service).unwrap_or(FLEET_PORT),
+        ServiceKind::ClusterIp | ServiceKind::LoadBalancer => FLEET_PORT,
+    };
+    let given = match (&exposure.hostname, exposure.kind) {
+        (Some(hostname), _) => hostname.clone(),
+        (None, ServiceKind::ClusterIp) => {
+            return Some(Dialled {
+                host: None,
+                address: format!("{inside}:{port}"),
+            });
+        }
+        (None, ServiceKind::NodePort) => return None,
+        (None, ServiceKind::LoadBalancer) => balancer(service)?,
+    };
+    let (host, address) = names::dialled(&given, port);
+    Some(Dialled {
+        host: Some(host),
+        address,
+    })
+}
+
+/// The name or address that a load balancer gave.
+fn balancer(service: &Service) -> Option<String> {
+    let status = service.status.as_ref()?.load_balancer.as_ref()?;
+    let ingress = status.ingress.as_ref()?.first()?;
+    ingress.hostname.clone().or_else(|| ingress.ip.clone())
+}
+
 /// The port on every node that a Service was given.
-pub(super) fn node_port(service: &Service) -> Option<u16> {
+fn node_port(service: &Service) -> Option<u16> {
     let ports = service.spec.as_ref()?.ports.as_ref()?;
     u16::try_from(ports.first()?.node_port?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn address(kind: ServiceKind, hostname: Option<&str>, service: &Json) -> Option<String> {
+        let exposure = Exposure {
+            kind,
+            node_port: None,
+            hostname: hostname.map(str::to_owned),
+            annotations: Default::default(),
+            allow_from: Vec::new(),
+            shared_port: true,
+            tls: true,
+        };
+        let service = serde_json::from_value(service.clone()).unwrap();
+        dialled(&service, &exposure, "a.ns.svc").map(|dialled| dialled.address)
+    }
+
+    #[test]
+    fn what_is_dialled_is_what_the_service_gives_now() {
+        use ServiceKind::{ClusterIp, LoadBalancer, NodePort};
+        let given = |ingress: Json| json!({ "status": { "loadBalancer": { "ingress": ingress } } });
+        let port = |port: u16| json!({ "spec": { "ports": [{ "port": 9092, "nodePort": port }] } });
+        for (kind, hostname, service, expected) in [
+            (ClusterIp, None, json!({}), Some("a.ns.svc:9092")),
+            (ClusterIp, Some("h:1"), json!({}), Some("h:1")),
+            (NodePort, None, port(30001), None),
+            (NodePort, Some("h"), port(30001), Some("h:30001")),
+            (NodePort, Some("h"), port(30002), Some("h:30002")),
+            (LoadBalancer, None, json!({}), None),
+            (
+                LoadBalancer,
+                None,
+                given(json!([{ "ip": "192.0.2.1" }])),
+                Some("192.0.2.1:9092"),
+            ),
+            (
+                LoadBalancer,
+                None,
+                given(json!([{ "ip": "2001:db8::1" }])),
+                Some("[2001:db8::1]:9092"),
+            ),
+            (
+                LoadBalancer,
+                None,
+                given(json!([{ "hostname": "lb.example" }])),
+                Some("lb.example:9092"),
+            ),
+            (
+                LoadBalancer,
+                Some("h"),
+                given(json!([{ "ip": "192.0.2.1" }])),
+                Some("h:9092"),
+            ),
+        ] {
+            let found = address(kind, hostname, &service);
+            assert_eq!(
+                found.as_deref(),
+                expected,
+                "{kind:?} {hostname:?} {service}"
+            );
+        }
+    }
 }

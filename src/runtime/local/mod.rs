@@ -25,9 +25,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Claim, Connection, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName, ObjectRef,
-    Observation, Part, Patience, PythonEnvironment, Removal, Runtime, RuntimeError, SecretEntries,
-    Standing, Workload,
+    Claim, Connection, Exposure, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
+    ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime, RuntimeError,
+    SecretEntries, Standing, Workload,
 };
 use crate::terminal::plain;
 use process::Identity;
@@ -272,12 +272,19 @@ impl Runtime for LocalRuntime {
             Standing::Down
         };
         Ok(Some(Observation {
-            layout: self.layout_of(object, &record),
             standing,
             changed: Vec::new(),
             unfinished: record.changing,
             missing: parts.iter().filter_map(|one| self.missing(one)).collect(),
         }))
+    }
+
+    async fn fleet_address(
+        &self,
+        _: &ObjectRef,
+        _: &Exposure,
+    ) -> Result<Option<String>, RuntimeError> {
+        Ok(None)
     }
 
     async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
