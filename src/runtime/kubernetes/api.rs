@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::access::Access;
 use super::changes::{Change, Changes};
-use super::error::ClusterError;
+use super::error::{ClusterError, is_passing_clash};
 use super::names::MANAGER;
 use super::patient::patient;
 
@@ -22,6 +22,11 @@ type Result<T> = std::result::Result<T, ClusterError>;
 
 /// For how long nothing may be seen of what is waited for: API servers restart, and networks fail.
 const BLIND: Duration = Duration::from_mins(2);
+
+/// How often what clashed with changes by others is asked for again, and the first pause before that,
+/// doubled each time.
+const CLASHES: u32 = 5;
+const CLASH_PAUSE: Duration = Duration::from_millis(100);
 
 /// The API server, seen from one namespace.
 #[derive(Clone)]
@@ -126,10 +131,9 @@ impl Api {
     /// Server-side apply: what others own is a conflict, never overwritten.
     pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
         trace("apply", &named::<K>(name));
-        let applied = self
-            .all::<K>()
-            .patch(name, &PatchParams::apply(MANAGER), &Patch::Apply(manifest))
-            .await;
+        let (all, as_us) = (self.all::<K>(), PatchParams::apply(MANAGER));
+        let manifest = Patch::Apply(manifest);
+        let applied = insist(|| all.patch(name, &as_us, &manifest)).await;
         applied.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
@@ -172,6 +176,23 @@ impl Api {
             }
         }
     }
+}
+
+/// Asks again, a few times, while that meets changes by others of the same moment.
+pub(super) async fn insist<T, F>(ask: impl Fn() -> F) -> kube::Result<T>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    for tried in 0..CLASHES {
+        match ask().await {
+            Err(kube::Error::Api(status)) if is_passing_clash(&status) => {
+                tracing::debug!(words = status.message, "asking again");
+                tokio::time::sleep(CLASH_PAUSE * 2_u32.pow(tried)).await;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 /// Objects by what they are called.

@@ -207,7 +207,7 @@ impl ClusterError {
             404 if words.starts_with("namespaces ") => Self::NoNamespace {
                 namespace: words.split('"').nth(1).unwrap_or_default().to_owned(),
             },
-            409 => {
+            409 if !is_passing_clash(status) => {
                 let fields = conflicts(status);
                 if fields.is_empty() {
                     Self::Api { object, words }
@@ -216,7 +216,7 @@ impl ClusterError {
                 }
             }
             400 | 422 => Self::Invalid { object, words },
-            code @ (429 | 500..) => Self::Busy {
+            code @ (409 | 429 | 500..) => Self::Busy {
                 object,
                 at: at.to_owned(),
                 code,
@@ -229,6 +229,18 @@ impl ClusterError {
             _ => Self::Api { object, words },
         }
     }
+}
+
+/// Whether a create was refused because there is one of that name.
+pub(super) fn is_there_already(status: &Status) -> bool {
+    status.code == 409 && status.reason == "AlreadyExists"
+}
+
+/// Whether what was asked for, without a version to compare, met a change of the same moment, such as
+/// of the quota that is counted for it: asked again, it may well be done.
+pub(super) fn is_passing_clash(status: &Status) -> bool {
+    let causes = status.details.as_ref().map(|details| &details.causes);
+    status.code == 409 && !is_there_already(status) && causes.is_none_or(Vec::is_empty)
 }
 
 /// Who else manages which field: Kubernetes says `conflict with "kubectl-edit" using apps/v1`.
@@ -260,4 +272,51 @@ fn owners(fields: &[(String, String)]) -> String {
         .map(|(manager, field)| format!("{field} by {manager:?}"))
         .collect();
     texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(code: u16, reason: &str, message: &str, causes: &serde_json::Value) -> Status {
+        let details = json!({ "causes": causes });
+        let status =
+            json!({ "code": code, "reason": reason, "message": message, "details": details });
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn a_clash_is_told_from_what_exists_and_from_what_others_manage() {
+        let none = json!([]);
+        let there = refused(
+            409,
+            "AlreadyExists",
+            "configmaps \"a\" already exists",
+            &none,
+        );
+        assert!(is_there_already(&there) && !is_passing_clash(&there));
+        let quota = "Operation cannot be fulfilled on resourcequotas \"q\": the object has been modified; please apply your changes to the latest version and try again";
+        let quota = refused(409, "Conflict", quota, &none);
+        assert!(!is_there_already(&quota) && is_passing_clash(&quota));
+        let error = ClusterError::of_status(&quota, "ConfigMap \"a\"", "https://k");
+        assert!(error.may_pass(), "{error}");
+        assert!(error.remedy().unwrap().starts_with("Apply again"));
+        let owned = json!([{
+            "reason": "FieldManagerConflict",
+            "message": "conflict with \"kubectl-edit\" using apps/v1",
+            "field": ".spec.replicas",
+        }]);
+        let owned = refused(409, "Conflict", "Apply failed with 1 conflict", &owned);
+        assert!(!is_there_already(&owned) && !is_passing_clash(&owned));
+        let error = ClusterError::of_status(&owned, "Deployment \"a\"", "https://k");
+        assert!(matches!(error, ClusterError::Conflict { .. }), "{error}");
+        assert!(!is_passing_clash(&refused(
+            403,
+            "Forbidden",
+            "exceeded quota",
+            &none
+        )));
+    }
 }

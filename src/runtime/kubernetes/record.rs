@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Claim, Kind, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing};
-use super::api::{Api, named};
-use super::error::ClusterError;
+use super::api::{Api, insist, named};
+use super::error::{ClusterError, is_there_already};
 use super::holding::{Fate, Holder};
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
 use super::{KubernetesRuntime, drift, holding, parts, rollout};
@@ -309,9 +309,10 @@ pub(super) async fn make(api: &Api, name: &str, manifest: Json) -> Result<bool, 
         field_manager: Some(MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match api.all::<ConfigMap>().create(&as_us, &manifest).await {
+    let all = api.all::<ConfigMap>();
+    match insist(|| all.create(&as_us, &manifest)).await {
         Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+        Err(kube::Error::Api(status)) if is_there_already(&status) => Ok(false),
         Err(error) => Err(api.failed(error, &object)),
     }
 }
