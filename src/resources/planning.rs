@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use serde_json::Value as Json;
 
 use super::Configured;
@@ -52,7 +54,7 @@ pub(super) async fn plan_in<R: Resource<Provider = Configured>>(
     let config = read(&config);
     let prior = prior.map_or(Value::Null, read);
     let proposed = proposed(&schema.attributes, &prior, &config);
-    let outcome = resource::<R>().plan(provider, prior.clone(), proposed, config);
+    let outcome = resource::<R>().plan(provider, prior.clone(), proposed, config, Bytes::new());
     let outcome = outcome.await;
     let messages = outcome.messages.iter();
     let errors = messages.filter(|one| one.is_error());

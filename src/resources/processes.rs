@@ -5,9 +5,7 @@ use super::release;
 use super::report::failed;
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
 use crate::flower::version::{FlowerVersion, VersionRow};
-use crate::runtime::{
-    Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime,
-};
+use crate::runtime::{Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;

@@ -291,8 +291,8 @@ fn one_configuration_serves_every_era() {
 
 #[test]
 fn nothing_runs_again_because_its_superlink_was_changed() {
-    let run = "timeouts = { create = \"180s\" }";
-    let it = Workspace::new(&federation("1.41.0", run));
+    let run = with("timeouts = { create = \"180s\" }");
+    let it = Workspace::new(&federation("1.41.0", &run));
     it.app();
     it.file("app/quickstart/server_app.py", SERVER);
     it.file("app/quickstart/client_app.py", CLIENT);
@@ -305,7 +305,7 @@ fn nothing_runs_again_because_its_superlink_was_changed() {
         assert_eq!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
     };
 
-    let upgraded = federation("1.42.0", run);
+    let upgraded = federation("1.42.0", &run);
     it.configure(&upgraded);
     is_the_same();
 

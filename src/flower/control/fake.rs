@@ -165,7 +165,7 @@ impl Registry {
             }
             Call::RegisterNode => {
                 let request = wire::RegisterNodeRequest::decode(request).unwrap();
-                let id = self.add(&String::from_utf8(request.public_key.to_vec()).unwrap());
+                let id = self.add(std::str::from_utf8(&request.public_key).unwrap());
                 wire::RegisterNodeResponse { node_id: Some(id) }.encode_to_vec()
             }
             Call::UnregisterNode => {

@@ -219,7 +219,7 @@ impl Runtime for KubernetesRuntime {
     ) -> Result<Option<String>, RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
-        let listing = self.records.get(api).await?;
+        let listing = self.listings.get(api).await?;
         let inside = names::inside(&name, &api.namespace);
         let service = listing.services.get(&name);
         let dialled = service.and_then(|service| service::dialled(service, exposure, &inside));

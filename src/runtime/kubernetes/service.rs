@@ -121,7 +121,7 @@ mod tests {
             kind,
             node_port: None,
             hostname: hostname.map(str::to_owned),
-            annotations: Default::default(),
+            annotations: BTreeMap::default(),
             allow_from: Vec::new(),
             shared_port: true,
             tls: true,

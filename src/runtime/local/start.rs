@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::super::{Content, ObjectRef, Port, Process, RuntimeError, Workload};
+use super::super::{Content, Duty, ObjectRef, Port, Process, RuntimeError, Workload};
 use super::record::Started;
 use super::{GRACE, LocalRuntime, files, logs, ports, process};
 
