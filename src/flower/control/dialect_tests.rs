@@ -12,7 +12,6 @@ fn node_of_1_23(activated: bool) -> Vec<u8> {
         registered_at: "2026-11-24T10:00:00+00:00".to_owned(),
         last_activated_at: activated.then(|| "2026-11-24T11:00:00+00:00".to_owned()),
         public_key: "PEM".into(),
-        ..Default::default()
     };
     let nodes_info = vec![node];
     wire::ListNodesResponse23 { nodes_info }.encode_to_vec()

@@ -112,6 +112,8 @@ fn node_port(service: &Service) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
