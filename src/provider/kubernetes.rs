@@ -39,7 +39,8 @@ model! {
         tls_server_name: Option<String> = optional(),
         /// The namespace of all objects; that of the context, or `default`. It must exist.
         namespace: Option<String> = optional(),
-        /// Further labels of all objects.
+        /// Further labels of all objects. When they change, SuperLinks and SuperNodes are changed and
+        /// started again; Secrets get them when they are next written.
         labels: Option<BTreeMap<String, String>> = optional(),
         /// Put before the names of images that are not named in `kubernetes` of a resource, for
         /// mirrors: `registry.example.org/mirror/` makes `registry.example.org/mirror/flwr/superlink`.

@@ -34,7 +34,8 @@ pub enum Status {
     Running,
     /// A process ended by itself; the next apply starts it again.
     Stopped,
-    /// Somebody else changed how it runs.
+    /// Somebody else changed how it runs, an apply did not finish, or what it was made with is another by
+    /// now.
     Changed,
     /// Its volume is gone, with all that was in it.
     Lost,

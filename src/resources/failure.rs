@@ -89,7 +89,15 @@ pub fn status(
                 .detail("Apply makes it what the configuration says."),
         );
     }
-    let changed = observed.unfinished || !observed.changed.is_empty();
+    if !observed.outdated.is_empty() {
+        call.warn(
+            Diagnostic::warning(format!("{object} is out of date"))
+                .detail(format!("{}.", observed.outdated.join("; ")))
+                .detail("Apply makes it anew from what there is now, and starts it again."),
+        );
+    }
+    let changed =
+        observed.unfinished || !observed.changed.is_empty() || !observed.outdated.is_empty();
     found(observed.standing, changed, awaited)
 }
 

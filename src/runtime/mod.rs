@@ -213,6 +213,8 @@ pub struct Observation {
     pub changed: Vec<String>,
     /// Whether what runs was started by an apply that did not get so far as to settle it.
     pub unfinished: bool,
+    /// What it was made with that is another by now, in words.
+    pub outdated: Vec<String>,
     /// Which of the parts that were asked for are gone.
     pub missing: Vec<Missing>,
 }
@@ -328,8 +330,13 @@ pub trait Runtime: Send + Sync {
         name: &str,
     ) -> Result<Option<SecretEntries>, RuntimeError>;
 
-    /// Writes or replaces a note.
-    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError>;
+    /// Writes or replaces a note about work at the Control API of this URL.
+    async fn write_note(
+        &self,
+        key: &str,
+        note: &serde_json::Value,
+        control: &str,
+    ) -> Result<(), RuntimeError>;
 
     /// The notes whose keys start with `prefix`.
     /// Those of providers that died are ours from then on.

@@ -142,22 +142,34 @@ fn a_key_whose_secret_was_removed_is_made_anew() {
 }
 
 #[test]
-fn labels_of_the_provider_change_with_everything_else() {
+fn labels_of_the_provider_are_on_everything_and_change_by_themselves() {
     let tenant = Tenant::a();
-    let config = |team: &str, level: &str| {
-        superlink(&tenant, &format!("log_level = {level:?}")).replace(
-            &tenant.provider(),
-            &tenant.provider_with("", &format!("    labels = {{ team = {team:?} }}")),
-        )
+    let config = |labels: &str| {
+        let labelled = tenant.provider_with("", &format!("    labels = {{ {labels} }}"));
+        superlink(&tenant, "").replace(&tenant.provider(), &labelled)
     };
-    let it = Workspace::new(&config("one", "INFO"));
+    let it = Workspace::new(&config("team = \"one\", old = \"x\""));
     it.apply().succeeded();
     it.plan_is_empty();
-    it.configure(&config("two", "DEBUG"));
+    it.configure(&config("team = \"two\""));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&["`labels` of the provider is not what it was made with"]);
     it.apply().succeeded();
     it.plan_is_empty();
-    let record: ConfigMap = tenant.get("superlink-main");
-    assert_eq!(record.labels()["team"], "two");
+    let all = [
+        tenant.get::<ConfigMap>("superlink-main").metadata,
+        tenant.get::<ConfigMap>("superlink-main.files").metadata,
+        tenant.get::<Deployment>("superlink-main").metadata,
+        tenant.get::<NetworkPolicy>("superlink-main").metadata,
+        tenant
+            .get::<PersistentVolumeClaim>("superlink-main")
+            .metadata,
+    ];
+    for labels in all.map(|metadata| metadata.labels.unwrap()) {
+        assert_eq!(labels["team"], "two");
+        assert!(!labels.contains_key("old"), "{labels:?}");
+    }
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     tenant.nothing_left();

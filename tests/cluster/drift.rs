@@ -5,8 +5,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use serde_json::{Value as Json, json};
 
-use crate::tenant::{Object, Tenant};
-use crate::workspace::Workspace;
+use crate::federation::federation;
+use crate::tenant::{Object, Tenant, soon};
+use crate::workspace::{Workspace, kill_children};
 
 const SUPERLINK: &str = "superlink-main";
 const FILES: &str = "superlink-main.files";
@@ -177,4 +178,35 @@ fn files_that_others_changed_are_told_and_not_fought_over() {
     assert_eq!(files(), before);
     it.destroy();
     tenant.nothing_left();
+}
+
+#[test]
+fn a_note_that_a_killed_apply_left_goes_with_its_superlink() {
+    let tenant = Tenant::a();
+    let never = "run_config = { fail-in = \"never\" }\n  on_missing = \"keep\"";
+    let main = federation("", "", never).replace("  run_config = { num-server-rounds = 1 }\n", "");
+    let it = Workspace::new(&format!("{}{main}", tenant.provider()));
+    it.app();
+    let before_the_run = [
+        "apply",
+        "-auto-approve",
+        "-no-color",
+        "-target=flower_supernode.site",
+    ];
+    it.run(&before_the_run).succeeded();
+    let mut apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
+    let note = soon("a note", || {
+        let notes = tenant.list::<ConfigMap>("app.kubernetes.io/component=note");
+        notes.into_iter().next()
+    });
+    kill_children(apply.id());
+    apply.wait().unwrap();
+    let owners = note.owner_references();
+    assert_eq!(owners.len(), 1);
+    assert_eq!(owners[0].name, SUPERLINK);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    soon("nothing left", || {
+        tenant.inventory().is_empty().then_some(())
+    });
 }

@@ -76,7 +76,7 @@ pub(super) async fn submit_once(
                 Diagnostic::warning(format!("The run {id} was taken over"))
                     .detail("An earlier apply had submitted it and was killed."),
             );
-            write(runtime, &note, submission.since, Some(id))
+            write(runtime, model, &note, submission.since, Some(id))
                 .await
                 .map_err(explain)?;
             let _ = runtime.drop_note(&left.key).await;
@@ -86,14 +86,14 @@ pub(super) async fn submit_once(
     // Notes of other processes may stand for runs that are being submitted now; those left behind
     // were looked after.
     submission.since = SystemTime::now();
-    write(runtime, &note, submission.since, None)
+    write(runtime, model, &note, submission.since, None)
         .await
         .map_err(explain)?;
     match submit(client, &submission).await {
         Ok(submitted) => {
             let id = submitted.run_id();
             // Without it the run is found by what it is, as long as there is one like it.
-            let _ = write(runtime, &note, submission.since, Some(id)).await;
+            let _ = write(runtime, model, &note, submission.since, Some(id)).await;
             for left in notes.iter().filter(|left| !left.owner_lives) {
                 let _ = runtime.drop_note(&left.key).await;
             }
@@ -131,6 +131,7 @@ async fn lost(client: &ControlClient, submission: &Submission) -> Result<Option<
 
 async fn write(
     runtime: &dyn Runtime,
+    model: &Model,
     note: &str,
     since: SystemTime,
     id: Option<RunId>,
@@ -141,7 +142,8 @@ async fn write(
         .as_secs();
     let id = id.map(|id| id.to_string());
     let note_text = json!({ "since": since, "run": id });
-    runtime.write_note(note, &note_text).await
+    let control = &model.control.url;
+    runtime.write_note(note, &note_text, control).await
 }
 
 fn run(entry: &JournalEntry) -> Option<RunId> {

@@ -282,8 +282,13 @@ impl Runtime for KubernetesRuntime {
         Ok(vault::own(api, &names::of(owner), name).await?)
     }
 
-    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {
-        self.save_note(key, note).await
+    async fn write_note(
+        &self,
+        key: &str,
+        note: &serde_json::Value,
+        control: &str,
+    ) -> Result<(), RuntimeError> {
+        self.save_note(key, note, control).await
     }
 
     async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {

@@ -81,9 +81,18 @@ pub(super) fn labels(
     labels
 }
 
-/// The labels that never change for as long as an object is.
-pub(super) fn fixed_labels(object: &ObjectRef) -> BTreeMap<String, String> {
-    labels(object, &BTreeMap::new())
+/// The component of notes.
+pub(super) const NOTES: &str = "note";
+
+/// The labels of the note that is called `name`; ours win over the user's.
+pub(super) fn note_labels(
+    name: &str,
+    further: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let ours = [(MANAGED_BY, MANAGER), (COMPONENT, NOTES), (INSTANCE, name)];
+    let mut labels = further.clone();
+    labels.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    labels
 }
 
 /// Whether labels are those of a part of the object, or of the note, of this name.

@@ -10,17 +10,21 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{JournalEntry, RuntimeError};
-use super::api::named;
+use super::api::{Api, named};
 use super::holding::{Fate, Holder};
-use super::names::{self, COMPONENT, INSTANCE, MANAGED_BY, MANAGER};
+use super::names::{self, COMPONENT, MANAGED_BY, MANAGER, NOTES};
 use super::{KubernetesRuntime, holding, record};
 
 const NOTE: &str = "note.json";
-const NOTES: &str = "note";
 
 impl KubernetesRuntime {
     /// Writes a note; an error when another apply has one of this key.
-    pub(super) async fn save_note(&self, key: &str, note: &Json) -> Result<(), RuntimeError> {
+    pub(super) async fn save_note(
+        &self,
+        key: &str,
+        note: &Json,
+        control: &str,
+    ) -> Result<(), RuntimeError> {
         let api = self.api().await?;
         let name = names::note(key);
         let data = json!({ NOTE: note.to_string(), "key": key });
@@ -33,8 +37,9 @@ impl KubernetesRuntime {
         let manifest = json!({
             "metadata": {
                 "name": name,
-                "labels": { MANAGED_BY: MANAGER, COMPONENT: NOTES, INSTANCE: name },
+                "labels": names::note_labels(&name, &self.labels),
                 "annotations": self.holds.marks(),
+                "ownerReferences": self.owner_of_note(api, control).await?,
             },
             "data": data,
         });
@@ -50,6 +55,24 @@ impl KubernetesRuntime {
         }
         self.holds.keep(api, &name);
         Ok(())
+    }
+
+    /// The record of the SuperLink whose runs a note is about, where it is one of ours: what nobody
+    /// takes over any more goes with it.
+    async fn owner_of_note(&self, api: &Api, control: &str) -> Result<Vec<Json>, RuntimeError> {
+        let place = control.strip_prefix("kube://");
+        let Some((namespace, name)) = place.and_then(|place| place.split_once('/')) else {
+            return Ok(Vec::new());
+        };
+        if namespace != api.namespace {
+            return Ok(Vec::new());
+        }
+        let found = api.look::<ConfigMap>(name, name).await?;
+        let uid = found.and_then(|(record, ours)| record.uid.filter(|_| ours));
+        Ok(uid
+            .map(|uid| record::owner(name, &uid))
+            .into_iter()
+            .collect())
     }
 
     /// The notes of these keys. Those of dead applies are ours from here on.

@@ -7,6 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use kube::ResourceExt as _;
 use kube::api::PostParams;
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,8 @@ use super::{KubernetesRuntime, drift, holding, parts, rollout};
 const MEMORY: &str = "state.json";
 /// The fields of its parts that were ours when it was settled.
 const FIELDS: &str = "parts.json";
+/// The settings of the provider that it was made with.
+const SETTINGS: &str = "provider.json";
 
 pub(super) fn is_settled(record: &ConfigMap) -> bool {
     record.annotations().contains_key(SETTLED)
@@ -33,12 +36,7 @@ impl KubernetesRuntime {
         let found = api.get::<ConfigMap>(&name).await?;
         let uid = found.and_then(|record| record.metadata.uid);
         let uid = uid.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
-        Ok(json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "name": name,
-            "uid": uid,
-        }))
+        Ok(owner(&name, &uid))
     }
 
     pub(super) async fn claim_record(
@@ -114,14 +112,20 @@ impl KubernetesRuntime {
         name: &str,
     ) -> Result<bool, RuntimeError> {
         nothing_is_foreign(api, object, name).await?;
-        // The user's labels come when it is settled: what is made here and what is applied there
-        // count as two managers, and would fight over them.
-        let metadata = json!({
-            "name": name,
-            "labels": names::fixed_labels(object),
-            "annotations": self.holds.marks(),
+        let record = json!({
+            "metadata": {
+                "name": name,
+                "labels": names::labels(object, &self.labels),
+                "annotations": self.holds.marks(),
+            },
+            "data": { SETTINGS: self.settings().to_string() },
         });
-        Ok(make(api, name, json!({ "metadata": metadata })).await?)
+        Ok(make(api, name, record).await?)
+    }
+
+    /// Of the provider's configuration, what is in everything that it makes.
+    fn settings(&self) -> Json {
+        json!({ "labels": self.labels, "image_prefix": self.image_prefix })
     }
 
     /// An error while another apply is making the object.
@@ -161,13 +165,20 @@ impl KubernetesRuntime {
             Kind::SupernodeKey => drift::Fields::new(),
             Kind::Superlink | Kind::Supernode => drift::own_fields(api, &name).await?,
         };
+        let found = api.get::<ConfigMap>(&name).await?;
+        let found = found.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
+        let labels = names::labels(object, &self.labels);
         // All at once: what is settled is held and being changed no more.
         let settled = json!({
             "metadata": {
-                "labels": names::labels(object, &self.labels),
+                "labels": relabelled(kept::<Json>(&found, SETTINGS).as_ref(), labels),
                 "annotations": { SETTLED: "true", HOLDER: null, RENEWED: null, CHANGING: null },
             },
-            "data": { MEMORY: memory.to_string(), FIELDS: json!(fields).to_string() },
+            "data": {
+                MEMORY: memory.to_string(),
+                FIELDS: json!(fields).to_string(),
+                SETTINGS: self.settings().to_string(),
+            },
         });
         self.holds.release(&name);
         self.change_record(api, object, &name, &settled).await
@@ -223,10 +234,9 @@ impl KubernetesRuntime {
             let is_kind = labels
                 .get(COMPONENT)
                 .is_some_and(|one| one == names::kind(kind));
-            let memory = record.data.as_ref().and_then(|data| data.get(MEMORY));
             if is_kind
                 && let Some(name) = labels.get(NAME).and_then(|name| name.parse().ok())
-                && let Some(memory) = memory.and_then(|text| serde_json::from_str(text).ok())
+                && let Some(memory) = kept(record, MEMORY)
             {
                 memories.insert(name, memory);
             }
@@ -259,18 +269,22 @@ impl KubernetesRuntime {
         } else {
             Vec::new()
         };
-        let fields = record.data.as_ref().and_then(|data| data.get(FIELDS));
-        let fields = fields.and_then(|text| serde_json::from_str(text).ok());
+        let fields: Option<drift::Fields> = kept(record, FIELDS);
         let mut changed = drift::changed_by_others(
             &listing.parts(&name),
             &fields.unwrap_or_default(),
             unfinished,
         );
         changed.retain(|words| missing.iter().all(|one| one.words != *words));
+        let made_with = kept(record, SETTINGS);
+        let outdated = made_with.map_or_else(Vec::new, |made_with| {
+            other_settings(&made_with, &self.settings())
+        });
         Ok(Some(Observation {
             standing,
             changed,
             unfinished,
+            outdated,
             missing,
         }))
     }
@@ -290,11 +304,42 @@ async fn nothing_is_foreign(api: &Api, object: &ObjectRef, name: &str) -> Result
     Ok(())
 }
 
+/// What a record keeps under this name.
+fn kept<T: DeserializeOwned>(record: &ConfigMap, name: &str) -> Option<T> {
+    let text = record.data.as_ref()?.get(name)?;
+    serde_json::from_str(text).ok()
+}
+
+/// Labels as a change of those that were set with other settings: some of these may be gone.
+fn relabelled(made_with: Option<&Json>, labels: BTreeMap<String, String>) -> Json {
+    let before = made_with.and_then(|settings| settings.get("labels")?.as_object());
+    let gone = before.into_iter().flatten();
+    let gone = gone.map(|(label, _)| (label.clone(), Json::Null));
+    let labels = labels
+        .into_iter()
+        .map(|(label, value)| (label, value.into()));
+    Json::Object(gone.chain(labels).collect())
+}
+
+/// Which settings are others than those that an object was made with.
+fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
+    let settings = now.as_object().into_iter().flatten();
+    settings
+        .filter(|(setting, value)| made_with.get(setting) != Some(*value))
+        .map(|(setting, _)| format!("`{setting}` of the provider is not what it was made with"))
+        .collect()
+}
+
 fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {
     RuntimeError::BeingMade {
         object: object.clone(),
         by: format!("seen at work {renewed}"),
     }
+}
+
+/// The record of this name and UID, as others name their owner.
+pub(super) fn owner(name: &str, uid: &str) -> Json {
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid })
 }
 
 /// Makes a ConfigMap; `false` when there is one of its name.

@@ -13,6 +13,8 @@ use super::*;
 struct Kept {
     record: Option<Json>,
     posts: usize,
+    /// How many of them meet a change of the quota by somebody else.
+    clashes: usize,
 }
 
 /// The verb, and the body.
@@ -48,6 +50,10 @@ impl Kept {
             (code, words)
         };
         match (verb, &self.record) {
+            ("POST", None) if self.posts < self.clashes => {
+                self.posts += 1;
+                status(409, "Conflict")
+            }
             ("POST", None) => {
                 let mut record: Json = serde_json::from_slice(body).unwrap();
                 record["metadata"]["uid"] = "1".into();
@@ -82,12 +88,12 @@ async fn serve(listener: TcpListener, kept: Arc<Mutex<Kept>>) {
     }
 }
 
-#[tokio::test]
-async fn a_record_whose_answer_was_lost_is_our_own() {
+/// An API server, and a way to it.
+async fn api_server(kept: Kept) -> (Arc<Mutex<Kept>>, Access) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
-    let kept = Arc::new(Mutex::new(Kept::default()));
-    let serving = tokio::spawn(serve(listener, Arc::clone(&kept)));
+    let kept = Arc::new(Mutex::new(kept));
+    tokio::spawn(serve(listener, Arc::clone(&kept)));
     let access = Access {
         credentials: Credentials::Host {
             host,
@@ -102,14 +108,60 @@ async fn a_record_whose_answer_was_lost_is_our_own() {
         proxy_url: None,
         tls_server_name: None,
     };
-    let runtime = || KubernetesRuntime::new(access.clone(), BTreeMap::new(), String::new());
-    let object = ObjectRef {
+    (kept, access)
+}
+
+fn runtime(access: &Access, labels: BTreeMap<String, String>) -> KubernetesRuntime {
+    KubernetesRuntime::new(access.clone(), labels, String::new())
+}
+
+fn key() -> ObjectRef {
+    ObjectRef {
         kind: Kind::SupernodeKey,
         name: "a".parse().unwrap(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_made_with_all_labels_once_its_quota_is_counted() {
+    let (kept, access) = api_server(Kept {
+        clashes: 3,
+        ..Kept::default()
+    })
+    .await;
+    let labels = [("team".to_owned(), "fl".to_owned())].into();
     let stop = CancellationToken::new();
-    let ours = runtime();
-    let claim = ours.claim_record(&object, &stop).await.unwrap();
+    let claim = runtime(&access, labels).claim_record(&key(), &stop).await;
+    assert_eq!(claim.unwrap(), Claim::New);
+    let kept = kept.lock().unwrap();
+    let record = kept.record.as_ref().unwrap();
+    assert_eq!(record["metadata"]["labels"]["team"], "fl");
+}
+
+#[test]
+fn labels_that_the_provider_has_no_more_go() {
+    let made_with = json!({ "labels": { "team": "a", "gone": "b" }, "image_prefix": "" });
+    let now = [("team", "c"), ("ours", "d")];
+    let now = now.map(|(label, value)| (label.to_owned(), value.to_owned()));
+    assert_eq!(
+        relabelled(Some(&made_with), now.into()),
+        json!({ "team": "c", "gone": null, "ours": "d" })
+    );
+    assert_eq!(relabelled(None, BTreeMap::new()), json!({}));
+    let now = json!({ "labels": { "team": "a" }, "image_prefix": "" });
+    assert_eq!(
+        other_settings(&made_with, &now),
+        ["`labels` of the provider is not what it was made with"]
+    );
+    assert!(other_settings(&now, &now).is_empty());
+}
+
+#[tokio::test]
+async fn a_record_whose_answer_was_lost_is_our_own() {
+    let (kept, access) = api_server(Kept::default()).await;
+    let ours = runtime(&access, BTreeMap::new());
+    let stop = CancellationToken::new();
+    let claim = ours.claim_record(&key(), &stop).await.unwrap();
     assert_eq!(claim, Claim::New);
     assert_eq!(kept.lock().unwrap().posts, 2, "it was not sent again");
 
@@ -117,7 +169,6 @@ async fn a_record_whose_answer_was_lost_is_our_own() {
     let record = kept.lock().unwrap().record.clone().unwrap();
     let record: ConfigMap = serde_json::from_value(record).unwrap();
     assert_eq!(ours.holds.standing(&record), Holder::Us);
-    let other = runtime().holds.standing(&record);
+    let other = runtime(&access, BTreeMap::new()).holds.standing(&record);
     assert!(matches!(other, Holder::Another { .. }), "{other:?}");
-    serving.abort();
 }

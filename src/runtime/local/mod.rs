@@ -275,6 +275,7 @@ impl Runtime for LocalRuntime {
             standing,
             changed: Vec::new(),
             unfinished: record.changing,
+            outdated: Vec::new(),
             missing: parts.iter().filter_map(|one| self.missing(one)).collect(),
         }))
     }
@@ -378,7 +379,12 @@ impl Runtime for LocalRuntime {
         self.read_secret(name)
     }
 
-    async fn write_note(&self, key: &str, note: &serde_json::Value) -> Result<(), RuntimeError> {
+    async fn write_note(
+        &self,
+        key: &str,
+        note: &serde_json::Value,
+        _: &str,
+    ) -> Result<(), RuntimeError> {
         self.save_note(key, note)
     }
 

@@ -48,7 +48,7 @@ pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
             None => json!({ "name": "state", "emptyDir": {} }),
         });
     }
-    volumes.extend(pod.volumes.iter().map(volume));
+    volumes.extend(pod.volumes.iter().map(|one| volume(context, one)));
     let mut spec = json!({
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
@@ -329,7 +329,7 @@ fn volume_name(volume: &Volume) -> String {
     format!("user-{}", volume.name)
 }
 
-fn volume(one: &Volume) -> Json {
+fn volume(context: &Context<'_>, one: &Volume) -> Json {
     let mut volume = json!({ "name": volume_name(one) });
     let source = match &one.source {
         VolumeSource::Claim(name) => json!({
@@ -348,6 +348,7 @@ fn volume(one: &Volume) -> Json {
         } => json!({
             "ephemeral": {
                 "volumeClaimTemplate": {
+                    "metadata": { "labels": context.labels },
                     "spec": without_nulls(json!({
                         "accessModes": ["ReadWriteOnce"],
                         "resources": { "requests": { "storage": size } },
