@@ -71,6 +71,7 @@ pub fn processes(
             program: launched.program.to_owned(),
             args: launched.args,
             env: launched.env,
+            keeps: launched.keeps,
         }
     };
     launched.into_iter().map(process).collect()

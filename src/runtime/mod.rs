@@ -113,6 +113,9 @@ pub struct Process {
     pub program: String,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
+    /// The program that it starts beside itself and does not start again, without which it is of no
+    /// use.
+    pub keeps: Option<&'static str>,
 }
 
 /// How a process shows that it answers.
@@ -156,8 +159,8 @@ pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpi
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
 
-/// Whether the processes of an object run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the processes of an object run, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Up,
     /// They are there, and not ready: they start, or are started again and again.

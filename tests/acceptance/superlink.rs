@@ -63,6 +63,44 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     it.destroy();
 }
 
+/// Flower's SuperLink and SuperNode start a SuperExec and do not see it end: they answer as if nothing
+/// was amiss, and runs stay pending for ever.
+#[test]
+fn a_superexec_that_died_is_drift_and_comes_back() {
+    let federation = superlink(BOTH)
+        + r#"
+resource "flower_supernode" "site" {
+  for_each  = flower_supernode_key.site
+  name      = each.key
+  superlink = flower_superlink.main.fleet
+  key       = each.value.secret
+}
+"#;
+    let run = r#"
+resource "flower_app_run" "again" {
+  control = flower_superlink.main.control
+  source  = { path = "${path.module}/app" }
+  wait    = { nodes = [for one in flower_supernode.site : one.node_id] }
+}
+"#;
+    let it = Workspace::new(&federation);
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let before = it.command_lines("flower-superexec");
+    assert_eq!(before.len(), 3, "{before:?}");
+    it.kill_program("flower-superexec");
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&["0 to add, 3 to change, 0 to destroy"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.configure(&format!("{federation}{run}"));
+    it.apply().succeeded();
+    assert_eq!(it.state("flower_app_run.again")["sub_status"], "completed");
+    it.destroy();
+}
+
 #[test]
 fn a_certificate_near_its_end_is_renewed() {
     let short = superlink("tls = { validity = \"2h\", renew_before = \"1h\" }");

@@ -165,6 +165,19 @@ impl Workspace {
         eventually("the end of the processes", || self.processes().is_empty());
     }
 
+    /// Kills those of the processes that run `program`.
+    #[allow(dead_code)]
+    pub fn kill_program(&self, program: &str) {
+        for pid in self.processes() {
+            if runs(pid, program) {
+                signal(pid, "-9");
+            }
+        }
+        eventually("the end of the program", || {
+            self.command_lines(program).is_empty()
+        });
+    }
+
     pub fn run(&self, args: &[&str]) -> Said {
         said(&self.command(args).output().unwrap())
     }
@@ -243,13 +256,9 @@ impl Workspace {
 
     /// The command lines of those of [`Self::processes`] that run `program`.
     pub fn command_lines(&self, program: &str) -> Vec<String> {
-        let line = |pid: u32| {
-            let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).replace('\0', " ")
-        };
-        let all = self.processes().into_iter().map(line);
-        all.filter(|line| line.contains(&format!("/{program} ")))
-            .collect()
+        let all = self.processes().into_iter();
+        let those = all.filter(|pid| runs(*pid, program));
+        those.map(command_line).collect()
     }
 
     /// Processes that were started for objects of this folder.
@@ -293,6 +302,15 @@ fn offered(text: &str) -> Option<(&str, &str)> {
 pub enum Cut {
     Kill,
     Interrupt,
+}
+
+fn command_line(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+fn runs(pid: u32, program: &str) -> bool {
+    command_line(pid).contains(&format!("/{program} "))
 }
 
 /// What Ctrl-C sends.

@@ -1,7 +1,7 @@
 //! What runs apps beside a SuperLink or SuperNode, in process isolation: the same program for both,
 //! told whose apps they are.
 
-use super::{LaunchedProcess, Role, push};
+use super::{Isolation, LaunchedProcess, Role, push};
 use crate::flower::version::{AppRunner, PluginType, VersionRow};
 
 /// Whose apps they are.
@@ -49,14 +49,18 @@ impl Runner<'_> {
 
 /// The processes of an object: all of them have the same environment.
 pub(super) fn launched(
+    row: &VersionRow,
+    isolation: Isolation,
     parts: impl IntoIterator<Item = (Role, Vec<String>)>,
     env: &std::collections::BTreeMap<String, String>,
 ) -> Vec<LaunchedProcess> {
+    let has_child = isolation == Isolation::Subprocess && row.app_runner != AppRunner::AppProcess;
     let launch = |(role, args): (Role, Vec<String>)| LaunchedProcess {
         role,
         program: role.program(),
         args,
         env: env.clone(),
+        keeps: has_child.then_some(Role::SuperExec.program()),
     };
     parts.into_iter().map(launch).collect()
 }

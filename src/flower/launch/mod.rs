@@ -36,6 +36,9 @@ pub struct LaunchedProcess {
     pub args: Vec<String>,
     /// Its environment variables.
     pub env: BTreeMap<String, String>,
+    /// The program that it starts beside itself and does not start again: without that it goes on,
+    /// and no app runs any more.
+    pub keeps: Option<&'static str>,
 }
 
 /// The kinds of long-running process.

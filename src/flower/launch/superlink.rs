@@ -85,7 +85,7 @@ pub fn superlink_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    Ok(launched(parts, &env))
+    Ok(launched(row, settings.isolation, parts, &env))
 }
 
 fn superlink_args(

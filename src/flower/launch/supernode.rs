@@ -53,7 +53,7 @@ pub fn supernode_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(settings).role_and_args(row));
     }
-    Ok(launched(parts, &env))
+    Ok(launched(row, settings.isolation, parts, &env))
 }
 
 fn supernode_args(

@@ -70,6 +70,24 @@ fn lines(processes: &[LaunchedProcess]) -> Vec<String> {
 }
 
 #[test]
+fn releases_with_a_superexec_keep_one_beside_them_in_subprocess_isolation() {
+    for (minor, isolation, keeps) in [
+        (20, Isolation::Subprocess, None),
+        (21, Isolation::Subprocess, Some("flower-superexec")),
+        (42, Isolation::Subprocess, Some("flower-superexec")),
+        (42, Isolation::Process, None),
+    ] {
+        let settings = SuperNodeSettings {
+            isolation,
+            key_file: None,
+            ..supernode()
+        };
+        let processes = supernode_processes(row(minor), &settings).unwrap();
+        assert!(processes.iter().all(|one| one.keeps == keeps), "{minor}");
+    }
+}
+
+#[test]
 fn superlink_1_40_to_1_42_serves_everything_on_one_port() {
     for minor in 40..=42 {
         assert_eq!(

@@ -140,8 +140,17 @@ impl Runtime for LocalRuntime {
         environment::check(&self.python, python).await.map(drop)
     }
 
-    async fn ready(&self, _: &ObjectRef) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        loop {
+            let mut record = self.record(object)?;
+            if record.standing() == Standing::Up {
+                for started in record.processes.values_mut() {
+                    started.whole = true;
+                }
+                return record.save(&self.record_path(object));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
@@ -265,14 +274,8 @@ impl Runtime for LocalRuntime {
         for name in record.processes.keys() {
             logs::rotate(&self.log_path(object, name));
         }
-        let mut processes = record.processes.values();
-        let standing = if processes.all(|started| started.identity.lives()) {
-            Standing::Up
-        } else {
-            Standing::Down
-        };
         Ok(Some(Observation {
-            standing,
+            standing: record.standing(),
             changed: Vec::new(),
             unfinished: record.changing,
             outdated: Vec::new(),
@@ -294,13 +297,13 @@ impl Runtime for LocalRuntime {
                 && let Some((name, started)) = record
                     .processes
                     .iter()
-                    .find(|(_, started)| !started.identity.lives())
+                    .find(|(_, started)| started.standing() == Standing::Down)
             {
                 // The last lines may still be on their way.
                 tokio::time::sleep(LOOK).await;
                 return Failure {
                     process: name.clone(),
-                    how: started.identity.end(),
+                    how: started.end(),
                     log: logs::tail(&self.log_path(object, name), 20),
                     advice: None,
                 };

@@ -64,6 +64,12 @@ impl Identity {
             .unwrap_or_else(|| "it ended".to_owned())
     }
 
+    /// Whether this program runs among those that it leads.
+    pub(super) fn has_beside(&self, program: &str) -> bool {
+        let mut family = self.family().into_iter();
+        family.any(|one| running::runs(one.pid, program))
+    }
+
     /// Asks it and all of its session to end, and kills what has not after `grace`.
     pub(super) async fn stop(&self, process: &str, grace: Duration) -> Result<(), RuntimeError> {
         // Once the leader is gone, what it left behind gets no more time.

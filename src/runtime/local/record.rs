@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Port, RuntimeError};
+use super::super::{Port, RuntimeError, Standing};
 use super::files;
 use super::process::Identity;
 
@@ -27,6 +28,10 @@ pub(super) struct Record {
     pub changing: bool,
 }
 
+/// How long a process may take to start what it keeps beside it, until that is a failure. Imports
+/// alone take half a minute on a busy machine.
+const BESIDE: Duration = Duration::from_mins(3);
+
 /// A process that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Started {
@@ -35,6 +40,44 @@ pub(super) struct Started {
     pub digest: String,
     /// Where in its log this start begins.
     pub log_from: u64,
+    /// When that was.
+    #[serde(default = "SystemTime::now")]
+    pub at: SystemTime,
+    /// The program that it keeps beside it.
+    #[serde(default)]
+    pub keeps: Option<String>,
+    /// Whether that program was seen to run.
+    #[serde(default)]
+    pub whole: bool,
+}
+
+impl Started {
+    pub(super) fn standing(&self) -> Standing {
+        if !self.identity.lives() {
+            return Standing::Down;
+        }
+        match &self.keeps {
+            Some(program) if !self.identity.has_beside(program) => {
+                let young = self.at.elapsed().is_ok_and(|age| age < BESIDE);
+                if young && !self.whole {
+                    Standing::NotReady
+                } else {
+                    Standing::Down
+                }
+            }
+            _ => Standing::Up,
+        }
+    }
+
+    /// What is wrong with one that is down.
+    pub(super) fn end(&self) -> String {
+        match &self.keeps {
+            Some(program) if self.identity.lives() => {
+                format!("its {program} ended, and it does not start another one")
+            }
+            _ => self.identity.end(),
+        }
+    }
 }
 
 impl Record {
@@ -47,6 +90,12 @@ impl Record {
             processes: BTreeMap::new(),
             changing: false,
         }
+    }
+
+    /// How it stands: as the worst of its processes does.
+    pub(super) fn standing(&self) -> Standing {
+        let each = self.processes.values().map(Started::standing);
+        each.max().unwrap_or(Standing::Up)
     }
 
     pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {

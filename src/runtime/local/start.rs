@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::super::{Content, Duty, ObjectRef, Port, Process, RuntimeError, Workload};
+use super::super::{Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload};
 use super::record::Started;
 use super::{GRACE, LocalRuntime, files, logs, ports, process};
 
@@ -34,7 +35,7 @@ impl LocalRuntime {
                 .all(|(name, started)| wanted.get(name.as_str()) == Some(&started.digest));
         let mut kept = BTreeMap::new();
         for (name, started) in std::mem::take(&mut record.processes) {
-            if same && started.identity.lives() {
+            if same && started.standing() != Standing::Down {
                 kept.insert(name, started);
             } else {
                 started.identity.stop(&name, GRACE).await?;
@@ -106,6 +107,9 @@ impl LocalRuntime {
             identity,
             digest,
             log_from,
+            at: SystemTime::now(),
+            keeps: process.keeps.map(str::to_owned),
+            whole: false,
         })
     }
 }

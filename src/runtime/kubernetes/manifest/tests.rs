@@ -30,6 +30,7 @@ fn workload() -> Workload {
         program: format!("flower-{name}"),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         env: [("FLWR_HOME".to_owned(), "/flower/home".to_owned())].into(),
+        keeps: None,
     };
     let secret = |key: &str| Content::Secret {
         name: "superlink-main-tls".to_owned(),

@@ -165,3 +165,67 @@ async fn a_port_that_somebody_took_is_no_port_to_start_on() {
     runtime.start(&workload, &stop).await.unwrap();
     remove(&runtime, &object, &[]).await.unwrap();
 }
+
+#[tokio::test]
+async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    let stop = CancellationToken::new();
+    runtime.claim(&object, &stop).await.unwrap();
+    let beside = dir.path().join("flower-superexec");
+    fs::write(&beside, "#!/bin/sh\nwhile :; do sleep 1; done\n").unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!(
+        "sleep 0.5; setsid {} & echo child $!; wait; exec sleep 300",
+        beside.display()
+    );
+    let mut workload = with_environment(&runtime, &object, &script).await;
+    workload.processes[0].keeps = Some("flower-superexec");
+    runtime.start(&workload, &stop).await.unwrap();
+    let standing = async || {
+        let observed = runtime.observe(&object, &[]).await;
+        observed.unwrap().unwrap().standing
+    };
+    let leader = || runtime.record(&object).unwrap().processes["superlink"].clone();
+    assert_eq!(standing().await, Standing::NotReady);
+    runtime.start(&workload, &stop).await.unwrap();
+    let first = leader().identity;
+    runtime.ready(&object).await.unwrap();
+    assert_eq!(
+        leader().identity,
+        first,
+        "it was given the time that it took"
+    );
+    assert_eq!(standing().await, Standing::Up);
+
+    let kill = format!(
+        "kill -9 $(sed -n 's/^child //p' {})",
+        runtime.log_path(&object, "superlink").display()
+    );
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let patience = Patience {
+        scheduling: None,
+        until: std::time::Instant::now(),
+    };
+    let failure = runtime.watch_failure(&object, patience).await;
+    assert!(
+        failure.how.contains("flower-superexec ended"),
+        "{failure:?}"
+    );
+    assert!(first.lives());
+    assert_eq!(standing().await, Standing::Down);
+
+    runtime.start(&workload, &stop).await.unwrap();
+    runtime.ready(&object).await.unwrap();
+    assert_ne!(leader().identity, first);
+    assert_eq!(standing().await, Standing::Up);
+    remove(&runtime, &object, &[]).await.unwrap();
+}

@@ -85,6 +85,7 @@ impl Old {
             program: Role::SuperLink.program(),
             args,
             env: env.into(),
+            keeps: None,
         };
         Self {
             process: Some(Running::start_of(version, &process, dir.path())),
