@@ -1,10 +1,20 @@
 //! Where an object lives is part of its state: a provider that was pointed elsewhere would find
-//! nothing there and plan to make everything anew.
+//! nothing there and plan to make everything anew. What is on another machine cannot be looked at from
+//! here, and a plan goes on with what the state says of it, so that a plan in CI is of use; an apply
+//! that would change it is refused.
 
+use crate::resources::Configured;
 use crate::resources::report::failed;
-use crate::runtime::{ObjectRef, Runtime};
+use crate::runtime::{ObjectRef, Runtime, Whereabouts};
+use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Computed;
+
+const BACK: &str = "Point the provider (its context, host or namespace) back to where it was, or \
+                    remove the object from the state with `terraform state rm`.";
+const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir` set to that folder. \
+                     If the machine or the folder is gone for good, remove the object from the state \
+                     with `terraform state rm`.";
 
 /// The place of this runtime, for a new object.
 pub async fn here(runtime: &dyn Runtime, object: &ObjectRef) -> Result<String> {
@@ -18,25 +28,72 @@ pub async fn check(
     object: &ObjectRef,
     recorded: &mut Computed<String>,
 ) -> Result<()> {
-    let place = runtime.place().await;
-    let place =
-        place.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
-    match recorded.get() {
-        Some(before) if *before != place => {
-            Err(Diagnostic::error(format!("{object} lives elsewhere"))
-                .detail(format!(
-                    "It was made in {before}, and this provider configuration leads to {place}. \
-                     Nothing was changed."
-                ))
-                .detail(
-                    "Point the provider (its context, host or namespace) back to where it was, or \
-                     remove the object from the state with `terraform state rm`.",
-                )
-                .into())
+    let (place, whereabouts) = find(runtime, object, recorded).await?;
+    let before = recorded.get().cloned().unwrap_or_default();
+    let remedy = match whereabouts {
+        Whereabouts::Here => {
+            // What a plan has promised stays, be it another name of this place.
+            if recorded.get().is_none() {
+                recorded.set(place);
+            }
+            return Ok(());
         }
-        _ => {
+        Whereabouts::OutOfReach => THERE,
+        Whereabouts::Elsewhere => BACK,
+    };
+    Err(Diagnostic::error(format!("{object} lives elsewhere"))
+        .detail(format!(
+            "It was made in {before}, and this provider configuration leads to {place}. Nothing \
+             was changed."
+        ))
+        .detail(remedy)
+        .into())
+}
+
+/// Whether a refresh can look at the object of a state; one that is out of reach is told, and stays
+/// what it is.
+pub async fn is_within_reach(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    recorded: &mut Computed<String>,
+) -> Result<bool> {
+    let runtime = call.provider.runtime.as_ref();
+    let (place, whereabouts) = find(runtime, object, recorded).await?;
+    match whereabouts {
+        Whereabouts::Here => {
             recorded.set(place);
-            Ok(())
+            Ok(true)
         }
+        Whereabouts::OutOfReach => {
+            let before = recorded.get().cloned().unwrap_or_default();
+            call.warn(
+                Diagnostic::warning(format!("{object} was not looked at"))
+                    .detail(format!(
+                        "It was made in {before}, and this is {place}. The plan takes it to be what \
+                         the state says; an apply that changes it fails."
+                    ))
+                    .detail(THERE),
+            );
+            Ok(false)
+        }
+        Whereabouts::Elsewhere => check(runtime, object, recorded).await.map(|()| true),
     }
+}
+
+/// The place of this runtime, and where the object is.
+async fn find(
+    runtime: &dyn Runtime,
+    object: &ObjectRef,
+    recorded: &Computed<String>,
+) -> Result<(String, Whereabouts)> {
+    let explain = |error| failed(format!("{object} could not be looked at"), &error);
+    let place = runtime.place().await.map_err(explain)?;
+    let whereabouts = match recorded.get() {
+        None => Whereabouts::Here,
+        Some(before) => {
+            let found = runtime.whereabouts(object, before).await;
+            found.map_err(explain)?
+        }
+    };
+    Ok((place, whereabouts))
 }

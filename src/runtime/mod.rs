@@ -231,11 +231,31 @@ pub struct JournalEntry {
     pub owner_lives: bool,
 }
 
+/// Where an object of a state is, as seen from a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Where the runtime leads: what is not found there is gone.
+    Here,
+    /// Where the runtime does not lead, and cannot look: another machine.
+    OutOfReach,
+    /// Where another configuration of the provider leads.
+    Elsewhere,
+}
+
 /// A place where Flower's processes and secrets live.
 #[async_trait]
 pub trait Runtime: Send + Sync {
     /// Names the place, so that a state from another place is noticed before all of it looks gone.
     async fn place(&self) -> Result<String, RuntimeError>;
+
+    /// Where an object is that a state says is in this `place`.
+    async fn whereabouts(&self, _: &ObjectRef, place: &str) -> Result<Whereabouts, RuntimeError> {
+        Ok(if self.place().await? == place {
+            Whereabouts::Here
+        } else {
+            Whereabouts::Elsewhere
+        })
+    }
 
     /// Whether processes can run in this Python, as far as that is known without making anything.
     async fn can_run(&self, _: &PythonEnvironment) -> Result<(), RuntimeError> {

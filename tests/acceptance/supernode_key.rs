@@ -156,3 +156,47 @@ fn what_is_no_key_is_refused_with_its_place() {
         "`ECDSA-P384`",
     ]);
 }
+
+/// A state that was made on another machine, or in another folder, finds nothing here. That is no
+/// reason to make it anew.
+#[test]
+fn what_was_made_on_another_machine_is_left_alone() {
+    let it = Workspace::new(KEY);
+    it.apply().succeeded();
+    let address = "flower_supernode_key.a";
+    let here = it.state(address)["place"].as_str().unwrap().to_owned();
+    let state = || fs::read_to_string(it.path("terraform.tfstate")).unwrap();
+    let own = state();
+
+    // An earlier provider wrote less.
+    it.file("terraform.tfstate", &own.replace(&here, "local"));
+    it.plan_is_empty();
+    it.file("terraform.tfstate", &own);
+
+    // A folder that was moved takes its objects along.
+    fs::rename(it.path(".flower"), it.path(".moved")).unwrap();
+    let moved = format!("provider \"flower\" {{\n  local = {{ data_dir = \".moved\" }}\n}}");
+    let there = KEY.replacen("provider \"flower\" {}", &moved, 1);
+    it.configure(&there);
+    it.plan_is_empty();
+    it.configure(KEY);
+    fs::rename(it.path(".moved"), it.path(".elsewhere")).unwrap();
+
+    let other = here
+        .replace("machine ", "machine not-")
+        .replace(" (", " (0");
+    it.file("terraform.tfstate", &own.replace(&here, &other));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(0), "{}", plan.text);
+    plan.says(&["was not looked at", "terraform state rm"]);
+    it.configure(&KEY.replace("algorithm", "rotation = \"2\"\n  algorithm"));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    it.apply()
+        .failed_with(&["lives elsewhere", "Run Terraform there"]);
+
+    // Here, what is not found is gone.
+    it.file("terraform.tfstate", &own);
+    it.apply().succeeded();
+    it.destroy();
+}

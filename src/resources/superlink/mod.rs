@@ -134,8 +134,10 @@ impl Resource for Superlink {
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         let runtime = &call.provider.runtime;
-        place::check(runtime.as_ref(), &object(&state.name), &mut state.place).await?;
         let object = object(&state.name);
+        if !place::is_within_reach(&call, &object, &mut state.place).await? {
+            return Ok(Some(state));
+        }
         let observed = runtime.observe(&object, &workload::parts(&state)).await;
         let observed =
             observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;

@@ -65,8 +65,9 @@ model! {
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().identity(),
-        /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
-        /// leads elsewhere is an error, never a reason to make it anew.
+        /// Where it lives: the machine and the folder, or the UID of the cluster and the
+        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
+        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
         place: Computed<String> = computed().keep(),
         /// What SuperNodes need to dial it: `superlink` of a `flower_supernode`.
         fleet: Computed<FleetOutput> = computed().keep(),

@@ -52,8 +52,9 @@ model! {
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().identity(),
-        /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
-        /// leads elsewhere is an error, never a reason to make it anew.
+        /// Where it lives: the machine and the folder, or the UID of the cluster and the
+        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
+        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
         place: Computed<String> = computed().keep(),
         /// The number that the SuperLink knows it by. Null until it was let in: with `wait = false`
         /// a later refresh finds it in the log. A release or `log_level` that does not log it

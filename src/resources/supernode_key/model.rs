@@ -28,8 +28,9 @@ model! {
         private_key_wo_version: Option<i64> = optional(),
         /// The name.
         id: Computed<String> = computed().identity(),
-        /// Where it lives: `local`, or the UID of the cluster and the namespace. A provider that
-        /// leads elsewhere is an error, never a reason to make it anew.
+        /// Where it lives: the machine and the folder, or the UID of the cluster and the
+        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
+        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
         place: Computed<String> = computed().keep(),
         /// The public key in OpenSSH form, for `supernodes` of a `flower_superlink`.
         public_key: Computed<String> = computed().keep(),

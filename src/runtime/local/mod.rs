@@ -9,6 +9,7 @@ mod environment;
 mod files;
 mod journal;
 mod logs;
+mod place;
 mod ports;
 mod process;
 mod record;
@@ -27,9 +28,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Claim, Connection, Exposure, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
     ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime, RuntimeError,
-    SecretEntries, Standing, Workload,
+    SecretEntries, Standing, Whereabouts, Workload,
 };
 use crate::terminal::plain;
+use place::Place;
 use process::Identity;
 use record::Record;
 
@@ -133,7 +135,17 @@ impl LocalRuntime {
 #[async_trait]
 impl Runtime for LocalRuntime {
     async fn place(&self) -> Result<String, RuntimeError> {
-        Ok("local".to_owned())
+        Ok(Place::of(&self.data_dir).to_string())
+    }
+
+    async fn whereabouts(
+        &self,
+        object: &ObjectRef,
+        place: &str,
+    ) -> Result<Whereabouts, RuntimeError> {
+        // A record is the best proof: its folder may have been moved, or be a container's volume.
+        let recorded = self.record_path(object).exists();
+        Ok(Place::of(&self.data_dir).sees(place, recorded))
     }
 
     async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
