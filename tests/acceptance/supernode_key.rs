@@ -175,8 +175,8 @@ fn what_was_made_on_another_machine_is_left_alone() {
 
     // A folder that was moved takes its objects along.
     fs::rename(it.path(".flower"), it.path(".moved")).unwrap();
-    let moved = format!("provider \"flower\" {{\n  local = {{ data_dir = \".moved\" }}\n}}");
-    let there = KEY.replacen("provider \"flower\" {}", &moved, 1);
+    let moved = "provider \"flower\" {\n  local = { data_dir = \".moved\" }\n}";
+    let there = KEY.replacen("provider \"flower\" {}", moved, 1);
     it.configure(&there);
     it.plan_is_empty();
     it.configure(KEY);

@@ -338,7 +338,8 @@ fn what_is_on_a_line_cannot_be_set_a_second_time() {
                 continue;
             }
             for flag in process.args.iter().filter(|arg| arg.starts_with("--")) {
-                let again = extra_args::append(process.role, &mut Vec::new(), std::slice::from_ref(flag));
+                let again =
+                    extra_args::append(process.role, &mut Vec::new(), std::slice::from_ref(flag));
                 assert!(again.is_err(), "{flag} of 1.{minor}");
             }
         }

@@ -12,7 +12,10 @@ use super::process::Identity;
 use super::{LocalRuntime, files};
 
 #[derive(Serialize, Deserialize)]
-#[allow(clippy::struct_field_names, reason = "the field's name is that on disk")]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the field's name is that on disk"
+)]
 struct Note {
     format: u64,
     owner: Identity,

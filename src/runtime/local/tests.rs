@@ -169,7 +169,7 @@ async fn a_note_that_cannot_be_read_is_never_passed_over() {
     let runtime = runtime(dir.path());
     assert!(runtime.notes("run-").await.unwrap().is_empty());
     let note = serde_json::json!({ "any": "thing" });
-    runtime.write_note("run-1", &note).await.unwrap();
+    runtime.write_note("run-1", &note, "").await.unwrap();
     let found = runtime.notes("run-").await.unwrap();
     assert_eq!((&found[0].note, found[0].owner_lives), (&note, true));
     let path = runtime.note_path("run-1");
