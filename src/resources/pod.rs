@@ -54,7 +54,8 @@ model! {
         runtime_class: Option<String> = optional(),
         /// The ServiceAccount it runs as. Its token is never mounted.
         service_account: Option<String> = optional(),
-        /// Names of Secrets whose entries become environment variables of apps.
+        /// Names of Secrets whose entries become environment variables of apps. When one of them is
+        /// changed, the next plan starts the pods again.
         env_from_secrets: Option<Vec<String>> = optional(),
         /// Volumes by name, such as the data that a site trains on.
         volumes: Option<BTreeMap<String, VolumeSettings>> = optional(),
@@ -107,7 +108,7 @@ model! {
         read_only: Option<bool> = optional(),
         /// A PersistentVolumeClaim, by name.
         claim: Option<String> = optional(),
-        /// A Secret, by name.
+        /// A Secret, by name. When it is changed, the next plan starts the pods again.
         secret: Option<String> = optional(),
         /// A ConfigMap, by name.
         config_map: Option<String> = optional(),

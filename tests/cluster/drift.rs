@@ -1,6 +1,6 @@
 //! What is not as the last apply left it: changed by others, or by an update that did not finish.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use serde_json::{Value as Json, json};
@@ -177,6 +177,39 @@ fn files_that_others_changed_are_told_and_not_fought_over() {
     assert_ne!(tenant.get::<ConfigMap>(FILES).uid(), uid);
     assert_eq!(files(), before);
     it.destroy();
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_secret_of_the_user_that_changes_is_a_plan() {
+    let tenant = Tenant::a();
+    let secret = |name: &str| {
+        let manifest = json!({ "metadata": { "name": name }, "stringData": { "WORD": "1" } });
+        tenant.create::<Secret>(manifest);
+    };
+    secret("login");
+    secret("data");
+    let apps = "  kubernetes = {\n    env_from_secrets = [\"login\"]\n    volumes = { data = { mount_path = \"/data\", secret = \"data\" } }\n  }";
+    let it = Workspace::new(&superlink(&tenant, apps));
+    mended(&it);
+    for name in ["login", "data"] {
+        let pod = tenant.pods(SUPERLINK)[0].name_any();
+        let change = json!({ "stringData": { "WORD": "2" } });
+        tenant.patch_as::<Secret>("somebody", name, change);
+        told(
+            &it,
+            &[&format!(
+                "Secret {name:?} was changed since its pod was made"
+            )],
+        );
+        mended(&it);
+        assert_ne!(tenant.pods(SUPERLINK)[0].name_any(), pod);
+    }
+    // What runs has what it held.
+    tenant.delete::<Secret>("login");
+    it.plan_is_empty();
+    it.destroy();
+    tenant.delete::<Secret>("data");
     tenant.nothing_left();
 }
 

@@ -24,6 +24,7 @@ mod patient;
 mod record;
 mod removal;
 mod rollout;
+mod secrets;
 mod service;
 mod vault;
 

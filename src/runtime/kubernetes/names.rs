@@ -24,8 +24,10 @@ pub(super) const HOLDER: &str = "terraform-provider-flower/holder";
 pub(super) const CHANGING: &str = "terraform-provider-flower/changing";
 /// Changed every few seconds by whoever is making it.
 pub(super) const RENEWED: &str = "terraform-provider-flower/renewed";
-/// Changes when a file of the pod does, so that the pod is replaced.
+/// Changes when a file of the pod or a Secret that its user named does, so that the pod is replaced.
 pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
+/// The versions of the Secrets that its user named, by name.
+pub(super) const SECRETS: &str = "terraform-provider-flower/secret-versions";
 /// Changes when a pod is to be tried again.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
 

@@ -16,7 +16,7 @@ use super::api::{Api, insist, named};
 use super::error::{ClusterError, is_there_already};
 use super::holding::{Fate, Holder};
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
-use super::{KubernetesRuntime, drift, holding, parts, rollout};
+use super::{KubernetesRuntime, drift, holding, parts, rollout, secrets};
 
 const MEMORY: &str = "state.json";
 /// The fields of its parts that were ours when it was settled.
@@ -277,9 +277,10 @@ impl KubernetesRuntime {
         );
         changed.retain(|words| missing.iter().all(|one| one.words != *words));
         let made_with = kept(record, SETTINGS);
-        let outdated = made_with.map_or_else(Vec::new, |made_with| {
+        let mut outdated = made_with.map_or_else(Vec::new, |made_with| {
             other_settings(&made_with, &self.settings())
         });
+        outdated.extend(secrets::rotated(api, deployment).await?);
         Ok(Some(Observation {
             standing,
             changed,

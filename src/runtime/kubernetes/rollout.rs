@@ -13,7 +13,7 @@ use super::super::{Content, RuntimeError, Workload};
 use super::api::Api;
 use super::error::ClusterError;
 use super::names;
-use super::{KubernetesRuntime, failure, manifest, vault};
+use super::{KubernetesRuntime, failure, manifest, secrets, vault};
 
 impl KubernetesRuntime {
     pub(super) async fn roll_out(&self, workload: &Workload) -> Result<(), RuntimeError> {
@@ -25,7 +25,8 @@ impl KubernetesRuntime {
         let name = &context.name;
         self.listings.forget();
         let public = manifest::public_files(workload);
-        let hash = self.files_hash(workload, &public).await?;
+        let versions = secrets::named_by(api, &workload.pod).await?;
+        let hash = self.files_hash(workload, &public, &versions).await?;
         if !public.is_empty() {
             let files = manifest::files(&context, &public);
             api.apply_ours::<ConfigMap>(&context.files_name(), name, &files)
@@ -44,6 +45,10 @@ impl KubernetesRuntime {
                 .await?;
         }
         let mut deployment = manifest::deployment(&context, workload, &hash);
+        if !versions.is_empty() {
+            let versions = json!(versions).to_string();
+            annotate(&mut deployment, names::SECRETS, versions.into());
+        }
         let applied = api
             .apply_ours::<Deployment>(name, name, &deployment)
             .await?;
@@ -58,11 +63,13 @@ impl KubernetesRuntime {
         Ok(())
     }
 
-    /// A digest of what the files of the pod hold, secrets included.
+    /// A digest of what the files of the pod hold, secrets included, and of the versions of those that
+    /// its user named.
     async fn files_hash(
         &self,
         workload: &Workload,
         public: &BTreeMap<String, String>,
+        versions: &secrets::Versions,
     ) -> Result<String, RuntimeError> {
         let api = self.api().await?;
         let mut hash = Sha256::new();
@@ -82,7 +89,7 @@ impl KubernetesRuntime {
                 hash.update(entry.as_bytes());
             }
         }
-        for (name, text) in public {
+        for (name, text) in public.iter().chain(versions) {
             hash.update(name.as_bytes());
             hash.update([0]);
             hash.update(text.as_bytes());

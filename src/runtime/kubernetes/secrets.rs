@@ -1,0 +1,106 @@
+//! Secrets that the user named for apps. A pod sees what they held when it was started, or a mixture of
+//! that and what they hold now: so their versions are a part of what a pod was made from. What they
+//! hold is never read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+
+use super::super::{PodSettings, VolumeSource};
+use super::api::{Api, named};
+use super::error::ClusterError;
+use super::names::SECRETS;
+
+/// Versions by name.
+pub(super) type Versions = BTreeMap<String, String>;
+
+/// The Secrets of these settings, as far as they are there and may be looked at. One that is missing is
+/// for the pod to fail over.
+pub(super) async fn named_by(api: &Api, pod: &PodSettings) -> Result<Versions, ClusterError> {
+    versions(api, names(pod)).await
+}
+
+/// Which Secrets are others than those that the pod was made with. One that is gone is none: what runs
+/// has what it held.
+pub(super) async fn rotated(
+    api: &Api,
+    deployment: Option<&Deployment>,
+) -> Result<Vec<String>, ClusterError> {
+    let text = deployment.and_then(|one| one.annotations().get(SECRETS));
+    let before: Option<Versions> = text.and_then(|text| serde_json::from_str(text).ok());
+    let before = before.unwrap_or_default();
+    let now = versions(api, before.keys().map(String::as_str)).await?;
+    let changed = now
+        .iter()
+        .filter(|(name, now)| before.get(*name) != Some(*now));
+    Ok(changed
+        .map(|(name, _)| {
+            format!(
+                "{} was changed since its pod was made",
+                named::<Secret>(name)
+            )
+        })
+        .collect())
+}
+
+fn names(pod: &PodSettings) -> BTreeSet<&str> {
+    let volumes = pod
+        .volumes
+        .iter()
+        .filter_map(|volume| match &volume.source {
+            VolumeSource::Secret(name) => Some(name),
+            VolumeSource::Claim(_)
+            | VolumeSource::ConfigMap(_)
+            | VolumeSource::Empty(_)
+            | VolumeSource::Ephemeral { .. } => None,
+        });
+    let all = pod.env_from_secrets.iter().chain(volumes);
+    all.map(String::as_str).collect()
+}
+
+async fn versions(
+    api: &Api,
+    names: impl IntoIterator<Item = &str>,
+) -> Result<Versions, ClusterError> {
+    let looks = names.into_iter().map(|name| async move {
+        match api.metadata::<Secret>(name).await {
+            Ok(found) => {
+                Ok(found.and_then(|found| Some((name.to_owned(), found.resource_version?))))
+            }
+            // Pods may use what this account may not look at.
+            Err(ClusterError::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Volume;
+
+    #[test]
+    fn secrets_are_looked_at_where_apps_see_them() {
+        let volume = |source| Volume {
+            name: "v".to_owned(),
+            mount_path: "/v".to_owned(),
+            read_only: true,
+            source,
+        };
+        let pod = PodSettings {
+            pull_secrets: vec!["registry".to_owned()],
+            env_from_secrets: vec!["login".to_owned()],
+            volumes: vec![
+                volume(VolumeSource::Secret("data".to_owned())),
+                volume(VolumeSource::Secret("login".to_owned())),
+                volume(VolumeSource::ConfigMap("map".to_owned())),
+            ],
+            ..PodSettings::default()
+        };
+        assert_eq!(names(&pod), ["data", "login"].into());
+    }
+}
