@@ -29,7 +29,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::flower::control::{
-    ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError,
+    ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError, Protocol,
     SharedReads,
 };
 use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
@@ -64,8 +64,11 @@ impl Configured {
                 log::mask(&token);
             }
         }
-        if row.is_some_and(|row| row.control != ControlPlane::Http) {
-            endpoint = endpoint.with_grpc();
+        if let Some(row) = row {
+            endpoint = endpoint.speaking(match row.control {
+                ControlPlane::Http => Protocol::Http,
+                ControlPlane::Grpc { .. } => Protocol::Grpc,
+            });
         }
         Ok(self
             .controls

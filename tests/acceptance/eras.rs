@@ -113,6 +113,7 @@ fn federation(release: &str, rest: &Rest<'_>) -> String {
     } else {
         ""
     };
+    let after = run.map_or("", |_| ", flower_app_run.r");
     let mut text = format!(
         r#"
 provider "flower" {{}}
@@ -137,7 +138,7 @@ resource "flower_supernode" "site" {{
 }}
 data "flower_runs" "all" {{
   control    = flower_superlink.main.control
-  depends_on = [flower_supernode.site]
+  depends_on = [flower_supernode.site{after}]
 }}
 output "runs" {{
   value = {{ for run in data.flower_runs.all.runs : run.run_id => "${{run.status}}:${{run.sub_status}}" }}
@@ -309,8 +310,11 @@ fn nothing_runs_again_because_its_superlink_was_changed() {
     it.configure(&upgraded);
     is_the_same();
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = port.local_addr().unwrap().port();
+    // Free again once its listener is gone.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port();
     let moved = format!("name           = \"main\"\n  local          = {{ port = {port} }}");
     it.configure(&upgraded.replace("name           = \"main\"", &moved));
     is_the_same();

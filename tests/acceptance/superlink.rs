@@ -201,7 +201,7 @@ fn what_stops_it_at_its_start_is_said() {
     let it = Workspace::new(&superlink(&format!("local = {{ port = {port} }}")));
     it.apply().failed_with(&[
         &format!("Port {port} for the API is taken"),
-        "Choose another port",
+        "set another one in `local`",
     ]);
 
     it.configure(&superlink("extra_args = [\"--no-such-flag\"]"));

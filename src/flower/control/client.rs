@@ -11,7 +11,8 @@ use prost::Message;
 use super::call::Call;
 use super::dial::{Dial, Tcp};
 use super::dialect::EARLY_FEDERATION;
-use super::endpoint::ControlEndpoint;
+use super::either::Either;
+use super::endpoint::{ControlEndpoint, Protocol};
 use super::error::{Answer, ControlError};
 use super::grpc::Grpc;
 use super::http::Http;
@@ -69,10 +70,10 @@ impl ControlClient {
         dial: Arc<dyn Dial>,
         deadlines: Deadlines,
     ) -> Self {
-        let transport: Arc<dyn Transport> = if endpoint.scheme().is_grpc() {
-            Arc::new(Grpc::new(endpoint, dial))
-        } else {
-            Arc::new(Http::new(endpoint, dial))
+        let transport: Arc<dyn Transport> = match endpoint.protocol() {
+            Protocol::Http => Arc::new(Http::new(endpoint, dial)),
+            Protocol::Grpc => Arc::new(Grpc::new(endpoint, dial)),
+            Protocol::Either => Arc::new(Either::new(endpoint, dial)),
         };
         Self::over(transport, deadlines)
     }

@@ -16,16 +16,23 @@ use zeroize::Zeroizing;
 use super::tls;
 use super::token::TokenFile;
 
-/// HTTP as from Flower 1.37 on or gRPC as up to 1.36, each with or without TLS.
+/// What is spoken at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// `http://`
+pub enum Protocol {
+    /// HTTP, as from Flower 1.37 on.
     Http,
-    /// `https://`
-    Https,
-    /// `grpc://`
+    /// gRPC, as up to 1.36.
     Grpc,
-    /// `grpcs://`
+    /// One of them: who asks there finds out which.
+    Either,
+}
+
+/// How an address with a host begins: what is spoken there, and whether with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+    Grpc,
     Grpcs,
 }
 
@@ -35,8 +42,7 @@ impl Scheme {
         all.into_iter().find(|scheme| scheme.as_str() == text)
     }
 
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -45,21 +51,23 @@ impl Scheme {
         }
     }
 
-    /// True for gRPC.
-    pub const fn is_grpc(self) -> bool {
-        matches!(self, Self::Grpc | Self::Grpcs)
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Http | Self::Https => Protocol::Http,
+            Self::Grpc | Self::Grpcs => Protocol::Grpc,
+        }
     }
 
     const fn has_tls(self) -> bool {
         matches!(self, Self::Https | Self::Grpcs)
     }
 
-    const fn of(is_grpc: bool, has_tls: bool) -> Self {
-        match (is_grpc, has_tls) {
-            (false, false) => Self::Http,
-            (false, true) => Self::Https,
-            (true, false) => Self::Grpc,
-            (true, true) => Self::Grpcs,
+    const fn of(protocol: Protocol, has_tls: bool) -> Self {
+        match (protocol, has_tls) {
+            (Protocol::Grpc, false) => Self::Grpc,
+            (Protocol::Grpc, true) => Self::Grpcs,
+            (Protocol::Http | Protocol::Either, false) => Self::Http,
+            (Protocol::Http | Protocol::Either, true) => Self::Https,
         }
     }
 
@@ -78,7 +86,7 @@ impl Scheme {
 pub struct ControlEndpoint {
     host: String,
     port: u16,
-    is_grpc: bool,
+    protocol: Protocol,
     trust: Option<Trust>,
     /// `namespace/name`, when the SuperLink listens for its pod alone.
     pod: Option<String>,
@@ -188,7 +196,7 @@ impl ControlEndpoint {
             Address::Pod(pod) => Ok(Self {
                 host: POD_HOST.to_owned(),
                 port: POD_PORT,
-                is_grpc: false,
+                protocol: Protocol::Either,
                 // TLS when there is an authority to trust.
                 trust: ca_certificate
                     .map(|pem| Trust::parse(POD_HOST, pem))
@@ -205,7 +213,7 @@ impl ControlEndpoint {
                 },
                 host,
                 port,
-                is_grpc: scheme.is_grpc(),
+                protocol: scheme.protocol(),
                 pod: None,
                 token: None,
             }),
@@ -221,22 +229,19 @@ impl ControlEndpoint {
         }
     }
 
-    /// The same pod, where gRPC is spoken on the same port: for releases up to 1.36. An address with a
-    /// host says by its scheme what is spoken there, and stays as it is.
+    /// The same pod, of which it is known what is spoken on its port. An address with a host says so
+    /// by its scheme, and stays as it is.
     #[must_use]
-    pub fn with_grpc(self) -> Self {
+    pub fn speaking(self, protocol: Protocol) -> Self {
         match self.pod {
             None => self,
-            Some(_) => Self {
-                is_grpc: true,
-                ..self
-            },
+            Some(_) => Self { protocol, ..self },
         }
     }
 
     /// The same, as the account whose token is in this file.
     pub fn with_token_file(self, path: &Path) -> Result<Self, EndpointError> {
-        if !self.scheme().has_tls() && !self.is_loopback() {
+        if self.trust.is_none() && !self.is_loopback() {
             return Err(EndpointError::TokenWithoutTls);
         }
         Ok(Self {
@@ -264,9 +269,9 @@ impl ControlEndpoint {
         self.pod.as_deref()
     }
 
-    /// What is spoken there, and whether with TLS.
-    pub const fn scheme(&self) -> Scheme {
-        Scheme::of(self.is_grpc, self.trust.is_some())
+    /// What is spoken there.
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Host name or address, without brackets.
@@ -409,7 +414,7 @@ impl PartialEq for ControlEndpoint {
     fn eq(&self, other: &Self) -> bool {
         (&self.host, self.port, &self.pod, self.authorities())
             == (&other.host, other.port, &other.pod, other.authorities())
-            && self.scheme() == other.scheme()
+            && self.protocol == other.protocol
             && self.token_path() == other.token_path()
     }
 }
@@ -418,7 +423,7 @@ impl Eq for ControlEndpoint {}
 
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.host, self.port, &self.pod, self.scheme()).hash(state);
+        (&self.host, self.port, &self.pod, self.protocol).hash(state);
         self.token_path().hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);
@@ -431,7 +436,8 @@ impl fmt::Display for ControlEndpoint {
         if let Some(pod) = &self.pod {
             return write!(f, "kube://{pod}");
         }
-        write!(f, "{}://{}", self.scheme().as_str(), self.address())
+        let scheme = Scheme::of(self.protocol, self.trust.is_some());
+        write!(f, "{}://{}", scheme.as_str(), self.address())
     }
 }
 

@@ -68,7 +68,7 @@ fn grpc_has_a_port_of_its_own_and_the_same_rules() {
         Err(EndpointError::AuthorityWithoutTls)
     );
     let grpcs = ControlEndpoint::parse("grpcs://h:1", Some(&ca)).unwrap();
-    assert_eq!(grpcs.scheme(), Scheme::Grpcs);
+    assert_eq!(grpcs.protocol(), Protocol::Grpc);
     assert_eq!(grpcs.to_string(), "grpcs://h:1");
     assert_ne!(
         grpcs,
@@ -76,7 +76,8 @@ fn grpc_has_a_port_of_its_own_and_the_same_rules() {
     );
     let plain = |url| ControlEndpoint::parse(url, None).unwrap();
     assert_ne!(plain("grpc://h:1"), plain("http://h:1"));
-    assert_eq!(plain("http://h:1").with_grpc(), plain("http://h:1"));
+    let told = plain("http://h:1").speaking(Protocol::Grpc);
+    assert_eq!(told, plain("http://h:1"));
 }
 
 #[test]
@@ -118,8 +119,9 @@ fn a_pod_is_named_by_namespace_and_name() {
     assert_eq!(endpoint.pod(), Some("fl-a/superlink-main"));
     assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
     assert_eq!(endpoint.address(), "localhost:8000");
-    let grpc = endpoint.clone().with_grpc();
-    assert_eq!((grpc.port(), grpc.scheme()), (8000, Scheme::Grpc));
+    assert_eq!(endpoint.protocol(), Protocol::Either);
+    let grpc = endpoint.clone().speaking(Protocol::Grpc);
+    assert_eq!((grpc.port(), grpc.protocol()), (8000, Protocol::Grpc));
     assert_eq!(grpc.to_string(), endpoint.to_string());
     assert_ne!(grpc, endpoint);
     let ca = authority();

@@ -5,11 +5,12 @@ mod lost;
 mod old;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use terraform_provider_flower::flower::control::{
-    ControlClient, ControlEndpoint, ControlError, NewNode, NodeStatus, RunId, RunStatus, StartRun,
-    SubStatus, TlsReason,
+    ControlClient, ControlEndpoint, ControlError, Deadlines, Dial, Duplex, NewNode, NodeStatus,
+    RunId, RunStatus, StartRun, SubStatus, TlsReason,
 };
 use terraform_provider_flower::flower::run_config::ConfigValue;
 use terraform_provider_flower::flower::version::FlowerVersion;
@@ -194,6 +195,37 @@ async fn strangers(superlink: &Old) {
     assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
 }
 
+/// Reaches a SuperLink as a port-forward does, whatever its address says.
+struct Forward(u16);
+
+#[async_trait::async_trait]
+impl Dial for Forward {
+    async fn dial(&self) -> std::io::Result<Box<dyn Duplex>> {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", self.0)).await?;
+        Ok(Box::new(stream))
+    }
+}
+
+#[tokio::test]
+async fn a_pod_of_which_no_release_is_given_is_found_to_speak_grpc() {
+    for superlink in [
+        Old::plain("1.29.0"),
+        Old::with_tls("1.29.0", &["localhost"]),
+    ] {
+        superlink.healthy().await;
+        let endpoint = ControlEndpoint::parse("kube://fl/main", superlink.ca.as_deref()).unwrap();
+        let client = ControlClient::connect_over(
+            &endpoint,
+            Arc::new(Forward(superlink.port)),
+            Deadlines::default(),
+        );
+        client.health().await.unwrap();
+        let start = StartRun::new(app("pass"), BTreeMap::new(), "");
+        let id = client.start_run(&start).await.unwrap();
+        assert_eq!(finished(&client, id).await.sub_status, SubStatus::Completed);
+    }
+}
+
 /// Releases named in the environment, such as `FLOWER_ERAS=1.13.1,1.22.0`: each takes 200 MB of disk.
 #[tokio::test]
 async fn flower_of_the_environment_is_spoken_to() {
@@ -241,7 +273,7 @@ async fn flower_1_36_is_spoken_to() {
 
 #[tokio::test]
 async fn trust_over_grpc_is_exactly_what_was_given() {
-    let superlink = Old::with_tls("1.29.0");
+    let superlink = Old::with_tls("1.29.0", &[]);
     let client = superlink.healthy().await;
     let start = StartRun::new(app("pass"), BTreeMap::new(), "");
     let id = client.start_run(&start).await.unwrap();

@@ -8,6 +8,7 @@
 mod answer;
 mod connection;
 mod greeting;
+mod log;
 mod status;
 
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -36,6 +36,7 @@ use super::transport::{Frames, Transport, secret_header};
 use super::{refusal, wire};
 use answer::{Answer, Piece};
 use connection::{Broken, Connections};
+use log::{Log, Opened};
 use status::Status;
 
 /// Calls in flight to one SuperLink, streams apart; it works on about as many at a time itself.
@@ -203,6 +204,24 @@ impl Inner {
         }
     }
 
+    /// Opens a stream at the service the SuperLink has, and waits for the first thing it sends.
+    async fn begin(&self, call: Call, message: &Bytes, until: Instant) -> Opened {
+        let first = self.service();
+        for service in [first, first.other()] {
+            let mut answer = self.open(service, call, message, until).await?;
+            let piece = answer.next().await;
+            match &piece {
+                Piece::End(end) if refusal::is_no_method(end.code, &end.text) => {}
+                Piece::Message(_) | Piece::End(_) => {
+                    self.remember(service);
+                    return Ok((service, answer, piece));
+                }
+                Piece::Cut(_) | Piece::Odd(_) => return Ok((service, answer, piece)),
+            }
+        }
+        Err(Failure::NoMethod)
+    }
+
     /// Sends a request and waits for the head of its answer.
     async fn open(
         &self,
@@ -350,28 +369,11 @@ impl Transport for Grpc {
         }
         let ready = inner.connections.ready(until).await;
         ready.map_err(|broken| inner.broken(call, broken))?;
-        let mut log = Log {
-            service: inner.service(),
-            call,
-            state: LogState::Ended,
-            inner,
-        };
-        log.state = LogState::Opening(Box::pin({
-            let (inner, service) = (Arc::clone(&log.inner), log.service);
-            async move {
-                let mut answer = inner.open(service, call, &request, until).await?;
-                let first = answer.next().await;
-                Ok((answer, first))
-            }
-        }));
+        let mut log = Log::new(inner, call, request, until);
         // A refusal comes at once, and belongs to this call and not to the stream.
         let first = tokio::time::timeout(OPENING, log.next()).await.ok();
         let head = match first {
             Some(Some(Err(error))) => return Err(error),
-            Some(None) => {
-                log.state = LogState::Ended;
-                None
-            }
             Some(message) => message,
             None => None,
         };
@@ -379,66 +381,6 @@ impl Transport for Grpc {
             log.next().await.map(|item| (item, log))
         });
         Ok(Box::pin(stream::StreamExt::chain(stream::iter(head), rest)))
-    }
-}
-
-type Opened = Result<(Answer, Piece), Failure>;
-
-enum LogState {
-    Opening(BoxFuture<'static, Opened>),
-    Open(Answer),
-    Ended,
-}
-
-/// The messages of a streaming call.
-struct Log {
-    inner: Arc<Inner>,
-    service: Service,
-    call: Call,
-    state: LogState,
-}
-
-impl Log {
-    /// Can be dropped while it waits, and called again.
-    async fn next(&mut self) -> Option<Result<Bytes, ControlError>> {
-        let piece = match &mut self.state {
-            LogState::Ended => return None,
-            LogState::Open(answer) => answer.next().await,
-            LogState::Opening(opening) => match opening.await {
-                Ok((answer, piece)) => {
-                    self.state = LogState::Open(answer);
-                    piece
-                }
-                Err(failure) => {
-                    self.state = LogState::Ended;
-                    return Some(Err(self.failed(failure)));
-                }
-            },
-        };
-        let end = match piece {
-            Piece::Message(message) => return Some(Ok(message)),
-            Piece::End(status) => {
-                // Up to 1.15 this is how a SuperLink ends the log of a finished run.
-                let is_over = self.service == Service::Exec && status.code == Code::Cancelled;
-                if is_over {
-                    None
-                } else {
-                    let checked = self.inner.check(self.call, &status);
-                    checked.err().map(|failure| self.failed(failure))
-                }
-            }
-            Piece::Cut(cause) => Some(self.inner.lost(self.call, cause)),
-            Piece::Odd(cause) => Some(self.inner.odd(self.call, cause)),
-        };
-        self.state = LogState::Ended;
-        end.map(Err)
-    }
-
-    fn failed(&self, failure: Failure) -> ControlError {
-        match failure {
-            Failure::Error(error) => error,
-            Failure::NoMethod => self.inner.no_method(self.call),
-        }
     }
 }
 

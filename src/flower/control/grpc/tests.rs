@@ -56,6 +56,8 @@ type Script = dyn Fn(&str, usize) -> Reply + Send + Sync;
 struct Server {
     port: u16,
     calls: Arc<Mutex<Vec<String>>>,
+    /// What each call gave as the account's token.
+    logins: Arc<Mutex<Vec<Option<String>>>>,
     connections: Arc<Mutex<usize>>,
 }
 
@@ -66,14 +68,17 @@ impl Server {
         let server = Self {
             port: listener.local_addr().unwrap().port(),
             calls: Arc::default(),
+            logins: Arc::default(),
             connections: Arc::default(),
         };
         let (script, calls): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&server.calls));
+        let logins = Arc::clone(&server.logins);
         let connections = Arc::clone(&server.connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *connections.lock().unwrap() += 1;
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&calls)));
+                let (script, calls) = (Arc::clone(&script), Arc::clone(&calls));
+                tokio::spawn(serve(stream, script, calls, Arc::clone(&logins)));
             }
         });
         server
@@ -93,13 +98,21 @@ fn transport(port: u16) -> Grpc {
     Grpc::new(&endpoint, Arc::new(Tcp::to(&endpoint)))
 }
 
-async fn serve(stream: tokio::net::TcpStream, script: Arc<Script>, calls: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    stream: tokio::net::TcpStream,
+    script: Arc<Script>,
+    calls: Arc<Mutex<Vec<String>>>,
+    logins: Arc<Mutex<Vec<Option<String>>>>,
+) {
     let mut connection = h2::server::handshake(stream).await.unwrap();
     let mut open = Vec::new();
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let path = request.uri().path().trim_start_matches("/flwr.proto.");
         let before = calls.lock().unwrap().len();
         calls.lock().unwrap().push(path.to_owned());
+        let login = request.headers().get("flwr-oidc-access-token");
+        let login = login.map(|token| token.to_str().unwrap().to_owned());
+        logins.lock().unwrap().push(login);
         let reply = script(path, before);
         if reply.data.is_empty() && matches!(reply.end, End::Hang) {
             open.push((respond, None));
@@ -299,6 +312,50 @@ async fn a_call_that_a_release_lacks_is_not_a_wrong_port() {
         let error = other_port.transport().unary(call, Bytes::new(), SOON).await;
         assert!(matches!(error, Err(ControlError::Protocol { .. })));
     }
+}
+
+#[tokio::test]
+async fn a_log_is_found_after_an_upgrade_as_well() {
+    let server = Server::with(|path, before| match (path.split('/').next(), before) {
+        (Some("Exec"), ..2) | (Some("Control"), 2..) => fine(),
+        _ => no_method(),
+    })
+    .await;
+    let transport = server.transport();
+    transport.health(SOON).await.unwrap();
+    for _ in 0..2 {
+        let frames = transport.stream(Call::StreamLogs, Bytes::new(), SOON).await;
+        let seen: Vec<_> = frames.unwrap().collect().await;
+        assert!(matches!(seen.as_slice(), [Ok(message)] if message == "ab"));
+    }
+    let calls = server.calls();
+    let streams: Vec<_> = calls[2..].iter().map(String::as_str).collect();
+    let (old, new) = ("Exec/StreamLogs", "Control/StreamLogs");
+    assert_eq!(streams, [old, new, new]);
+}
+
+#[tokio::test]
+async fn every_call_says_whose_it_is() {
+    let server = Server::with(|_, _| fine()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "secret").unwrap();
+    let url = format!("grpc://127.0.0.1:{}", server.port);
+    let endpoint = ControlEndpoint::parse(&url, None).unwrap();
+    let endpoint = endpoint.with_token_file(&token).unwrap();
+    let transport = Grpc::new(&endpoint, Arc::new(Tcp::to(&endpoint)));
+    transport.health(SOON).await.unwrap();
+    // Renewed by whoever renews it.
+    std::fs::write(&token, "renewed").unwrap();
+    let unary = transport.unary(Call::StartRun, Bytes::new(), SOON).await;
+    unary.unwrap();
+    let frames = transport.stream(Call::StreamLogs, Bytes::new(), SOON).await;
+    assert_eq!(frames.unwrap().count().await, 1);
+    server.transport().health(SOON).await.unwrap();
+    let logins = server.logins.lock().unwrap().clone();
+    let logins: Vec<_> = logins.iter().map(Option::as_deref).collect();
+    let renewed = Some("renewed");
+    assert_eq!(logins, [Some("secret"), renewed, renewed, None]);
 }
 
 async fn streamed(service: &'static str, end: End) -> String {

@@ -30,12 +30,13 @@ impl Old {
         Self::start(version, None, vec!["--insecure".to_owned()], dir)
     }
 
-    pub fn with_tls(version: &str) -> Self {
+    /// With TLS for 127.0.0.1 and these names.
+    pub fn with_tls(version: &str, names: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = OffsetDateTime::now_utc();
         let authority =
             Authority::generate("old", AuthorityAlgorithm::default(), Duration::DAY, now).unwrap();
-        let names = ServerNames::new([] as [&str; 0], ["127.0.0.1"]).unwrap();
+        let names = ServerNames::new(names.iter().copied(), ["127.0.0.1"]).unwrap();
         let server = authority.issue_server(&names, Duration::DAY, now).unwrap();
         let mut args = Vec::new();
         for (flag, text) in [
