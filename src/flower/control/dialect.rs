@@ -60,5 +60,5 @@ fn shifted_node(node: wire::NodeInfo23) -> Node {
 }
 
 #[cfg(test)]
-#[path = "dialect_tests.rs"]
+#[path = "era_tests.rs"]
 mod tests;

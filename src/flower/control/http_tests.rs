@@ -1,5 +1,6 @@
 //! The HTTP transport against small servers on loopback that misbehave in one way each.
 
+use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,6 +38,15 @@ async fn asked(answer: &'static [u8]) -> Result<Bytes, ControlError> {
     transport(&endpoint)
         .unary(Call::StartRun, Bytes::new(), SOON)
         .await
+}
+
+async fn streamed(answer: &'static [u8]) -> Result<Vec<Result<Bytes, ControlError>>, ControlError> {
+    let port = server(answer).await;
+    let endpoint = ControlEndpoint::parse(&format!("http://127.0.0.1:{port}"), None).unwrap();
+    let frames = transport(&endpoint)
+        .stream(Call::StreamLogs, Bytes::new(), SOON)
+        .await?;
+    Ok(futures_util::StreamExt::collect(frames).await)
 }
 
 #[tokio::test]
@@ -106,14 +116,9 @@ async fn a_stream_ends_well_only_between_messages() {
         (b"", ""),
     ] {
         let answer: &'static [u8] = [head.as_bytes(), body].concat().leak();
-        let port = server(answer).await;
-        let endpoint = ControlEndpoint::parse(&format!("http://127.0.0.1:{port}"), None).unwrap();
-        let frames = transport(&endpoint)
-            .stream(Call::StreamLogs, Bytes::new(), SOON)
+        let seen: Vec<String> = streamed(answer)
             .await
-            .unwrap();
-        let seen: Vec<String> = futures_util::StreamExt::collect::<Vec<_>>(frames)
-            .await
+            .unwrap()
             .into_iter()
             .map(|frame| match frame {
                 Ok(bytes) => format!("ok:{}", bytes.len()),
@@ -276,4 +281,32 @@ async fn a_tls_server_asked_without_tls_is_no_quiet_failure() {
     let error = transport(&endpoint).health(SOON).await.unwrap_err();
     assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
     assert!(error.remedy().unwrap().contains("scheme"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn noise_is_an_error_or_what_was_sent_and_nothing_worse(
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+        status in prop::sample::select(&[200_u16, 404, 500][..]),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let raw: &'static [u8] = noise.clone().leak();
+            assert!(asked(raw).await.is_err());
+            for kind in [UNARY, STREAM] {
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n"
+                );
+                let answer: &'static [u8] = [head.as_bytes(), noise.as_slice()].concat().leak();
+                let unary = asked(answer).await;
+                assert_eq!(unary.is_ok(), status == 200 && kind == UNARY);
+                assert!(unary.is_err() || unary.unwrap() == noise);
+                let frames = streamed(answer).await;
+                assert_eq!(frames.is_ok(), status == 200 && kind == STREAM);
+                let sent: usize = frames.unwrap_or_default().iter().flatten().map(Bytes::len).sum();
+                assert!(sent <= noise.len());
+            }
+        });
+    }
 }

@@ -185,6 +185,8 @@ fn add(tail: &mut Vec<String>, text: &str, most: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::fake::{Fake, lost};
     use super::*;
 
@@ -255,5 +257,28 @@ mod tests {
             .streaming(|_, _| Ok(vec![Ok(message("a\nb  \n", 1.0)), Ok(message("c\n", 2.0))]));
         let lines = fake.client().log_tail(RunId(1), 2).await.unwrap();
         assert_eq!(lines, ["b", "c"]);
+    }
+
+    proptest! {
+        #[test]
+        fn noise_is_pieces_and_then_an_end(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let size: usize = frames.iter().map(Vec::len).sum();
+            let fake = Fake::new(|_, _, _| unreachable!()).streaming(move |_, _| {
+                Ok(frames.iter().map(|frame| Ok(frame.clone().into())).collect())
+            });
+            let text = runtime.block_on(async {
+                let mut logs = opened(&fake).await;
+                let mut text = 0;
+                while let Some(piece) = logs.next().await {
+                    text += piece.map_or(0, |piece| piece.text.len());
+                }
+                text
+            });
+            prop_assert!(text <= size);
+            prop_assert_eq!(fake.count(Call::StreamLogs), 1);
+        }
     }
 }
