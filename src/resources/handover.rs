@@ -51,14 +51,18 @@ model! {
     /// How to reach a SuperLink's Control API: pass `flower_superlink.NAME.control` whole, or
     /// write it by hand for a SuperLink that someone else runs.
     pub struct ControlInput {
-        /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before; `http://` and
-        /// `grpc://` speak without TLS. A `flower_app_run` with another host, port, namespace or name
-        /// here is another run. Another scheme makes no new run, nor does an address that becomes
-        /// known only when applied, as when the SuperLink itself is changed.
+        /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before, both with
+        /// `ca_certificate`; `http://` and `grpc://` speak without TLS. `kube://namespace/name` is a
+        /// SuperLink in the cluster of a provider with `kubernetes`, by the name of its Deployment;
+        /// it has TLS where `ca_certificate` is given. A `flower_app_run` with another host, port,
+        /// namespace or name here is another run. Another scheme makes no new run, nor does an address
+        /// that becomes known only when applied, as when the SuperLink itself is changed.
         url: String = required(),
-        /// The authority, as PEM, that signed the SuperLink's certificate.
+        /// The authority, as PEM, that signed the SuperLink's certificate: the only one trusted, and
+        /// needed for TLS.
         ca_certificate: Option<String> = optional(),
-        /// The SuperLink's Flower release; the provider's default when not set.
+        /// The SuperLink's Flower release. Without it, what differs between releases is found out
+        /// when the SuperLink is asked, and apps may be as large as in the newest release.
         flower_version: Option<String> = optional(),
         /// A file with the access token of an account, for a SuperLink with account
         /// authentication. It is read whenever the SuperLink is asked something, so that whatever

@@ -25,3 +25,33 @@ pub fn newer(version: FlowerVersion) -> Option<Diagnostic> {
             .on("flower_version")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_came_later_is_used_with_a_warning() {
+        let (major, minor) = newest().release();
+        let next = FlowerVersion::new(major, minor + 1, 0);
+        assert_eq!(row(next).unwrap(), row(newest()).unwrap());
+        let warning = format!("{:?}", newer(next).unwrap());
+        for part in [
+            format!("Flower {next} is newer than this provider"),
+            format!("like Flower {}", newest()),
+            "Update the provider".to_owned(),
+            "flower_version".to_owned(),
+        ] {
+            assert!(warning.contains(&part), "{warning}");
+        }
+        assert_eq!(newer(newest()), None);
+        assert_eq!(newer(FlowerVersion::new(major, minor, 9)), None);
+    }
+
+    #[test]
+    fn a_release_of_another_major_number_is_refused() {
+        let refusal = format!("{:?}", row(FlowerVersion::new(2, 0, 0)).unwrap_err());
+        assert!(refusal.contains("This Flower release cannot be used"));
+        assert!(refusal.contains("flower_version"), "{refusal}");
+    }
+}

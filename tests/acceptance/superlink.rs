@@ -175,6 +175,10 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
             &["This Flower release cannot be used"],
         ),
         (
+            "flower_version = \"2.0.0\"",
+            &["This Flower release cannot be used"],
+        ),
+        (
             "supernodes = { x = { public_key = \"ssh-rsa AAAA\" } }",
             &["This is no SuperNode key"],
         ),
@@ -192,6 +196,18 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         it.plan().failed_with(parts);
         it.nothing_left();
     }
+}
+
+#[test]
+fn a_release_that_came_later_is_planned_with_a_warning() {
+    let it = Workspace::new(&superlink("flower_version = \"1.43.0\""));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&[
+        "Flower 1.43.0 is newer than this provider",
+        "It is used like Flower 1.42.0",
+    ]);
+    it.nothing_left();
 }
 
 #[test]

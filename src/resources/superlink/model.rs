@@ -23,8 +23,9 @@ model! {
     pub struct Model {
         /// Its name: 1 to 53 lower-case letters, digits and hyphens.
         name: ObjectName = required().replace("its files and processes carry the name"),
-        /// The Flower release to run, such as `1.42.0`. The default is the newest release that the
-        /// provider knows.
+        /// The Flower release to run, such as `1.42.0`: 1.13 or later. The default is the newest
+        /// release that the provider knows. A later one is used like the newest known, with a
+        /// warning; one with another major number, such as `2.0.0`, is refused.
         flower_version: FlowerVersion = defaulted(version::DEFAULT),
         /// Let a change of `flower_version` make a new SuperLink where the other release cannot read
         /// the database, or where the volume of the database is gone: its runs and registrations are

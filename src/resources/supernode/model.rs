@@ -28,7 +28,8 @@ model! {
         /// What ClientApps read of this site (`context.node_config`): an object of bools, numbers,
         /// strings, and objects of those.
         node_config: Option<Dynamic> = optional(),
-        /// The Flower release; the SuperLink's by default.
+        /// The Flower release; the SuperLink's by default. The same releases can be used as for a
+        /// `flower_superlink`.
         flower_version: Computed<FlowerVersion> = optional_computed(),
         /// `subprocess` (the default): the SuperNode starts ClientApps itself. `process`: a
         /// SuperExec beside it does.
