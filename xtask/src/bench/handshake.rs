@@ -1,5 +1,5 @@
-//! How long a plugin takes until Terraform can talk to it, and what it then
-//! holds.
+//! How long a plugin takes until Terraform can talk to it and has its schema,
+//! and what it then holds.
 //!
 //! Terraform starts a provider three or four times per command, so this is
 //! paid each time. The plugin is started as Terraform does it: with a client
@@ -7,11 +7,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::Result;
+use crate::process::capture;
 
 use super::sides::{Binaries, Plugin};
 use super::stats::{Series, cell, digits};
@@ -19,9 +23,9 @@ use super::table::Table;
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
-/// A P-521 certificate, the kind that Terraform makes. Nobody connects with
-/// it, so its key was thrown away.
-const CLIENT_CERTIFICATE: &str = include_str!("client_cert.pem");
+/// A P-521 certificate, the kind that Terraform makes. `benches/host` has its
+/// key.
+const CLIENT_CERTIFICATE: &str = include_str!("../../../src/tfplugin/testdata/host.p521.crt");
 
 /// Lets a plugin finish starting up before its memory is read.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -29,6 +33,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 #[derive(Default)]
 struct Figures {
     milliseconds: Series,
+    schema_milliseconds: Series,
     resident_kib: Series,
     peak_kib: Series,
 }
@@ -42,26 +47,32 @@ pub fn measure(binaries: &Binaries, quick: bool) -> Result<Table> {
     for round in 0..=rounds {
         for (plugin, figures) in plugins.iter().zip(&mut figures) {
             // The first round only warms the page cache.
-            let counted = (round > 0).then_some(figures);
-            spawn_once(plugin, counted)
+            let mut uncounted = Figures::default();
+            let figures = if round > 0 { figures } else { &mut uncounted };
+            one_round(plugin, binaries.host.as_deref(), figures)
                 .map_err(|e| format!("{} ({}): {e}", plugin.label, plugin.binary.display()))?;
         }
     }
-    let peer = figures.last().map(|peer| peer.milliseconds.clone());
+    let peer = figures.last();
     let mut table = Table::new([
         &format!("plugin, {rounds} starts"),
         "exec → handshake, ms",
+        "ratio to Go",
+        "handshake → schema, ms",
         "ratio to Go",
         "idle RSS, KiB",
         "peak, KiB",
     ]);
     let whole = |kib: f64| format!("{kib:.0}");
     for (plugin, figures) in plugins.iter().zip(&figures) {
-        let base = peer.as_ref().unwrap_or(&figures.milliseconds);
+        let base = peer.unwrap_or(figures);
+        let ratio = |of: fn(&Figures) -> &Series| cell(&of(figures).over(of(base)), digits);
         table.push([
             plugin.label,
             &cell(&figures.milliseconds, digits),
-            &cell(&figures.milliseconds.over(base), digits),
+            &ratio(|figures| &figures.milliseconds),
+            &cell(&figures.schema_milliseconds, digits),
+            &ratio(|figures| &figures.schema_milliseconds),
             &cell(&figures.resident_kib, whole),
             &cell(&figures.peak_kib, whole),
         ]);
@@ -69,53 +80,84 @@ pub fn measure(binaries: &Binaries, quick: bool) -> Result<Table> {
     Ok(table)
 }
 
-fn spawn_once(plugin: &Plugin, figures: Option<&mut Figures>) -> Result<()> {
-    // A plugin that is killed leaves its socket behind: let it be in here.
-    let folder = tempfile::tempdir()?;
-    let mut command = Command::new(&plugin.binary);
-    command
-        .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
-        .env("PLUGIN_PROTOCOL_VERSIONS", "6")
-        .env("PLUGIN_CLIENT_CERT", CLIENT_CERTIFICATE)
-        .env("PLUGIN_UNIX_SOCKET_DIR", folder.path())
-        .env("TMPDIR", folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let started = Instant::now();
-    let mut child = command.spawn()?;
-    let outcome = read_handshake(&mut child, started, figures);
-    child.kill()?;
-    child.wait()?;
-    outcome
+/// Two starts: one is left alone until its memory is read, the other one is
+/// asked for its schema at once.
+fn one_round(plugin: &Plugin, host: Option<&Path>, figures: &mut Figures) -> Result<()> {
+    let idle = Started::new(plugin)?;
+    sleep(SETTLE);
+    let status = fs::read_to_string(format!("/proc/{}/status", idle.child.id()))?;
+    figures.milliseconds.push(milliseconds(idle.after));
+    figures.resident_kib.push(kib(&status, "VmRSS:")?);
+    figures.peak_kib.push(kib(&status, "VmHWM:")?);
+    drop(idle);
+    let Some(host) = host else {
+        return Ok(());
+    };
+    let asked = Started::new(plugin)?;
+    let microseconds: u32 = capture(Command::new(host).arg(&asked.address))?
+        .trim()
+        .parse()
+        .map_err(|e| format!("{} gave no number: {e}", host.display()))?;
+    let taken = Duration::from_micros(microseconds.into());
+    figures.schema_milliseconds.push(milliseconds(taken));
+    Ok(())
 }
 
-fn read_handshake(
-    child: &mut Child,
-    started: Instant,
-    figures: Option<&mut Figures>,
-) -> Result<()> {
-    let stdout = child.stdout.take().ok_or("it has no standard output")?;
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    let elapsed = started.elapsed();
-    // CORE|APP|NETWORK|ADDRESS|PROTOCOL|SERVER_CERTIFICATE
-    let with_certificate = line
-        .trim_end()
-        .split('|')
-        .nth(5)
-        .is_some_and(|certificate| !certificate.is_empty());
-    if !with_certificate {
-        return Err(format!("its handshake is not one with a certificate: {line:?}").into());
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// A plugin that has told where it listens; ended when dropped.
+struct Started {
+    child: Child,
+    address: String,
+    after: Duration,
+    /// A plugin that is killed leaves its socket behind: let it be in here.
+    _folder: TempDir,
+}
+
+impl Started {
+    fn new(plugin: &Plugin) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut command = Command::new(&plugin.binary);
+        command
+            .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
+            .env("PLUGIN_PROTOCOL_VERSIONS", "6")
+            .env("PLUGIN_CLIENT_CERT", CLIENT_CERTIFICATE)
+            .env("PLUGIN_UNIX_SOCKET_DIR", folder.path())
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let began = Instant::now();
+        let mut started = Self {
+            child: command.spawn()?,
+            address: String::new(),
+            after: Duration::ZERO,
+            _folder: folder,
+        };
+        let stdout = started.child.stdout.take();
+        let mut line = String::new();
+        BufReader::new(stdout.ok_or("it has no standard output")?).read_line(&mut line)?;
+        started.after = began.elapsed();
+        // CORE|APP|NETWORK|ADDRESS|PROTOCOL|SERVER_CERTIFICATE
+        let parts: Vec<&str> = line.trim_end().split('|').collect();
+        let [_, _, "unix", address, _, certificate] = parts[..] else {
+            return Err(format!("its handshake is not one on a unix socket: {line:?}").into());
+        };
+        if certificate.is_empty() {
+            return Err(format!("its handshake is not one with a certificate: {line:?}").into());
+        }
+        address.clone_into(&mut started.address);
+        Ok(started)
     }
-    if let Some(figures) = figures {
-        sleep(SETTLE);
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-        figures.milliseconds.push(elapsed.as_secs_f64() * 1000.0);
-        figures.resident_kib.push(kib(&status, "VmRSS:")?);
-        figures.peak_kib.push(kib(&status, "VmHWM:")?);
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
-    Ok(())
 }
 
 fn kib(status: &str, field: &str) -> Result<f64> {

@@ -79,8 +79,8 @@ fn build(repository: &Repository, peer_only: bool) -> Result<Binaries> {
     // Absolute: Terraform and the plugins run in folders of their own.
     let target = std::path::absolute(repository.target())?;
     let release = target.join("release");
-    let (provider, echo) = if peer_only {
-        (None, None)
+    let (provider, echo, host) = if peer_only {
+        (None, None, None)
     } else {
         run_command(repository.cargo().args([
             "build",
@@ -91,6 +91,8 @@ fn build(repository: &Repository, peer_only: bool) -> Result<Binaries> {
             PROVIDER,
             "--example",
             "echo-provider",
+            "--example",
+            "plugin-host",
         ]))?;
         (
             Some(Plugin::new("provider", release.join(PROVIDER))),
@@ -98,6 +100,7 @@ fn build(repository: &Repository, peer_only: bool) -> Result<Binaries> {
                 "Rust echo",
                 release.join("examples/echo-provider"),
             )),
+            Some(release.join("examples/plugin-host")),
         )
     };
     let peer = target.join("bench/go-peer");
@@ -105,6 +108,7 @@ fn build(repository: &Repository, peer_only: bool) -> Result<Binaries> {
     Ok(Binaries {
         provider,
         echo,
+        host,
         peer: Plugin::new(PEER, peer),
     })
 }

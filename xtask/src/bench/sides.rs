@@ -25,6 +25,8 @@ pub struct Binaries {
     pub provider: Option<Plugin>,
     /// A resource that does nothing, on our plugin layer.
     pub echo: Option<Plugin>,
+    /// The client that asks each of them for its schema.
+    pub host: Option<PathBuf>,
     /// The same resource on the framework that most providers are written in.
     pub peer: Plugin,
 }
