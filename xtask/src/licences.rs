@@ -1,9 +1,11 @@
-//! The licence check: everything linked in is under terms that `deny.toml`
-//! allows.
+//! The check of dependencies: everything linked in is under terms that
+//! `deny.toml` allows, and nothing is there that it bans.
 //!
 //! `cargo deny` does it where it is installed. This is the same rule on what
 //! `cargo metadata` reports, so that the check never depends on a tool that is
 //! missing.
+
+mod bans;
 
 use std::collections::BTreeSet;
 
@@ -13,29 +15,37 @@ use crate::Result;
 use crate::process::{capture, find_program, run};
 use crate::repository::Repository;
 
-/// Fails when a dependency's terms are not allowed.
+use bans::Bans;
+
+/// Fails when a dependency's terms are not allowed, or it is banned itself.
 pub fn check(repository: &Repository) -> Result<()> {
     if find_program("cargo-deny").is_some() {
         return run(repository
             .cargo()
             .args(["deny", "check", "licenses", "bans"]));
     }
-    eprintln!(
-        "cargo-deny is not installed: licences are checked against deny.toml here, bans are not"
-    );
+    eprintln!("cargo-deny is not installed: its checks of licences and bans are made here");
     let policy = std::fs::read_to_string(repository.path("deny.toml"))
         .map_err(|e| format!("deny.toml cannot be read: {e}"))?;
     let allowed = allow_list(&policy)?;
     let metadata = metadata(repository)?;
     let refused = refused(&metadata, &allowed);
-    if refused.is_empty() {
-        return Ok(());
+    if !refused.is_empty() {
+        return Err(format!(
+            "these dependencies have terms that deny.toml does not allow:\n  {}",
+            refused.join("\n  ")
+        )
+        .into());
     }
-    Err(format!(
-        "these dependencies have terms that deny.toml does not allow:\n  {}",
-        refused.join("\n  ")
-    )
-    .into())
+    let banned = Bans::of(&policy).found(&metadata);
+    if !banned.is_empty() {
+        return Err(format!(
+            "these dependencies are not what deny.toml lets pass:\n  {}",
+            banned.join("\n  ")
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// What cargo knows of the dependencies on this platform. Other platforms'
@@ -58,13 +68,20 @@ fn metadata(repository: &Repository) -> Result<Value> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// The strings of `allow` in `[licenses]`: the only part of the file's syntax
-/// that is needed, so it is read by line.
-fn allow_list(policy: &str) -> Result<BTreeSet<String>> {
-    let allowed: BTreeSet<String> = policy
+/// The lines of one section, without comments: lists with one entry a line are
+/// all that is needed of the file's syntax.
+fn section<'a>(policy: &'a str, title: &'a str) -> impl Iterator<Item = &'a str> {
+    policy
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default().trim())
-        .skip_while(|line| *line != "[licenses]")
+        .skip_while(move |line| *line != title)
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+}
+
+/// The strings of `allow` in `[licenses]`.
+fn allow_list(policy: &str) -> Result<BTreeSet<String>> {
+    let allowed: BTreeSet<String> = section(policy, "[licenses]")
         .skip_while(|line| !line.starts_with("allow = ["))
         .take_while(|line| *line != "]")
         .filter_map(|line| line.strip_prefix('"')?.split('"').next())
