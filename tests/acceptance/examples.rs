@@ -1,4 +1,5 @@
-//! The examples of the reference pages, applied together: they name each other's objects.
+//! The examples: the quickstart as it is, and those of the reference pages, applied together, since
+//! they name each other's objects.
 
 use std::fs;
 use std::path::Path;
@@ -33,5 +34,30 @@ fn the_examples_of_the_reference_pages_work() {
     );
     it.apply().succeeded();
     it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn the_quickstart_works_as_it_is() {
+    let it = Workspace::new("");
+    it.file("main.tf", include_str!("../../examples/quickstart/main.tf"));
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let url = it.output("superlink");
+    assert!(
+        url.as_str().unwrap().starts_with("https://127.0.0.1:"),
+        "{url}"
+    );
+    let sites = it.output("supernodes");
+    for (site, shown) in sites.as_object().unwrap() {
+        let node = it.state(&format!("flower_supernode.site[{site:?}]"));
+        let id = node["node_id"].as_str().unwrap();
+        assert_eq!(*shown, format!("{id} running"), "{site}");
+    }
+    assert_eq!(sites.as_object().unwrap().len(), 2);
+    let run = it.state("flower_app_run.training")["run_id"].clone();
+    let run = run.as_str().unwrap();
+    assert_eq!(it.output("run"), format!("{run} finished:completed"));
     it.destroy();
 }

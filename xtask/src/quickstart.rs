@@ -15,7 +15,7 @@ use crate::Result;
 use crate::arguments::Arguments;
 use crate::process::{failed, line_of, output, quoted, run as run_command};
 use crate::repository::{PROVIDER, PROVIDER_SOURCE, Repository};
-use crate::tools::{Terraform, dev_overrides, python};
+use crate::tools::{Terraform, dev_overrides, python_or_install};
 
 const HELP: &str = "\
 Builds the provider and applies examples/quickstart with it, in target/quickstart.
@@ -49,7 +49,7 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
     arguments.finish(HELP)?;
 
     let repository = Repository::find()?;
-    let (python, version) = python()?;
+    let (python, version) = python_or_install()?;
     println!("Python {version} ({})", python.display());
     let terraform = Terraform::find_or_build(&repository)?;
     println!("{} ({})", terraform.title(), terraform.binary.display());

@@ -28,9 +28,12 @@ Python 3.10 or newer with its venv module is needed to run Flower, and `python3`
 Install it: `apt-get install -y python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora),
 or any Python from https://www.python.org/downloads.";
 
-/// Prints the version where it is enough and `venv` can make an environment.
-const PYTHON_PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10); \
+/// Prints the version where it is enough.
+const PYTHON_PROBE: &str = "import sys; assert sys.version_info >= (3, 10); \
      print('.'.join(map(str, sys.version_info[:3])))";
+
+/// What makes an environment where there is no uv to do it; Debian leaves it out.
+const VENV_PROBE: &str = "import venv, ensurepip";
 
 /// Which of the two programs a binary is; their registries differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +156,10 @@ pub fn python() -> Result<(PathBuf, String)> {
     let python = find_program("python3").ok_or(NO_PYTHON)?;
     let version = capture(Command::new(&python).args(["-c", PYTHON_PROBE]))
         .map_err(|e| format!("{NO_PYTHON}\n\n{e}"))?;
+    if find_program("uv").is_none() {
+        capture(Command::new(&python).args(["-c", VENV_PROBE]))
+            .map_err(|e| format!("{NO_PYTHON}\n\n{e}"))?;
+    }
     Ok((python, version.trim().to_owned()))
 }
 
