@@ -1,7 +1,9 @@
 //! The acceptance tier: the real Terraform (or OpenTofu) drives the provider through plan, apply,
 //! an empty second plan, changes, imports and destroy, on real Flower processes.
 //!
-//! One file for each resource, one for the plugin layer.
+//! One file for each resource and one for the data sources. The others are about what all of them
+//! share: the plugin layer and who may call it (`plugin`, `automtls`), texts that nobody should write
+//! (`garbage`), the pages' examples (`examples`) and Flower's older releases (`eras`).
 
 #![allow(
     clippy::unwrap_used,

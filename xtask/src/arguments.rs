@@ -1,6 +1,6 @@
 //! The command line, read flag by flag.
 //!
-//! Four commands with a handful of flags do not earn a parser crate that would
+//! Six commands with a handful of flags do not earn a parser crate that would
 //! double the time until `cargo xtask` starts.
 
 use std::collections::VecDeque;
