@@ -14,6 +14,7 @@ mod place;
 mod planning;
 mod pod;
 mod processes;
+mod quantity;
 pub(crate) mod reach;
 mod release;
 pub(crate) mod report;

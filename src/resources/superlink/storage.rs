@@ -1,11 +1,14 @@
 //! The size of the database's volume, which can grow and never shrink.
 
+use crate::resources::quantity;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Maybe, Tree};
 
 const SIZE: &str = "persistence.size";
+/// The size where none is set.
+pub(super) const DEFAULT: &str = "1Gi";
 
 /// Whether the database outlives the process, as far as known; it does by default.
 pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
@@ -13,23 +16,29 @@ pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
     Ok(enabled.map(|enabled| enabled.unwrap_or(true)))
 }
 
-/// An error when a change would make the volume smaller.
+/// An error when a change would make the volume smaller. A size that is left out is one, too.
 pub(super) fn grows(plan: &Plan) -> Result<()> {
-    let (Maybe::Known(before), Maybe::Known(after)) = (
-        plan.prior.get::<Option<String>>(SIZE)?,
-        plan.get::<Option<String>>(SIZE)?,
-    ) else {
+    if is_kept(&plan.prior)? == Some(false) || is_kept(&plan.planned)? == Some(false) {
+        return Ok(());
+    }
+    let size = |tree: &Tree| -> Result<Option<String>> {
+        let size = tree.get::<Option<String>>(SIZE)?.known();
+        Ok(size.map(|size| size.unwrap_or_else(|| DEFAULT.to_owned())))
+    };
+    let (Some(before), Some(after)) = (size(&plan.prior)?, size(&plan.planned)?) else {
         return Ok(());
     };
-    let (Some(before), Some(after)) = (before, after) else {
-        return Ok(());
-    };
-    match (bytes(&before), bytes(&after)) {
+    match (quantity::value(&before), quantity::value(&after)) {
         (Some(was), Some(will)) if will < was => {
+            let default = if plan.planned.is_set(SIZE) {
+                ""
+            } else {
+                " (the default)"
+            };
             Err(Diagnostic::error("persistence.size cannot shrink")
-                .detail(format!("It has {before}, and {after} is less."))
+                .detail(format!("It has {before}, and {after}{default} is less."))
                 .detail("Keep its size, or make a new SuperLink and leave its database behind.")
-                .at(Path::attribute("persistence").then("size"))
+                .at(path())
                 .into())
         }
         _ => Ok(()),
@@ -39,51 +48,51 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
 /// An error unless the size is a quantity.
 pub(super) fn is_quantity(config: &Tree) -> Result<()> {
     match config.get::<Option<String>>(SIZE) {
-        Ok(Maybe::Known(Some(size))) if bytes(&size).is_none_or(|bytes| bytes < 1.0) => {
-            Err(Diagnostic::error("This is no size of a volume")
-                .detail(format!(
-                    "{size:?} is not a quantity such as `1Gi` or `500M`."
-                ))
-                .at(Path::attribute("persistence").then("size"))
-                .into())
-        }
+        Ok(Maybe::Known(Some(size))) => quantity::check_size(&size, path()),
         _ => Ok(()),
     }
 }
 
-/// The bytes of a quantity such as `1.5Gi`, as Kubernetes writes them; `None` when it is none.
-pub(super) fn bytes(quantity: &str) -> Option<f64> {
-    let split = quantity
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(quantity.len());
-    let (number, unit) = quantity.split_at_checked(split)?;
-    let factor: f64 = match unit {
-        "" => 1.0,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        "Ti" => 1_099_511_627_776.0,
-        _ => return None,
-    };
-    let number: f64 = number.parse().ok()?;
-    Some(number * factor)
+fn path() -> Path {
+    Path::attribute("persistence").then("size")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use serde_json::{Value as Json, json};
 
-    #[test]
-    fn quantities_are_compared_in_bytes() {
-        assert!(bytes("1Gi") > bytes("1G"));
-        assert_eq!(bytes("1.5Ki"), Some(1536.0));
-        assert_eq!(bytes("1024"), bytes("1Ki"));
-        for text in ["", "Gi", "1Xi", "-1Gi", "1 Gi", "1.2.3"] {
-            assert_eq!(bytes(text), None, "{text}");
+    use super::super::Superlink;
+    use crate::resources::planning::plan;
+
+    #[tokio::test]
+    async fn a_volume_never_shrinks_also_not_from_or_to_its_default() {
+        let none = || json!({});
+        let size = |size: &str| json!({ "persistence": { "enabled": true, "size": size } });
+        for (before, after, fits) in [
+            (size("5Gi"), size("10Gi"), true),
+            (size("5Gi"), size("4Gi"), false),
+            (size("5Gi"), none(), false),
+            (size("500Mi"), none(), true),
+            (none(), size("500Mi"), false),
+            (none(), size("1024Mi"), true),
+            (none(), none(), true),
+        ] {
+            let with = |mut config: Json| {
+                config["name"] = json!("a");
+                config["flower_version"] = json!("1.42.0");
+                config
+            };
+            let mut prior = with(before.clone());
+            for (name, value) in [("insecure", json!(false)), ("status", json!("running"))] {
+                prior[name] = value;
+            }
+            let planned = plan::<Superlink>(Some(&prior), with(after.clone())).await;
+            let expected = if fits {
+                ""
+            } else {
+                "persistence.size cannot shrink"
+            };
+            assert_eq!(planned.errors, expected, "{before} to {after}");
         }
     }
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use super::{Model, nodes};
+use super::{Model, nodes, storage};
 use crate::flower::launch::{
     Database, KeyPair, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
     superlink_processes,
@@ -30,8 +30,6 @@ const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
 const VALIDITY: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
-/// Of the database's volume.
-const SIZE: &str = "1Gi";
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
@@ -335,7 +333,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
             Storage {
                 size: settings
                     .and_then(|one| one.size.clone())
-                    .unwrap_or_else(|| SIZE.to_owned()),
+                    .unwrap_or_else(|| storage::DEFAULT.to_owned()),
                 storage_class: settings.and_then(|one| one.storage_class.clone()),
             }
         }),
