@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use crate::flower::control::{ControlError, EndpointError, SubmitError};
+use crate::flower::control::{ControlError, EndpointError, FindError, SubmitError};
 use crate::flower::fab::FabError;
 use crate::flower::launch::LaunchError;
 use crate::flower::version::VersionError;
@@ -31,6 +31,7 @@ explained!(
     ControlError,
     EndpointError,
     FabError,
+    FindError,
     InspectError,
     LaunchError,
     NodeKeyError,

@@ -21,7 +21,7 @@ type StreamScript =
 
 /// Answers with a script, which is given the call, its message and how often it was made before.
 #[derive(Clone)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     script: Arc<Script>,
     streams: Arc<StreamScript>,
     slow: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    pub(super) fn new(
+    pub(crate) fn new(
         script: impl Fn(Call, &Bytes, usize) -> Result<Bytes, ControlError> + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -63,11 +63,11 @@ impl Fake {
         self
     }
 
-    pub(super) fn client(&self) -> ControlClient {
+    pub(crate) fn client(&self) -> ControlClient {
         ControlClient::over(Arc::new(self.clone()), Deadlines::default())
     }
 
-    pub(super) fn count(&self, call: Call) -> usize {
+    pub(crate) fn count(&self, call: Call) -> usize {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|made| **made == call).count()
     }
@@ -182,6 +182,55 @@ impl Registry {
     }
 }
 
+/// A run as a SuperLink lists it.
+pub(crate) fn run(id: u64, status: &str, sub_status: &str) -> wire::Run {
+    wire::Run {
+        run_id: id,
+        status: Some(wire::RunStatus {
+            status: status.to_owned(),
+            sub_status: sub_status.to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The list of these runs, whatever was asked for.
+pub(crate) fn listed(runs: impl IntoIterator<Item = wire::Run>) -> Bytes {
+    let run_dict = runs.into_iter().map(|run| (run.run_id, run)).collect();
+    wire::ListRunsResponse {
+        run_dict,
+        ..Default::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// The list of nodes with these numbers and statuses.
+pub(crate) fn nodes(nodes: &[(u64, &str)]) -> Bytes {
+    let node = |(node_id, status): &(u64, &str)| wire::NodeInfo {
+        node_id: *node_id,
+        status: (*status).to_owned(),
+        ..Default::default()
+    };
+    wire::ListNodesResponse {
+        nodes_info: nodes.iter().map(node).collect(),
+        ..Default::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// A run was started, with this number.
+pub(crate) fn started(id: u64) -> Bytes {
+    wire::StartRunResponse {
+        run_id: Some(id),
+        ..Default::default()
+    }
+    .encode_to_vec()
+    .into()
+}
+
 /// What a SuperLink with runs 0 to `total` answers to this request.
 pub(super) fn list_of(request: &Bytes, total: u64) -> Bytes {
     let request = wire::ListRunsRequest::decode(request.clone()).unwrap();
@@ -204,7 +253,7 @@ pub(super) fn list_of(request: &Bytes, total: u64) -> Bytes {
     .into()
 }
 
-pub(super) fn lost(call: Call) -> ControlError {
+pub(crate) fn lost(call: Call) -> ControlError {
     ControlError::LostReply {
         at: "fake:1".to_owned(),
         call,
@@ -212,7 +261,7 @@ pub(super) fn lost(call: Call) -> ControlError {
     }
 }
 
-pub(super) fn unreachable() -> ControlError {
+pub(crate) fn unreachable() -> ControlError {
     ControlError::Unavailable {
         at: "fake:1".to_owned(),
         never_connected: true,

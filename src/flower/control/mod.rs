@@ -40,7 +40,7 @@ pub use endpoint::{ControlEndpoint, EndpointError, Protocol};
 pub use error::{Answer, ControlError};
 pub use location::{Location, NotALocation};
 pub use logs::{LogChunk, LogStream};
-pub use node::{NewNode, Node, NodeId, NodeStatus};
+pub use node::{NewNode, Node, NodeId, NodeStatus, NotANodeId};
 pub use pool::ControlPool;
 pub use run::{
     DEFAULT_FEDERATION, Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp,

@@ -1,7 +1,6 @@
 //! SuperNodes as the SuperLink's list holds them.
 
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use super::run::Timestamp;
@@ -17,11 +16,22 @@ impl fmt::Display for NodeId {
     }
 }
 
-impl FromStr for NodeId {
-    type Err = ParseIntError;
+/// Why a text is no number of a SuperNode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a SuperNode is a whole number, such as `flower_supernode.NAME.node_id`")]
+pub struct NotANodeId;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+impl FromStr for NodeId {
+    type Err = NotANodeId;
+
+    /// Only as it is written back: no sign, no leading zero.
+    fn from_str(text: &str) -> Result<Self, NotANodeId> {
+        let id = text.parse().map(Self).map_err(|_| NotANodeId)?;
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(NotANodeId)
+        }
     }
 }
 

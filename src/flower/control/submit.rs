@@ -15,8 +15,11 @@ use time::OffsetDateTime;
 
 use super::client::ControlClient;
 use super::error::ControlError;
-use super::run::{Run, RunId, RunListing, StartRun};
+use super::run::{Run, RunId, RunListing, StartRun, SubStatus};
 use crate::flower::run_config::{ConfigValue, RunConfig};
+
+/// What to do when several runs could be the one that was submitted.
+const SEVERAL: &str = "Stop those that are not wanted with `flwr stop` and apply again: the one that is left is taken over, and where all of them were stopped a new one is submitted. Or import the one that is yours, as URL#RUN.";
 
 /// The newest runs looked at; others of the same minute are among them.
 const LOOK_AT: usize = 200;
@@ -85,10 +88,7 @@ impl SubmitError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Control(error) | Self::LostTwice(error) => error.remedy(),
-            Self::Ambiguous { .. } => Some(
-                "Import the run that is yours, or stop all of them with `flwr stop` and apply again."
-                    .to_owned(),
-            ),
+            Self::Ambiguous { .. } => Some(SEVERAL.to_owned()),
             Self::Unresolved { .. } => Some(
                 "Apply again once the SuperLink can be reached: it is asked for the run first."
                     .to_owned(),
@@ -125,6 +125,16 @@ pub enum FindError {
     /// Several runs could be the one.
     #[error("several runs could be this one: {}", list(.0))]
     Several(Vec<RunId>),
+}
+
+impl FindError {
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Control(error) => error.remedy(),
+            Self::Several(_) => Some(SEVERAL.to_owned()),
+        }
+    }
 }
 
 /// What the submissions of one process to one SuperLink know of each other.
@@ -262,13 +272,17 @@ async fn look_once(
     let clock = Instant::now();
     let listing = client.newest_runs(LOOK_AT).await?;
     let not_before = on_servers_clock(submission.since, asked, clock.elapsed(), &listing);
-    let mut ids: Vec<RunId> = listing
+    let mut runs: Vec<&Run> = listing
         .runs
         .values()
         .filter(|run| is_ours(run, submission, not_before))
-        .map(|run| run.id)
-        .filter(|id| !client.ledger.is_taken(*id))
+        .filter(|run| !client.ledger.is_taken(run.id))
         .collect();
+    if runs.len() > 1 {
+        // Whoever was told that there are several has stopped those that are not wanted.
+        runs.retain(|run| run.sub_status != SubStatus::Stopped);
+    }
+    let mut ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
     ids.sort_unstable();
     match ids.as_slice() {
         [] => Ok(None),

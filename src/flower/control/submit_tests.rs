@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use super::super::call::Call;
 use super::super::error::Answer;
-use super::super::fake::{Fake, lost, unreachable};
+use super::super::fake::{Fake, lost, started, unreachable};
 use super::super::wire;
 use super::*;
 
@@ -63,15 +63,6 @@ fn listing(
     wire::ListRunsResponse {
         run_dict,
         now: rfc3339(now),
-    }
-    .encode_to_vec()
-    .into()
-}
-
-fn started(id: u64) -> Bytes {
-    wire::StartRunResponse {
-        run_id: Some(id),
-        ..Default::default()
     }
     .encode_to_vec()
     .into()
@@ -174,6 +165,28 @@ async fn several_runs_that_could_be_ours_are_named_and_nothing_is_sent() {
          afterwards the SuperLink has several runs that could be this one: 7, 9"
     );
     assert_eq!(fake.count(Call::StartRun), 1);
+}
+
+#[tokio::test]
+async fn of_several_those_that_were_stopped_are_passed_over() {
+    let stopped = |run: &mut wire::Run| {
+        let sub_status = if run.run_id < 9 { "stopped" } else { "" };
+        run.status = Some(wire::RunStatus {
+            status: "finished".to_owned(),
+            sub_status: sub_status.to_owned(),
+            ..Default::default()
+        });
+    };
+    let find = async |runs: &'static [(u64, Duration)]| {
+        let fake = Fake::new(move |_, _, _| Ok(listing(runs, NO_SKEW, stopped)));
+        find_lost(&fake.client(), &submission()).await
+    };
+    assert_eq!(find(&[(7, NOW), (9, NOW)]).await, Ok(Some(RunId(9))));
+    assert_eq!(find(&[(7, NOW), (8, NOW)]).await, Ok(None));
+    // A run that is certain is taken whatever became of it.
+    assert_eq!(find(&[(7, NOW)]).await, Ok(Some(RunId(7))));
+    let several = find(&[(7, NOW), (9, NOW), (10, NOW)]).await;
+    assert_eq!(several, Err(FindError::Several(vec![RunId(9), RunId(10)])));
 }
 
 #[tokio::test]
