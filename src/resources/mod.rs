@@ -7,6 +7,7 @@ mod choices;
 mod config_values;
 mod failure;
 pub(crate) mod handover;
+mod journal;
 mod lifecycle;
 mod memory;
 mod place;
@@ -23,11 +24,13 @@ pub mod supernode;
 pub mod supernode_key;
 mod timeouts;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::flower::control::{
     ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError, Protocol,
@@ -37,12 +40,15 @@ use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
 use crate::runtime::Runtime;
 use crate::tfplugin::log;
 use handover::ControlInput;
+use journal::SUBMISSIONS;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
 pub struct Configured {
     pub runtime: Arc<dyn Runtime>,
     controls: ControlPool,
+    /// Shared by a refresh of many runs.
+    notes: OnceCell<BTreeMap<String, serde_json::Value>>,
 }
 
 impl Configured {
@@ -50,7 +56,21 @@ impl Configured {
         Self {
             runtime,
             controls: ControlPool::default(),
+            notes: OnceCell::new(),
         }
+    }
+
+    /// The notes of submissions that earlier applies left, listed once: they are looked for in passing,
+    /// so that none is told apart from a journal that cannot be read.
+    async fn earlier_notes(&self) -> &BTreeMap<String, serde_json::Value> {
+        let list = || async {
+            let notes = self.runtime.read_notes(SUBMISSIONS).await;
+            notes.unwrap_or_else(|error| {
+                tracing::warn!("the notes of submissions could not be read: {error}");
+                BTreeMap::new()
+            })
+        };
+        self.notes.get_or_init(list).await
     }
 
     /// The client of the SuperLink at this address; nothing is sent yet.

@@ -34,7 +34,7 @@ impl<C> Clone for Call<C> {
 }
 
 impl<C> Call<C> {
-    pub(super) fn new(provider: Arc<C>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(provider: Arc<C>, stop: CancellationToken) -> Self {
         Self {
             provider,
             stop,

@@ -5,7 +5,7 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use crate::workspace::{Workspace, eventually, interrupt, kill_children, said};
+use crate::workspace::{Workspace, eventually, interrupt, kill, kill_children, said};
 
 fn federation(run: &str) -> String {
     let example = include_str!("../../examples/quickstart/main.tf");
@@ -114,26 +114,41 @@ fn following(count: usize) -> (Workspace, Child) {
     (it, apply)
 }
 
-#[test]
-fn a_killed_provider_submits_once() {
-    // Two that are declared alike: each is found again, and there is no third.
-    let (it, apply) = following(2);
-    kill_children(apply.id());
-    apply.wait_with_output().unwrap();
+/// The next apply takes over what an apply had submitted that was ended so; there is nothing else.
+fn submitted_once(count: usize, end: impl FnOnce(Child)) -> Workspace {
+    let (it, apply) = following(count);
+    end(apply);
     it.configure(&run(&format!(
-        "{WAIT}\ncount = 2\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"3s\" }}"
+        "{WAIT}\ncount = {count}\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"3s\" }}"
     )));
     it.apply()
         .succeeded()
         .says(&["was taken over", "still goes on"]);
     it.plan_is_empty();
-    let ids = [0, 1].map(|index| it.state(&format!("flower_app_run.r[{index}]"))["run_id"].clone());
-    assert_ne!(ids[0], ids[1]);
     let log =
         fs::read_to_string(it.path(".flower/superlinks/quickstart/logs/superlink.log")).unwrap();
     let created = log.matches("Created run ").count();
-    assert_eq!(created, 2, "{log}");
+    assert_eq!(created, count, "{log}");
+    assert!(!it.path(".flower/journal").exists(), "a note is left");
+    it
+}
+
+#[test]
+fn a_killed_provider_submits_once() {
+    // Two that are declared alike: each is found again, and there is no third.
+    let it = submitted_once(2, |apply| {
+        kill_children(apply.id());
+        apply.wait_with_output().unwrap();
+    });
+    let ids = [0, 1].map(|index| it.state(&format!("flower_app_run.r[{index}]"))["run_id"].clone());
+    assert_ne!(ids[0], ids[1]);
     it.destroy();
+}
+
+#[test]
+fn a_killed_terraform_submits_once() {
+    // Its provider ends by itself, and tells what came of the run to nobody.
+    submitted_once(1, kill).destroy();
 }
 
 #[test]
@@ -142,6 +157,7 @@ fn an_interrupted_apply_keeps_the_run() {
     interrupt(&apply);
     said(&apply.wait_with_output().unwrap()).says(&["still goes on"]);
     it.plan_is_empty();
+    assert!(!it.path(".flower/journal").exists(), "a note is left");
     it.destroy();
 }
 

@@ -333,6 +333,19 @@ pub fn kill_children(parent: u32) {
         .unwrap();
 }
 
+/// Kills a Terraform, and waits until its plugin processes have noticed and ended.
+#[allow(dead_code)]
+pub fn kill(mut terraform: Child) {
+    let parent = terraform.id().to_string();
+    let children = Command::new("pgrep").args(["-P", &parent]).output();
+    let children = String::from_utf8(children.unwrap().stdout).unwrap();
+    terraform.kill().unwrap();
+    terraform.wait().unwrap();
+    // One that ended and that nobody waits for has no command line.
+    let lives = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty());
+    eventually("the end of the plugins", || !children.lines().any(lives));
+}
+
 /// Waits until `there`, a minute at most.
 #[track_caller]
 pub fn eventually(what: &str, there: impl Fn() -> bool) {

@@ -28,6 +28,7 @@ mod pods;
 mod policies;
 mod removal;
 mod retries;
+mod runs;
 mod services;
 mod tenant;
 // Shared with the acceptance tier, which uses all of it.

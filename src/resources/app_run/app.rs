@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::model::Source;
+use super::model::{Model, Source};
+use super::release;
 use crate::flower::app_source::AppTree;
+use crate::flower::control::StartRun;
 use crate::flower::fab::{self, Fab};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
 use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
@@ -12,6 +14,26 @@ use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Dynamic;
+
+/// What to submit: the app that was planned, with its configuration.
+pub(super) async fn checked(planned: &mut Model) -> Result<StartRun> {
+    let fab = build(&planned.source, release(planned.control.flower_version.as_deref())).await?;
+    let hash = fab.hash.as_str().to_owned();
+    if planned
+        .fab_hash
+        .get()
+        .is_some_and(|expected| *expected != hash)
+    {
+        return Err(Diagnostic::error("The app changed after it was planned")
+            .detail("Nothing was submitted. Plan and apply again.")
+            .on("source")
+            .into());
+    }
+    planned.fab_hash.set(hash);
+    let overrides = overrides(&fab, planned.run_config.as_ref())?;
+    let federation = planned.federation.clone().unwrap_or_default();
+    Ok(StartRun::new(fab.bytes, overrides, federation))
+}
 
 /// Builds the app for a SuperLink of this release; reading files is kept off the thread that serves
 /// others.

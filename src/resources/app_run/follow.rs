@@ -1,66 +1,71 @@
-//! Following a run: what it waits for before it is submitted, and its way to the end.
+//! Following a run: its way to the end, and what that means for the apply.
 
 use std::time::Duration;
 
 use super::model::{Model, OnFailure, Until};
-use crate::flower::control::{
-    ControlClient, ControlError, Node, NodeStatus, Run, RunId, RunStatus, SubStatus,
-};
+use super::ready::online_words;
+use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus, SubStatus};
+use crate::resources::Configured;
 use crate::resources::report::{noticed, quoted_log};
+use crate::resources::timeouts::{Waited, wait};
+use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a run's status may go unseen while its log is followed.
 const UNSEEN: Duration = Duration::from_secs(20);
 
-/// Waits until the nodes that the run needs are online.
-pub(super) async fn nodes_online(
+/// How following a run ended, and what was seen of it last.
+pub(super) struct Followed {
+    waited: Waited<std::result::Result<(), ControlError>>,
+    last: Option<Run>,
+}
+
+/// Follows the run as far as `wait` asks, and writes what it came to into the state.
+pub(super) async fn to_the_end(
+    call: &Call<Configured>,
     client: &ControlClient,
-    model: &Model,
-    seen: &mut Vec<Node>,
-) -> std::result::Result<(), ControlError> {
-    let Some(wait) = &model.wait else {
-        return Ok(());
-    };
-    let ids = wait.nodes.clone().unwrap_or_default();
-    let least = usize::try_from(wait.min_nodes.unwrap_or(0)).unwrap_or(usize::MAX);
-    if ids.is_empty() && least == 0 {
-        return Ok(());
-    }
-    loop {
-        *seen = client.list_nodes().await?;
-        let online: Vec<_> = online(seen).collect();
-        let all = ids
-            .iter()
-            .all(|id| online.iter().any(|node| node.id.to_string() == *id));
-        if all && online.len() >= least {
-            return Ok(());
+    id: RunId,
+    model: &mut Model,
+    limit: Duration,
+) -> Followed {
+    let wait_for = model.wait.as_ref();
+    let goal = wait_for.map_or(Until::Completed, |wait| wait.until);
+    let mut last = None;
+    let waited = wait(&call.stop, limit, until(client, id, goal, &mut last)).await;
+    if let Some(run) = &last {
+        record(model, run);
+        if run.is_finished() {
+            record_log(model, client, id).await;
         }
-        tokio::time::sleep(LOOK).await;
     }
+    if let Waited::Done(Err(ControlError::NotFound(_))) = &waited {
+        model.status.set("lost".to_owned());
+    }
+    Followed { waited, last }
 }
 
-/// The nodes that are online, in words.
-pub(super) fn online_words(seen: &[Node]) -> String {
-    let names: Vec<_> = online(seen)
-        .map(|node| match &node.name {
-            Some(name) => format!("{} ({name})", node.id),
-            None => node.id.to_string(),
-        })
-        .collect();
-    if names.is_empty() {
-        "No SuperNode is online.".to_owned()
-    } else {
-        format!("Online: {}.", names.join(", "))
+/// What it means for the apply.
+pub(super) async fn conclude(
+    call: &Call<Configured>,
+    client: &ControlClient,
+    id: RunId,
+    model: &Model,
+    followed: Followed,
+) -> Result<()> {
+    match (followed.waited, followed.last) {
+        // The run is there, and may go on well: an error would have it replaced.
+        (Waited::Done(Err(error)), _) => call.warn(unfollowed(id, &error)),
+        (Waited::Done(Ok(())), Some(run)) => return verdict(model, &run, client).await,
+        (Waited::Done(Ok(())), None) => {}
+        (Waited::Stopped, _) => call.warn(still_running(id, "Terraform was interrupted")),
+        (Waited::TimedOut, _) => call.warn(still_running(id, "`timeouts.create` is over")),
     }
-}
-
-fn online(seen: &[Node]) -> impl Iterator<Item = &Node> {
-    seen.iter().filter(|node| node.status == NodeStatus::Online)
+    Ok(())
 }
 
 /// Waits until the run has come as far as asked; passing disturbances are waited out.
-pub(super) async fn until(
+async fn until(
     client: &ControlClient,
     id: RunId,
     until: Until,
@@ -124,7 +129,7 @@ pub(super) async fn record_log(model: &mut Model, client: &ControlClient, id: Ru
 }
 
 /// What the end of a run means for the apply.
-pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) -> Result<()> {
+async fn verdict(model: &Model, run: &Run, client: &ControlClient) -> Result<()> {
     if !run.is_finished()
         || run.sub_status == SubStatus::Completed
         || model.on_failure == OnFailure::Record
@@ -164,9 +169,26 @@ pub(super) async fn verdict(model: &Model, run: &Run, client: &ControlClient) ->
 }
 
 /// The SuperLink could not tell how the run goes.
-pub(super) fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
+fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
     noticed(format!("The run {id} could not be followed"), error).detail(
         "It was submitted and left alone. The next plan or apply reads how it goes; nothing is \
          submitted again.",
     )
+}
+
+fn still_running(id: RunId, why: &str) -> Diagnostic {
+    Diagnostic::warning(format!("The run {id} still goes on"))
+        .detail(format!("{why}; the run was left alone."))
+        .detail("The next plan or apply reads how it ended; nothing is submitted again.")
+}
+
+/// A run ended otherwise than well while no apply waited for it.
+pub(super) fn failed_meanwhile(run: &Run) -> Diagnostic {
+    Diagnostic::warning(format!(
+        "The run {} ended as {}",
+        run.id,
+        run.sub_status.as_str()
+    ))
+    .detail(run.details.clone())
+    .detail("It is not run again by itself; use `-replace` for that.")
 }

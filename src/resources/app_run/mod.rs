@@ -4,18 +4,20 @@ mod app;
 mod follow;
 mod import;
 mod model;
+mod ready;
 mod submission;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::flower::control::{ControlEndpoint, ControlError, Run, RunId, SharedReads, StartRun};
+use crate::flower::control::{ControlEndpoint, ControlError, RunId, SubStatus};
 use crate::flower::run_config::RunConfig;
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
-use crate::resources::reach::{control, until_healthy};
+use crate::resources::journal;
+use crate::resources::reach::control;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
@@ -23,13 +25,12 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub(crate) use app::build;
+use model::OnMissing;
 pub use model::{Model, Source};
-use model::{OnMissing, Until};
+use ready::ready;
 
 const COMPLETE: Duration = Duration::from_hours(24);
 const STOP: Duration = Duration::from_mins(5);
-/// How long a SuperLink may be out of reach before a run is submitted.
-const REACH: Duration = Duration::from_secs(10);
 /// How old an answer may be that many runs share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
@@ -48,6 +49,7 @@ impl Resource for AppRun {
     const TYPE: &'static str = "flower_app_run";
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        ready::check(plan)?;
         let source = plan.config.get::<Source>("source")?;
         if moved(plan)? {
             let why = "a run belongs to the SuperLink that it was submitted to";
@@ -87,75 +89,36 @@ impl Resource for AppRun {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        let version = release(planned.control.flower_version.as_deref());
-        let fab = app::build(&planned.source, version).await?;
-        let hash = fab.hash.as_str().to_owned();
-        if planned
-            .fab_hash
-            .get()
-            .is_some_and(|expected| *expected != hash)
-        {
-            return Err(Diagnostic::error("The app changed after it was planned")
-                .detail("Nothing was submitted. Plan and apply again.")
-                .on("source")
-                .into());
-        }
-        planned.fab_hash.set(hash);
-        let overrides = app::overrides(&fab, planned.run_config.as_ref())?;
+        let start = app::checked(&mut planned).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
+        let runtime = call.provider.runtime.as_ref();
         let limit = Operation::Create.limit(planned.timeouts.as_ref(), COMPLETE);
         let begun = Instant::now();
         ready(&call, &planned, &control, limit).await?;
 
-        let federation = planned.federation.clone().unwrap_or_default();
-        let start = StartRun::new(fab.bytes, overrides, federation);
-        let submission = submission::submit_once(&call, client, &planned, start).await?;
+        let submission = submission::submit_once(runtime, client, &planned, start).await?;
         let id = submission.id;
+        if submission.taken_over {
+            call.warn(taken_over(id));
+        }
         planned.run_id.set(id.to_string());
         planned.id.set(format!("{}#{id}", planned.control.url));
         planned.status.set("pending".to_owned());
         slot.put(&planned);
         control.forget();
 
-        let until = planned
-            .wait
-            .as_ref()
-            .map_or(Until::Completed, |wait| wait.until);
-        let mut last = None;
         // One limit for all of it.
-        let waited = wait(
-            &call.stop,
-            limit.saturating_sub(begun.elapsed()),
-            follow::until(client, id, until, &mut last),
-        )
-        .await;
-        if let Some(run) = &last {
-            follow::record(&mut planned, run);
-            if run.is_finished() {
-                follow::record_log(&mut planned, client, id).await;
-            }
-        }
-        if let Waited::Done(Err(ControlError::NotFound(_))) = &waited {
-            planned.status.set("lost".to_owned());
-        }
+        let limit = limit.saturating_sub(begun.elapsed());
+        let followed = follow::to_the_end(&call, client, id, &mut planned, limit).await;
         slot.put(&planned);
         // What others read from now on is how it ended.
         control.forget();
-        submission.forget(call.provider.runtime.as_ref()).await;
-        match (waited, last) {
-            // The run is there, and may go on well: an error would have it replaced.
-            (Waited::Done(Err(error)), _) => {
-                call.warn(follow::unfollowed(id, &error));
-                Ok(())
-            }
-            (Waited::Done(Ok(())), Some(run)) => follow::verdict(&planned, &run, client).await,
-            (Waited::Done(Ok(())), None) => Ok(()),
-            (ended @ (Waited::Stopped | Waited::TimedOut), _) => {
-                call.warn(still_running(id, ended == Waited::TimedOut));
-                Ok(())
-            }
+        if !call.stop.is_cancelled() {
+            // Else Terraform may be dead, and its state without the run.
+            submission.forget(runtime).await;
         }
+        follow::conclude(&call, client, id, &planned, followed).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
@@ -167,13 +130,15 @@ impl Resource for AppRun {
             // The end of a run is history: it cannot change, and nobody needs to be asked.
             return Ok(Some(state));
         };
+        journal::settle_run(&call.provider, id).await;
         let control = control(&call, &state.control)?;
         match control.run(id, SHARED).await {
             Ok(run) => {
                 follow::record(&mut state, &run);
-                if run.is_finished() {
+                if run.is_finished() && run.sub_status != SubStatus::Completed {
+                    // Only then: a refresh may find the end of a thousand runs at once.
                     follow::record_log(&mut state, control.client(), id).await;
-                    warn_of_failure(&call, &run);
+                    call.warn(follow::failed_meanwhile(&run));
                 }
                 Ok(Some(state))
             }
@@ -198,12 +163,18 @@ impl Resource for AppRun {
     }
 
     async fn update(
-        _: Call<Configured>,
-        _: Model,
+        call: Call<Configured>,
+        prior: Model,
         planned: Model,
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
+        if let Some(id) = run_id(&prior) {
+            journal::settle_run(&call.provider, id).await;
+        }
+        if prior.source.is_imported() {
+            submission::settle_import(call.provider.runtime.as_ref(), &planned).await;
+        }
         slot.put(&planned);
         Ok(())
     }
@@ -214,7 +185,7 @@ impl Resource for AppRun {
             .get()
             .is_some_and(|status| matches!(status.as_str(), "finished" | "lost"));
         if let Some(id) = run_id(&state) {
-            submission::forget_run(call.provider.runtime.as_ref(), &state, id).await;
+            journal::settle_run(&call.provider, id).await;
         }
         let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
             return Ok(());
@@ -311,72 +282,13 @@ fn run_id(state: &Model) -> Option<RunId> {
     state.run_id.get()?.parse().ok()
 }
 
-/// Waits until the SuperLink answers and the nodes that the run needs are online.
-async fn ready(
-    call: &Call<Configured>,
-    model: &Model,
-    control: &SharedReads,
-    limit: Duration,
-) -> Result<()> {
-    let client = control.client();
-    let what = "The run was not submitted";
-    match wait(&call.stop, REACH.min(limit), until_healthy(client)).await {
-        Waited::Done(done) => done.map_err(|error| failed(what, &error).on("control"))?,
-        Waited::Stopped => return Err(failed(what, &RuntimeError::Interrupted).into()),
-        Waited::TimedOut => {
-            if let Err(error) = client.health().await {
-                return Err(failed(what, &error).on("control").into());
-            }
-        }
-    }
-    let mut seen = Vec::new();
-    match wait(
-        &call.stop,
-        limit,
-        follow::nodes_online(client, model, &mut seen),
-    )
-    .await
-    {
-        Waited::Done(Ok(())) => Ok(()),
-        Waited::Done(Err(error)) => Err(failed(what, &error).on("control").into()),
-        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
-        Waited::TimedOut => Err(Diagnostic::error(what)
-            .detail(format!(
-                "The SuperNodes that `wait` asks for were not online within {} s. {}",
-                limit.as_secs(),
-                follow::online_words(&seen)
-            ))
-            .detail("Look at the logs of those that are missing, or raise `timeouts.create`.")
-            .on("wait")
-            .into()),
-    }
-}
-
-fn still_running(id: RunId, timed_out: bool) -> Diagnostic {
-    let why = if timed_out {
-        "`timeouts.create` is over"
-    } else {
-        "Terraform was interrupted"
-    };
-    Diagnostic::warning(format!("The run {id} still goes on"))
-        .detail(format!("{why}; the run was left alone."))
-        .detail("The next plan or apply reads how it ended; nothing is submitted again.")
-}
-
-fn warn_of_failure(call: &Call<Configured>, run: &Run) {
-    if run.sub_status != crate::flower::control::SubStatus::Completed {
-        call.warn(
-            Diagnostic::warning(format!(
-                "The run {} ended as {}",
-                run.id,
-                run.sub_status.as_str()
-            ))
-            .detail(run.details.clone())
-            .detail("It is not run again by itself; use `-replace` for that."),
-        );
-    }
+fn taken_over(id: RunId) -> Diagnostic {
+    Diagnostic::warning(format!("The run {id} was taken over"))
+        .detail("An earlier apply had submitted it and was killed.")
 }
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
+mod plan_tests;
+#[cfg(test)]
 mod tests;

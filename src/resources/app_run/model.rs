@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::choice_attribute;
+use crate::flower::control::NodeId;
 use crate::model;
 use crate::resources::handover::ControlInput;
 use crate::resources::timeouts::Timeouts;
+use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, Dynamic, computed, defaulted, optional, required};
 
 model! {
@@ -64,7 +66,8 @@ model! {
         running_at: Computed<String> = computed().keep(),
         /// When it ended.
         finished_at: Computed<String> = computed().keep(),
-        /// The last lines of the ServerApp's log, once it is finished.
+        /// The last lines of the ServerApp's log, once it is finished. Null for a run that was
+        /// found completed by a refresh; `flower_run_log` reads the log of any run.
         log_tail: Computed<Vec<String>> = computed().keep(),
     }
 }
@@ -84,10 +87,15 @@ model! {
         /// How far the run must come: `completed` (the default), `running` or `submitted`.
         until: Until = defaulted(Until::Completed),
         /// Node ids that must be online first, such as
-        /// `[for node in flower_supernode.site : node.node_id]`.
-        nodes: Option<Vec<String>> = optional(),
+        /// `[for node in flower_supernode.site : node.node_id]`. A null among them is passed over:
+        /// a SuperNode of Flower 1.22 or older does not know its number, and its own apply has
+        /// waited until it was let in.
+        nodes: Option<Vec<Option<NodeId>>> = optional(),
         /// How many nodes must be online first.
         min_nodes: Option<u32> = optional(),
+        /// How long those nodes may take to come online, such as `30m`; 15 minutes by default,
+        /// and no longer than `timeouts.create`.
+        nodes_timeout: Option<GoDuration> = optional(),
     }
 }
 

@@ -2,157 +2,160 @@
 //! submission is under way and, once that is known, which run it became. The next apply takes such
 //! runs over instead of submitting them again.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::model::Model;
 use crate::flower::control::{
     ControlClient, ControlError, RunId, StartRun, Submission, SubmitError, find_lost, submit,
 };
-use crate::resources::Configured;
+use crate::resources::journal::{self, Note, Outcome, SUBMISSIONS};
 use crate::resources::report::failed;
-use crate::runtime::{JournalEntry, Runtime, RuntimeError};
-use crate::tfplugin::Call;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::runtime::{Runtime, RuntimeError};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::value::to_json;
 
 /// Tells apart what one process submits within a millisecond.
-static SUBMISSIONS: AtomicU64 = AtomicU64::new(0);
+static COUNT: AtomicU64 = AtomicU64::new(0);
 const NOT_SUBMITTED: &str = "The run was not submitted";
 
-/// A run that is destroyed is not to be taken over again, whatever was left of its submission.
-pub(super) async fn forget_run(runtime: &dyn Runtime, model: &Model, id: RunId) {
-    let notes = runtime.notes(&note_prefix(model)).await.unwrap_or_default();
-    for left in notes.iter().filter(|left| run(left) == Some(id)) {
-        let _ = runtime.drop_note(&left.key).await;
-    }
+/// A note that was there before.
+struct Left {
+    key: String,
+    note: Note,
+    owner_lives: bool,
 }
 
 /// A run that was submitted, and the note that says so.
+#[derive(Debug)]
 pub(super) struct Submitted {
     pub id: RunId,
+    /// An earlier apply had submitted it.
+    pub taken_over: bool,
     note: String,
 }
 
 impl Submitted {
+    fn new(id: RunId, note: String) -> Self {
+        Self {
+            id,
+            taken_over: false,
+            note,
+        }
+    }
+
     /// Once the run is in the state, the note has done its work.
     pub(super) async fn forget(&self, runtime: &dyn Runtime) {
         let _ = runtime.drop_note(&self.note).await;
     }
 }
 
+/// Settles one of the submissions of this run that had lost their runs: the run was imported.
+pub(super) async fn settle_import(runtime: &dyn Runtime, model: &Model) {
+    journal::settle_import(runtime, &note_prefix(model)).await;
+}
+
 /// Submits the run, or takes over the one that a killed provider submitted.
 pub(super) async fn submit_once(
-    call: &Call<Configured>,
+    runtime: &dyn Runtime,
     client: &ControlClient,
     model: &Model,
     start: StartRun,
 ) -> Result<Submitted> {
-    let runtime = call.provider.runtime.as_ref();
-    let explain = |error: RuntimeError| Diagnostics::from(failed(NOT_SUBMITTED, &error));
     let prefix = note_prefix(model);
-    let notes = runtime.notes(&prefix).await.map_err(explain)?;
+    let notes = left(runtime, &prefix).await.map_err(explain)?;
     let mut submission = Submission {
         start,
         since: SystemTime::now(),
-        known: notes.iter().filter_map(run).collect(),
+        known: known_runs(&notes),
     };
-    let count = SUBMISSIONS.fetch_add(1, Ordering::Relaxed);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = submission.since.duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_millis();
-    let note = format!("{prefix}{now:x}-{:x}-{count:x}", std::process::id());
-    for left in notes.iter().filter(|entry| !entry.owner_lives) {
-        let id = if let Some(id) = run(left) {
-            known(client, id).await?.filter(|id| client.take(*id))
-        } else {
-            submission.since = since(left).unwrap_or(submission.since);
-            lost(client, &submission).await?
-        };
-        if let Some(id) = id {
-            call.warn(
-                Diagnostic::warning(format!("The run {id} was taken over"))
-                    .detail("An earlier apply had submitted it and was killed."),
-            );
-            write(runtime, model, &note, submission.since, Some(id))
-                .await
-                .map_err(explain)?;
+    let key = format!("{prefix}{now:x}-{:x}-{count:x}", std::process::id());
+    for left in notes.iter().filter(|left| !left.owner_lives) {
+        submission.since = left.note.since();
+        if let Some(id) = found_again(client, left, &submission).await? {
+            let mut note = left.note.clone();
+            note.outcome = Outcome::Run(id);
+            note.write(runtime, &key).await.map_err(explain)?;
             let _ = runtime.drop_note(&left.key).await;
-            return Ok(Submitted { id, note });
+            return Ok(Submitted {
+                taken_over: true,
+                ..Submitted::new(id, key)
+            });
         }
     }
     // Notes of other processes may stand for runs that are being submitted now; those left behind
     // were looked after.
     submission.since = SystemTime::now();
-    write(runtime, model, &note, submission.since, None)
-        .await
-        .map_err(explain)?;
+    let mut note = Note::new(&model.control.url, submission.since);
+    note.write(runtime, &key).await.map_err(explain)?;
     match submit(client, &submission).await {
         Ok(submitted) => {
             let id = submitted.run_id();
+            note.outcome = Outcome::Run(id);
             // Without it the run is found by what it is, as long as there is one like it.
-            let _ = write(runtime, model, &note, submission.since, Some(id)).await;
+            let _ = note.write(runtime, &key).await;
             for left in notes.iter().filter(|left| !left.owner_lives) {
                 let _ = runtime.drop_note(&left.key).await;
             }
-            Ok(Submitted { id, note })
+            Ok(Submitted::new(id, key))
         }
         Err(error) => {
             // Only when it is certain that there is no run may the next apply forget this one.
             if matches!(&error, SubmitError::Control(_)) {
-                let _ = runtime.drop_note(&note).await;
+                let _ = runtime.drop_note(&key).await;
             }
-            Err(failed(NOT_SUBMITTED, &error).into())
+            Err(failed(NOT_SUBMITTED, &error).on("control").into())
         }
     }
 }
 
-/// The run, if the SuperLink still knows it.
-async fn known(client: &ControlClient, id: RunId) -> Result<Option<RunId>> {
-    match client.run(id).await {
-        Ok(_) => Ok(Some(id)),
-        Err(ControlError::NotFound(_)) => Ok(None),
-        Err(error) => Err(failed(NOT_SUBMITTED, &error).on("control").into()),
+/// The run that became of an earlier submission, if the SuperLink knows one.
+async fn found_again(
+    client: &ControlClient,
+    left: &Left,
+    submission: &Submission,
+) -> Result<Option<RunId>> {
+    match left.note.outcome {
+        Outcome::Run(id) => match client.run(id).await {
+            Ok(_) => Ok(Some(id).filter(|id| client.take(*id))),
+            Err(ControlError::NotFound(_)) => Ok(None),
+            Err(error) => Err(failed(NOT_SUBMITTED, &error).on("control").into()),
+        },
+        Outcome::NotKnownYet => find_lost(client, submission).await.map_err(|error| {
+            let what = "A run of an earlier, killed apply could not be found again";
+            failed(what, &error)
+                .detail("Nothing was submitted.")
+                .on("control")
+                .into()
+        }),
     }
 }
 
-/// The run of a submission that was cut before its number was known.
-async fn lost(client: &ControlClient, submission: &Submission) -> Result<Option<RunId>> {
-    let found = find_lost(client, submission).await;
-    found.map_err(|error| {
-        Diagnostic::error("A run of an earlier, killed apply could not be found again")
-            .detail(format!("{error}."))
-            .detail("Nothing was submitted.")
-            .into()
-    })
+async fn left(runtime: &dyn Runtime, prefix: &str) -> std::result::Result<Vec<Left>, RuntimeError> {
+    let notes = runtime.notes(prefix).await?.into_iter();
+    notes
+        .map(|entry| {
+            Ok(Left {
+                note: Note::read(&entry.key, &entry.note)?,
+                key: entry.key,
+                owner_lives: entry.owner_lives,
+            })
+        })
+        .collect()
 }
 
-async fn write(
-    runtime: &dyn Runtime,
-    model: &Model,
-    note: &str,
-    since: SystemTime,
-    id: Option<RunId>,
-) -> std::result::Result<(), RuntimeError> {
-    let since = since
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let id = id.map(|id| id.to_string());
-    let note_text = json!({ "since": since, "run": id });
-    let control = &model.control.url;
-    runtime.write_note(note, &note_text, control).await
+fn known_runs(notes: &[Left]) -> BTreeSet<RunId> {
+    notes.iter().filter_map(|left| left.note.run()).collect()
 }
 
-fn run(entry: &JournalEntry) -> Option<RunId> {
-    entry.note.get("run")?.as_str()?.parse().ok()
-}
-
-fn since(entry: &JournalEntry) -> Option<SystemTime> {
-    let seconds = entry.note.get("since")?.as_u64()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+fn explain(error: RuntimeError) -> Diagnostics {
+    failed(NOT_SUBMITTED, &error).into()
 }
 
 /// What tells one declared run from another. Several may be declared alike.
@@ -174,5 +177,9 @@ fn note_prefix(model: &Model) -> String {
         hash.update([0]);
     }
     let hash = hex::encode(hash.finalize());
-    format!("run-{}-", hash.get(..24).unwrap_or(&hash))
+    format!("{SUBMISSIONS}{}-", hash.get(..24).unwrap_or(&hash))
 }
+
+#[cfg(test)]
+#[path = "submission_tests.rs"]
+mod tests;

@@ -15,6 +15,7 @@ use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure::{self, BringUp};
+use crate::resources::journal;
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
@@ -210,7 +211,11 @@ impl Resource for Superlink {
         let secrets = workload::secrets(&state.name);
         let remains = remains(&state, &secrets);
         let removed = lifecycle::remove(&call, &object, state.timeouts.as_ref(), remains).await;
-        removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
+        removed.map_err(|error| failed(format!("{object} was not removed"), &error))?;
+        if let Some(control) = state.control.get() {
+            journal::settle_superlink(call.provider.runtime.as_ref(), &control.url).await;
+        }
+        Ok(())
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {

@@ -12,11 +12,7 @@ use super::process::Identity;
 use super::{LocalRuntime, files};
 
 #[derive(Serialize, Deserialize)]
-#[allow(
-    clippy::struct_field_names,
-    reason = "the field's name is that on disk"
-)]
-struct Note {
+struct Entry {
     format: u64,
     owner: Identity,
     note: serde_json::Value,
@@ -32,12 +28,12 @@ impl LocalRuntime {
         key: &str,
         note: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
-        let note = Note {
+        let entry = Entry {
             format: files::FORMAT,
             owner: Identity::own(),
             note: note.clone(),
         };
-        files::write_form(&self.note_path(key), &note)
+        files::write_form(&self.note_path(key), &entry)
     }
 
     pub(super) fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
@@ -58,7 +54,7 @@ impl LocalRuntime {
                 continue;
             };
             let read = files::read_form(&entry.path()).map_err(as_note)?;
-            if let Some(Note { owner, note, .. }) = read {
+            if let Some(Entry { owner, note, .. }) = read {
                 found.push(JournalEntry {
                     key: key.to_owned(),
                     note,

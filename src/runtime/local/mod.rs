@@ -440,7 +440,7 @@ impl LocalRuntime {
         {
             files::remove_if_empty(&self.data_dir.join(name));
         }
-        if fs::read_dir(&self.data_dir).is_ok_and(|left| left.count() == 1) {
+        if fs::read_dir(&self.data_dir).is_ok_and(|left| left.count() <= 1) {
             let _ = fs::remove_file(self.data_dir.join(".lock"));
             files::remove_if_empty(&self.data_dir);
         }

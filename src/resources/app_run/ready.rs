@@ -1,0 +1,237 @@
+//! What a run waits for before it is submitted: a SuperLink that answers, and SuperNodes that are
+//! online. The wait for SuperNodes has a bound of its own, since one that never comes would else be
+//! waited for as long as a whole training may take.
+
+use std::time::{Duration, Instant};
+
+use super::model::{Model, Wait};
+use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
+use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
+use crate::resources::Configured;
+use crate::resources::reach::until_healthy;
+use crate::resources::report::failed;
+use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::runtime::RuntimeError;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Maybe;
+use crate::tfplugin::{Call, GoDuration, Plan};
+
+/// How long a SuperLink may be out of reach before a run is submitted.
+const REACH: Duration = Duration::from_secs(10);
+/// How long SuperNodes may take to come online, unless the configuration says otherwise.
+const NODES: Duration = Duration::from_mins(15);
+const LOOK: Duration = Duration::from_millis(500);
+const NOT_SUBMITTED: &str = "The run was not submitted";
+
+/// An error when SuperNodes are to be awaited that the SuperLink's release cannot list.
+pub(super) fn check(plan: &Plan) -> Result<()> {
+    let version = plan.get::<Option<FlowerVersion>>("control.flower_version")?;
+    let Some(version) = version.known().flatten() else {
+        return Ok(());
+    };
+    let lists = |version| !matches!(row_of(version), Ok(row) if matches!(row.node_auth, NodeAuth::KeyList { .. }));
+    if lists(version) {
+        return Ok(());
+    }
+    let nodes = plan.get::<Option<Vec<Option<NodeId>>>>("wait.nodes")?;
+    let names = matches!(nodes, Maybe::Known(Some(ids)) if ids.iter().any(Option::is_some));
+    let least = plan.get::<Option<u32>>("wait.min_nodes")?.known().flatten();
+    let mut found = Diagnostics::default();
+    for (attribute, asked) in [("nodes", names), ("min_nodes", least.unwrap_or(0) > 0)] {
+        if asked {
+            found.push(
+                Diagnostic::error(format!(
+                    "Flower {version} cannot say which SuperNodes are online"
+                ))
+                .detail(format!(
+                    "`wait.{attribute}` needs a SuperLink that lists them, which Flower does \
+                         from 1.23 on."
+                ))
+                .detail(
+                    "Leave it out, and let the run depend on its SuperNodes (`depends_on`): \
+                         their own apply waits until they were let in.",
+                )
+                .at(Path::attribute("wait").then(attribute)),
+            );
+        }
+    }
+    found.or(())
+}
+
+/// Waits until the SuperLink answers and the nodes that the run needs are online.
+pub(super) async fn ready(
+    call: &Call<Configured>,
+    model: &Model,
+    control: &SharedReads,
+    limit: Duration,
+) -> Result<()> {
+    let begun = Instant::now();
+    let client = control.client();
+    match wait(&call.stop, REACH.min(limit), until_healthy(client)).await {
+        Waited::Done(done) => done.map_err(|error| failed(NOT_SUBMITTED, &error).on("control"))?,
+        Waited::Stopped => return Err(interrupted()),
+        Waited::TimedOut => {
+            if let Err(error) = client.health().await {
+                return Err(failed(NOT_SUBMITTED, &error).on("control").into());
+            }
+        }
+    }
+    let Some(wanted) = model.wait.as_ref().and_then(Wanted::of) else {
+        return Ok(());
+    };
+    let left = limit.saturating_sub(begun.elapsed());
+    let bound = match wanted.limit {
+        own if own <= left => Bound {
+            limit: own,
+            attribute: "wait.nodes_timeout",
+        },
+        _ => Bound {
+            limit: left,
+            attribute: Operation::Create.attribute(),
+        },
+    };
+    let mut seen = Seen::default();
+    match wait(&call.stop, bound.limit, online(client, &wanted, &mut seen)).await {
+        Waited::Done(Ok(())) => Ok(()),
+        Waited::Done(Err(error)) => Err(failed(NOT_SUBMITTED, &error).on("control").into()),
+        Waited::Stopped => Err(interrupted()),
+        Waited::TimedOut => Err(too_late(&wanted, &seen, &bound).into()),
+    }
+}
+
+fn interrupted() -> Diagnostics {
+    failed(NOT_SUBMITTED, &RuntimeError::Interrupted).into()
+}
+
+/// The SuperNodes that `wait` asks for, and for how long.
+struct Wanted {
+    ids: Vec<NodeId>,
+    least: usize,
+    limit: Duration,
+}
+
+/// The time that is over first, and what sets it.
+struct Bound {
+    limit: Duration,
+    attribute: &'static str,
+}
+
+/// What was seen last.
+#[derive(Default)]
+struct Seen {
+    nodes: Vec<Node>,
+    /// Why the SuperLink could not be asked.
+    trouble: Option<ControlError>,
+}
+
+impl Wanted {
+    fn of(wait: &Wait) -> Option<Self> {
+        // A SuperNode that does not know its number was awaited when it was made.
+        let ids: Vec<_> = wait.nodes.iter().flatten().filter_map(|id| *id).collect();
+        let least = usize::try_from(wait.min_nodes.unwrap_or(0)).unwrap_or(usize::MAX);
+        let limit = wait.nodes_timeout.as_ref().map_or(NODES, GoDuration::get);
+        (!ids.is_empty() || least > 0).then_some(Self { ids, least, limit })
+    }
+
+    /// Who is missing, in words; `None` once nobody is.
+    fn missing(&self, nodes: &[Node]) -> Option<String> {
+        let missing: Vec<_> = self
+            .ids
+            .iter()
+            .filter_map(|id| match nodes.iter().find(|node| node.id == *id) {
+                Some(node) if node.status == NodeStatus::Online => None,
+                Some(node) => Some(format!("{} ({})", named(node), node.status.as_str())),
+                None => Some(format!("{id} (not known to the SuperLink)")),
+            })
+            .collect();
+        let count = online_of(nodes).count();
+        let mut words = Vec::new();
+        if !missing.is_empty() {
+            words.push(format!("Missing: {}.", missing.join(", ")));
+        }
+        if count < self.least {
+            words.push(format!("{count} of at least {} are online.", self.least));
+        }
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+}
+
+/// Waits until nobody is missing; passing disturbances are waited out.
+async fn online(
+    client: &ControlClient,
+    wanted: &Wanted,
+    seen: &mut Seen,
+) -> std::result::Result<(), ControlError> {
+    let mut told = String::new();
+    loop {
+        match client.list_nodes().await {
+            Ok(nodes) => {
+                let missing = wanted.missing(&nodes);
+                *seen = Seen {
+                    nodes,
+                    trouble: None,
+                };
+                let Some(missing) = missing else {
+                    return Ok(());
+                };
+                if told != missing {
+                    tracing::info!("SuperNodes are waited for. {missing}");
+                    told = missing;
+                }
+            }
+            Err(error) if error.may_pass() => {
+                tracing::info!("SuperNodes are waited for: {error}");
+                seen.trouble = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
+    let missing = wanted.missing(&seen.nodes).unwrap_or_default();
+    let trouble = seen.trouble.as_ref();
+    let trouble =
+        trouble.map(|error| format!("The SuperLink could not be asked at last: {error}."));
+    Diagnostic::error(NOT_SUBMITTED)
+        .detail(format!(
+            "The SuperNodes that `wait` asks for were not online within {} s. {} {missing}",
+            bound.limit.as_secs(),
+            online_words(&seen.nodes)
+        ))
+        .remedy(trouble)
+        .detail(format!(
+            "Look at the logs of those that are missing, or raise `{}`.",
+            bound.attribute
+        ))
+        .on("wait")
+}
+
+/// The nodes that are online, in words.
+pub(super) fn online_words(nodes: &[Node]) -> String {
+    let names: Vec<_> = online_of(nodes).map(named).collect();
+    if names.is_empty() {
+        "No SuperNode is online.".to_owned()
+    } else {
+        format!("Online: {}.", names.join(", "))
+    }
+}
+
+fn named(node: &Node) -> String {
+    match &node.name {
+        Some(name) => format!("{} ({name})", node.id),
+        None => node.id.to_string(),
+    }
+}
+
+fn online_of(nodes: &[Node]) -> impl Iterator<Item = &Node> {
+    nodes
+        .iter()
+        .filter(|node| node.status == NodeStatus::Online)
+}
+
+#[cfg(test)]
+#[path = "ready_tests.rs"]
+mod tests;

@@ -1,0 +1,63 @@
+//! Runs of a SuperLink that answers as told.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::flower::control::fake::{Fake, listed, run};
+use crate::flower::control::{Call as Asked, ControlEndpoint};
+use crate::runtime::local::LocalRuntime;
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Attr as _;
+use crate::tfplugin::value::Value;
+
+const URL: &str = "http://127.0.0.1:1";
+
+/// A run that was not submitted yet.
+pub(super) fn model() -> Model {
+    let model = Value::object([
+        ("control", Value::object([("url", URL.into())])),
+        ("source", Value::object([("path", "app".into())])),
+        ("on_failure", "error".into()),
+        ("on_missing", "keep".into()),
+        ("stop_on_destroy", Value::Bool(true)),
+        ("log_lines", 20_u32.encode()),
+    ]);
+    Model::decode(&model, &Path::default()).unwrap()
+}
+
+/// A call to a provider whose SuperLink is this one.
+fn call(dir: &std::path::Path, fake: &Fake) -> Call<Configured> {
+    let provider = Configured::new(Arc::new(LocalRuntime {
+        data_dir: dir.join("data"),
+        cache_dir: dir.join("cache"),
+        python: "python3".to_owned(),
+    }));
+    let endpoint = ControlEndpoint::parse(URL, None).unwrap();
+    provider
+        .controls
+        .get_or_connect(&endpoint, || fake.client());
+    Call::new(Arc::new(provider), CancellationToken::new())
+}
+
+#[tokio::test]
+async fn a_refresh_of_a_thousand_runs_asks_a_few_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = || (0..1000).map(|id| run(id, "finished", "completed"));
+    let fake = Fake::new(move |_, _, _| Ok(listed(runs())));
+    let call = call(dir.path(), &fake);
+    let read = |id: u64| {
+        let mut state = model();
+        state.run_id.set(id.to_string());
+        state.status.set("running".to_owned());
+        AppRun::read(call.clone(), state)
+    };
+    for state in join_all((0..1000).map(read)).await {
+        let state = state.unwrap().unwrap();
+        assert_eq!(state.sub_status.get().unwrap(), "completed");
+    }
+    let asked = [Asked::ListRuns, Asked::StreamLogs].map(|asked| fake.count(asked));
+    assert!(asked.iter().sum::<usize>() <= 5, "{asked:?}");
+}
