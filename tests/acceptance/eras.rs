@@ -445,3 +445,12 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
     it.configure(&superlink("1.29.0", ""));
     it.destroy();
 }
+
+#[test]
+fn a_location_that_a_release_does_not_keep_is_told_when_planned() {
+    let it = Workspace::new(
+        &superlink("1.36.0", "").replace("public_key }", "public_key, location = \"47.37,8.54\" }"),
+    );
+    it.plan()
+        .says(&["The location of \"a\" is shown nowhere", "1.38"]);
+}

@@ -87,6 +87,8 @@ impl Resource for Superlink {
             }
             note_restart(plan, version)?;
             can_check_keys(plan, version)?;
+            let supernodes = plan.planned.value("supernodes");
+            plan.notes.extend(nodes::without_place(supernodes, version));
             plan.notes.extend(release::newer(version));
         }
         foresight::hand_over(plan)?;

@@ -108,7 +108,7 @@ model! {
         /// Its public key: `flower_supernode_key.NAME.public_key`, or one in OpenSSH or PEM form.
         public_key: String = required(),
         /// Where it stands, as latitude and longitude in degrees (`47.37,8.54`); shown by Flower's
-        /// tools, and fixed when the key is registered.
+        /// tools from 1.38 on, and fixed when the key is registered.
         location: Option<Location> = optional(),
     }
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use super::model::AllowedNode;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
+use crate::flower::version::{FlowerVersion, row_of};
 use crate::pki::NodePublicKey;
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
+use crate::tfplugin::value::Value;
 
 pub(super) type AllowList = BTreeMap<String, AllowedNode>;
 pub(super) type NodeIds = BTreeMap<String, String>;
@@ -36,6 +38,29 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
         }
     }
     found.or(keys)
+}
+
+/// Says which locations a SuperLink of this release will not show.
+pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<Diagnostic> {
+    let (Ok(row), Value::Map(entries)) = (row_of(version), supernodes) else {
+        return Vec::new();
+    };
+    if row.node_names {
+        return Vec::new();
+    }
+    let placed = entries.iter().filter(|(_, node)| {
+        let location = node.get("location");
+        !location.is_null() && !location.is_unknown()
+    });
+    placed
+        .map(|(name, _)| {
+            Diagnostic::warning(format!("The location of {name:?} is shown nowhere"))
+                .detail(format!(
+                    "Flower {version} does not keep it; releases from 1.38 on do."
+                ))
+                .at(Path::attribute("supernodes").key(name).then("location"))
+        })
+        .collect()
 }
 
 /// The list as a file of public keys, one a line.

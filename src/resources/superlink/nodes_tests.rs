@@ -124,3 +124,20 @@ async fn a_list_that_was_left_out_for_a_while_is_not_forgotten() {
     assert_eq!(one, ids([("a", 1)]));
     assert_eq!(registry.registered(), [1]);
 }
+
+#[test]
+fn a_location_that_a_release_does_not_keep_is_a_warning_at_its_path() {
+    let map = |name: &str, value: Value| Value::Map([(name.to_owned(), value)].into());
+    let placed = map(
+        "site",
+        map("location", Value::String("47.37,8.54".to_owned())),
+    );
+    let found = without_place(&placed, FlowerVersion::new(1, 37, 0));
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].is_error());
+    let path = found[0].path.as_ref().unwrap().to_string();
+    assert_eq!(path, "supernodes[\"site\"].location");
+    assert!(without_place(&placed, FlowerVersion::new(1, 38, 0)).is_empty());
+    let unplaced = map("site", map("location", Value::Null));
+    assert!(without_place(&unplaced, FlowerVersion::new(1, 37, 0)).is_empty());
+}
