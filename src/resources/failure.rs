@@ -17,25 +17,26 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 /// How long the last lines of what did not get ready are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// A process that ended by itself, with the meaning of its exit code and its last lines.
+/// How many of the last lines a person is shown.
+const SHOWN: usize = 20;
+
+/// A process that failed, with the meaning of its exit code and its last lines.
 pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     let exit = FlowerExit::in_log(&failure.log.join("\n"));
-    let meaning = exit.as_ref().and_then(|exit| {
-        let meaning = exit.meaning()?;
-        Some(format!("Flower's exit code {}: {meaning}.", exit.code))
-    });
     let message = Diagnostic::error(what)
         .detail(format!(
             "`{}`: {}.",
             failure.process,
             failure.how.trim_end_matches('.')
         ))
-        .remedy(meaning);
+        .remedy(exit.as_ref().and_then(FlowerExit::meaning));
     // What never ran has no log.
     let message = if failure.log.is_empty() && failure.advice.is_some() {
         message
     } else {
-        message.detail(quoted_log("Its last lines", &failure.log))
+        let from = failure.log.len().saturating_sub(SHOWN);
+        let shown = failure.log.get(from..).unwrap_or_default();
+        message.detail(quoted_log("Its last lines", shown))
     };
     message
         .remedy(failure.advice.as_ref())
@@ -160,7 +161,7 @@ impl BringUp<'_> {
             Waited::TimedOut => {
                 let runtime = &self.call.provider.runtime;
                 // Where nothing answers, that is all there is to tell.
-                let log = runtime.log_tail(self.object, self.process, 20);
+                let log = runtime.log_tail(self.object, self.process, SHOWN);
                 let log = tokio::time::timeout(LAST_WORDS, log).await;
                 let log = log
                     .ok()

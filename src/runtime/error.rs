@@ -11,7 +11,7 @@ pub struct Failure {
     pub process: String,
     /// How: an exit code or a signal, where it is known.
     pub how: String,
-    /// Its last lines.
+    /// Its last lines, [`Self::LINES`] at most.
     pub log: Vec<String>,
     /// What to do about it, where that is known.
     pub advice: Option<String>,
@@ -71,6 +71,11 @@ impl InstallFault {
             }
         }
     }
+}
+
+impl Failure {
+    /// More than a person is shown: why a process ended stands above its traceback.
+    pub const LINES: usize = 60;
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -159,6 +159,15 @@ pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpi
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
 
+/// What runs after a start: of the first process, whom the others serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It was started since the object was settled last, now or by an apply that did not finish.
+    Anew,
+    /// It is the one that the object was settled with.
+    GoesOn,
+}
+
 /// Whether the processes of an object run, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -292,7 +301,11 @@ pub trait Runtime: Send + Sync {
         &self,
         workload: &Workload,
         stop: &CancellationToken,
-    ) -> Result<(), RuntimeError>;
+    ) -> Result<Begun, RuntimeError>;
+
+    /// Ends what runs and cannot succeed, so that nothing looks as if it did and the next start
+    /// begins anew. A cluster that keeps it running begins anew by itself.
+    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
 
     /// Waits until what was started stands, as far as the place itself can tell.
     async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
@@ -327,7 +340,7 @@ pub trait Runtime: Send + Sync {
         found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
     ) -> Result<String, RuntimeError>;
 
-    /// The last lines that `process` wrote.
+    /// The last lines that `process` wrote since it was started last.
     async fn log_tail(
         &self,
         object: &ObjectRef,

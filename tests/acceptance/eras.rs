@@ -446,6 +446,72 @@ fn an_upgrade_keeps_what_flower_can_migrate_and_loses_the_rest_only_when_told_to
     it.destroy();
 }
 
+/// What a refused SuperNode does: it ends as if all were well, it ends with a traceback, it stays and
+/// does nothing.
+const REFUSING: [&str; 3] = ["1.22.0", "1.29.0", "1.36.0"];
+
+#[test]
+fn every_era_says_why_a_supernode_is_not_let_in_and_heals() {
+    for release in REFUSING {
+        let supernode = |key: &str, authority: &str, rotation: &str| {
+            format!(
+                r#"
+{}
+resource "flower_superlink" "other" {{
+  name           = "other"
+  flower_version = "{release}"
+}}
+resource "flower_supernode_key" "stranger" {{
+  name = "stranger"
+}}
+resource "flower_supernode" "a" {{
+  name      = "a"
+  key       = flower_supernode_key.{key}.secret
+  control   = flower_superlink.main.control
+  timeouts  = {{ create = "60s" }}
+  superlink = {{
+    address        = flower_superlink.main.fleet.address
+    ca_certificate = flower_superlink.{authority}.fleet.ca_certificate
+    flower_version = "{release}"
+  }}
+}}
+"#,
+                superlink(release, "").replace(
+                    "name = \"a\"",
+                    &format!("name     = \"a\"\n  rotation = \"{rotation}\"")
+                )
+            )
+        };
+        let it = Workspace::new(&supernode("stranger", "main", "1"));
+        it.apply().failed_with(&[
+            "SuperNode \"a\" did not join",
+            "the SuperLink does not let the SuperNode in",
+            "`supernodes`",
+        ]);
+        it.configure(&supernode("a", "other", "1"));
+        it.apply().failed_with(&[
+            "SuperNode \"a\" did not join",
+            "the SuperNode does not trust the SuperLink's certificate",
+        ]);
+        it.configure(&supernode("a", "main", "1"));
+        it.apply().succeeded();
+        it.plan_is_empty();
+        let first = it.state("flower_supernode.a")["node_id"].clone();
+        it.kill_processes();
+        if minor(release) < 23 {
+            // It is never forgotten: only a new key gets in.
+            it.apply()
+                .failed_with(&["never forget one that was killed", "`rotation`"]);
+            it.configure(&supernode("a", "main", "2"));
+        }
+        it.apply().succeeded();
+        it.plan_is_empty();
+        let healed = &it.state("flower_supernode.a")["node_id"];
+        assert_eq!(*healed, first, "{release}");
+        it.destroy();
+    }
+}
+
 #[test]
 fn a_location_that_a_release_does_not_keep_is_told_when_planned() {
     let it = Workspace::new(

@@ -132,3 +132,80 @@ fn what_cannot_work_is_refused_when_planned() {
     it.plan()
         .failed_with(&["A node key needs TLS", "node_config[\"list\"]"]);
 }
+
+/// A SuperNode that dials `address`, with the authority of the SuperLink `of`.
+fn dialling(address: &str, of: &str, rest: &str) -> String {
+    supernode(&format!("{KEY}\n{rest}")).replace(
+        "superlink = flower_superlink.main.fleet",
+        &format!(
+            "superlink = {{\n    address = {address}\n    ca_certificate = flower_superlink.{of}.fleet.ca_certificate\n    flower_version = flower_superlink.main.fleet.flower_version\n  }}"
+        ),
+    )
+}
+
+const NOWHERE: &str = "\"127.0.0.1:1\"";
+
+#[test]
+fn a_supernode_that_is_sent_elsewhere_must_be_let_in_there() {
+    let it = Workspace::new(&supernode(KEY));
+    it.apply().succeeded();
+    let first = it.state("flower_supernode.a");
+
+    // More than a process that goes on without a word is given.
+    let limit = "timeouts = { update = \"45s\" }";
+    it.configure(&dialling(NOWHERE, "main", limit));
+    it.apply()
+        .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
+    // Nor is it let in by what the apply before has started.
+    it.apply()
+        .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
+
+    it.configure(&supernode(KEY));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let back = it.state("flower_supernode.a");
+    assert_eq!(back["node_id"], first["node_id"]);
+    it.destroy();
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_an_error_at_once() {
+    let other = "resource \"flower_superlink\" \"other\" {\n  name = \"other\"\n}\n";
+    let address = "flower_superlink.main.fleet.address";
+    let it = Workspace::new(&format!("{}{other}", dialling(address, "other", "")));
+    let wrong = [
+        "does not trust the SuperLink's certificate",
+        "superlink.ca_certificate",
+    ];
+    it.apply().failed_with(&wrong);
+    it.configure(&format!("{}{other}", dialling(address, "main", "")));
+    it.apply().succeeded();
+    it.configure(&format!("{}{other}", dialling(address, "other", "")));
+    it.apply().failed_with(&wrong);
+    it.configure(&format!("{}{other}", dialling(address, "main", "")));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
+    let asked = "log_level = \"ERROR\"\n  control = flower_superlink.main.control\n  timeouts = { create = \"40s\" }";
+    let it = Workspace::new(&dialling(NOWHERE, "main", asked));
+    it.apply()
+        .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
+
+    // Its number is known, although its log does not tell it.
+    it.configure(&supernode(&format!("{KEY}\n{asked}")));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+
+    // One that was killed is still shown as online.
+    it.kill_processes();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    it.destroy();
+}

@@ -160,9 +160,6 @@ pub struct VersionRow {
     pub announces_node: bool,
     /// Whether a node's name and location are stored by the SuperLink.
     pub node_names: bool,
-    /// Whether a SuperNode that is refused ends. If not, it stays as a process that does nothing, and
-    /// only the traceback in its log says so.
-    pub refused_node_exits: bool,
 }
 
 /// Their grpcio has no wheels for newer ones.
@@ -208,7 +205,6 @@ const REGISTRATION: VersionRow = VersionRow {
     installs_by_default: false,
     announces_node: false,
     node_names: false,
-    refused_node_exits: false,
 };
 
 const LISTED: NodeAuth = NodeAuth::KeyList {
@@ -252,7 +248,6 @@ const ONE_PORT: VersionRow = VersionRow {
     installs_by_default: true,
     announces_node: true,
     node_names: true,
-    refused_node_exits: true,
 };
 
 /// In order, without gaps.
@@ -369,7 +364,6 @@ const ROWS: &[VersionRow] = &[
         app_runner: RUNTIME,
         fleet_protocol: FleetProtocol::Registered,
         node_names: false,
-        refused_node_exits: false,
         ..ONE_PORT
     },
     VersionRow {

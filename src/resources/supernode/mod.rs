@@ -1,49 +1,33 @@
 //! `flower_supernode`: the process at a data owner's site.
 
+mod join;
 mod model;
 mod skew;
+mod witness;
 mod workload;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crate::flower::exit_meaning::FlowerExit;
-use crate::flower::launch::LogLevel;
-use crate::flower::version::{FlowerVersion, VersionRow, row_of};
+use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::config_values::flatten;
-use crate::resources::failure::{self, BringUp};
+use crate::resources::failure;
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::processes;
-use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, ObjectRef, Port, Workload};
+use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Computed, Dynamic, Maybe, Tree};
+use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan, Resource, Slot};
+use join::{bring_up, told};
 pub use model::Model;
-use workload::{object, parse_version, workload};
-
-const START: Duration = Duration::from_mins(15);
-/// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
-/// until then: how long that may take, and how often it tries.
-const FORGOTTEN: Duration = Duration::from_secs(150);
-/// How long a SuperNode that does not tell its number must go on before it counts as let in.
-const SETTLED: Duration = Duration::from_secs(8);
-/// How long the number of one that was let in before is waited for. A log that was cut since has lost
-/// the line, and a process that was not started anew does not write it again.
-const TOLD: Duration = Duration::from_secs(30);
-/// How long a refresh looks for the number of one that was not awaited.
-const GLANCE: Duration = Duration::from_secs(1);
-const AGAIN: Duration = Duration::from_secs(5);
-/// Flower's exit code for a SuperNode that was refused.
-const REFUSED: u16 = 305;
+use workload::{object, parse_version};
 
 pub struct Supernode;
 
@@ -123,7 +107,7 @@ impl Resource for Supernode {
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
-        let ended = bring_up(&call, &mut planned, &slot, Operation::Create).await;
+        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
         let made = planned.status.get().is_some().then_some(&planned);
         lifecycle::end(&call, &object, made, &slot, remains(&planned), ended).await
     }
@@ -156,13 +140,18 @@ impl Resource for Supernode {
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
-        // Another key is another node, which must be let in at once; and so is none.
+        // Another key is another node, which must be let in at once, and so is none; another
+        // SuperLink gives it another number.
         let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
-        let same_node = planned.key.is_some() && entry(&planned) == entry(&prior);
+        let same_node = planned.key.is_some()
+            && entry(&planned) == entry(&prior)
+            && planned.superlink.address == prior.superlink.address;
         if planned.node_id.get().is_none() && same_node {
             planned.node_id = prior.node_id;
         }
-        bring_up(&call, &mut planned, &slot, Operation::Update).await?;
+        // One without a key goes on as it is, or is another node.
+        let known = same_node || planned.node_id.get().is_some();
+        bring_up(&call, &mut planned, &slot, Operation::Update, known).await?;
         slot.put(&planned);
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
         settled.map_err(|error| failed("The SuperNode changed, but not its record", &error).into())
@@ -190,7 +179,7 @@ fn is_same_node(plan: &Plan) -> bool {
     let Value::Map(planned) = &plan.planned.0 else {
         return false;
     };
-    let goes_on = |name: &str| ["timeouts", "wait", "node_id"].contains(&name);
+    let goes_on = |name: &str| ["timeouts", "wait", "control", "node_id"].contains(&name);
     let mut names = planned.keys().map(String::as_str);
     // A status that is not as it should be has it started anew.
     names.all(|name| goes_on(name) || !plan.changes(name) || (name == "status" && runs(plan)))
@@ -202,154 +191,12 @@ fn runs(plan: &Plan) -> bool {
     matches!(status, Ok(Maybe::Known(Some(Status::Running))))
 }
 
-/// Starts the SuperNode and waits until the SuperLink has let it in.
-async fn bring_up(
-    call: &Call<Configured>,
-    model: &mut Model,
-    slot: &Slot<Model>,
-    operation: Operation,
-) -> Result<()> {
-    let runtime = call.provider.runtime.as_ref();
-    let object = object(&model.name);
-    let what = format!("{object} did not join {}", model.superlink.address);
-    let version = version(model)?;
-    let row = release::row(version)?;
-    let fixed = model.local.as_ref().and_then(|local| local.port);
-    let layout = runtime
-        .layout(LayoutRequest {
-            object: &object,
-            ports: &[Port::Runtime],
-            fixed: fixed.map(|port| (Port::Runtime, port)),
-            exposure: None,
-            until: Instant::now(),
-        })
-        .await
-        .map_err(|error| failed(what.as_str(), &error).on("local"))?;
-    let workload = workload(model, version, &layout)?;
-    let kept = model.node_id.clone();
-    model.flower_version.set(version);
-    model.status.set(Status::Stopped);
-    if matches!(operation, Operation::Create) {
-        slot.put(model);
-    }
-    // One that was let in before is known there: a refusal will pass.
-    let patience = if kept.get().is_some() {
-        FORGOTTEN
-    } else {
-        Duration::ZERO
-    };
-    let coming = BringUp {
-        call,
-        object: &object,
-        process: "supernode",
-        what: &what,
-        operation,
-        limit: operation.limit(model.timeouts.as_ref(), START),
-        begun: Instant::now(),
-    };
-    let id = coming
-        .within(async {
-            if model.wait {
-                let news = match (announces(row, model.log_level), kept.get()) {
-                    (false, _) => News::Never,
-                    (true, None) => News::Surely,
-                    (true, Some(_)) => News::Perhaps,
-                };
-                return join(&coming, &workload, news, patience).await;
-            }
-            let started = runtime.start(&workload, &call.stop).await;
-            started.map_err(|error| failure::not_started(what.as_str(), &error))?;
-            Ok(None)
-        })
-        .await?;
-    model.status.set(Status::Running);
-    model.node_id = match id {
-        Some(id) => Computed::Known(id),
-        None => kept,
-    };
-    Ok(())
-}
-
 /// Its own release, or its SuperLink's.
 fn version(model: &Model) -> Result<FlowerVersion> {
     match model.flower_version.get() {
         Some(version) => Ok(*version),
         None => parse_version(model.superlink.flower_version.as_deref()),
     }
-}
-
-/// Whether a SuperNode writes its number into its log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum News {
-    Surely,
-    /// It did once, and the line may be gone.
-    Perhaps,
-    Never,
-}
-
-/// Whether the release tells the number, at a level that is logged.
-fn announces(row: &VersionRow, level: Option<LogLevel>) -> bool {
-    let quiet = matches!(level, Some(LogLevel::Warning | LogLevel::Error));
-    row.announces_node && !quiet
-}
-
-/// Starts the processes and follows the log until the SuperNode was let in; its number then, where
-/// it is told.
-async fn join(
-    coming: &BringUp<'_>,
-    workload: &Workload,
-    news: News,
-    patience: Duration,
-) -> Result<Option<String>> {
-    let BringUp {
-        call, object, what, ..
-    } = *coming;
-    let runtime = call.provider.runtime.as_ref();
-    let explain = |error| Diagnostics::from(failed(what, &error));
-    let until = Instant::now() + patience;
-    loop {
-        let started = runtime.start(workload, &call.stop).await;
-        started.map_err(|error| failure::not_started(what, &error))?;
-        let failure = tokio::select! {
-            failure = runtime.watch_failure(object, coming.patience(&workload.pod)) => failure,
-            id = async {
-                runtime.ready(object).await?;
-                let told = runtime.wait_log(object, coming.process, &node_id);
-                // One that was refused ends, or has not got so far, within this time.
-                let time = match news {
-                    News::Surely => return told.await.map(Some),
-                    News::Perhaps => TOLD,
-                    News::Never => SETTLED,
-                };
-                tokio::time::timeout(time, told).await.ok().transpose()
-            } => return id.map_err(explain),
-        };
-        let exit = FlowerExit::in_log(&failure.log.join("\n"));
-        let may_pass = exit.is_some_and(|exit| exit.code == REFUSED);
-        if !may_pass || Instant::now() + AGAIN > until {
-            return Err(failure::report(what, &failure).into());
-        }
-        tracing::info!(object = %object, "refused, trying again");
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
-/// The number of a SuperNode that was not awaited, once its log tells it.
-async fn told(call: &Call<Configured>, object: &ObjectRef, state: &Model) -> Option<String> {
-    let row = row_of(*state.flower_version.get()?).ok()?;
-    if state.wait || !announces(row, state.log_level) {
-        return None;
-    }
-    let runtime = &call.provider.runtime;
-    let line = runtime.wait_log(object, "supernode", &node_id);
-    tokio::time::timeout(GLANCE, line).await.ok()?.ok()
-}
-
-/// The number in the line that a SuperNode writes once it was let in.
-fn node_id(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("SuperNode ID:")?;
-    let id = rest.trim();
-    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_owned())
 }
 
 /// It has no secrets of its own: its key is another object.

@@ -6,7 +6,7 @@ use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::resources::choices::Status;
-use crate::resources::handover::{FleetInput, SecretInput};
+use crate::resources::handover::{ControlInput, FleetInput, SecretInput};
 use crate::resources::pod::Pod;
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::ObjectName;
@@ -25,6 +25,14 @@ model! {
         /// The private key: `flower_supernode_key.NAME.secret`. Left out, the SuperNode has no
         /// identity, and only a SuperLink without `supernodes` lets it in.
         key: Option<SecretInput> = optional(),
+        /// Where the SuperLink's list of nodes is read: `flower_superlink.NAME.control`. With it, the
+        /// SuperNode has joined when that list shows it online. Without it, a line of its own log is
+        /// waited for; a release before 1.24, or a `log_level` of `WARNING` or `ERROR`, does not
+        /// write that line, and a process that has run for eight seconds then counts as joined,
+        /// even if the address leads nowhere. Releases before 1.23 have no such list, and nodes
+        /// without a `key` are found in it only by the number in their log: `control` then changes
+        /// nothing.
+        control: Option<ControlInput> = optional(),
         /// What ClientApps read of this site (`context.node_config`): an object of bools, numbers,
         /// strings, and objects of those.
         node_config: Option<Dynamic> = optional(),

@@ -4,9 +4,9 @@ mod model;
 
 use std::sync::Arc;
 
-use crate::pki::NodeKey;
+use crate::pki::{NodeKey, NodePublicKey};
 use crate::resources::Configured;
-use crate::resources::handover::SecretOutput;
+use crate::resources::handover::{SecretInput, SecretOutput};
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
@@ -115,6 +115,16 @@ fn object(name: &ObjectName) -> ObjectRef {
 
 /// How the entries of private keys begin.
 const PRIVATE: &str = "private-key-";
+/// How the secrets of keys are named, before the name of the key.
+const SECRET: &str = "supernode-key-";
+
+/// The public half, as Flower's lists have it; `None` where it is not ours to read.
+pub(crate) async fn public_pem(runtime: &dyn Runtime, secret: &SecretInput) -> Option<String> {
+    let name = secret.name.strip_prefix(SECRET)?.parse().ok()?;
+    let entries = runtime.secret(&object(&name), &secret.name).await.ok()??;
+    let public = entries.get(&public_entry(&secret.key))?;
+    NodePublicKey::parse(public).ok()?.pem().ok()
+}
 
 /// The entry beside a private key's that holds its public half.
 pub(crate) fn public_entry(entry: &str) -> String {
@@ -149,7 +159,7 @@ fn without_secret(call: &Call<Configured>, object: &ObjectRef, mut state: Model)
 }
 
 fn secret_name(name: &ObjectName) -> String {
-    format!("supernode-key-{name}")
+    format!("{SECRET}{name}")
 }
 
 /// The key that the configuration brings along, or a new one.

@@ -38,9 +38,9 @@ pub use access::{Access, Credentials, ExecCredentials};
 pub use error::ClusterError;
 
 use super::{
-    Claim, Connection, Exposure, Failure, HealthPorts, JournalEntry, Kind, Layout, LayoutRequest,
-    ObjectName, ObjectRef, Observation, Part, Patience, Port, Removal, Runtime, RuntimeError,
-    SecretEntries, ServiceKind, Workload,
+    Begun, Claim, Connection, Exposure, Failure, HealthPorts, JournalEntry, Kind, Layout,
+    LayoutRequest, ObjectName, ObjectRef, Observation, Part, Patience, Port, Removal, Runtime,
+    RuntimeError, SecretEntries, ServiceKind, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -191,8 +191,16 @@ impl Runtime for KubernetesRuntime {
         Ok(layout)
     }
 
-    async fn start(&self, workload: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {
+    async fn start(
+        &self,
+        workload: &Workload,
+        _: &CancellationToken,
+    ) -> Result<Begun, RuntimeError> {
         self.roll_out(workload).await
+    }
+
+    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        Ok(rollout::end(self.api().await?, &names::of(object)).await?)
     }
 
     async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
 use serde::de::DeserializeOwned;
@@ -23,6 +24,8 @@ const MEMORY: &str = "state.json";
 const FIELDS: &str = "parts.json";
 /// The settings of the provider that it was made with.
 const SETTINGS: &str = "provider.json";
+/// Which state of its Deployment it was settled with.
+const GENERATION: &str = "deployment.json";
 
 pub(super) fn is_settled(record: &ConfigMap) -> bool {
     record.annotations().contains_key(SETTLED)
@@ -165,6 +168,11 @@ impl KubernetesRuntime {
             Kind::SupernodeKey => drift::Fields::new(),
             Kind::Superlink | Kind::Supernode => drift::own_fields(api, &name).await?,
         };
+        let deployment = match object.kind {
+            Kind::SupernodeKey => None,
+            Kind::Superlink | Kind::Supernode => api.look::<Deployment>(&name, &name).await?,
+        };
+        let deployment = deployment.and_then(|(metadata, _)| generation(&metadata));
         let found = api.get::<ConfigMap>(&name).await?;
         let found = found.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
         let labels = names::labels(object, &self.labels);
@@ -178,6 +186,7 @@ impl KubernetesRuntime {
                 MEMORY: memory.to_string(),
                 FIELDS: json!(fields).to_string(),
                 SETTINGS: self.settings().to_string(),
+                GENERATION: json!(deployment).to_string(),
             },
         });
         self.holds.release(&name);
@@ -217,6 +226,17 @@ impl KubernetesRuntime {
             }
             Err(error) => Err(api.failed(error, &named::<ConfigMap>(name)).into()),
         }
+    }
+
+    /// Whether the object was settled with this Deployment.
+    pub(super) async fn was_settled(
+        &self,
+        name: &str,
+        deployment: &Deployment,
+    ) -> Result<bool, RuntimeError> {
+        let record = self.api().await?.get::<ConfigMap>(name).await?;
+        let settled: Option<String> = record.as_ref().and_then(|one| kept(one, GENERATION));
+        Ok(settled.is_some() && settled == generation(&deployment.metadata))
     }
 
     pub(super) async fn settled_records(
@@ -329,6 +349,12 @@ fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
         .filter(|(setting, value)| made_with.get(setting) != Some(*value))
         .map(|(setting, _)| format!("`{setting}` of the provider is not what it was made with"))
         .collect()
+}
+
+/// Tells one state of a Deployment's specification from another.
+fn generation(metadata: &ObjectMeta) -> Option<String> {
+    let uid = metadata.uid.as_ref()?;
+    Some(format!("{uid}/{}", metadata.generation?))
 }
 
 fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Content, RuntimeError, Workload};
+use super::super::{Begun, Content, RuntimeError, Workload};
 use super::api::Api;
 use super::error::ClusterError;
 use super::names;
 use super::{KubernetesRuntime, failure, manifest, secrets, vault};
 
 impl KubernetesRuntime {
-    pub(super) async fn roll_out(&self, workload: &Workload) -> Result<(), RuntimeError> {
+    pub(super) async fn roll_out(&self, workload: &Workload) -> Result<Begun, RuntimeError> {
         if !workload.python.requirements.is_empty() {
             return Err(RuntimeError::NeedsImage);
         }
@@ -60,7 +61,9 @@ impl KubernetesRuntime {
             api.apply::<Deployment>(name, &deployment).await?;
         }
         restart_failed(api, name).await?;
-        Ok(())
+        // A Deployment that was changed, or whose pod is being made anew, does not stand.
+        let goes_on = stands(&applied) && self.was_settled(name, &applied).await?;
+        Ok(if goes_on { Begun::GoesOn } else { Begun::Anew })
     }
 
     /// A digest of what the files of the pod hold, secrets included, and of the versions of those that
@@ -110,6 +113,15 @@ fn annotate(manifest: &mut Json, name: &str, value: Json) {
 async fn restart_failed(api: &Api, name: &str) -> Result<(), ClusterError> {
     for pod in failure::failed_pods(api, name).await? {
         api.delete::<Pod>(&pod, &DeleteParams::default()).await?;
+    }
+    Ok(())
+}
+
+/// Replaces what runs: its Deployment makes it anew.
+pub(super) async fn end(api: &Api, name: &str) -> Result<(), ClusterError> {
+    for pod in api.list::<Pod>(&names::query(name)).await?.items {
+        api.delete::<Pod>(&pod.name_any(), &DeleteParams::default())
+            .await?;
     }
     Ok(())
 }

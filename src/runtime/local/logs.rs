@@ -57,10 +57,12 @@ pub(super) fn read_from(path: &Path, position: u64) -> (String, u64) {
     })
 }
 
-/// The last lines, without colours.
-pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
+/// The last lines since `from`, without colours.
+pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
     let length = fs::metadata(path).map_or(0, |found| found.len());
-    let (text, _) = read_from(path, length.saturating_sub(TAIL));
+    // A log that shrank was cut: what is there now is all new.
+    let from = if length < from { 0 } else { from };
+    let (text, _) = read_from(path, length.saturating_sub(TAIL).max(from));
     let all: Vec<_> = text
         .lines()
         .map(plain)
@@ -82,8 +84,12 @@ mod tests {
         std::io::Write::write_all(&mut writer, &vec![b'x'; 9 << 20]).unwrap();
         rotate(&path);
         std::io::Write::write_all(&mut writer, b"\x1b[92mINFO\x1b[0m: on\nlast\n").unwrap();
-        assert_eq!(tail(&path, 5), ["INFO: on", "last"]);
-        assert_eq!(tail(&path, 1), ["last"]);
+        assert_eq!(tail(&path, 0, 5), ["INFO: on", "last"]);
+        assert_eq!(tail(&path, 0, 1), ["last"]);
+        // What an earlier start wrote is not told of this one.
+        let earlier = fs::metadata(&path).unwrap().len() - 5;
+        assert_eq!(tail(&path, earlier, 5), ["last"]);
+        assert_eq!(tail(&path, 9 << 20, 1), ["last"]);
         let old = dir.path().join("a.log.1");
         assert_eq!(fs::metadata(old).unwrap().len(), 9 << 20);
         assert_eq!(read_from(&path, 9 << 20).0.lines().count(), 2);

@@ -26,9 +26,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Claim, Connection, Exposure, Failure, JournalEntry, Kind, Layout, LayoutRequest, ObjectName,
-    ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime, RuntimeError,
-    SecretEntries, Standing, Whereabouts, Workload,
+    Begun, Claim, Connection, Exposure, Failure, JournalEntry, Kind, Layout, LayoutRequest,
+    ObjectName, ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime,
+    RuntimeError, SecretEntries, Standing, Whereabouts, Workload,
 };
 use crate::terminal::plain;
 use place::Place;
@@ -212,6 +212,9 @@ impl Runtime for LocalRuntime {
         let mut record = self.record(object)?;
         record.owner = None;
         record.changing = false;
+        for started in record.processes.values_mut() {
+            started.settled = true;
+        }
         record.memory = memory.clone();
         record.save(&self.record_path(object))
     }
@@ -271,8 +274,16 @@ impl Runtime for LocalRuntime {
         &self,
         workload: &Workload,
         stop: &CancellationToken,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<Begun, RuntimeError> {
         self.start_processes(workload, stop).await
+    }
+
+    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        // The record keeps them: they should run, and do not.
+        for (name, started) in &self.record(object)?.processes {
+            started.identity.stop(name, GRACE).await?;
+        }
+        Ok(())
     }
 
     async fn observe(
@@ -316,7 +327,11 @@ impl Runtime for LocalRuntime {
                 return Failure {
                     process: name.clone(),
                     how: started.end(),
-                    log: logs::tail(&self.log_path(object, name), 20),
+                    log: logs::tail(
+                        &self.log_path(object, name),
+                        started.log_from,
+                        Failure::LINES,
+                    ),
                     advice: None,
                 };
             }
@@ -354,15 +369,15 @@ impl Runtime for LocalRuntime {
         process: &str,
         lines: usize,
     ) -> Result<Vec<String>, RuntimeError> {
-        Ok(logs::tail(&self.log_path(object, process), lines))
+        let record = self.record(object)?;
+        let from = record.processes.get(process).map_or(0, |one| one.log_from);
+        Ok(logs::tail(&self.log_path(object, process), from, lines))
     }
 
     // Processes get their grace and are killed: that is short, and half of it would be of no use.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        if let Some(record) = Record::load(&self.record_path(object))? {
-            for (name, started) in &record.processes {
-                started.identity.stop(name, GRACE).await?;
-            }
+        if self.record_path(object).exists() {
+            self.end(object).await?;
         }
         process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
         for secret in how.secrets {

@@ -49,6 +49,9 @@ pub(super) struct Started {
     /// Whether that program was seen to run.
     #[serde(default)]
     pub whole: bool,
+    /// Whether its object was settled with it.
+    #[serde(default)]
+    pub settled: bool,
 }
 
 impl Started {

@@ -8,7 +8,9 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::super::{Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload};
+use super::super::{
+    Begun, Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload,
+};
 use super::record::Started;
 use super::{GRACE, LocalRuntime, files, logs, ports, process};
 
@@ -18,7 +20,7 @@ impl LocalRuntime {
         &self,
         workload: &Workload,
         stop: &CancellationToken,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<Begun, RuntimeError> {
         let object = &workload.object;
         let programs = self.programs(&workload.python, stop).await?;
         let contents = self.write_files(workload)?;
@@ -57,7 +59,13 @@ impl LocalRuntime {
                 record.save(&self.record_path(object))?;
             }
         }
-        record.save(&self.record_path(object))
+        record.save(&self.record_path(object))?;
+        let first = workload.processes.first();
+        let first = first.and_then(|process| record.processes.get(process.name));
+        Ok(match first {
+            Some(started) if started.settled => Begun::GoesOn,
+            _ => Begun::Anew,
+        })
     }
 
     /// Writes the files of a workload; a digest of what they hold.
@@ -110,6 +118,7 @@ impl LocalRuntime {
             at: SystemTime::now(),
             keeps: process.keeps.map(str::to_owned),
             whole: false,
+            settled: false,
         })
     }
 }

@@ -338,3 +338,32 @@ async fn a_file_of_the_vault_that_is_gone_is_told() {
     assert_eq!(gone[0].part, parts[2]);
     assert!(gone[0].words.ends_with("s.json is gone"), "{gone:?}");
 }
+
+#[tokio::test]
+async fn what_is_ended_should_run_and_is_down_and_another_start_is_not_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("a");
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
+    let settled =
+        |runtime: &LocalRuntime| runtime.record(&object).unwrap().processes["superlink"].settled;
+    let first = start(&runtime, &object, "exec sleep 60");
+    assert!(!settled(&runtime));
+    runtime
+        .settle(&object, &serde_json::Value::Null)
+        .await
+        .unwrap();
+    assert!(settled(&runtime));
+
+    runtime.end(&object).await.unwrap();
+    assert!(!first.lives());
+    let found = runtime.observe(&object, &[]).await.unwrap().unwrap();
+    assert_eq!(found.standing, Standing::Down);
+
+    start(&runtime, &object, "exec sleep 60");
+    assert!(!settled(&runtime));
+    remove(&runtime, &object, &[]).await.unwrap();
+}

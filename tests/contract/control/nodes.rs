@@ -26,8 +26,8 @@ async fn a_node_is_registered_connects_and_is_gone_for_good_after() {
     let mut stranger = superlink.start_node(&settings);
     assert_eq!(stranger[0].wait_for_exit().code(), Some(1));
     let exit = FlowerExit::in_log(&stranger[0].log()).unwrap();
-    assert_eq!(exit.code, 305, "{exit}");
-    assert!(exit.said.contains("2004"), "{exit}");
+    assert_eq!(exit.code, 305, "{exit:?}");
+    assert!(exit.said.contains("2004"), "{exit:?}");
 
     let id = client.register_node(&new).await.unwrap();
     let again = client.register_node(&new).await.unwrap_err();

@@ -25,7 +25,6 @@ use volumes::of_claims;
 
 /// How often the age of what was found is looked at.
 const TICK: Duration = Duration::from_secs(1);
-const LINES: usize = 20;
 const WARNINGS: &str = "type=Warning";
 
 /// Waits until the object has failed in a way that can be named.
@@ -155,7 +154,7 @@ async fn report(api: &Api, scene: &Scene, mut trouble: Trouble) -> Failure {
         trouble.words = format!("{}; {words}", trouble.words);
     }
     let log = match &trouble.log_of {
-        Some(pod) => logs::of_pod(api, pod, &trouble.process, LINES).await,
+        Some(pod) => logs::of_pod(api, pod, &trouble.process, Failure::LINES).await,
         None => Vec::new(),
     };
     Failure {

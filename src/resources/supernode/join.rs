@@ -1,0 +1,302 @@
+//! How a SuperNode is let in. Its processes are started, and then whatever speaks first is believed:
+//! its own log, which tells its number or why it was not let in; the SuperLink's list of nodes, where
+//! that may be asked; or the runtime, when a process ends. A refusal may pass, for a SuperNode that was
+//! killed counts as connected a while, and is waited out when the SuperLink knows the node.
+
+use std::time::{Duration, Instant};
+
+use super::Model;
+use super::witness::Witness;
+use super::workload::{object, workload};
+use crate::flower::exit_meaning::{FlowerExit, Rejection};
+use crate::flower::launch::LogLevel;
+use crate::flower::version::{VersionRow, row_of};
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::resources::failure::{self, BringUp};
+use crate::resources::release;
+use crate::resources::report::failed;
+use crate::resources::timeouts::Operation;
+use crate::runtime::{Begun, Failure, LayoutRequest, ObjectRef, Port, RuntimeError, Workload};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::Computed;
+use crate::tfplugin::{Call, Slot};
+
+const START: Duration = Duration::from_mins(15);
+/// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
+/// until then: how long that may take, and how often it tries.
+const FORGOTTEN: Duration = Duration::from_secs(150);
+/// How long a SuperNode that does not tell its number must go on before it counts as let in.
+const SETTLED: Duration = Duration::from_secs(8);
+/// How long the number of one that goes on is waited for. A log that was cut since it joined has lost
+/// the line, and is not told it again.
+const TOLD: Duration = Duration::from_secs(30);
+/// How long a refresh looks for the number of one that was not awaited.
+const GLANCE: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Starts the SuperNode and waits until the SuperLink has let it in. One that is `known` was let in
+/// before, by this SuperLink and with this key.
+pub(super) async fn bring_up(
+    call: &Call<Configured>,
+    model: &mut Model,
+    slot: &Slot<Model>,
+    operation: Operation,
+    known: bool,
+) -> Result<()> {
+    let runtime = call.provider.runtime.as_ref();
+    let object = object(&model.name);
+    let what = format!("{object} did not join {}", model.superlink.address);
+    let version = super::version(model)?;
+    let row = release::row(version)?;
+    let fixed = model.local.as_ref().and_then(|local| local.port);
+    let layout = runtime
+        .layout(LayoutRequest {
+            object: &object,
+            ports: &[Port::Runtime],
+            fixed: fixed.map(|port| (Port::Runtime, port)),
+            exposure: None,
+            until: Instant::now(),
+        })
+        .await
+        .map_err(|error| failed(what.as_str(), &error).on("local"))?;
+    let workload = workload(model, version, &layout)?;
+    let kept = model.node_id.clone();
+    model.flower_version.set(version);
+    model.status.set(Status::Stopped);
+    if matches!(operation, Operation::Create) {
+        slot.put(model);
+    }
+    let coming = BringUp {
+        call,
+        object: &object,
+        process: "supernode",
+        what: &what,
+        operation,
+        limit: operation.limit(model.timeouts.as_ref(), START),
+        begun: Instant::now(),
+    };
+    let id = coming
+        .within(async {
+            if model.wait {
+                let awaited = Awaited {
+                    announced: announces(row, model.log_level),
+                    told: kept.get().is_some(),
+                    known,
+                    witness: Witness::of(call, model).await?,
+                };
+                return join(&coming, &workload, &awaited).await;
+            }
+            let started = runtime.start(&workload, &call.stop).await;
+            started.map_err(|error| failure::not_started(what.as_str(), &error))?;
+            Ok(None)
+        })
+        .await?;
+    model.status.set(Status::Running);
+    model.node_id = match id {
+        Some(id) => Computed::Known(id),
+        None => kept,
+    };
+    Ok(())
+}
+
+/// By what a SuperNode is seen to be let in.
+struct Awaited {
+    /// Whether it writes its number into its log.
+    announced: bool,
+    /// Whether it wrote it before, so that the line may be gone.
+    told: bool,
+    /// Whether it was let in before, so that a refusal will pass.
+    known: bool,
+    witness: Option<Witness>,
+}
+
+impl Awaited {
+    /// After how long without a word one that goes on counts as let in; `None` for one that must speak.
+    const fn silence(&self, begun: Begun) -> Option<Duration> {
+        match (self.announced, self.told, begun) {
+            (false, _, _) => Some(SETTLED),
+            (true, true, Begun::GoesOn) => Some(TOLD),
+            (true, _, _) => None,
+        }
+    }
+}
+
+/// Whether the release tells the number, at a level that is logged.
+fn announces(row: &VersionRow, level: Option<LogLevel>) -> bool {
+    let quiet = matches!(level, Some(LogLevel::Warning | LogLevel::Error));
+    row.announces_node && !quiet
+}
+
+/// What was heard of a SuperNode that comes up.
+enum Heard {
+    /// It was let in; its number, where that is told.
+    LetIn(Option<String>),
+    Rejected(Rejection),
+}
+
+/// Starts the processes and listens until the SuperNode was let in; its number then, where it is told.
+async fn join(
+    coming: &BringUp<'_>,
+    workload: &Workload,
+    awaited: &Awaited,
+) -> Result<Option<String>> {
+    let BringUp { call, what, .. } = *coming;
+    let runtime = call.provider.runtime.as_ref();
+    let patience = if awaited.known {
+        FORGOTTEN
+    } else {
+        Duration::ZERO
+    };
+    let until = Instant::now() + patience;
+    loop {
+        let begun = runtime.start(workload, &call.stop).await;
+        let begun = begun.map_err(|error| failure::not_started(what, &error))?;
+        let patience = coming.patience(&workload.pod);
+        let failure = tokio::select! {
+            failure = runtime.watch_failure(coming.object, patience) => failure,
+            heard = hear(coming, awaited, begun) => match heard? {
+                Heard::LetIn(id) => return Ok(id),
+                Heard::Rejected(rejection) => rejected(coming, rejection).await?,
+            },
+        };
+        let exit = FlowerExit::in_log(&failure.log.join("\n"));
+        let may_pass = exit.as_ref().is_some_and(FlowerExit::may_pass);
+        if !may_pass || Instant::now() + AGAIN > until {
+            let report = failure::report(what, &failure);
+            let distrust = exit.is_some_and(|exit| exit.rejection == Some(Rejection::Untrusted));
+            return Err(if distrust {
+                report.at(Path::attribute("superlink").then("ca_certificate"))
+            } else {
+                report
+            }
+            .into());
+        }
+        tracing::info!(object = %coming.object, "refused, trying again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Listens to the log and to the SuperLink, whichever tells first.
+async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<Heard> {
+    let BringUp { call, what, .. } = *coming;
+    let runtime = call.provider.runtime.as_ref();
+    let explain = |error: RuntimeError| Diagnostics::from(failed(what, &error));
+    runtime.ready(coming.object).await.map_err(explain)?;
+    // The log of one that goes on tells of troubles that it got over.
+    let telling = |line: &str| {
+        let rejected = || begun == Begun::Anew && Rejection::in_line(line).is_some();
+        (node_id(line).is_some() || rejected()).then(|| line.to_owned())
+    };
+    let said = async {
+        let line = runtime.wait_log(coming.object, coming.process, &telling);
+        let line = line.await.map_err(explain)?;
+        if let Some(rejection) = Rejection::in_line(&line) {
+            return Ok(Heard::Rejected(rejection));
+        }
+        let id = node_id(&line);
+        if let (Some(witness), Some(id)) = (&awaited.witness, &id) {
+            witness.sees(id).await?;
+        }
+        Ok(Heard::LetIn(id))
+    };
+    let seen = async {
+        match (&awaited.witness, awaited.silence(begun)) {
+            (Some(witness), _) if witness.knows_it() => {
+                let id = witness.sees_it(begun).await?;
+                Ok(Heard::LetIn(Some(id)))
+            }
+            (_, Some(silence)) => {
+                tokio::time::sleep(silence).await;
+                Ok(Heard::LetIn(None))
+            }
+            (_, None) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        heard = said => heard,
+        heard = seen => heard,
+    }
+}
+
+/// The failure of a SuperNode that said why it is not let in. It is ended: some releases do not end by
+/// themselves, and would look as if they ran.
+async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure> {
+    let runtime = coming.call.provider.runtime.as_ref();
+    let log = runtime.log_tail(coming.object, coming.process, Failure::LINES);
+    let log = log.await.unwrap_or_default();
+    let ended = runtime.end(coming.object).await;
+    ended.map_err(|error| failed(coming.what, &error))?;
+    Ok(Failure {
+        process: coming.process.to_owned(),
+        how: rejection.to_string(),
+        log,
+        advice: None,
+    })
+}
+
+/// The number of a SuperNode that was not awaited, once its log tells it.
+pub(super) async fn told(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    state: &Model,
+) -> Option<String> {
+    let row = row_of(*state.flower_version.get()?).ok()?;
+    if state.wait || !announces(row, state.log_level) {
+        return None;
+    }
+    let runtime = &call.provider.runtime;
+    let line = runtime.wait_log(object, "supernode", &node_id);
+    tokio::time::timeout(GLANCE, line).await.ok()?.ok()
+}
+
+/// The number in the line that a SuperNode writes once it was let in.
+fn node_id(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("SuperNode ID:")?;
+    let id = rest.trim();
+    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_was_started_anew_must_speak_even_if_it_was_let_in_before() {
+        for (announced, told, begun, silence) in [
+            (true, false, Begun::Anew, None),
+            (true, true, Begun::Anew, None),
+            (true, false, Begun::GoesOn, None),
+            (true, true, Begun::GoesOn, Some(TOLD)),
+            (false, true, Begun::Anew, Some(SETTLED)),
+        ] {
+            let awaited = Awaited {
+                announced,
+                told,
+                known: true,
+                witness: None,
+            };
+            assert_eq!(
+                awaited.silence(begun),
+                silence,
+                "{announced} {told} {begun:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_from_its_line_alone() {
+        assert_eq!(
+            node_id("INFO :      SuperNode ID: 472771781186895385").unwrap(),
+            "472771781186895385"
+        );
+        for line in [
+            "SuperNode ID:",
+            "SuperNode ID: x",
+            "SuperNode with node ID 7 could not be activated.",
+        ] {
+            assert_eq!(node_id(line), None, "{line}");
+        }
+    }
+}
