@@ -30,6 +30,11 @@ pub fn report(what: &str, failure: &Failure) -> Diagnostic {
             failure.how.trim_end_matches('.')
         ))
         .remedy(exit.as_ref().and_then(FlowerExit::meaning));
+    let message = if refused_a_flag(&failure.log) {
+        message.on("extra_args")
+    } else {
+        message
+    };
     // What never ran has no log.
     let message = if failure.log.is_empty() && failure.advice.is_some() {
         message
@@ -63,6 +68,12 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
         RuntimeError::PortTaken { .. } => message.on("local"),
         _ => message,
     }
+}
+
+/// The flags of a release are in our table: one that it does not take is the user's own.
+fn refused_a_flag(log: &[String]) -> bool {
+    log.iter()
+        .any(|line| line.starts_with("flower-") && line.contains(": error: "))
 }
 
 /// What a look at an object comes to; what others changed is told. One that is not `awaited` may get
@@ -187,6 +198,7 @@ fn timed_out(what: &str, limit: Duration, operation: Operation, log: &[String]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tfplugin::path::Path;
 
     #[test]
     fn an_exit_is_told_with_its_meaning_and_its_last_lines() {
@@ -201,6 +213,24 @@ mod tests {
         };
         let message = report("SuperNode \"a\" did not join 127.0.0.1:9", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
+    }
+
+    #[test]
+    fn a_flag_that_the_program_refuses_is_at_extra_args() {
+        let ended = |last: &str| {
+            report(
+                "SuperLink \"a\" did not start",
+                &Failure {
+                    process: "superlink".to_owned(),
+                    how: "it ended with exit status: 2".to_owned(),
+                    log: vec!["usage: flower-superlink [-h]".to_owned(), last.to_owned()],
+                    advice: None,
+                },
+            )
+        };
+        let refused = ended("flower-superlink: error: unrecognized arguments: --no-such-flag");
+        assert_eq!(refused.path, Some(Path::attribute("extra_args")));
+        assert_eq!(ended("ERROR: error: no disk").path, None);
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         LaunchError::OwnedFlag { .. }
         | LaunchError::ChosenFlag { .. }
         | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
-        LaunchError::OwnedVariable { .. } => message.on("env"),
+        LaunchError::OwnedVariable { .. } | LaunchError::NotAVariable { .. } => message.on("env"),
         LaunchError::NodeConfig(_) => message.on("node_config"),
         LaunchError::KeysWithoutTls
         | LaunchError::OwnKeyMissing

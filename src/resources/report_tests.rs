@@ -193,6 +193,9 @@ fn of_command_lines_releases_and_apps() {
             name: "FLWR_HOME".to_owned(),
             owner: "the provider chooses",
         },
+        &LaunchError::NotAVariable {
+            name: "A=B".to_owned(),
+        },
         &LaunchError::KeysWithoutTls,
         &LaunchError::FleetPortMissing,
         &VersionError::Malformed {

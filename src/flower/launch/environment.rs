@@ -67,6 +67,12 @@ impl ProcessEnvironment {
                 });
             }
         }
+        let possible = |(name, value): (&String, &String)| {
+            !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
+        };
+        if let Some((name, _)) = self.variables.iter().find(|one| !possible(*one)) {
+            return Err(LaunchError::NotAVariable { name: name.clone() });
+        }
         let mut env = self.variables.clone();
         let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
         set("FLWR_TELEMETRY_ENABLED", "0");

@@ -118,6 +118,12 @@ pub enum LaunchError {
         /// Who sets it.
         owner: &'static str,
     },
+    /// `env` holds what no process can be given.
+    #[error("`env` contains {name:?}, which is no name of a variable or has a NUL in its value")]
+    NotAVariable {
+        /// Its name.
+        name: String,
+    },
     /// Node keys without TLS: Flower exits with 104 or 303.
     #[error("node keys are used, but TLS is off; Flower refuses to start like that")]
     KeysWithoutTls,
@@ -149,6 +155,7 @@ impl LaunchError {
                 Some(format!("Remove {flag} from `extra_args`."))
             }
             Self::OwnedVariable { name, .. } => Some(format!("Remove {name} from `env`.")),
+            Self::NotAVariable { name } => Some(format!("Remove or rename {name:?} in `env`.")),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
             Self::FleetPortMissing
             | Self::AppPortMissing

@@ -270,6 +270,16 @@ fn what_cannot_start_is_refused_before_it_is_started() {
             format!("`env` contains {name}, which the provider chooses")
         );
     }
+    for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0")] {
+        let mut odd = superlink();
+        let variables = &mut odd.environment.variables;
+        variables.insert(name.to_owned(), value.to_owned());
+        let name = name.to_owned();
+        assert_eq!(
+            superlink_processes(row(42), &odd),
+            Err(LaunchError::NotAVariable { name })
+        );
+    }
     let config = SuperNodeSettings {
         node_config: [("a b".to_owned(), ConfigValue::Int(1))].into(),
         ..supernode()
