@@ -246,6 +246,51 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
 }
 
 #[test]
+fn a_run_can_be_left_alone_once_it_runs() {
+    let running = forgetful("").replace("\"submitted\"", "\"running\"");
+    let it = Workspace::new(&running);
+    it.app();
+    it.apply().succeeded();
+    assert_eq!(it.state("flower_app_run.r")["status"], "running");
+    it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn what_does_not_ship_with_an_app_does_not_change_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::SystemTime;
+
+    let it = Workspace::new(&forgetful(""));
+    it.app();
+    it.file("app/quickstart/data.csv", "1\n");
+    it.apply().succeeded();
+    it.plan_is_empty();
+
+    let client = it.path("app/quickstart/client_app.py");
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let file = fs::File::options().write(true).open(&client).unwrap();
+    file.set_modified(long_ago).unwrap();
+    it.plan_is_empty();
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+    it.plan_is_empty();
+    it.file("app/quickstart/data.csv", "2\n");
+    it.file("app/quickstart/__pycache__/client_app.cpython-311.pyc", "x");
+    it.file("app/.venv/lib/x.py", "x = 1\n");
+    it.file("app/test_it.py", "assert True\n");
+    it.plan_is_empty();
+
+    let text = fs::read_to_string(&client).unwrap();
+    it.file("app/quickstart/client_app.py", &format!("{text}\n"));
+    assert_eq!(
+        it.plan().code,
+        Some(2),
+        "a change of what ships was not seen"
+    );
+    it.destroy();
+}
+
+#[test]
 fn whatever_raises_in_an_app_is_told() {
     let failing = |rest: &str| run(&format!("{WAIT}\n{rest}"));
     let it = Workspace::new(&failing("run_config = { fail-in = \"client\" }"));

@@ -1,6 +1,6 @@
 //! `flower_superlink`.
 
-use crate::workspace::{Cut, Workspace};
+use crate::workspace::{Cut, Workspace, said};
 
 const KEYS: &str = r#"
 provider "flower" {}
@@ -56,10 +56,10 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     )));
     it.apply().succeeded();
     it.plan_is_empty();
-    assert!(
-        !it.written().contains("PRIVATE KEY"),
-        "a private key is in a state or a log"
-    );
+    it.keeps_its_private_keys();
+    // Also in a plan that changes and replaces.
+    it.configure(&superlink(ONE).replace("\"site-${each.key}\"", "\"new-${each.key}\""));
+    it.keeps_its_private_keys();
     it.destroy();
 }
 
@@ -268,4 +268,33 @@ fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
     assert_eq!(running(), 1, "{:?}", it.command_lines("flower-superlink"));
     assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
     it.destroy();
+}
+
+#[test]
+fn two_applies_at_once_make_one_environment() {
+    let cache = tempfile::tempdir().unwrap();
+    // Only what is made of it is to be new, not what was downloaded.
+    let downloads = std::env::var_os("PIP_CACHE_DIR").unwrap_or_else(|| {
+        let home = std::env::var_os("HOME").unwrap();
+        std::path::Path::new(&home).join(".cache/pip").into()
+    });
+    let plain = "provider \"flower\" {}\nresource \"flower_superlink\" \"main\" {\n  name = \"main\"\n  insecure = true\n}\n";
+    let both = [Workspace::new(plain), Workspace::new(plain)];
+    let begun = both.each_ref().map(|it| {
+        it.command(&["apply", "-auto-approve", "-no-color"])
+            .env("XDG_CACHE_HOME", cache.path())
+            .env("PIP_CACHE_DIR", &downloads)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    for apply in begun {
+        said(&apply.wait_with_output().unwrap()).succeeded();
+    }
+    let made = |it: &Workspace| it.written().matches("making a Python environment").count();
+    assert_eq!(both.iter().map(made).sum::<usize>(), 1);
+    for it in both {
+        it.destroy();
+    }
 }

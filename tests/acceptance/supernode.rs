@@ -1,6 +1,6 @@
 //! `flower_supernode`.
 
-use crate::workspace::Workspace;
+use crate::workspace::{Cut, Workspace};
 
 const BASE: &str = r#"
 provider "flower" {}
@@ -121,6 +121,51 @@ fn a_supernode_that_is_not_let_in_is_an_error_with_its_reason() {
     it.configure(&supernode(KEY));
     it.apply().succeeded();
     it.plan_is_empty();
+    it.destroy();
+}
+
+#[test]
+fn logs_that_were_asked_for_are_all_that_stays() {
+    let kept = "local = { keep_logs = true }";
+    let it = Workspace::new(
+        &supernode(&format!("{KEY}\n{kept}"))
+            .replace("supernodes = {", &format!("{kept}\n  supernodes = {{")),
+    );
+    it.apply().succeeded();
+    it.plan_is_empty();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    assert_eq!(it.processes(), Vec::<u32>::new(), "processes are left");
+    let left = it.files(".flower");
+    for log in [
+        "superlinks/main/logs/superlink.log",
+        "supernodes/site-a/logs/supernode.log",
+    ] {
+        assert!(left.iter().any(|file| file.ends_with(log)), "{left:?}");
+    }
+    let logs = |file: &std::path::PathBuf| file.parent().is_some_and(|one| one.ends_with("logs"));
+    assert!(left.iter().all(logs), "{left:?}");
+}
+
+#[test]
+fn a_provider_that_is_killed_at_any_moment_joins_once() {
+    let it = Workspace::new(&supernode(KEY));
+    it.run(&[
+        "apply",
+        "-auto-approve",
+        "-no-color",
+        "-target=flower_superlink.main",
+    ])
+    .succeeded();
+    let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
+    for moment in [600, 900, 1300, 1800, 2500, 3500] {
+        it.cut(&["apply", "-auto-approve", "-no-color"], moment, Cut::Kill);
+    }
+    it.apply_after_a_kill().succeeded();
+    it.plan_is_empty();
+    let running = it.command_lines("flower-supernode");
+    assert_eq!(running.len(), 1, "{running:?}");
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
     it.destroy();
 }
 

@@ -1,5 +1,6 @@
 //! A folder with a configuration, the Terraform that drives it, and what must be left of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -143,7 +144,6 @@ impl Workspace {
     }
 
     /// Begins a command and ends it after a moment: as a kill of its provider does, or as Ctrl-C.
-    #[allow(dead_code)]
     pub fn cut(&self, args: &[&str], milliseconds: u64, how: Cut) {
         let mut command = self.command(args);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -157,7 +157,6 @@ impl Workspace {
     }
 
     /// Kills all processes of Flower, as a machine that fails does.
-    #[allow(dead_code)]
     pub fn kill_processes(&self) {
         for pid in self.processes() {
             signal(pid, "-9");
@@ -189,7 +188,6 @@ impl Workspace {
     /// Applies after a kill. It may have hit between the provider's last word and Terraform's state,
     /// and nothing tells such an object from somebody else's: the message says how to take it over,
     /// and this does as it is told.
-    #[allow(dead_code)]
     pub fn apply_after_a_kill(&self) -> Said {
         for _ in 0..4 {
             let said = self.apply();
@@ -254,6 +252,71 @@ impl Workspace {
             .collect()
     }
 
+    /// The files below a folder, as paths within it.
+    pub fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let root = self.path(folder);
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(&root).unwrap().to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// The lines of the private keys in the vault, without those that a public key has as well.
+    fn private_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for file in self.files(".flower/vault") {
+            let secret = fs::read(self.path(".flower/vault").join(file)).unwrap();
+            let entries: BTreeMap<String, String> = serde_json::from_slice(&secret).unwrap();
+            for text in entries.values() {
+                let mut private = false;
+                for line in text.lines() {
+                    if line.starts_with("-----") {
+                        private = line.contains("BEGIN") && line.contains("PRIVATE KEY");
+                    } else if private {
+                        lines.push(line.to_owned());
+                    }
+                }
+            }
+        }
+        // An OpenSSH private key begins with the public one.
+        let shown = self.command(&["show", "-json"]).output().unwrap();
+        let state: Json = serde_json::from_slice(&shown.stdout).unwrap();
+        let resources = state["values"]["root_module"]["resources"].as_array();
+        let resources = resources.into_iter().flatten();
+        let public: Vec<&str> = resources
+            .filter_map(|one| one["values"]["public_key"].as_str())
+            .collect();
+        lines.retain(|line| line.len() > 20 && !public.iter().any(|key| key.contains(line)));
+        lines
+    }
+
+    /// Fails when a line of a private key in the vault is in a state, a log, or a plan that is made
+    /// here, or when there is no such line to look for.
+    #[track_caller]
+    pub fn keeps_its_private_keys(&self) {
+        let canaries = self.private_lines();
+        assert!(!canaries.is_empty(), "the vault holds no private key");
+        self.run(&["plan", "-no-color", "-out=canary.tfplan"])
+            .succeeded();
+        let plan = self.command(&["show", "-json", "canary.tfplan"]).output();
+        let plan = String::from_utf8(plan.unwrap().stdout).unwrap();
+        let written = self.written();
+        for (what, text) in [("the plan", &plan), ("a state or log", &written)] {
+            assert!(!text.contains("PRIVATE KEY"), "a private key is in {what}");
+            let found = canaries.iter().find(|line| text.contains(*line));
+            assert!(found.is_none(), "a line of a private key is in {what}");
+        }
+    }
+
     /// The command lines of those of [`Self::processes`] that run `program`.
     pub fn command_lines(&self, program: &str) -> Vec<String> {
         let all = self.processes().into_iter();
@@ -297,7 +360,6 @@ fn offered(text: &str) -> Option<(&str, &str)> {
 }
 
 /// How a command is ended from outside.
-#[allow(dead_code)]
 #[derive(Clone, Copy)]
 pub enum Cut {
     Kill,
@@ -314,7 +376,6 @@ fn runs(pid: u32, program: &str) -> bool {
 }
 
 /// What Ctrl-C sends.
-#[allow(dead_code)]
 pub fn interrupt(process: &Child) {
     signal(process.id(), "-INT");
 }
