@@ -20,7 +20,7 @@ mod vault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +33,14 @@ use super::{
 use crate::terminal::plain;
 use place::Place;
 use process::Identity;
-use record::Record;
+use record::{Record, Started};
 
 const LOOPBACK: &str = "127.0.0.1";
 const GRACE: Duration = Duration::from_secs(10);
 /// How often files and processes are looked at by those who wait for them.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often what processes keep beside them is looked for, among all processes of the machine.
+const SEARCH: Duration = Duration::from_secs(3);
 
 /// How the runtime `local` was configured.
 #[derive(Debug, Clone)]
@@ -315,12 +317,17 @@ impl Runtime for LocalRuntime {
     }
 
     async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
+        let mut next_search = Instant::now() + SEARCH;
         loop {
+            let searches = Instant::now() >= next_search;
+            if searches {
+                next_search = Instant::now() + SEARCH;
+            }
+            let failed = |started: &Started| {
+                !started.identity.lives() || (searches && started.standing() == Standing::Down)
+            };
             if let Ok(record) = self.record(object)
-                && let Some((name, started)) = record
-                    .processes
-                    .iter()
-                    .find(|(_, started)| started.standing() == Standing::Down)
+                && let Some((name, started)) = record.processes.iter().find(|(_, one)| failed(one))
             {
                 // The last lines may still be on their way.
                 tokio::time::sleep(LOOK).await;
