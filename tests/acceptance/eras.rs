@@ -180,7 +180,7 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     // What runs apps is a program of its own here, and the SuperLink's child below.
     let apart = Rest {
         isolation: "process",
-        ..with("timeouts = { create = \"180s\" }")
+        ..with("timeouts = { create = \"180s\" }\n  log_lines = 200")
     };
     let it = Workspace::new(&federation(release, &apart));
     it.app();

@@ -8,7 +8,7 @@ use super::{Model, storage, workload};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
-use crate::runtime::{Missing, ObjectRef, Part};
+use crate::runtime::{Missing, ObjectRef, Observation, Part};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Computed;
 use crate::tfplugin::value::Value;
@@ -43,10 +43,14 @@ pub(super) fn tell(
 }
 
 /// Makes null what is not so any more.
-pub(super) fn unsettle(state: &mut Model, missing: &[Missing]) {
+pub(super) fn unsettle(state: &mut Model, observed: &Observation) {
+    if observed.unfinished {
+        // An update may have renewed the certificate before it failed.
+        state.certificate_not_after = None.into();
+    }
     let authority = workload::authority_secret(&state.name);
     let tls = workload::tls_secret(&state.name);
-    for one in missing {
+    for one in &observed.missing {
         match &one.part {
             // Another Service may have another address. The Control API does not go through it.
             Part::Service => state.fleet = None.into(),

@@ -175,7 +175,7 @@ impl Resource for Superlink {
                 call.warn(note);
             }
         }
-        healing::unsettle(&mut state, &observed.missing);
+        healing::unsettle(&mut state, &observed);
         Ok(Some(state))
     }
 

@@ -143,14 +143,17 @@ impl Resource for Supernode {
         // Another key is another node, which must be let in at once, and so is none; another
         // SuperLink gives it another number.
         let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
-        let same_node = planned.key.is_some()
-            && entry(&planned) == entry(&prior)
-            && planned.superlink.address == prior.superlink.address;
-        if planned.node_id.get().is_none() && same_node {
+        let same_key = planned.key.is_some() && entry(&planned) == entry(&prior);
+        let same_address = planned.superlink.address == prior.superlink.address;
+        // A SuperLink that moved has its authority still, and counts its nodes as connected.
+        let authority = |model: &Model| model.superlink.ca_certificate.clone();
+        let same_superlink =
+            same_address || authority(&prior).is_some_and(|ca| authority(&planned) == Some(ca));
+        if planned.node_id.get().is_none() && same_key && same_address {
             planned.node_id = prior.node_id;
         }
         // One without a key goes on as it is, or is another node.
-        let known = same_node || planned.node_id.get().is_some();
+        let known = (same_key && same_superlink) || planned.node_id.get().is_some();
         bring_up(&call, &mut planned, &slot, Operation::Update, known).await?;
         slot.put(&planned);
         let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
