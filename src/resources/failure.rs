@@ -8,6 +8,7 @@ use super::choices::Status;
 use super::report::{failed, quoted_log};
 use super::timeouts::{Operation, Waited, wait};
 use crate::flower::exit_meaning::FlowerExit;
+use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
     Failure, InstallFault, ObjectRef, Observation, Patience, PodSettings, RuntimeError, Standing,
 };
@@ -74,6 +75,18 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
 fn refused_a_flag(log: &[String]) -> bool {
     log.iter()
         .any(|line| line.starts_with("flower-") && line.contains(": error: "))
+}
+
+/// Where no place was found for its parts, at the attribute to blame.
+pub fn not_placed(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
+    let message = failed(what, error);
+    match error {
+        RuntimeError::PortTaken { .. } | RuntimeError::NoPort(..) => message.on("local"),
+        RuntimeError::Cluster(ClusterError::NoHostname | ClusterError::NoAddress { .. }) => {
+            message.on("service")
+        }
+        _ => message,
+    }
 }
 
 /// What a look at an object comes to; what others changed is told. One that is not `awaited` may get
@@ -244,6 +257,23 @@ mod tests {
             (Standing::Up, false, true, Status::Running),
         ] {
             assert_eq!(found(standing, changed, awaited), status, "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_place_is_told_where_its_place_is_decided() {
+        let path = |error: RuntimeError| {
+            let message = not_placed("SuperLink \"a\" did not start", &error);
+            message.path.map(|path| path.to_string())
+        };
+        let words = || "no".to_owned();
+        for (error, expected) in [
+            (RuntimeError::NoPort(1, 2), Some("local")),
+            (ClusterError::NoHostname.into(), Some("service")),
+            (ClusterError::Forbidden { words: words() }.into(), None),
+            (RuntimeError::Interrupted, None),
+        ] {
+            assert_eq!(path(error).as_deref(), expected);
         }
     }
 

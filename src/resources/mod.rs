@@ -23,6 +23,7 @@ pub mod superlink;
 pub mod supernode;
 pub mod supernode_key;
 mod timeouts;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::io;

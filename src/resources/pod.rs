@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::report::failed;
+use super::{quantity, volumes};
 use crate::choice_attribute;
 use crate::model;
+use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
-    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Toleration, Volume,
-    VolumeSource,
+    Duty, Exposure, PodSettings, PullPolicy, Resources, RuntimeError, ServiceKind, TaintEffect,
+    Toleration, TolerationOperator,
 };
 use crate::tfplugin::GoDuration;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, required};
 use crate::tfplugin::value::to_json;
@@ -57,7 +60,8 @@ model! {
         /// Names of Secrets whose entries become environment variables of apps. When one of them is
         /// changed, the next plan starts the pods again.
         env_from_secrets: Option<Vec<String>> = optional(),
-        /// Volumes by name, such as the data that a site trains on.
+        /// Volumes by name, such as the data that a site trains on. A name has 1 to 53 lower-case
+        /// letters, digits and hyphens.
         volumes: Option<BTreeMap<String, VolumeSettings>> = optional(),
         /// Further labels of its pods.
         labels: Option<BTreeMap<String, String>> = optional(),
@@ -89,11 +93,11 @@ model! {
         /// The taint's key; every key when left out, with `operator = "Exists"`.
         key: Option<String> = optional(),
         /// `Equal` (the default) or `Exists`.
-        operator: Option<String> = optional(),
+        operator: Option<TolerationOperator> = optional(),
         /// The taint's value.
         value: Option<String> = optional(),
         /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`; every effect when left out.
-        effect: Option<String> = optional(),
+        effect: Option<TaintEffect> = optional(),
         /// For how many seconds `NoExecute` is put up with.
         toleration_seconds: Option<i64> = optional(),
     }
@@ -102,7 +106,7 @@ model! {
 model! {
     /// A volume; exactly one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.
     pub struct VolumeSettings {
-        /// Where apps see it.
+        /// Where apps see it: an absolute path that no other volume has.
         mount_path: String = required(),
         /// Whether they can only read it.
         read_only: Option<bool> = optional(),
@@ -165,19 +169,58 @@ choice_attribute!(PullPolicy {
     "Never" => Self::Never => Self::Never,
 });
 
+choice_attribute!(TolerationOperator {
+    "Equal" => Self::Equal => Self::Equal,
+    "Exists" => Self::Exists => Self::Exists,
+});
+
+choice_attribute!(TaintEffect {
+    "NoSchedule" => Self::NoSchedule => Self::NoSchedule,
+    "PreferNoSchedule" => Self::PreferNoSchedule => Self::PreferNoSchedule,
+    "NoExecute" => Self::NoExecute => Self::NoExecute,
+});
+
 choice_attribute!(ServiceKind {
     "ClusterIP" => Self::ClusterIp => Self::ClusterIp,
     "NodePort" => Self::NodePort => Self::NodePort,
     "LoadBalancer" => Self::LoadBalancer => Self::LoadBalancer,
 });
 
-/// Checks what the schema alone cannot say.
+/// Checks what the schema alone cannot say. What is unknown is checked when it is known, and what is of
+/// another type is told by the schema.
 pub fn validate(config: &Tree) -> Result<()> {
-    match config.get::<Option<Pod>>("kubernetes") {
-        Ok(Maybe::Known(Some(pod))) => settings(Some(&pod)).map(drop),
-        // What is unknown is checked when it is known, and what is no pod is told by the schema.
-        _ => Ok(()),
+    let mut found = Diagnostics::default();
+    let volumes = config.get::<Option<BTreeMap<String, VolumeSettings>>>("kubernetes.volumes");
+    if let Ok(Maybe::Known(Some(set))) = volumes {
+        found.absorb(volumes::volumes(&set).map(drop));
     }
+    for name in ["resources", "server_resources", "gateway_resources"] {
+        let at = format!("kubernetes.{name}");
+        let at_name = Path::attribute("kubernetes").then(name);
+        if let Ok(Maybe::Known(Some(set))) = config.get::<Option<ResourceSettings>>(&at) {
+            for (which, amounts) in [("requests", set.requests), ("limits", set.limits)] {
+                for (resource, amount) in amounts.iter().flatten() {
+                    let at = at_name.then(which).key(resource);
+                    found.absorb(quantity::check(amount, at));
+                }
+            }
+        }
+    }
+    found.absorb(is_reachable(config));
+    found.or(())
+}
+
+/// An error where SuperNodes would have nothing to dial.
+fn is_reachable(config: &Tree) -> Result<()> {
+    let kind = config.get::<Option<ServiceKind>>("service.service_type");
+    let is_node_port = matches!(kind, Ok(Maybe::Known(Some(ServiceKind::NodePort))));
+    if !is_node_port || config.is_set("service.hostname") {
+        return Ok(());
+    }
+    let error = RuntimeError::from(ClusterError::NoHostname);
+    Err(failed("SuperNodes could not reach it", &error)
+        .at(Path::attribute("service").then("hostname"))
+        .into())
 }
 
 /// What a runtime gets of the settings.
@@ -193,10 +236,7 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
         (Duty::Apps, &pod.superexec_image),
         (Duty::Gateway, &pod.gateway_image),
     ];
-    let mut volumes = Vec::new();
-    for (name, one) in pod.volumes.iter().flatten() {
-        volumes.push(volume(name, one)?);
-    }
+    let volumes = pod.volumes.as_ref().map(volumes::volumes).transpose()?;
     Ok(PodSettings {
         images: images
             .into_iter()
@@ -214,7 +254,7 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
         runtime_class: pod.runtime_class.clone(),
         service_account: pod.service_account.clone(),
         env_from_secrets: pod.env_from_secrets.clone().unwrap_or_default(),
-        volumes,
+        volumes: volumes.unwrap_or_default(),
         labels: pod.labels.clone().unwrap_or_default(),
         annotations: pod.annotations.clone().unwrap_or_default(),
         network_policy: pod.network_policy.unwrap_or(true),
@@ -251,39 +291,76 @@ fn resources(one: &ResourceSettings) -> Resources {
 fn toleration(one: &TolerationSettings) -> Toleration {
     Toleration {
         key: one.key.clone(),
-        operator: one.operator.clone(),
+        operator: one.operator,
         value: one.value.clone(),
-        effect: one.effect.clone(),
+        effect: one.effect,
         seconds: one.toleration_seconds,
     }
 }
 
-fn volume(name: &str, one: &VolumeSettings) -> Result<Volume> {
-    let sources = [
-        one.claim.clone().map(VolumeSource::Claim),
-        one.secret.clone().map(VolumeSource::Secret),
-        one.config_map.clone().map(VolumeSource::ConfigMap),
-        one.empty_dir
-            .as_ref()
-            .map(|empty| VolumeSource::Empty(empty.size_limit.clone())),
-        one.ephemeral.as_ref().map(|claim| VolumeSource::Ephemeral {
-            size: claim.size.clone(),
-            storage_class: claim.storage_class.clone(),
-        }),
-    ];
-    let mut sources = sources.into_iter().flatten();
-    match (sources.next(), sources.next()) {
-        (Some(source), None) => Ok(Volume {
-            name: name.to_owned(),
-            mount_path: one.mount_path.clone(),
-            read_only: one.read_only.unwrap_or(false),
-            source,
-        }),
-        _ => Err(
-            Diagnostic::error(format!("The volume {name:?} needs exactly one source"))
-                .detail("Set one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.")
-                .at(Path::attribute("kubernetes").then("volumes").key(name))
-                .into(),
-        ),
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::tfplugin::schema::Schema;
+    use crate::tfplugin::value::from_json;
+
+    /// The paths of what is wrong with a SuperLink of these settings.
+    fn wrong(name: &str, settings: &Json) -> Vec<String> {
+        let ty = Schema::of::<crate::resources::superlink::Model>().ty();
+        let config = Tree(from_json(&json!({ name: settings }), &ty).unwrap());
+        let found = validate(&config).err().unwrap_or_default();
+        let paths = found.iter().map(|one| one.path.as_ref().unwrap());
+        paths.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_a_cluster_would_refuse_is_refused_before_anything_is_made() {
+        let fine = json!({
+            "volumes": {
+                "data": { "mount_path": "/data", "claim": "cohort" },
+                "scratch": { "mount_path": "/scratch/a", "empty_dir": { "size_limit": "1Gi" } },
+            },
+            "resources": { "requests": { "cpu": "500m" }, "limits": { "nvidia.com/gpu": "1" } },
+        });
+        assert!(wrong("kubernetes", &fine).is_empty());
+        let bad = json!({
+            "volumes": {
+                "Data": { "mount_path": "/data", "claim": "cohort" },
+                "again": { "mount_path": "/data/", "claim": "cohort" },
+                "empty": { "mount_path": "/empty", "empty_dir": { "size_limit": "1GB" } },
+                "ephemeral": { "mount_path": "/ephemeral", "ephemeral": { "size": "0" } },
+                "none": { "mount_path": "/none" },
+                "ours": { "mount_path": "/flower/state", "claim": "cohort" },
+                "relative": { "mount_path": "data", "claim": "cohort" },
+            },
+            "resources": { "limits": { "memory": "2 Gi" } },
+        });
+        let at = |rest: &str| format!("kubernetes.volumes[{rest}");
+        assert_eq!(
+            wrong("kubernetes", &bad),
+            [
+                at("\"Data\"]"),
+                at("\"again\"].mount_path"),
+                at("\"empty\"].empty_dir.size_limit"),
+                at("\"ephemeral\"].ephemeral.size"),
+                at("\"none\"]"),
+                at("\"ours\"].mount_path"),
+                at("\"relative\"].mount_path"),
+                "kubernetes.resources.limits[\"memory\"]".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_port_on_every_node_needs_the_name_of_one() {
+        let service = |rest: Json| {
+            let mut service = json!({ "service_type": "NodePort" });
+            service["hostname"] = rest;
+            service
+        };
+        assert_eq!(wrong("service", &service(Json::Null)), ["service.hostname"]);
+        assert!(wrong("service", &service(json!("node.example.org"))).is_empty());
     }
 }

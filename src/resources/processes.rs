@@ -1,11 +1,15 @@
 //! From Flower's command lines to what a runtime starts, for every kind of object.
 
+use super::Configured;
 use super::failure::not_started;
 use super::release;
 use super::report::failed;
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
 use crate::flower::version::{FlowerVersion, VersionRow};
-use crate::runtime::{Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime};
+use crate::runtime::{
+    Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime, RuntimeError,
+};
+use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;
@@ -37,6 +41,19 @@ pub fn validate(config: &Tree) -> Diagnostics {
         found.push(problem.at(Path::attribute("requirements").index(position)));
     }
     found
+}
+
+/// An error of the plan where the runtime runs images as they are.
+pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
+    let wanted = plan.get::<Option<Vec<String>>>("requirements")?.known();
+    let any = wanted.flatten().is_some_and(|wanted| !wanted.is_empty());
+    match provider {
+        Some(provider) if any && !provider.runtime.installs_requirements() => {
+            let what = "What apps need cannot be installed";
+            Err(not_started(what, &RuntimeError::NeedsImage).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An error where it is known, before anything is made, that the processes could not run.
@@ -148,7 +165,35 @@ pub fn any_address(port: u16) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::resources::planning::plan_in;
+    use crate::resources::superlink::Superlink;
+    use crate::runtime::kubernetes::{Access, Credentials, KubernetesRuntime};
+
+    #[tokio::test]
+    async fn requirements_are_refused_by_the_plan_where_images_run_as_they_are() {
+        let access = Access {
+            credentials: Credentials::File {
+                path: "no-such-file".into(),
+                context: None,
+            },
+            namespace: None,
+            proxy_url: None,
+            tls_server_name: None,
+        };
+        let runtime = KubernetesRuntime::new(access, [].into(), String::new());
+        let cluster = Arc::new(Configured::new(Arc::new(runtime)));
+        let refused = "What apps need cannot be installed";
+        for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {
+            let config = json!({ "name": "a", "requirements": requirements });
+            let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
+            assert_eq!(planned.await.errors, expected);
+        }
+    }
 
     #[test]
     fn requirements_are_neither_options_nor_empty() {

@@ -23,8 +23,8 @@ use zeroize::Zeroizing;
 pub use error::{Failure, InstallFault, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
 pub use pod::{
-    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, Toleration, Volume,
-    VolumeSource,
+    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
+    Toleration, TolerationOperator, Volume, VolumeSource,
 };
 
 /// The entries of a secret. Never shown, wiped when dropped.
@@ -265,6 +265,9 @@ pub trait Runtime: Send + Sync {
             Whereabouts::Elsewhere
         })
     }
+
+    /// Whether it can install what apps need beside Flower. Asked while planning, so nothing is dialled.
+    fn installs_requirements(&self) -> bool;
 
     /// Whether processes can run in this Python, as far as that is known without making anything.
     async fn can_run(&self, _: &PythonEnvironment) -> Result<(), RuntimeError> {

@@ -75,10 +75,44 @@ pub struct Resources {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Toleration {
     pub key: Option<String>,
-    pub operator: Option<String>,
+    pub operator: Option<TolerationOperator>,
     pub value: Option<String>,
-    pub effect: Option<String>,
+    pub effect: Option<TaintEffect>,
     pub seconds: Option<i64>,
+}
+
+/// How a taint must be for a toleration to be about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TolerationOperator {
+    Equal,
+    Exists,
+}
+
+impl TolerationOperator {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "Equal",
+            Self::Exists => "Exists",
+        }
+    }
+}
+
+/// What a taint does to pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaintEffect {
+    NoSchedule,
+    PreferNoSchedule,
+    NoExecute,
+}
+
+impl TaintEffect {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSchedule => "NoSchedule",
+            Self::PreferNoSchedule => "PreferNoSchedule",
+            Self::NoExecute => "NoExecute",
+        }
+    }
 }
 
 /// A volume that the working process sees.

@@ -76,7 +76,8 @@ impl Resource for Superlink {
         found
     }
 
-    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        processes::can_install(provider.as_deref(), plan)?;
         if let Maybe::Known(version) = plan.get::<FlowerVersion>("flower_version")? {
             release::row(version)?;
             let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
@@ -343,7 +344,7 @@ async fn bring_up(
             until: coming.until(),
         });
         let laid_out = laid_out.await;
-        laid_out.map_err(|error| failed(what.as_str(), &error).on("local").into())
+        laid_out.map_err(|error| failure::not_placed(what.as_str(), &error).into())
     });
     let layout = layout.await?;
     let ca = workload::ensure_certificate(runtime, model, &layout, reissue).await?;

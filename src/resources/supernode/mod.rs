@@ -58,7 +58,8 @@ impl Resource for Supernode {
         found
     }
 
-    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        processes::can_install(provider.as_deref(), plan)?;
         if !plan.config.is_set("flower_version") {
             match plan.get::<Option<String>>("superlink.flower_version")? {
                 Maybe::Known(text) => {

@@ -49,6 +49,9 @@ use manifest::Context;
 const FILES: &str = "/flower/files";
 const STATE: &str = "/flower/state";
 const HOME: &str = "/flower/home";
+const TMP: &str = "/tmp";
+/// Where containers have volumes of ours, so that nobody else's can be there.
+pub const OWN_MOUNTS: [&str; 4] = [FILES, STATE, HOME, TMP];
 const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
 /// The Fleet API, behind the gateway or by itself.
@@ -106,6 +109,10 @@ impl KubernetesRuntime {
 
 #[async_trait]
 impl Runtime for KubernetesRuntime {
+    fn installs_requirements(&self) -> bool {
+        false
+    }
+
     async fn place(&self) -> Result<String, RuntimeError> {
         let place = self
             .place

@@ -136,6 +136,10 @@ impl LocalRuntime {
 
 #[async_trait]
 impl Runtime for LocalRuntime {
+    fn installs_requirements(&self) -> bool {
+        true
+    }
+
     async fn place(&self) -> Result<String, RuntimeError> {
         Ok(Place::of(&self.data_dir).to_string())
     }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::super::{
-    Content, Duty, Health, Process, Resources, Volume, VolumeSource, Workload,
+    Content, Duty, Health, Process, Resources, TaintEffect, TolerationOperator, Volume,
+    VolumeSource, Workload,
 };
-use super::super::{FILES, FLEET_PORT, HOME, STATE};
+use super::super::{FILES, FLEET_PORT, HOME, STATE, TMP};
 use super::{Context, GATEWAY, gateway, has_gateway};
 
 /// The user of Flower's images.
@@ -103,9 +104,9 @@ fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
         .map(|one| {
             without_nulls(json!({
                 "key": one.key,
-                "operator": one.operator,
+                "operator": one.operator.map(TolerationOperator::as_str),
                 "value": one.value,
-                "effect": one.effect,
+                "effect": one.effect.map(TaintEffect::as_str),
                 "tolerationSeconds": one.seconds,
             }))
         })
@@ -311,7 +312,7 @@ fn own_volumes(
 
 fn own_mounts(name: &str, files: bool) -> Vec<Json> {
     let mut mounts = vec![
-        json!({ "name": format!("{name}-tmp"), "mountPath": "/tmp" }),
+        json!({ "name": format!("{name}-tmp"), "mountPath": TMP }),
         json!({ "name": format!("{name}-home"), "mountPath": HOME }),
     ];
     if files {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::runtime::{
     Content, Duty, Health, Kind, PodSettings, Process, PullPolicy, PythonEnvironment, Resources,
-    ServiceKind, Toleration, Volume, VolumeSource,
+    ServiceKind, TaintEffect, Toleration, TolerationOperator, Volume, VolumeSource,
 };
 
 fn context() -> Context<'static> {
@@ -207,8 +207,8 @@ fn every_setting_of_a_pod_is_carried() {
         node_selector: map("disk", "ssd"),
         tolerations: vec![Toleration {
             key: Some("gpu".to_owned()),
-            operator: Some("Exists".to_owned()),
-            effect: Some("NoSchedule".to_owned()),
+            operator: Some(TolerationOperator::Exists),
+            effect: Some(TaintEffect::NoSchedule),
             ..Toleration::default()
         }],
         affinity: Some(json!({ "podAntiAffinity": {} })),

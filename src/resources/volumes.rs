@@ -1,0 +1,93 @@
+//! The volumes of a pod. A cluster refuses what is wrong with one only once the rest of the object is
+//! made, so it is found here.
+
+use std::collections::BTreeMap;
+
+use super::pod::VolumeSettings;
+use super::quantity;
+use crate::runtime::{ObjectName, Volume, VolumeSource, kubernetes};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::refused;
+
+/// What a runtime gets of the volumes.
+pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>) -> Result<Vec<Volume>> {
+    let mut found = Diagnostics::default();
+    let mut mounted: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut volumes = Vec::new();
+    for (name, one) in set {
+        let at = Path::attribute("kubernetes").then("volumes").key(name);
+        if let Err(error) = name.parse::<ObjectName>() {
+            found.extend(refused(name, &error, &at));
+        }
+        let path = one.mount_path.trim_end_matches('/');
+        if let Some(why) = unfit(path) {
+            found.push(unmountable(name, one, &at).detail(why));
+        } else if let Some(other) = mounted.insert(path, name) {
+            let why = format!("The volume {other:?} is seen there.");
+            found.push(unmountable(name, one, &at).detail(why));
+        }
+        found.absorb(sizes(one, &at));
+        volumes.extend(found.absorb(volume(name, one, at)));
+    }
+    found.or(volumes)
+}
+
+/// Why no volume can be seen at a path.
+fn unfit(path: &str) -> Option<String> {
+    if !path.starts_with('/') || path.contains(':') {
+        return Some("Write an absolute path below `/`, without a colon.".to_owned());
+    }
+    let taken = kubernetes::OWN_MOUNTS.contains(&path);
+    taken.then(|| "The provider keeps files of its own there.".to_owned())
+}
+
+fn unmountable(name: &str, one: &VolumeSettings, at: &Path) -> Diagnostic {
+    let path = &one.mount_path;
+    Diagnostic::error(format!("The volume {name:?} cannot be seen at {path:?}"))
+        .at(at.then("mount_path"))
+}
+
+fn sizes(one: &VolumeSettings, at: &Path) -> Result<()> {
+    if let Some(limit) = one
+        .empty_dir
+        .as_ref()
+        .and_then(|one| one.size_limit.as_ref())
+    {
+        quantity::check(limit, at.then("empty_dir").then("size_limit"))?;
+    }
+    match &one.ephemeral {
+        Some(claim) => quantity::check_size(&claim.size, at.then("ephemeral").then("size")),
+        None => Ok(()),
+    }
+}
+
+fn volume(name: &str, one: &VolumeSettings, at: Path) -> Result<Volume> {
+    let sources = [
+        one.claim.clone().map(VolumeSource::Claim),
+        one.secret.clone().map(VolumeSource::Secret),
+        one.config_map.clone().map(VolumeSource::ConfigMap),
+        one.empty_dir
+            .as_ref()
+            .map(|empty| VolumeSource::Empty(empty.size_limit.clone())),
+        one.ephemeral.as_ref().map(|claim| VolumeSource::Ephemeral {
+            size: claim.size.clone(),
+            storage_class: claim.storage_class.clone(),
+        }),
+    ];
+    let mut sources = sources.into_iter().flatten();
+    match (sources.next(), sources.next()) {
+        (Some(source), None) => Ok(Volume {
+            name: name.to_owned(),
+            mount_path: one.mount_path.clone(),
+            read_only: one.read_only.unwrap_or(false),
+            source,
+        }),
+        _ => Err(
+            Diagnostic::error(format!("The volume {name:?} needs exactly one source"))
+                .detail("Set one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.")
+                .at(at)
+                .into(),
+        ),
+    }
+}
