@@ -33,8 +33,8 @@ model! {
         /// A program that prints credentials, as kubeconfig files know it.
         exec: Option<Exec> = optional(),
         /// A proxy on the way to the API server, `http://` or `https://`; that of the kubeconfig by
-        /// default, and never one from the environment.
-        proxy_url: Option<String> = optional(),
+        /// default, and never one from the environment. It may hold a name and a password.
+        proxy_url: Option<String> = optional().sensitive(),
         /// The name to expect in the API server's certificate, when it is not the one in `host`.
         tls_server_name: Option<String> = optional(),
         /// The namespace of all objects; that of the context, or `default`. It must exist.
@@ -102,11 +102,14 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 /// The runtime of these settings. Nothing is read or dialled yet.
 pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
     let environment = settings.exec.iter().filter_map(|exec| exec.env.as_ref());
-    let secrets = [&settings.token, &settings.client_key]
+    let secrets = [&settings.token, &settings.client_key, &settings.proxy_url]
         .into_iter()
         .flatten();
     for secret in secrets.chain(environment.flat_map(BTreeMap::values)) {
         log::mask(secret);
+    }
+    if let Some(password) = settings.proxy_url.as_deref().and_then(password) {
+        log::mask(password);
     }
     let credentials = match settings.host {
         None => Credentials::File {
@@ -145,10 +148,36 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
     )
 }
 
+/// The password in a URL, as it is written there.
+fn password(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
 /// A path as users of kubeconfig files write it: `~/` is their home.
 fn place(here: &FilePath, path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => here.join(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_proxy_is_found() {
+        for (url, found) in [
+            ("http://flower:let:me@proxy:3128", Some("let:me")),
+            ("https://flower:p%40ss@proxy/@", Some("p%40ss")),
+            ("http://flower@proxy:3128", None),
+            ("http://proxy:3128/a:b@c", None),
+            ("proxy:3128", None),
+        ] {
+            assert_eq!(password(url), found, "{url}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! by, and whether it knows where its objects live.
 
 pub mod account;
+mod proxy;
 mod rights;
 
 use serde_json::{Value as Json, json};
 
 use account::{Cluster, token};
+use proxy::Proxy;
 
 use crate::tenant::{Tenant, kubeconfig};
 use crate::workspace::{Said, Workspace};
@@ -89,6 +91,11 @@ fn every_way_into_a_cluster_leads_there() {
     }});
     it.file("kube/exec", &kubeconfig_of(&cluster, &user));
     let host = cluster.host();
+    let (of_settings, of_file) = (Proxy::start(), Proxy::start());
+    let mut file: Json =
+        serde_json::from_str(&kubeconfig_of(&cluster, &json!({ "token": token }))).unwrap();
+    file["clusters"][0]["cluster"]["proxy-url"] = of_file.url().into();
+    it.file("kube/proxy", &file.to_string());
     let ways = [
         format!(
             "config_path = {:?}\nconfig_context = {:?}\n",
@@ -104,8 +111,14 @@ fn every_way_into_a_cluster_leads_there() {
         format!("{host}token = {token:?}\n"),
         format!("{host}token_file = \"token\"\n"),
         format!("{host}{exec}"),
+        format!("{host}token = {token:?}\ntls_server_name = \"kubernetes.default.svc\"\n"),
+        format!(
+            "{host}token = {token:?}\nproxy_url = {:?}\n",
+            of_settings.url()
+        ),
+        "config_path = \"kube/proxy\"\n".to_owned(),
     ];
-    let secrets = [token.as_str(), &cluster.key];
+    let secrets = [token.as_str(), &cluster.key, proxy::PASSWORD];
     for way in ways {
         it.configure(&format!("{}{KEY}", provider(&tenant.namespace, &way)));
         let run = |args: &[&str]| {
@@ -123,6 +136,9 @@ fn every_way_into_a_cluster_leads_there() {
         run(&["plan", "-detailed-exitcode", "-no-color"]);
         run(&["destroy", "-auto-approve", "-no-color"]);
         tenant.nothing_left();
+    }
+    for proxy in [of_settings, of_file] {
+        assert!(proxy.passed() > 0, "the proxy was passed by");
     }
 }
 
@@ -247,7 +263,17 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
     let it = Workspace::new("");
     let (host, at) = (cluster.host(), format!("host = {:?}", cluster.host));
     let with_token = format!("token = {token:?}");
-    let cases: [(String, &[&str]); 7] = [
+    let proxied = |url: &str| format!("{host}{with_token}\nproxy_url = {url:?}");
+    let password = proxy::PASSWORD;
+    let cases: [(String, &[&str]); 9] = [
+        (
+            proxied(&format!("http://flower:{password} @127.0.0.1:1")),
+            &["`proxy_url` is not a URL", SETTINGS],
+        ),
+        (
+            proxied(&format!("ftp://flower:{password}@127.0.0.1:1")),
+            &["its proxy does not begin with \"http://\"", SETTINGS],
+        ),
         (
             format!("host = \"10.0.0.1:6443\"\n{with_token}"),
             &["it is not a URL, which begins with \"https://\"", SETTINGS],
@@ -298,7 +324,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
             ],
         ),
     ];
-    each_is_said(&it, &tenant, &[&token], &cases);
+    each_is_said(&it, &tenant, &[&token, password], &cases);
     // Whoever may not look into a namespace is not told either whether there is one.
     let administrator = format!(
         "config_path = {:?}\nconfig_context = {:?}\n",

@@ -96,7 +96,7 @@ fn connector(cluster: &Cluster) -> TlsConnector {
 }
 
 /// The head of a request or an answer.
-async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
+pub async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);

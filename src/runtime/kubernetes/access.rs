@@ -4,15 +4,15 @@
 use std::path::PathBuf;
 
 use kube::Config;
-use kube::client::AuthError;
 use kube::config::{
     AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError,
 };
 
+use super::cause::chain;
 use super::error::ClusterError;
 
 /// How a cluster is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Access {
     pub credentials: Credentials,
     /// The namespace of all objects; that of the context, or `default`, when not set.
@@ -116,7 +116,8 @@ impl Access {
         if let Some(proxy) = &self.proxy_url {
             let proxy = proxy
                 .parse()
-                .map_err(|error| unusable(format!("{proxy:?} is not a URL: {error}")))?;
+                // Not with its text, which may hold a password.
+                .map_err(|error| unusable(format!("`proxy_url` is not a URL: {error}")))?;
             config.proxy_url = Some(proxy);
         }
         if self.tls_server_name.is_some() {
@@ -202,38 +203,4 @@ fn unread(error: &KubeconfigError) -> String {
         KubeconfigError::ReadConfig(error, _) => format!("the file cannot be read: {error}"),
         other => chain(other),
     }
-}
-
-/// Why there are no credentials, without what their program was given and printed.
-pub(super) fn without_credentials(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let lines: Vec<_> = said.trim().lines().collect();
-            let last = lines.get(lines.len().saturating_sub(5)..).unwrap_or(&[]);
-            format!(
-                "the exec plugin failed ({}): {}",
-                out.status,
-                last.join("\n")
-            )
-        }
-        AuthError::AuthExecParse(_) => {
-            "what the exec plugin printed is not an ExecCredential".to_owned()
-        }
-        other => chain(other),
-    }
-}
-
-/// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
 }

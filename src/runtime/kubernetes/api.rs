@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use super::access::Access;
+use super::cause;
 use super::changes::{Change, Changes};
 use super::error::{ClusterError, is_passing_clash};
 use super::names::MANAGER;
@@ -77,10 +78,7 @@ impl Api {
         let namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| ClusterError::Config {
             place: at.clone(),
-            cause: match &error {
-                kube::Error::Auth(error) => super::access::without_credentials(error),
-                other => super::access::chain(other),
-            },
+            cause: cause::of_client(&error),
         })?;
         Ok(Self {
             client: patient(client, &namespace),

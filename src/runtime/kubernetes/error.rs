@@ -3,7 +3,7 @@
 use kube::client::UpgradeConnectionError;
 use kube::core::Status;
 
-use super::access::{chain, without_credentials};
+use super::cause::{chain, without_credentials};
 use super::patient::NoAnswer;
 
 /// Why something did not work in the cluster.

@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod cause;
 mod changes;
 mod drift;
 mod error;
