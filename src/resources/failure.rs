@@ -165,10 +165,11 @@ impl BringUp<'_> {
         self.begun + self.limit
     }
 
-    /// How long what keeps its pod from a node is waited for.
+    /// How long what keeps its pod from a node, and its processes from answering, is waited for.
     pub fn patience(&self, pod: &PodSettings) -> Patience {
         Patience {
             scheduling: pod.scheduling_timeout,
+            starting: pod.start_timeout,
             until: self.until(),
         }
     }

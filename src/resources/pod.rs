@@ -74,6 +74,11 @@ model! {
         /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
         /// within seconds, or after five minutes where an autoscaler said that a node is coming.
         scheduling_timeout: Option<GoDuration> = optional(),
+        /// How long the SuperLink, the SuperNode or a SuperExec may take from its start until it first
+        /// answers its health probe; `3m` by default, as far as `timeouts` allows. One that has not
+        /// answered after 15 seconds is told in the log, and is a failure when this is over: a start
+        /// that is slow looks like one that never ends. Set less where starts are quick.
+        start_timeout: Option<GoDuration> = optional(),
     }
 }
 
@@ -259,6 +264,7 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
         annotations: pod.annotations.clone().unwrap_or_default(),
         network_policy: pod.network_policy.unwrap_or(true),
         scheduling_timeout: pod.scheduling_timeout.as_ref().map(GoDuration::get),
+        start_timeout: pod.start_timeout.as_ref().map(GoDuration::get),
     })
 }
 

@@ -183,6 +183,8 @@ pub enum Standing {
 pub struct Patience {
     /// For a node and for volumes, where that was set.
     pub scheduling: Option<Duration>,
+    /// For the first answer of a process, where that was set.
+    pub starting: Option<Duration>,
     /// When the time for everything is over.
     pub until: Instant,
 }

@@ -44,6 +44,8 @@ pub struct PodSettings {
     pub network_policy: bool,
     /// How long a node and volumes are waited for; not a part of the pod.
     pub scheduling_timeout: Option<Duration>,
+    /// How long a process may take until it answers.
+    pub start_timeout: Option<Duration>,
 }
 
 /// When images are pulled.

@@ -4,15 +4,19 @@
 mod placing;
 mod refusals;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Secret};
 use serde_json::json;
 
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// Fifteen seconds, and what a machine that does other things meanwhile may add.
+/// How long after the cluster's own first sign of it a failure is named.
+const NAMED: Duration = Duration::from_secs(15);
+/// How long a failure may take of which the cluster gives no sign but its answer to us.
 const SOON: Duration = Duration::from_secs(25);
 
 fn superlink(settings: &str) -> String {
@@ -28,18 +32,72 @@ fn workspace(tenant: &Tenant, settings: &str) -> Workspace {
 
 /// An apply must fail with these words, and soon.
 #[track_caller]
-fn fails(it: &Workspace, case: &str, words: &[&str]) {
-    fails_within(SOON, it, case, words);
+fn fails(tenant: &Tenant, it: &Workspace, case: &str, words: &[&str]) {
+    fails_within(SOON, tenant, it, case, words);
 }
 
+/// The same where it takes up to `limit` without a sign of the cluster.
 #[track_caller]
-fn fails_within(limit: Duration, it: &Workspace, case: &str, words: &[&str]) {
+fn fails_within(limit: Duration, tenant: &Tenant, it: &Workspace, case: &str, words: &[&str]) {
+    let history = Signs::of(tenant);
+    let over = AtomicBool::new(false);
     let begun = Instant::now();
-    let said = it.apply();
+    let (said, sign) = std::thread::scope(|scope| {
+        let sign = scope.spawn(|| history.first_new(tenant, &over));
+        let said = it.apply();
+        over.store(true, Ordering::Relaxed);
+        (said, sign.join().unwrap())
+    });
+    let since = sign.map(|sign| sign.elapsed());
     let took = begun.elapsed();
-    eprintln!("{case}: named after {:.1} s", took.as_secs_f32());
+    eprintln!("{case}: named after {took:.1?}, {since:.1?} after the first sign");
     said.failed_with(words);
-    assert!(took < limit, "{case} took {took:?}");
+    match since {
+        Some(since) => assert!(since < NAMED, "{case} took {since:?} from the first sign"),
+        None => assert!(took < limit, "{case} took {took:?}"),
+    }
+}
+
+/// What a cluster shows of trouble: warnings, and containers that ended.
+struct Signs(BTreeSet<String>);
+
+impl Signs {
+    fn of(tenant: &Tenant) -> Self {
+        let mut signs = BTreeSet::new();
+        for event in tenant.list::<Event>("") {
+            let said = event.message.unwrap_or_default();
+            // That a program which starts does not answer yet is no sign of anything.
+            let is_usual = said.starts_with("Startup probe") || said.contains("failed to sync");
+            if event.type_.as_deref() == Some("Warning") && !is_usual {
+                signs.insert(format!("{:?} {:?}", event.metadata.uid, event.count));
+            }
+        }
+        for pod in tenant.list::<Pod>("") {
+            let statuses = pod.status.and_then(|status| status.container_statuses);
+            for status in statuses.into_iter().flatten() {
+                let lives = [status.state, status.last_state];
+                if lives
+                    .into_iter()
+                    .flatten()
+                    .any(|one| one.terminated.is_some())
+                {
+                    signs.insert(format!("{:?} {}", pod.metadata.uid, status.name));
+                }
+            }
+        }
+        Self(signs)
+    }
+
+    /// When there was one that was not there before.
+    fn first_new(&self, tenant: &Tenant, over: &AtomicBool) -> Option<Instant> {
+        while !over.load(Ordering::Relaxed) {
+            if !Self::of(tenant).0.is_subset(&self.0) {
+                return Some(Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        None
+    }
 }
 
 /// The SuperLink comes up once its settings are right, and nothing is left of it in the end.
@@ -66,6 +124,7 @@ fn an_image_that_is_not_there() {
         "kubernetes = { image = \"flwr/superlink:no-such\" }",
     );
     fails(
+        &tenant,
         &it,
         "image",
         &[
@@ -83,6 +142,7 @@ fn a_program_that_ends_is_told_with_its_last_lines() {
     let tenant = Tenant::a();
     let it = workspace(&tenant, "extra_args = [\"--no-such-flag\"]");
     fails(
+        &tenant,
         &it,
         "crash",
         &[
@@ -103,6 +163,7 @@ fn too_little_memory() {
         "kubernetes = { resources = { limits = { memory = \"24Mi\" } } }",
     );
     fails(
+        &tenant,
         &it,
         "memory",
         &[
@@ -118,6 +179,7 @@ fn an_image_without_flower() {
     let tenant = Tenant::a();
     let it = workspace(&tenant, "kubernetes = { image = \"flwr/python:1\" }");
     fails(
+        &tenant,
         &it,
         "start",
         &[
@@ -142,14 +204,14 @@ fn a_node_that_nobody_has() {
         "node affinity/selector",
         "`node_selector`",
     ];
-    fails(&it, "node selector", &words);
+    fails(&tenant, &it, "node selector", &words);
     it.configure(&format!(
         "{}{}",
         tenant.provider(),
         superlink("kubernetes = { resources = { requests = { cpu = \"1000\" } } }")
     ));
     let words = [words[0], "Insufficient cpu", "`kubernetes.resources`"];
-    fails(&it, "too much", &words);
+    fails(&tenant, &it, "too much", &words);
     mended(&tenant, &it, "");
 }
 
@@ -161,6 +223,7 @@ fn a_storage_class_that_is_not_there() {
         "persistence = { enabled = true, storage_class = \"no-such\" }",
     );
     fails(
+        &tenant,
         &it,
         "claim",
         &[
@@ -181,6 +244,7 @@ fn volumes_that_are_not_there() {
     };
     let it = workspace(&tenant, &data("secret = \"no-such\""));
     fails(
+        &tenant,
         &it,
         "mount",
         &[
@@ -192,6 +256,7 @@ fn volumes_that_are_not_there() {
     let claim = data("claim = \"no-such\"");
     it.configure(&format!("{}{}", tenant.provider(), superlink(&claim)));
     fails(
+        &tenant,
         &it,
         "mount of a claim",
         &[
@@ -209,6 +274,7 @@ fn settings_that_name_no_secret() {
     let settings = "kubernetes = { env_from_secrets = [\"no-such\"] }";
     let it = workspace(&tenant, settings);
     fails(
+        &tenant,
         &it,
         "environment",
         &[
@@ -246,6 +312,7 @@ fn a_supernode_whose_key_is_not_registered() {
          key = flower_supernode_key.a.secret\n  timeouts = { create = \"120s\" }\n}\n",
     ));
     fails(
+        &tenant,
         &it,
         "key",
         &[
@@ -276,25 +343,38 @@ def stop():
 threading.Thread(target=stop, daemon=True).start()
 "#;
 
-#[test]
-fn a_program_that_stops_answering() {
-    let tenant = Tenant::a();
+/// A SuperNode that has this Python code run before its own. Nobody is there to be joined, so that only
+/// its health is left to be looked at.
+fn supernode_with(tenant: &Tenant, code: &str, settings: &str) -> Workspace {
     tenant.create::<ConfigMap>(json!({
         "metadata": { "name": "broken" },
-        "data": { "sitecustomize.py": BROKEN },
+        "data": { "sitecustomize.py": code },
     }));
-    // Nobody is there to be joined, so that only its health is left to be looked at.
-    let it = Workspace::new(&format!(
+    Workspace::new(&format!(
         "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  \
          superlink = {{ address = \"nobody.{}.svc:9092\", insecure = true }}\n  \
          env = {{ PYTHONPATH = \"/broken\" }}\n  timeouts = {{ create = \"120s\" }}\n  \
-         kubernetes = {{ volumes = {{ broken = {{ mount_path = \"/broken\", config_map = \"broken\" }} }} }}\n}}\n",
+         kubernetes = {{\n    {settings}\n    \
+         volumes = {{ broken = {{ mount_path = \"/broken\", config_map = \"broken\" }} }}\n  }}\n}}\n",
         tenant.provider(),
         tenant.namespace
-    ));
-    // It takes three probes of five seconds for the cluster itself to know.
-    fails_within(
-        Duration::from_secs(45),
+    ))
+}
+
+#[track_caller]
+fn gone_with_its_code(tenant: &Tenant, it: &Workspace) {
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    tenant.delete::<ConfigMap>("broken");
+    tenant.nothing_left();
+}
+
+#[test]
+fn a_program_that_stops_answering() {
+    let tenant = Tenant::a();
+    let it = supernode_with(&tenant, BROKEN, "");
+    fails(
+        &tenant,
         &it,
         "probe",
         &[
@@ -305,8 +385,29 @@ fn a_program_that_stops_answering() {
             "more CPU (`kubernetes.resources`)",
         ],
     );
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.delete::<ConfigMap>("broken");
-    tenant.nothing_left();
+    gone_with_its_code(&tenant, &it);
+}
+
+#[test]
+fn a_program_that_never_answers() {
+    let tenant = Tenant::a();
+    let code = "import time\nprint(\"I sleep\", flush=True)\ntime.sleep(600)\n";
+    let it = supernode_with(&tenant, code, "start_timeout = \"20s\"");
+    // The cluster itself cannot tell it from one that starts.
+    fails_within(
+        Duration::from_secs(35),
+        &tenant,
+        &it,
+        "start",
+        &[
+            "SuperNode \"a\" did not join nobody.",
+            "`supernode`: it has not answered its health probe yet (after 20 s)",
+            "Its last lines:",
+            "I sleep",
+            "`kubernetes.start_timeout`",
+        ],
+    );
+    let log = std::fs::read_to_string(it.path("trace.log")).unwrap();
+    assert!(log.contains("it is waited for"), "nothing was logged");
+    gone_with_its_code(&tenant, &it);
 }

@@ -30,6 +30,7 @@ mod service;
 mod vault;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -57,6 +58,8 @@ const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
 /// The Fleet API, behind the gateway or by itself.
 const FLEET_PORT: u16 = 9092;
+/// How long a program may take to start unless that was set: Python imports on a busy node.
+const START: Duration = Duration::from_mins(3);
 const HEALTH: HealthPorts = HealthPorts {
     main: 8081,
     superexec: 8082,

@@ -220,6 +220,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
             &object,
             Patience {
                 scheduling: None,
+                starting: None,
                 until: std::time::Instant::now(),
             },
         )

@@ -88,6 +88,7 @@ fn a_load_balancer_that_nobody_makes_is_named() {
             tenant.provider()
         ));
         fails(
+            &tenant,
             &it,
             "load balancer",
             &[

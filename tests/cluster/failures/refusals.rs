@@ -31,7 +31,7 @@ fn a_quota_of_pods_that_is_used_up() {
         "exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0",
         "Raise the ResourceQuota",
     ];
-    fails(&it, "quota of pods", &words);
+    fails(&tenant, &it, "quota of pods", &words);
     tenant.patch_as::<ResourceQuota>(
         "kubectl",
         "small",
@@ -87,6 +87,7 @@ fn a_quota_that_wants_to_know() {
         let isolation = format!("isolation = {isolation:?}");
         let it = workspace(&tenant, &isolation);
         fails(
+            &tenant,
             &it,
             "quota that wants to know",
             &[
@@ -116,6 +117,7 @@ fn a_quota_of_claims_that_is_used_up() {
     quota(&tenant, &json!({ "persistentvolumeclaims": "0" }));
     let it = workspace(&tenant, "");
     fails(
+        &tenant,
         &it,
         "quota of claims",
         &[
@@ -148,7 +150,7 @@ fn names_that_pods_are_refused_for() {
             words,
             "Check the ServiceAccount, PriorityClass and RuntimeClass",
         ];
-        fails(&it, attribute, &words);
+        fails(&tenant, &it, attribute, &words);
     }
     gone(&tenant, &it);
 }
@@ -197,6 +199,7 @@ fn a_right_that_is_lacking() {
     let role = "Give the account of the provider the Role that the documentation";
     allow_all_but(&tenant, &rules, "deployments", &["patch"]);
     fails(
+        &tenant,
         &it,
         "right to apply",
         &[
@@ -209,6 +212,7 @@ fn a_right_that_is_lacking() {
     );
     allow_all_but(&tenant, &rules, "pods", &["watch"]);
     fails(
+        &tenant,
         &it,
         "right to watch",
         &[
@@ -221,6 +225,7 @@ fn a_right_that_is_lacking() {
     allow_all_but(&tenant, &rules, "events", &["list", "watch"]);
     it.configure(&with("kubernetes = { image = \"flwr/superlink:no-such\" }"));
     fails(
+        &tenant,
         &it,
         "image without events",
         &["`superlink`: its image cannot be pulled"],
@@ -228,6 +233,7 @@ fn a_right_that_is_lacking() {
     allow_all_but(&tenant, &rules, "pods/log", &["get"]);
     it.configure(&with("extra_args = [\"--no-such-flag\"]"));
     fails(
+        &tenant,
         &it,
         "crash without logs",
         &[
@@ -247,6 +253,7 @@ fn a_right_that_is_lacking() {
     );
     it.configure(&with_supernode);
     fails(
+        &tenant,
         &it,
         "joining without logs",
         &[

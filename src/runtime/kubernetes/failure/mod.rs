@@ -19,7 +19,7 @@ use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
 use seen::{Attaches, Seen, node_comes};
-use trouble::{Scene, Trouble, find, in_pod, is_live};
+use trouble::{Outlook, Scene, Trouble, find, in_pod, is_live};
 pub(super) use trouble::{gave_up, latest, words};
 use volumes::of_claims;
 
@@ -87,7 +87,7 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
                 continue;
             }
         }
-        if let Some(seconds) = seen.waited(&trouble) {
+        if let Some(seconds) = seen.waited(&trouble, Instant::now()) {
             trouble.what = format!("{} (after {seconds} s)", trouble.what);
         }
         return report(api, &scene, trouble).await;
@@ -110,7 +110,7 @@ async fn a_node_comes(api: &Api, scene: &Scene) -> bool {
     false
 }
 
-/// The pods of the object that wait out a pause after a failure, by name.
+/// The pods of the object that wait out a pause after a failure, by name. One that starts is none.
 pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, ClusterError> {
     let pods = api.list::<Pod>(&names::query(name)).await?;
     let pods = by_name(pods.items);
@@ -120,9 +120,13 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
     let warnings = ListParams::default().fields(WARNINGS);
     let events = api.all::<Event>().list(&warnings).await;
     let events = events.map_or_else(|_| BTreeMap::new(), |events| by_name(events.items));
+    let has_failed = |pod: &Pod| {
+        let trouble = in_pod(pod, &events);
+        trouble.is_some_and(|trouble| trouble.outlook != Outlook::Starting)
+    };
     let failed = pods
         .into_iter()
-        .filter(|(_, pod)| is_live(pod) && in_pod(pod, &events).is_some());
+        .filter(|(_, pod)| is_live(pod) && has_failed(pod));
     Ok(failed.map(|(name, _)| name).collect())
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Event;
 
 use super::super::super::Patience;
-use super::trouble::Trouble;
+use super::super::START;
+use super::trouble::{Outlook, Trouble};
 use super::volumes::is_attach;
 
 /// What may pass by itself is named only when it lasted as long.
@@ -16,6 +17,8 @@ const NODE: Duration = Duration::from_mins(5);
 /// How long there may be no word of a node or volume that is still waited for: an attach is tried
 /// again every two minutes.
 const QUIET: Duration = Duration::from_secs(150);
+/// How long a start may take before it is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(15);
 /// How long before the time for all of it is over the trouble is named.
 const BEFORE: Duration = Duration::from_secs(2);
 /// How long a failed attach counts that is not tried again.
@@ -23,7 +26,7 @@ const AGED: Duration = Duration::from_secs(30);
 
 /// Since when there is which trouble.
 pub(super) struct Seen {
-    patience: Patience,
+    pub(super) patience: Patience,
     same: Option<(String, Instant)>,
     /// Since when a node or volume is waited for, and when there was word of that last.
     placing: Option<(Instant, Instant)>,
@@ -58,9 +61,19 @@ impl Seen {
                 now
             }
         };
-        let lasted = now.duration_since(since) >= GRACE;
-        if !trouble.may_pass || !trouble.placing {
-            return lasted || !trouble.may_pass;
+        let waited = now.duration_since(since);
+        let lasted = waited >= GRACE;
+        match trouble.outlook {
+            Outlook::Lasting => return true,
+            Outlook::Passing => return lasted,
+            Outlook::Starting => {
+                let is_over = waited >= self.patience.starting.unwrap_or(START);
+                if waited >= SLOW && !is_over {
+                    self.tell(name, trouble);
+                }
+                return is_over || self.is_late(now);
+            }
+            Outlook::Placing => {}
         }
         let begun = match self.placing {
             Some((begun, last)) if now.duration_since(last) < QUIET => begun,
@@ -73,29 +86,54 @@ impl Seen {
             (None, _) => Duration::ZERO,
         };
         let is_over = lasted && now.duration_since(begun) >= patience;
-        if lasted && !is_over && self.told.insert(name) {
-            tracing::warn!(trouble = trouble.how(), "it is waited for");
+        if lasted && !is_over {
+            self.tell(name, trouble);
         }
-        is_over || now + BEFORE >= self.patience.until
+        is_over || self.is_late(now)
+    }
+
+    /// Logs once what is waited for.
+    fn tell(&mut self, name: String, trouble: &Trouble) {
+        if self.told.insert(name) {
+            tracing::warn!(
+                process = trouble.process,
+                trouble = trouble.how(),
+                "it is waited for"
+            );
+        }
+    }
+
+    /// Whether the time for all of it is nearly over.
+    fn is_late(&self, now: Instant) -> bool {
+        now + BEFORE >= self.patience.until
     }
 
     /// Whether it is worth asking if somebody makes a node.
     pub(super) fn may_ask(&self, trouble: &Trouble, now: Instant) -> bool {
-        trouble.placing
+        trouble.outlook == Outlook::Placing
             && self.patience.scheduling.is_none()
             && self.node_comes.is_none()
-            && now + BEFORE < self.patience.until
+            && !self.is_late(now)
     }
 
     pub(super) fn answer(&mut self, node_comes: bool) {
         self.node_comes = Some(node_comes);
     }
 
-    /// How long a node or volume was waited for, when that was longer than it is by default.
-    pub(super) fn waited(&self, trouble: &Trouble) -> Option<u64> {
-        let (begun, last) = self.placing.filter(|_| trouble.placing)?;
-        let waited = last.duration_since(begun);
-        (waited > GRACE * 2).then_some(waited.as_secs())
+    /// How long a start was waited for, or a node or volume, when that was longer than it is by default.
+    pub(super) fn waited(&self, trouble: &Trouble, now: Instant) -> Option<u64> {
+        match trouble.outlook {
+            Outlook::Lasting | Outlook::Passing => None,
+            Outlook::Placing => {
+                let (begun, last) = self.placing?;
+                let waited = last.duration_since(begun);
+                (waited > GRACE * 2).then_some(waited.as_secs())
+            }
+            Outlook::Starting => {
+                let (_, since) = self.same.as_ref()?;
+                Some(now.duration_since(*since).as_secs())
+            }
+        }
     }
 }
 

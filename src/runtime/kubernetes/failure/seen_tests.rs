@@ -14,8 +14,12 @@ fn trouble(what: &str, words: &str) -> Trouble {
         what: what.to_owned(),
         words: words.to_owned(),
         advice: None,
-        may_pass: what != "crash",
-        placing: ["node", "volume"].contains(&what),
+        outlook: match what {
+            "crash" => Outlook::Lasting,
+            "node" | "volume" => Outlook::Placing,
+            "start" => Outlook::Starting,
+            _ => Outlook::Passing,
+        },
         log_of: None,
         claims: Vec::new(),
     }
@@ -25,6 +29,7 @@ fn seen(scheduling: Option<u64>, limit: Duration) -> (Seen, Instant) {
     let begun = Instant::now();
     let patience = Patience {
         scheduling: scheduling.map(Duration::from_secs),
+        starting: None,
         until: begun + limit,
     };
     (Seen::new(patience), begun)
@@ -71,8 +76,24 @@ fn nodes_and_volumes_are_waited_for_as_long_as_was_set() {
     assert!(!lasts("node", 300));
     assert!(!lasts("node", 350));
     assert!(lasts("node", 360));
-    assert_eq!(seen.waited(&trouble("node", "")), Some(60));
-    assert_eq!(seen.waited(&trouble("pull", "")), None);
+    let waited = |what: &str| seen.waited(&trouble(what, ""), begun + Duration::from_mins(6));
+    assert_eq!(waited("node"), Some(60));
+    assert_eq!(waited("pull"), None);
+}
+
+#[test]
+fn a_start_is_waited_for_as_long_as_it_may_take() {
+    let start = trouble("start", "");
+    for (set, limit, named) in [(None, 600, 180), (Some(20), 600, 20), (Some(20), 10, 8)] {
+        let (mut seen, begun) = seen(None, Duration::from_secs(limit));
+        seen.patience.starting = set.map(Duration::from_secs);
+        let mut lasts = |at: u64| seen.lasts(Some(&start), begun + Duration::from_secs(at));
+        assert!(!lasts(0));
+        assert!(!lasts(named - 1));
+        assert!(lasts(named));
+        let at = begun + Duration::from_secs(named);
+        assert_eq!(seen.waited(&start, at), Some(named));
+    }
 }
 
 #[test]

@@ -91,7 +91,11 @@ pub(super) fn found(pods: Vec<Pod>, events: Vec<Event>) -> Option<Trouble> {
 #[track_caller]
 fn named(pod: Pod, events: Vec<Event>) -> (String, String, bool) {
     let trouble = found(vec![pod], events).expect("a trouble");
-    (trouble.process.clone(), trouble.how(), trouble.may_pass)
+    (
+        trouble.process.clone(),
+        trouble.how(),
+        trouble.outlook != Outlook::Lasting,
+    )
 }
 
 #[track_caller]
@@ -281,11 +285,17 @@ fn silence_counts_once_it_has_answered() {
         let message = format!("{kind} probe failed: timeout");
         vec![unhealthy(&message, count, "2026-01-01T10:05:00Z")]
     };
+    // Until then it starts, or never will.
     status["started"] = false.into();
+    let yet = found(vec![with(status.clone())], probe("Startup", 25)).unwrap();
+    assert_eq!(yet.outlook, Outlook::Starting);
     assert_eq!(
-        found(vec![with(status.clone())], probe("Startup", 25)),
-        None
+        yet.how(),
+        "it has not answered its health probe yet: Startup probe failed: timeout"
     );
+    let mut gateway = status.clone();
+    gateway["name"] = "gateway".into();
+    assert_eq!(found(vec![with(gateway)], vec![]), None);
     status["started"] = true.into();
     assert_eq!(found(vec![with(status.clone())], vec![]), None);
     let how = "it does not answer its health probe: Liveness probe failed: timeout";
@@ -349,7 +359,7 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
     let trouble = find(&scene(2, vec![])).unwrap();
     assert_eq!(trouble.how(), "a quota is used up: exceeded quota: small");
     assert!(
-        trouble.may_pass,
+        trouble.outlook == Outlook::Passing,
         "quotas are free again a moment after pods end"
     );
     // The controller has not seen the newest Deployment yet.

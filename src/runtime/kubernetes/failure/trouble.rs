@@ -24,6 +24,19 @@ pub(super) struct Scene {
     pub events: BTreeMap<String, Event>,
 }
 
+/// What becomes of a trouble that is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// It stays.
+    Lasting,
+    /// It is often gone a moment later.
+    Passing,
+    /// A node or a volume ends it, which some clusters make on demand.
+    Placing,
+    /// The first answer ends it, and programs take their time for that.
+    Starting,
+}
+
 /// What is wrong, before its log was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trouble {
@@ -32,10 +45,7 @@ pub(super) struct Trouble {
     pub what: String,
     pub words: String,
     pub advice: Option<&'static str>,
-    /// It is often gone a moment later.
-    pub may_pass: bool,
-    /// It is about a node or a volume, which some clusters make on demand.
-    pub placing: bool,
+    pub outlook: Outlook,
     /// The pod whose log tells more.
     pub log_of: Option<String>,
     /// The claims that it is about.
@@ -49,8 +59,7 @@ impl Trouble {
             what: what.to_owned(),
             words: words.to_owned(),
             advice: Some(advice),
-            may_pass: true,
-            placing: false,
+            outlook: Outlook::Passing,
             log_of: None,
             claims: Vec::new(),
         }
@@ -59,7 +68,7 @@ impl Trouble {
     /// The same about a node or a volume.
     pub(super) fn of_place(what: &str, words: &str, advice: &'static str) -> Self {
         Self {
-            placing: true,
+            outlook: Outlook::Placing,
             ..Self::of_pod(what, words, advice)
         }
     }
@@ -104,6 +113,7 @@ pub(super) fn in_pod(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Trou
         .or_else(|| unprovisioned(pod, events))
         .or_else(|| not_set_up(pod, &about))
         .or_else(|| statuses(pod).find_map(|status| silent(pod, status, &about)))
+        .or_else(|| statuses(pod).find_map(|status| unstarted(pod, status, &about)))
 }
 
 /// The statuses of the containers, in the order in which they are specified: what depends on others
@@ -199,8 +209,7 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troubl
         what,
         words,
         advice,
-        may_pass: false,
-        placing: false,
+        outlook: Outlook::Lasting,
         log_of: Some(pod.name_any()),
         claims: Vec::new(),
     })
@@ -280,25 +289,25 @@ fn waiting(pod: &Pod, status: &ContainerStatus) -> Option<Trouble> {
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref()?;
     let said = waiting.message.as_deref().unwrap_or(reason);
-    let (what, advice, may_pass) = match reason {
+    let (what, advice, outlook) = match reason {
         "ErrImagePull" | "ImagePullBackOff" => (
             "its image cannot be pulled",
             "Check the name in `kubernetes.image`, that the registry is reached from the nodes, and \
              `kubernetes.image_pull_secrets`.",
-            true,
+            Outlook::Passing,
         ),
         "InvalidImageName" | "ErrImageNeverPull" => (
             "its image cannot be used",
             "Check `kubernetes.image` and `kubernetes.image_pull_policy`.",
-            false,
+            Outlook::Lasting,
         ),
         "CreateContainerConfigError" => (
             "its settings name something that is not there",
             "Make the Secret or ConfigMap that is missing, or take it out of `kubernetes`.",
-            true,
+            Outlook::Passing,
         ),
         "CreateContainerError" | "RunContainerError" => {
-            ("it cannot be started", FOREIGN_IMAGE, true)
+            ("it cannot be started", FOREIGN_IMAGE, Outlook::Passing)
         }
         _ => return None,
     };
@@ -311,7 +320,7 @@ fn waiting(pod: &Pod, status: &ContainerStatus) -> Option<Trouble> {
     };
     Some(Trouble {
         process: status.name.clone(),
-        may_pass,
+        outlook,
         ..Trouble::of_pod(what, &words, advice)
     })
 }
@@ -342,7 +351,6 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
 /// It runs, was well once, and does not answer any more.
 fn silent(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Trouble> {
     let running = status.state.as_ref()?.running.as_ref()?;
-    // How long a start may take is a question of patience, which has a limit of its own.
     if status.ready || status.started != Some(true) {
         return None;
     }
@@ -351,9 +359,35 @@ fn silent(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Troub
     Some(Trouble {
         process: status.name.clone(),
         // Once may be a moment's; more often, a probe has had the patience that is asked of us.
-        may_pass: said.count.unwrap_or(1) < 3,
+        outlook: if said.count.unwrap_or(1) < 3 {
+            Outlook::Passing
+        } else {
+            Outlook::Lasting
+        },
         log_of: Some(pod.name_any()),
         ..Trouble::of_pod("it does not answer its health probe", words(said), SILENT)
+    })
+}
+
+/// It runs, and has not answered yet: it starts, or it never will. What its probe says is the same.
+fn unstarted(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Trouble> {
+    let running = status.state.as_ref()?.running.as_ref()?;
+    specified(pod, status)?.startup_probe.as_ref()?;
+    if status.started != Some(false) {
+        return None;
+    }
+    let since = running.started_at.as_ref()?.0;
+    let said = probe_failure(about, &status.name, &["Startup"], since);
+    Some(Trouble {
+        process: status.name.clone(),
+        outlook: Outlook::Starting,
+        log_of: Some(pod.name_any()),
+        ..Trouble::of_pod(
+            "it has not answered its health probe yet",
+            said.map(words).unwrap_or_default(),
+            "Look at its log. Where it only takes its time, give it more CPU \
+             (`kubernetes.resources`), or raise `kubernetes.start_timeout`.",
+        )
     })
 }
 

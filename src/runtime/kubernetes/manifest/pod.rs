@@ -3,6 +3,7 @@
 //! key, they cannot read it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -10,14 +11,12 @@ use super::super::super::{
     Content, Duty, Health, Process, Resources, TaintEffect, TolerationOperator, Volume,
     VolumeSource, Workload,
 };
-use super::super::{FILES, FLEET_PORT, HOME, STATE, TMP};
+use super::super::{FILES, FLEET_PORT, HOME, START, STATE, TMP};
 use super::{Context, GATEWAY, gateway, has_gateway};
 
 /// The user of Flower's images.
 const USER: u32 = 49_999;
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
-/// How long a server may take to start: Python imports on a busy node.
-const START_SECONDS: u32 = 180;
 
 pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
     let pod = &workload.pod;
@@ -136,7 +135,7 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         }),
     );
     if let Some(health) = process.health {
-        extend(&mut container, probes(health));
+        extend(&mut container, probes(health, pod.start_timeout));
     }
     if process.runs_apps {
         let secrets: Vec<Json> = pod
@@ -174,7 +173,7 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
 }
 
 /// How a container is asked whether it answers.
-fn probes(health: Health) -> Json {
+fn probes(health: Health, start: Option<Duration>) -> Json {
     let port = match health {
         Health::Service(port) => port,
         Health::Open(port) => {
@@ -182,7 +181,7 @@ fn probes(health: Health) -> Json {
             return json!({ "readinessProbe": open });
         }
     };
-    let probe = |period: u32, timeout: u32, failures: u32| {
+    let probe = |period: u64, timeout: u64, failures: u64| {
         json!({
             "grpc": { "port": port },
             "periodSeconds": period,
@@ -191,7 +190,7 @@ fn probes(health: Health) -> Json {
         })
     };
     json!({
-        "startupProbe": probe(1, 5, START_SECONDS),
+        "startupProbe": probe(1, 5, start.unwrap_or(START).as_secs().max(1)),
         // Quick to say that it hangs, slow to kill what may only be busy.
         "readinessProbe": probe(3, 3, 3),
         "livenessProbe": probe(10, 5, 6),

@@ -233,6 +233,7 @@ fn every_setting_of_a_pod_is_carried() {
         annotations: map("note", "x"),
         network_policy: true,
         scheduling_timeout: None,
+        start_timeout: Some(std::time::Duration::from_mins(1)),
     };
     insta::assert_json_snapshot!(deployment(&context(), &workload, "hash"));
 }
