@@ -21,6 +21,7 @@ mod drift;
 mod examples;
 mod failures;
 mod federation;
+mod forwards;
 mod gateway;
 mod inside;
 mod parts;

@@ -18,7 +18,9 @@ use crate::workspace::Workspace;
 
 /// What the way to the API server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub enum Way {
+    /// It is as it should be.
+    Open,
     /// It turns away the first requests.
     Busy,
     /// It takes requests and tells nothing.
@@ -44,7 +46,7 @@ const BUSY: [&str; 5] = [
 ];
 
 /// The requests that came by, without their headers.
-type Requests = Arc<Mutex<Vec<String>>>;
+pub type Requests = Arc<Mutex<Vec<String>>>;
 
 fn watches(requests: &Requests) -> usize {
     let requests = requests.lock().unwrap();
@@ -56,7 +58,7 @@ fn is_watch(request: &str) -> bool {
 }
 
 /// Passes requests on to the API server, as well as `way` lets it; its port.
-fn proxy(tenant: &Tenant, way: Way) -> (u16, Requests) {
+pub fn proxy(tenant: &Tenant, way: Way) -> (u16, Requests) {
     let cluster = Cluster::of(tenant);
     let connector = connector(&cluster);
     let address = cluster.host.trim_start_matches("https://").to_owned();
@@ -142,7 +144,7 @@ async fn pass(
         {
             return Ok(());
         }
-        Way::Silent | Way::Short | Way::Cut => {}
+        Way::Open | Way::Silent | Way::Short | Way::Cut => {}
     }
     let server = TcpStream::connect(address).await?;
     let host = address.split(':').next().unwrap().to_owned();
@@ -164,7 +166,7 @@ async fn pass(
     Ok(())
 }
 
-fn provider(tenant: &Tenant, port: u16) -> String {
+pub fn provider(tenant: &Tenant, port: u16) -> String {
     let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
     format!(
         "provider \"flower\" {{\n  kubernetes = {{\n    host = \"http://127.0.0.1:{port}\"\n    namespace = {:?}\n    image_prefix = {prefix:?}\n  }}\n}}\n",

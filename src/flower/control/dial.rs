@@ -34,6 +34,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub trait Dial: Send + Sync {
     /// Opens one.
     async fn dial(&self) -> io::Result<Box<dyn Duplex>>;
+
+    /// How many calls are worth a connection each at the same time. A SuperLink works on about as many
+    /// itself.
+    fn at_once(&self) -> usize {
+        16
+    }
 }
 
 /// The usual way.

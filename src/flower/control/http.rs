@@ -29,8 +29,6 @@ use super::transport::{Frames, Transport, secret_header};
 
 const IDLE: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(10);
-/// Calls in flight to one SuperLink; it works on about as many at a time itself.
-const AT_ONCE: usize = 16;
 const MAX_REPLY: usize = 64 * 1024 * 1024;
 const MAX_REFUSAL: usize = 64 * 1024;
 
@@ -48,18 +46,19 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(endpoint: &ControlEndpoint, dial: Arc<dyn Dial>) -> Self {
+        let at_once = dial.at_once();
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(AT_ONCE)
+            .pool_max_idle_per_host(at_once)
             .build(Connector::new(dial, endpoint, CONNECT));
         Self {
             client,
             at: endpoint.at(),
             authority: endpoint.address(),
             login: endpoint.token(),
-            permits: Semaphore::new(AT_ONCE),
+            permits: Semaphore::new(at_once),
         }
     }
 

@@ -1,4 +1,6 @@
-//! Connections to a port that a pod serves on its own loopback, through the API server.
+//! Connections to a port that a pod serves on its own loopback, through the API server. A port-forward
+//! over a websocket carries each of its ports once, so each connection is a port-forward of its own; who
+//! wants few of them keeps and shares connections.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
