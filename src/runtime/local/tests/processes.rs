@@ -213,6 +213,7 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     );
     let patience = Patience {
         scheduling: None,
+        starting: None,
         until: std::time::Instant::now(),
     };
     let failure = runtime.watch_failure(&object, patience).await;
