@@ -273,7 +273,10 @@ impl Runtime for LocalRuntime {
         }
         record.changing = record.owner.is_none();
         record.save(&self.record_path(object))?;
-        Ok(self.layout_of(object, &record))
+        let mut layout = self.layout_of(object, &record);
+        // An earlier release may have had more, which stay its own in case it comes back.
+        layout.ports.retain(|port, _| wanted.contains(port));
+        Ok(layout)
     }
 
     async fn start(
@@ -466,7 +469,13 @@ impl LocalRuntime {
         {
             files::remove_if_empty(&self.data_dir.join(name));
         }
-        if fs::read_dir(&self.data_dir).is_ok_and(|left| left.count() <= 1) {
+        let has_record = |kind: Kind| {
+            let mut objects = self.names(kind).into_iter();
+            objects.any(|name| self.record_path(&ObjectRef { kind, name }).exists())
+        };
+        let in_use = ["vault", "journal"].map(|name| self.data_dir.join(name).exists());
+        // Logs that were asked for may be left.
+        if !in_use.contains(&true) && !kinds.into_iter().any(has_record) {
             let _ = fs::remove_file(self.data_dir.join(".lock"));
             files::remove_if_empty(&self.data_dir);
         }

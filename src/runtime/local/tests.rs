@@ -368,3 +368,28 @@ async fn what_is_ended_should_run_and_is_down_and_another_start_is_not_settled()
     assert!(!settled(&runtime));
     remove(&runtime, &object, &[]).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_release_gets_the_ports_that_it_has_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let object = object("main");
+    runtime
+        .claim(&object, &CancellationToken::new())
+        .await
+        .unwrap();
+    let ports = async |ports: &[Port]| {
+        let layout = runtime.layout(LayoutRequest {
+            object: &object,
+            ports,
+            fixed: None,
+            exposure: None,
+            until: std::time::Instant::now(),
+        });
+        layout.await.unwrap().ports
+    };
+    let before = ports(&[Port::Api, Port::Fleet]).await;
+    let after = ports(&[Port::Api]).await;
+    assert_eq!(after, BTreeMap::from([(Port::Api, before[&Port::Api])]));
+    assert_eq!(ports(&[Port::Api, Port::Fleet]).await, before);
+}
