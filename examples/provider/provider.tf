@@ -6,7 +6,7 @@ terraform {
   }
 }
 
-# Processes on this machine; nothing else to install but Python 3.10 or newer.
+# Processes on this machine; nothing else to install but Python 3.11 or newer.
 provider "flower" {
   local = {
     data_dir = ".flower"

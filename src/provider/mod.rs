@@ -20,8 +20,9 @@ model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
     ///
     /// Without any setting, processes run on this machine (the runtime `local`), which needs
-    /// nothing but Python 3.10 or newer. With `kubernetes` they run in pods of a cluster; tenants
-    /// and clusters are aliases. Configuring the provider never connects to anything.
+    /// nothing but Python 3.11 or newer (3.9 to 3.12 for Flower 1.13 and 1.14, 3.10 or newer up to
+    /// 1.30). With `kubernetes` they run in pods of a cluster; tenants and clusters are aliases.
+    /// Configuring the provider never connects to anything.
     pub struct Config {
         /// Run processes on this machine; the default.
         local: Option<Local> = optional(),
@@ -34,7 +35,11 @@ model! {
     /// Processes of this machine, bound to 127.0.0.1.
     pub struct Local {
         /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
-        /// ones start where Terraform runs. Keep it out of version control.
+        /// ones start where Terraform runs. Keep it out of version control. A log longer than 8 MiB
+        /// is cut by the next plan or apply, which keeps three older parts, and by nothing else:
+        /// where none passes by for weeks, cut it yourself (`logrotate` with `copytruncate`). An
+        /// idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or older about 2 MB a
+        /// day for each SuperNode.
         data_dir: Option<String> = optional(),
         /// Where Python environments are kept, for all configurations of the user;
         /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the like under `~/.cache`, by default.

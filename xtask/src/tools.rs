@@ -24,12 +24,12 @@ Install one of them:
 or name a binary in TF_BINARY.";
 
 const NO_PYTHON: &str = "\
-Python 3.10 or newer with its venv module is needed to run Flower, and `python3` on PATH is not that.
+Python 3.11 or newer with its venv module is needed to run Flower, and `python3` on PATH is not that.
 Install it: `apt-get install -y python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora),
 or any Python from https://www.python.org/downloads.";
 
 /// Prints the version where it is enough.
-const PYTHON_PROBE: &str = "import sys; assert sys.version_info >= (3, 10); \
+const PYTHON_PROBE: &str = "import sys; assert sys.version_info >= (3, 11); \
      print('.'.join(map(str, sys.version_info[:3])))";
 
 /// What makes an environment where there is no uv to do it; Debian leaves it out.
