@@ -6,7 +6,7 @@ use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::reach::control;
 use crate::resources::report::failed;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Computed, computed, defaulted, required};
 use crate::tfplugin::{Call, DataSource};
 
@@ -16,7 +16,7 @@ model! {
         /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
         control: ControlInput = required(),
         /// The run's number: `flower_app_run.NAME.run_id`.
-        run_id: String = required(),
+        run_id: RunId = required(),
         /// How many lines at most.
         last: u32 = defaulted(1000_u32),
         /// The lines, oldest first.
@@ -34,11 +34,7 @@ impl DataSource for RunLog {
     const TYPE: &'static str = "flower_run_log";
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
-        let id: RunId = config.run_id.parse().map_err(|_| {
-            Diagnostic::error(format!("{:?} is not the number of a run", config.run_id))
-                .detail("Use `flower_app_run.NAME.run_id`, or a number that `flwr list` shows.")
-                .on("run_id")
-        })?;
+        let id = config.run_id;
         let control = control(&call, &config.control)?;
         let most = usize::try_from(config.last).unwrap_or(usize::MAX);
         let lines = control.client().log_tail(id, most).await;

@@ -2,7 +2,7 @@
 
 use super::{SHARED, time};
 use crate::choice_attribute;
-use crate::flower::control::{Run, RunStatus, Timestamp};
+use crate::flower::control::{Run, RunId, RunStatus, Timestamp};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
@@ -21,7 +21,7 @@ model! {
         /// Only runs with this status: `pending`, `starting`, `running` or `finished`.
         status: Option<Status> = optional(),
         /// Only this run, by its number.
-        run_id: Option<String> = optional(),
+        run_id: Option<RunId> = optional(),
         /// The runs.
         runs: Computed<Vec<Item>> = computed(),
     }
@@ -109,9 +109,8 @@ impl DataSource for Runs {
 }
 
 fn is_asked_for(config: &Model, run: &Run) -> bool {
-    let id = config.run_id.as_deref();
     config.status.is_none_or(|status| status.is(&run.status))
-        && id.is_none_or(|id| run.id.to_string() == id)
+        && config.run_id.is_none_or(|id| run.id == id)
 }
 
 fn item(run: &Run) -> Item {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data_sources;
+use crate::flower::control::{AccountToken, EndpointError};
 use crate::model;
+use crate::resources::report::failed;
 use crate::resources::{
     Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
     supernode_key::SupernodeKey,
@@ -14,7 +16,7 @@ use crate::resources::{
 use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
-use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
+use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider, log};
 
 model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
@@ -28,6 +30,11 @@ model! {
         local: Option<Local> = optional(),
         /// Run pods in a cluster.
         kubernetes: Option<kubernetes::Kubernetes> = optional(),
+        /// The access token of an account, for every SuperLink whose `control` has no `token_file`;
+        /// sent only over TLS or within this machine. A provider's configuration is stored nowhere
+        /// and takes ephemeral values, so the token is in no plan, state or log. It must outlive an
+        /// apply: for one that is renewed meanwhile use `token_file`.
+        control_token: Option<String> = optional().sensitive(),
     }
 }
 
@@ -67,12 +74,14 @@ impl Provider for Flower {
         let here = std::env::current_dir().map_err(|error| {
             Diagnostic::error("The current folder cannot be found").detail(error.to_string())
         })?;
+        let token = token(config)?;
         match config.get::<Option<kubernetes::Kubernetes>>("kubernetes")? {
             Maybe::Unknown => return Ok(None),
             Maybe::Known(None) => {}
             Maybe::Known(Some(settings)) => {
                 let runtime = kubernetes::runtime(settings, &here);
-                return Ok(Some(Configured::new(Arc::new(runtime))));
+                let configured = Configured::new(Arc::new(runtime));
+                return Ok(Some(configured.with_token(token)));
             }
         }
         let Maybe::Known(local) = config.get::<Option<Local>>("local")? else {
@@ -88,7 +97,7 @@ impl Provider for Flower {
             }),
             python: python.unwrap_or_else(|| "python3".to_owned()),
         };
-        Ok(Some(Configured::new(Arc::new(runtime))))
+        Ok(Some(Configured::new(Arc::new(runtime)).with_token(token)))
     }
 
     fn resources(&self) -> Vec<Arc<dyn AnyResource<Configured>>> {
@@ -108,6 +117,23 @@ impl Provider for Flower {
             tfplugin::data_source::<data_sources::Supernodes>(),
         ]
     }
+}
+
+/// The token for SuperLinks with accounts; none while it is unknown, as it may be in a plan.
+fn token(config: &Tree) -> Result<Option<AccountToken>> {
+    let Some(token) = config
+        .get::<Option<String>>("control_token")?
+        .known()
+        .flatten()
+    else {
+        return Ok(None);
+    };
+    log::mask(&token);
+    token.parse().map(Some).map_err(|error: EndpointError| {
+        failed("The token for SuperLinks cannot be used", &error)
+            .on("control_token")
+            .into()
+    })
 }
 
 fn default_cache() -> Result<PathBuf> {

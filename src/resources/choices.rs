@@ -1,7 +1,7 @@
 //! The words that attributes with a choice accept.
 
 use crate::choice_attribute;
-use crate::flower::control::{Location, NodeId};
+use crate::flower::control::{Location, NodeId, RunId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::pki::NodeKeyAlgorithm;
@@ -26,7 +26,7 @@ choice_attribute!(NodeKeyAlgorithm {
     "ECDSA-P521" => Self::EcdsaP521 => Self::EcdsaP521,
 });
 
-text_attribute!(FlowerVersion, Location, NodeId, ObjectName);
+text_attribute!(FlowerVersion, Location, NodeId, ObjectName, RunId);
 
 /// Whether the processes of an object run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What one resource hands to another: where a SuperLink is, and where a key is kept. Public
 //! material only; a secret is named, never handed over.
 
+use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::tfplugin::schema::{computed, optional, required};
 
@@ -63,11 +64,19 @@ model! {
         ca_certificate: Option<String> = optional(),
         /// The SuperLink's Flower release. Without it, what differs between releases is found out
         /// when the SuperLink is asked, and apps may be as large as in the newest release.
-        flower_version: Option<String> = optional(),
+        flower_version: Option<FlowerVersion> = optional(),
         /// A file with the access token of an account, for a SuperLink with account
         /// authentication. It is read whenever the SuperLink is asked something, so that whatever
-        /// renews it can do so, and its content is in no plan, state or log. It needs TLS.
+        /// renews it can do so, and its content is in no plan, state or log. It needs TLS. Without
+        /// it the provider's `control_token` is used, where there is one.
         token_file: Option<String> = optional(),
+    }
+}
+
+impl ControlInput {
+    /// Whether the SuperLink is reached through the runtime, which must then be the right one.
+    pub(crate) fn is_in_cluster(&self) -> bool {
+        self.url.starts_with("kube://")
     }
 }
 
@@ -76,7 +85,7 @@ impl From<ControlOutput> for ControlInput {
         Self {
             url: output.url,
             ca_certificate: output.ca_certificate,
-            flower_version: Some(output.flower_version),
+            flower_version: output.flower_version.parse().ok(),
             token_file: None,
         }
     }

@@ -34,10 +34,10 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use crate::flower::control::{
-    ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex, EndpointError, Protocol,
-    SharedReads,
+    AccountToken, ControlClient, ControlEndpoint, ControlPool, Deadlines, Dial, Duplex,
+    EndpointError, Protocol, SharedReads,
 };
-use crate::flower::version::{ControlPlane, FlowerVersion, row_of};
+use crate::flower::version::{ControlPlane, row_of};
 use crate::runtime::Runtime;
 use crate::tfplugin::log;
 use handover::ControlInput;
@@ -48,6 +48,8 @@ use journal::SUBMISSIONS;
 pub struct Configured {
     pub runtime: Arc<dyn Runtime>,
     controls: ControlPool,
+    /// For SuperLinks whose `control` has no file with one.
+    token: Option<AccountToken>,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
 }
@@ -57,8 +59,15 @@ impl Configured {
         Self {
             runtime,
             controls: ControlPool::default(),
+            token: None,
             notes: OnceCell::new(),
         }
+    }
+
+    /// The same, with a token for SuperLinks that have accounts.
+    #[must_use]
+    pub fn with_token(self, token: Option<AccountToken>) -> Self {
+        Self { token, ..self }
     }
 
     /// The notes of submissions that earlier applies left, listed once: they are looked for in passing,
@@ -76,15 +85,16 @@ impl Configured {
 
     /// The client of the SuperLink at this address; nothing is sent yet.
     pub fn control(&self, input: &ControlInput) -> Result<Arc<SharedReads>, EndpointError> {
-        let version = input.flower_version.as_deref();
-        let version: Option<FlowerVersion> = version.and_then(|text| text.parse().ok());
+        let version = input.flower_version;
         let row = version.and_then(|version| row_of(version).ok());
         let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
-        if let Some(path) = &input.token_file {
-            endpoint = endpoint.with_token_file(Path::new(path))?;
-            if let Some(token) = endpoint.secret() {
-                log::mask(&token);
-            }
+        endpoint = match (&input.token_file, &self.token) {
+            (Some(path), _) => endpoint.with_token_file(Path::new(path))?,
+            (None, Some(token)) => endpoint.with_token(token),
+            (None, None) => endpoint,
+        };
+        if let Some(token) = endpoint.secret() {
+            log::mask(&token);
         }
         if let Some(row) = row {
             endpoint = endpoint.speaking(match row.control {

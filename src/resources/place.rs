@@ -3,7 +3,10 @@
 //! here, and a plan goes on with what the state says of it, so that a plan in CI is of use; an apply
 //! that would change it is refused.
 
+use std::fmt::Display;
+
 use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
 use crate::resources::report::failed;
 use crate::runtime::{ObjectRef, Runtime, Whereabouts};
 use crate::tfplugin::Call;
@@ -20,6 +23,20 @@ const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir`
 pub async fn here(runtime: &dyn Runtime, object: &ObjectRef) -> Result<String> {
     let place = runtime.place().await;
     place.map_err(|error| failed(format!("{object} was not made"), &error).into())
+}
+
+/// The place of a run, where its SuperLink is reached through the runtime; else the URL says it all.
+pub async fn of_run(
+    runtime: &dyn Runtime,
+    control: &ControlInput,
+    what: &str,
+) -> Result<Computed<String>> {
+    if !control.is_in_cluster() {
+        return Ok(Computed::Null);
+    }
+    let place = runtime.place().await;
+    let place = place.map_err(|error| failed(what, &error).on("control"))?;
+    Ok(Computed::Known(place))
 }
 
 /// An error unless the object of a state lives in this runtime.
@@ -41,13 +58,31 @@ pub async fn check(
         Whereabouts::OutOfReach => THERE,
         Whereabouts::Elsewhere => BACK,
     };
-    Err(Diagnostic::error(format!("{object} lives elsewhere"))
-        .detail(format!(
-            "It was made in {before}, and this provider configuration leads to {place}. Nothing \
-             was changed."
-        ))
-        .detail(remedy)
-        .into())
+    Err(elsewhere(object, &before, &place).detail(remedy).into())
+}
+
+/// An error unless the run of a state belongs to a SuperLink that this runtime leads to.
+pub async fn check_run(
+    runtime: &dyn Runtime,
+    run: &(dyn Display + Sync),
+    recorded: &Computed<String>,
+) -> Result<()> {
+    let Some(before) = recorded.get() else {
+        return Ok(());
+    };
+    let place = runtime.place().await;
+    let place = place.map_err(|error| failed(format!("{run} could not be looked at"), &error))?;
+    if place == *before {
+        return Ok(());
+    }
+    Err(elsewhere(run, before, &place).detail(BACK).into())
+}
+
+fn elsewhere(what: &(dyn Display + Sync), before: &str, here: &str) -> Diagnostic {
+    Diagnostic::error(format!("{what} lives elsewhere")).detail(format!(
+        "It was made in {before}, and this provider configuration leads to {here}. Nothing was \
+         changed."
+    ))
 }
 
 /// Whether a refresh can look at the object of a state; one that is out of reach is told, and stays

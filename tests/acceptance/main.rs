@@ -13,6 +13,7 @@
     clippy::missing_panics_doc
 )]
 
+mod accounts;
 mod app_run;
 mod automtls;
 mod data_sources;

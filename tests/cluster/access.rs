@@ -378,10 +378,32 @@ fn a_runtime_is_named_and_never_guessed() {
 #[test]
 fn objects_that_live_elsewhere_are_an_error_and_never_planned_anew() {
     let tenant = Tenant::a();
-    let resources =
-        format!("{KEY}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n");
+    let with = |control: &str| {
+        format!(
+            r#"{KEY}
+resource "flower_superlink" "main" {{
+  name = "main"
+}}
+resource "flower_app_run" "r" {{
+  control    = {control}
+  source     = {{ path = "${{path.module}}/app" }}
+  run_config = {{ fail-in = "never" }}
+  wait       = {{ until = "submitted" }}
+  on_missing = "recreate"
+}}
+"#
+        )
+    };
+    let resources = with("flower_superlink.main.control");
     let it = Workspace::new(&format!("{}{resources}", tenant.provider()));
+    it.app();
     it.apply().succeeded();
+    assert!(!it.state("flower_app_run.r")["place"].is_null());
+    let control = &it.state("flower_superlink.main")["control"];
+    let by_hand = with(&format!(
+        "{{ url = {}, ca_certificate = {}, flower_version = {} }}",
+        control["url"], control["ca_certificate"], control["flower_version"]
+    ));
     let before = tenant.inventory();
     let elsewhere: Vec<Tenant> = tenant.namesake().into_iter().chain([Tenant::a()]).collect();
     for other in &elsewhere {
@@ -408,6 +430,19 @@ fn objects_that_live_elsewhere_are_an_error_and_never_planned_anew() {
                 &tenant.namespace,
             ]);
         }
+        // Nor is the run when nothing else is looked at.
+        it.configure(&format!("{}{by_hand}", other.provider()));
+        let run = "-target=flower_app_run.r";
+        it.run(&["plan", "-no-color", run])
+            .failed_with(&["The run", "lives elsewhere"]);
+        it.run(&[
+            "destroy",
+            "-no-color",
+            "-auto-approve",
+            "-refresh=false",
+            run,
+        ])
+        .failed_with(&["The run", "lives elsewhere"]);
         // Not even when nobody was asked to look first.
         it.run(&["destroy", "-no-color", "-auto-approve", "-refresh=false"])
             .failed_with(&["lives elsewhere"]);

@@ -14,7 +14,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::tls;
-use super::token::TokenFile;
+use super::token::{AccountToken, Login, TokenFile};
 
 /// What is spoken at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,7 +91,7 @@ pub struct ControlEndpoint {
     /// `namespace/name`, when the SuperLink listens for its pod alone.
     pod: Option<String>,
     /// What says who we are, to a SuperLink with accounts.
-    token: Option<Arc<TokenFile>>,
+    login: Option<Arc<Login>>,
 }
 
 /// The port of a Control API that speaks gRPC, unless it was set to another.
@@ -165,7 +165,7 @@ impl EndpointError {
                 "Write it as https://host:port, or http://host:port for a SuperLink without TLS; up to Flower 1.36 as grpcs://host:port or grpc://host:port."
             }
             Self::Token | Self::TokenFile { .. } => {
-                "Check the file that `token_file` names: it holds the token and nothing else."
+                "Check `control_token`, or the file that `token_file` names: it holds the token and nothing else."
             }
             Self::TokenWithoutTls => "Use an address with TLS, or leave `token_file` out.",
             Self::NotAPod => "Use `flower_superlink.NAME.control` whole.",
@@ -202,7 +202,7 @@ impl ControlEndpoint {
                     .map(|pem| Trust::parse(POD_HOST, pem))
                     .transpose()?,
                 pod: Some(pod),
-                token: None,
+                login: None,
             }),
             Address::Server { scheme, host, port } => Ok(Self {
                 trust: match (scheme.has_tls(), ca_certificate) {
@@ -215,7 +215,7 @@ impl ControlEndpoint {
                 port,
                 protocol: scheme.protocol(),
                 pod: None,
-                token: None,
+                login: None,
             }),
         }
     }
@@ -241,27 +241,42 @@ impl ControlEndpoint {
 
     /// The same, as the account whose token is in this file.
     pub fn with_token_file(self, path: &Path) -> Result<Self, EndpointError> {
-        if self.trust.is_none() && !self.is_loopback() {
+        if !self.keeps_secrets() {
             return Err(EndpointError::TokenWithoutTls);
         }
-        Ok(Self {
-            token: Some(Arc::new(TokenFile::open(path)?)),
+        Ok(self.with_login(Login::File(TokenFile::open(path)?)))
+    }
+
+    /// The same, as the account with this token, unless everyone on the way could read it.
+    #[must_use]
+    pub fn with_token(self, token: &AccountToken) -> Self {
+        if self.keeps_secrets() {
+            self.with_login(Login::Given(token.clone()))
+        } else {
+            self
+        }
+    }
+
+    fn with_login(self, login: Login) -> Self {
+        Self {
+            login: Some(Arc::new(login)),
             ..self
-        })
+        }
+    }
+
+    /// Whether nobody on the way can read what is sent.
+    fn keeps_secrets(&self) -> bool {
+        self.trust.is_some() || self.is_loopback()
     }
 
     /// What says who we are.
-    pub(super) fn token(&self) -> Option<Arc<TokenFile>> {
-        self.token.clone()
+    pub(super) fn login(&self) -> Option<Arc<Login>> {
+        self.login.clone()
     }
 
-    /// What must not be shown: the token that the file holds now.
+    /// What must not be shown: the token as it is now.
     pub fn secret(&self) -> Option<Zeroizing<String>> {
-        self.token.as_ref().map(|token| token.current())
-    }
-
-    fn token_path(&self) -> Option<&Path> {
-        self.token.as_ref().map(|token| token.path())
+        self.login.as_ref().map(|login| login.current())
     }
 
     /// `namespace/name` of a SuperLink that listens for its pod alone.
@@ -415,7 +430,7 @@ impl PartialEq for ControlEndpoint {
         (&self.host, self.port, &self.pod, self.authorities())
             == (&other.host, other.port, &other.pod, other.authorities())
             && self.protocol == other.protocol
-            && self.token_path() == other.token_path()
+            && self.login == other.login
     }
 }
 
@@ -424,7 +439,7 @@ impl Eq for ControlEndpoint {}
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.host, self.port, &self.pod, self.protocol).hash(state);
-        self.token_path().hash(state);
+        self.login.hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);
         }

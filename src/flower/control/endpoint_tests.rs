@@ -173,7 +173,7 @@ fn a_token_travels_only_where_nobody_reads_it() {
         path
     };
     let with = https().with_token_file(&file(" secret-token\n")).unwrap();
-    let current = || with.token().unwrap().current().to_string();
+    let current = || with.login().unwrap().current().to_string();
     assert_eq!(current(), "secret-token");
     assert_ne!(with, https());
     assert!(!format!("{with:?} {with}").contains("secret"));
@@ -212,5 +212,26 @@ fn what_is_spoken_somewhere_makes_it_no_other_place() {
     ] {
         let found = ControlEndpoint::is_same_place(one, other);
         assert_eq!(found, same, "{one} and {other}");
+    }
+}
+
+#[test]
+fn a_token_for_all_superlinks_is_kept_from_those_without_tls() {
+    let ca = authority();
+    let token: AccountToken = " secret-token\n".parse().unwrap();
+    assert!(!format!("{token:?}").contains("secret"));
+    let sent = |url, ca| {
+        let endpoint = ControlEndpoint::parse(url, ca).unwrap();
+        let with = endpoint.clone().with_token(&token);
+        assert_eq!(with == endpoint, with.secret().is_none(), "{url}");
+        with.secret().map(|secret| secret.to_string())
+    };
+    let expected = Some("secret-token".to_owned());
+    assert_eq!(sent("https://h", Some(&ca)), expected);
+    assert_eq!(sent("grpcs://h", Some(&ca)), expected);
+    assert_eq!(sent("http://127.0.0.1:1", None), expected);
+    assert_eq!(sent("http://h", None), None);
+    for bad in ["", " ", "a b", "\u{e9}"] {
+        assert_eq!(bad.parse::<AccountToken>(), Err(EndpointError::Token));
     }
 }

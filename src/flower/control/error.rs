@@ -164,7 +164,7 @@ impl ControlError {
                 "Set only keys that the app declares under [tool.flwr.app.config] in its pyproject.toml."
             }
             Self::Unauthenticated(_) => {
-                "Give a token of an account that may do this in the file that `token_file` of `control` names, and see that whoever writes it renews it before it expires. The log of the SuperLink, or of the proxy before it, says why it refused."
+                "Give a token of an account that may do this in the file that `token_file` of `control` names, and see that whoever writes it renews it before it expires, or in `control_token` of the provider. The log of the SuperLink, or of the proxy before it, says why it refused."
             }
             Self::RegistrationDisabled(_) => {
                 "Register the SuperNode's public key with the SuperLink first (`supernodes`)."

@@ -24,7 +24,7 @@ use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::{FrameDecoder, MAX_FRAME};
 use super::refusal;
-use super::token::TokenFile;
+use super::token::Login;
 use super::transport::{Frames, Transport, secret_header};
 
 const IDLE: Duration = Duration::from_secs(4);
@@ -40,7 +40,7 @@ pub(super) struct Http {
     at: String,
     authority: String,
     /// What `Authorization` says, for SuperLinks with accounts.
-    login: Option<Arc<TokenFile>>,
+    login: Option<Arc<Login>>,
     permits: Semaphore,
 }
 
@@ -57,7 +57,7 @@ impl Http {
             client,
             at: endpoint.at(),
             authority: endpoint.address(),
-            login: endpoint.token(),
+            login: endpoint.login(),
             permits: Semaphore::new(at_once),
         }
     }

@@ -43,8 +43,10 @@ pub use logs::{LogChunk, LogStream};
 pub use node::{NewNode, Node, NodeId, NodeStatus, NotANodeId};
 pub use pool::ControlPool;
 pub use run::{
-    DEFAULT_FEDERATION, Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp,
+    NotARunId, Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp,
+    is_default_federation,
 };
 pub use shared::SharedReads;
 pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
 pub use tls::TlsReason;
+pub use token::AccountToken;

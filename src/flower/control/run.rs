@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::dialect::EARLY_FEDERATION;
 use super::wire;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
@@ -20,7 +20,7 @@ use crate::flower::run_config::{ConfigValue, RunConfig};
 pub struct RunId(pub u64);
 
 impl TryFrom<String> for RunId {
-    type Error = ParseIntError;
+    type Error = NotARunId;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -39,16 +39,31 @@ impl fmt::Display for RunId {
     }
 }
 
-impl FromStr for RunId {
-    type Err = ParseIntError;
+/// Why a text is no number of a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a run is named by its number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows"
+)]
+pub struct NotARunId;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+impl FromStr for RunId {
+    type Err = NotARunId;
+
+    /// Only as it is written back: no sign, no leading zero.
+    fn from_str(text: &str) -> Result<Self, NotARunId> {
+        let id = text.parse().map(Self).map_err(|_| NotARunId)?;
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(NotARunId)
+        }
     }
 }
 
-/// The federation of an open-source SuperLink, in which runs start that name none.
-pub const DEFAULT_FEDERATION: &str = "@none/default";
+/// Whether a run is in the federation of an open-source SuperLink, in which runs start that name none.
+pub fn is_default_federation(name: &str) -> bool {
+    ["", "@none/default", EARLY_FEDERATION].contains(&name)
+}
 
 /// A run to submit.
 #[derive(Clone, PartialEq)]
@@ -368,5 +383,13 @@ mod tests {
         assert_eq!(time.moment().unwrap().unix_timestamp(), 1_795_514_400);
         assert_eq!(Timestamp::parse(String::new()), None);
         assert_eq!(Timestamp::parse("soon".to_owned()).unwrap().moment(), None);
+    }
+
+    #[test]
+    fn the_default_federation_has_a_name_of_its_own_in_every_era() {
+        for name in ["", "default", "@none/default"] {
+            assert!(is_default_federation(name), "{name:?}");
+        }
+        assert!(!is_default_federation("@clinics/default"));
     }
 }

@@ -17,11 +17,7 @@ use crate::tfplugin::schema::Dynamic;
 
 /// What to submit: the app that was planned, with its configuration.
 pub(super) async fn checked(planned: &mut Model) -> Result<StartRun> {
-    let fab = build(
-        &planned.source,
-        release(planned.control.flower_version.as_deref()),
-    )
-    .await?;
+    let fab = build(&planned.source, release(planned.control.flower_version)).await?;
     let hash = fab.hash.as_str().to_owned();
     if planned
         .fab_hash

@@ -1,13 +1,14 @@
-//! Taking over a run that is there already: by `URL#RUN`, or `URL#RUN#CA_FILE` for a SuperLink that
-//! this provider configuration did not make.
+//! Taking over a run that is there already, by its address.
 
+use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
-use crate::flower::control::{DEFAULT_FEDERATION, RunId};
+use crate::flower::control::is_default_federation;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::memory;
+use crate::resources::place;
 use crate::resources::report::failed;
 use crate::resources::superlink;
 use crate::runtime::{Kind, Runtime};
@@ -18,51 +19,44 @@ use crate::tfplugin::value::{Number, Type, Value};
 
 /// The state of a run that a SuperLink knows.
 pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
+    let what = format!("The run {id:?} cannot be imported");
     let unknown = |why: &str| {
         Diagnostics::from(
-            Diagnostic::error(format!("The run {id:?} cannot be imported"))
+            Diagnostic::error(what.clone())
                 .detail(format!("{why}."))
                 .detail(
                     "The id to import is the SuperLink's control URL, # and the run's number, such as \
-                     https://127.0.0.1:8000#123. For a SuperLink that this provider configuration \
-                     did not make, add # and the file of its CA certificate.",
+                     https://127.0.0.1:20001#123. For a SuperLink that this provider configuration \
+                     did not make, add # and the file of its CA certificate and, where it has \
+                     accounts, # and the file of the token; a part that is not needed stays empty.",
                 ),
         )
     };
-    let mut parts = id.splitn(3, '#');
-    let url = parts.next().unwrap_or_default();
-    let run = parts.next().ok_or_else(|| unknown("There is no # in it"))?;
-    let run: RunId = run
+    let address: Address = id
         .parse()
-        .map_err(|_| unknown(&format!("{run:?} is not the number of a run")))?;
-    let control = match parts.next() {
-        Some(file) => ControlInput {
-            url: url.to_owned(),
-            ca_certificate: Some(
-                std::fs::read_to_string(file)
-                    .map_err(|error| unknown(&format!("{file:?} cannot be read: {error}")))?,
-            ),
-            flower_version: None,
-            token_file: None,
-        },
-        None => known(call.provider.runtime.as_ref(), url).await?,
-    };
-    let client = call
-        .provider
-        .control(&control)
-        .map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
+        .map_err(|error: AddressError| unknown(&error.to_string()))?;
+    let (runtime, run) = (call.provider.runtime.as_ref(), address.run);
+    let mut control = known(runtime, &address.url).await?;
+    if let Some(file) = &address.ca_file {
+        let authority = std::fs::read_to_string(file);
+        let authority =
+            authority.map_err(|error| unknown(&format!("{file:?} cannot be read: {error}")))?;
+        control.ca_certificate = Some(authority);
+    }
+    control.token_file = address.token_file;
+    let client = call.provider.control(&control);
+    let client = client.map_err(|error| failed(what.clone(), &error))?;
     let client = client.client();
     let found = client.run(run).await;
-    let found =
-        found.map_err(|error| failed(format!("The run {id:?} cannot be imported"), &error))?;
+    let found = found.map_err(|error| failed(what.clone(), &error))?;
+    let place = place::of_run(runtime, &control, &what).await?;
     let mut model = Model {
-        id: Computed::Known(format!("{url}#{run}")),
+        id: Computed::Known(format!("{}#{run}", address.url)),
         control,
         // Where the app came from is the one thing that nobody but its owner knows.
         source: Source::imported(),
         run_config: run_config(&found.override_config),
-        federation: Some(found.federation.clone())
-            .filter(|name| !name.is_empty() && name != DEFAULT_FEDERATION),
+        federation: Some(found.federation.clone()).filter(|name| !is_default_federation(name)),
         triggers: None,
         wait: None,
         on_failure: OnFailure::Error,
@@ -70,6 +64,7 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
         stop_on_destroy: true,
         log_lines: 20,
         timeouts: None,
+        place,
         run_id: Computed::Known(run.to_string()),
         fab_hash: Computed::Known(found.fab_hash.clone()),
         status: None.into(),

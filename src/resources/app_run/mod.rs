@@ -1,5 +1,6 @@
 //! `flower_app_run`: one run of an app.
 
+mod address;
 mod app;
 mod follow;
 mod import;
@@ -17,6 +18,7 @@ use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::journal;
+use crate::resources::place;
 use crate::resources::reach::control;
 use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::{Operation, Waited, wait};
@@ -36,8 +38,8 @@ const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The release of the SuperLink: the newest where it is not said, or not known yet.
-fn release(said: Option<&str>) -> FlowerVersion {
-    said.and_then(|text| text.parse().ok()).unwrap_or(DEFAULT)
+fn release(said: Option<FlowerVersion>) -> FlowerVersion {
+    said.unwrap_or(DEFAULT)
 }
 
 pub struct AppRun;
@@ -67,8 +69,8 @@ impl Resource for AppRun {
         };
         let version = plan
             .config
-            .get::<Option<String>>("control.flower_version")?;
-        let fab = app::build(&source, release(version.known().flatten().as_deref())).await?;
+            .get::<Option<FlowerVersion>>("control.flower_version")?;
+        let fab = app::build(&source, release(version.known().flatten())).await?;
         let run_config = plan.config.get::<Option<Dynamic>>("run_config")?;
         if let Maybe::Known(run_config) = run_config {
             app::overrides(&fab, run_config.as_ref())?;
@@ -95,6 +97,8 @@ impl Resource for AppRun {
         let runtime = call.provider.runtime.as_ref();
         let limit = Operation::Create.limit(planned.timeouts.as_ref(), COMPLETE);
         let begun = Instant::now();
+        planned.place =
+            place::of_run(runtime, &planned.control, "The run was not submitted").await?;
         ready(&call, &planned, &control, limit).await?;
 
         let submission = submission::submit_once(runtime, client, &planned, start).await?;
@@ -130,6 +134,7 @@ impl Resource for AppRun {
             // The end of a run is history: it cannot change, and nobody needs to be asked.
             return Ok(Some(state));
         };
+        check_place(&call, id, &mut state).await?;
         journal::settle_run(&call.provider, id).await;
         let control = control(&call, &state.control)?;
         match control.run(id, SHARED).await {
@@ -179,7 +184,7 @@ impl Resource for AppRun {
         Ok(())
     }
 
-    async fn delete(call: Call<Configured>, state: Model) -> Result<()> {
+    async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         let over = state
             .status
             .get()
@@ -190,6 +195,7 @@ impl Resource for AppRun {
         let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
             return Ok(());
         };
+        check_place(&call, id, &mut state).await?;
         let control = control(&call, &state.control)?;
         let client = control.client();
         let stop = async {
@@ -280,6 +286,16 @@ fn triggered(plan: &Plan) -> Result<bool> {
 
 fn run_id(state: &Model) -> Option<RunId> {
     state.run_id.get()?.parse().ok()
+}
+
+/// An error where the provider leads to another cluster than the one that the run is in: its SuperLink
+/// would be looked for there.
+async fn check_place(call: &Call<Configured>, id: RunId, state: &mut Model) -> Result<()> {
+    if !state.control.is_in_cluster() {
+        return Ok(());
+    }
+    let runtime = call.provider.runtime.as_ref();
+    place::check_run(runtime, &format!("The run {id}"), &state.place).await
 }
 
 fn taken_over(id: RunId) -> Diagnostic {

@@ -49,6 +49,9 @@ model! {
         timeouts: Option<Timeouts> = optional(),
         /// The SuperLink's URL, `#` and the run's number.
         id: Computed<String> = computed().identity(),
+        /// For a SuperLink in a cluster, whose URL is `kube://…`: the UID of the cluster and the
+        /// namespace. A provider that leads elsewhere is an error, never a reason to run it anew.
+        place: Computed<String> = computed().keep(),
         /// The run's number, as text: it can be larger than what JSON's numbers hold exactly.
         run_id: Computed<String> = computed().keep(),
         /// SHA-256 of the app bundle (FAB), known when planned. It is the same as that of

@@ -31,7 +31,7 @@ use super::dialect::Dialect;
 use super::endpoint::ControlEndpoint;
 use super::error::ControlError;
 use super::framing::FrameDecoder;
-use super::token::TokenFile;
+use super::token::Login;
 use super::transport::{Frames, Transport, secret_header};
 use super::{refusal, wire};
 use answer::{Answer, Piece};
@@ -89,7 +89,7 @@ struct Inner {
     at: String,
     authority: String,
     /// The token of the account, for SuperLinks with accounts.
-    login: Option<Arc<TokenFile>>,
+    login: Option<Arc<Login>>,
     permits: Semaphore,
     /// The service that answered last; a SuperLink can be upgraded behind its address.
     is_exec: AtomicBool,
@@ -103,7 +103,7 @@ impl Grpc {
             connections: Connections::new(endpoint, dial),
             at: endpoint.at(),
             authority: endpoint.address(),
-            login: endpoint.token(),
+            login: endpoint.login(),
             permits: Semaphore::new(AT_ONCE),
             is_exec: AtomicBool::new(false),
             is_known: AtomicBool::new(false),
