@@ -1,6 +1,6 @@
 //! `flower_run_log`: what a run's ServerApp has printed.
 
-use crate::flower::control::RunId;
+use crate::flower::control::{ControlError, RunId};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
@@ -39,7 +39,11 @@ impl DataSource for RunLog {
         let most = usize::try_from(config.last).unwrap_or(usize::MAX);
         let lines = control.client().log_tail(id, most).await;
         let lines = lines.map_err(|error| {
-            failed(format!("The log of the run {id} could not be read"), &error).on("run_id")
+            let blamed = match error {
+                ControlError::NotFound(_) => "run_id",
+                _ => "control",
+            };
+            failed(format!("The log of the run {id} could not be read"), &error).on(blamed)
         })?;
         config.lines.set(lines);
         Ok(config)
