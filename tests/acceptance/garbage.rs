@@ -1,7 +1,8 @@
-//! Every text that a user can write, with texts that nobody should: an error at that attribute or a
-//! plan, never a crash, and nothing is made.
+//! Every text that a user can write, with texts that nobody should: an error that names the
+//! attribute or a plan, never a crash, and nothing is made.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -20,17 +21,102 @@ const GARBAGE: [&str; 8] = [
 
 const PUBLIC_KEY: &str = include_str!("../../src/pki/testdata/p256.public.openssh");
 
-/// A resource of each type with nothing but what it needs.
-fn minimal(kind: &str) -> Json {
-    match kind {
-        "flower_supernode" => {
-            json!({ "name": "x", "superlink": { "address": "127.0.0.1:1", "insecure": true } })
+/// A block with a text in it that nobody should write.
+struct Block {
+    /// `provider`, `resource` or `data`.
+    keyword: &'static str,
+    kind: String,
+    name: String,
+    /// Where the text is.
+    attribute: String,
+    values: Map<String, Json>,
+}
+
+/// A configuration with each attribute on a line of its own, so that the line that a message is
+/// about tells whether it names one.
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// Whose each line is: a block by its number, and its attribute.
+    owners: Vec<Option<(usize, Option<String>)>>,
+}
+
+impl Written {
+    fn new(blocks: &[Block], left: impl Fn(usize) -> bool) -> Self {
+        let mut it = Self::default();
+        it.line("{\"locals\": {}", None);
+        for keyword in ["provider", "resource", "data"] {
+            let mut between = format!(",{keyword:?}: [");
+            for (number, block) in blocks.iter().enumerate().filter(|(one, _)| left(*one)) {
+                let (kind, name) = (&block.kind, &block.name);
+                let (opened, closed) = match (block.keyword, keyword) {
+                    // A provider that nothing uses is not asked.
+                    ("provider", "resource") => {
+                        let user = json!({ "flower_supernode_key": {
+                            name: { "name": "x", "provider": format!("{kind}.{name}") } } });
+                        it.line(&format!("{between}{user}"), Some((number, None)));
+                        between = String::from(",");
+                        continue;
+                    }
+                    (own, _) if own != keyword => continue,
+                    ("provider", _) => (format!("{{{kind:?}: {{\"alias\": {name:?}"), "}}"),
+                    _ => (
+                        format!("{{{kind:?}: {{{name:?}: {{\"provider\": \"flower\""),
+                        "}}}",
+                    ),
+                };
+                it.line(&format!("{between}{opened}"), Some((number, None)));
+                for (attribute, value) in &block.values {
+                    let owner = Some((number, Some(attribute.clone())));
+                    it.line(&format!(",{attribute:?}: {value}"), owner);
+                }
+                it.line(closed, Some((number, None)));
+                between = String::from(",");
+            }
+            // Terraform takes no empty list of blocks.
+            if between == "," {
+                it.line("]", None);
+            }
         }
-        "flower_app_run" => {
-            json!({ "control": { "url": "http://127.0.0.1:9" }, "source": { "path": "app" } })
-        }
-        _ => json!({ "name": "x" }),
+        it.line("}", None);
+        it
     }
+
+    fn line(&mut self, text: &str, owner: Option<(usize, Option<String>)>) {
+        writeln!(self.text, "{text}").unwrap();
+        self.owners.push(owner);
+    }
+
+    /// The block that an error is about.
+    #[track_caller]
+    fn blamed(&self, line: &Json) -> (usize, &str) {
+        let number = line["diagnostic"]["range"]["start"]["line"].as_u64();
+        let owner =
+            number.and_then(|one| self.owners.get(usize::try_from(one).ok()? - 1)?.as_ref());
+        let (block, attribute) =
+            owner.unwrap_or_else(|| panic!("an error without a place: {line}"));
+        let attribute = attribute.as_deref();
+        (
+            *block,
+            attribute.unwrap_or_else(|| panic!("an error that names no attribute: {line}")),
+        )
+    }
+}
+
+/// What such a block cannot be without.
+fn minimal(kind: &str, attributes: &Map<String, Json>) -> Map<String, Json> {
+    let mut values = required(attributes);
+    if kind == "flower_supernode" {
+        values["superlink"]["insecure"] = json!(true);
+    }
+    values
+}
+
+fn required(attributes: &Map<String, Json>) -> Map<String, Json> {
+    let all = attributes.iter();
+    all.filter(|(_, attribute)| attribute["required"] == true)
+        .map(|(name, attribute)| (name.clone(), sample(name, attribute)))
+        .collect()
 }
 
 /// The places for a text within these attributes, as paths of keys.
@@ -69,12 +155,7 @@ fn value(attribute: &Json, path: &[String], text: &str) -> Json {
         };
     };
     let inner = nested["attributes"].as_object().unwrap();
-    let mut object = json!({});
-    for (name, attribute) in inner {
-        if attribute["required"] == true {
-            object[name] = sample(name, attribute);
-        }
-    }
+    let mut object = Json::Object(required(inner));
     if let Some((first, rest)) = path.split_first() {
         object[first] = value(&inner[first], rest, text);
     }
@@ -85,7 +166,6 @@ fn value(attribute: &Json, path: &[String], text: &str) -> Json {
     }
 }
 
-/// What a nested object cannot be without.
 fn sample(name: &str, attribute: &Json) -> Json {
     let text = match name {
         "public_key" => PUBLIC_KEY.trim(),
@@ -93,9 +173,58 @@ fn sample(name: &str, attribute: &Json) -> Json {
         "address" => "127.0.0.1:1",
         "size" => "1Gi",
         "path" => "app",
+        "run_id" => "1",
         _ => "x",
     };
     value(attribute, &[], text)
+}
+
+/// Runs a command again and again without what it refused, until it succeeds; what was refused.
+///
+/// Terraform stops at the first step that found errors, so that not all are told at once.
+fn refused(it: &Workspace, blocks: &[Block], args: &[&str]) -> BTreeSet<usize> {
+    let mut refused = BTreeSet::new();
+    loop {
+        let written = Written::new(blocks, |number| !refused.contains(&number));
+        it.file("more.tf.json", &written.text);
+        let output = it.command(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        for bad in ["bug of its own", "panicked", "did not respond", "crash"] {
+            assert!(!said.contains(bad), "{bad:?} in:\n{said}");
+        }
+        if output.status.success() {
+            return refused;
+        }
+        let before = refused.len();
+        for line in said.lines() {
+            let line: Json = serde_json::from_str(line).unwrap();
+            let diagnostic = &line["diagnostic"];
+            if diagnostic["severity"] != "error" {
+                continue;
+            }
+            let (number, attribute) = written.blamed(&line);
+            let block = &blocks[number];
+            // What passes as a text fails where nobody answers, at the address.
+            let unanswered = block.keyword == "data" && attribute == "control";
+            assert!(
+                attribute == block.attribute || unanswered,
+                "the text is in {}, the error at {attribute}: {line}",
+                block.attribute
+            );
+            assert!(
+                diagnostic["detail"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "no explanation: {line}"
+            );
+            refused.insert(number);
+        }
+        assert!(refused.len() > before, "nothing new was refused:\n{said}");
+    }
+}
+
+fn names_cluster(attribute: &str) -> bool {
+    ["host", "config_path", "config_context"].contains(&attribute)
 }
 
 #[test]
@@ -111,66 +240,101 @@ fn garbage_in_any_text_is_a_message_or_a_plan() {
     let flower = all
         .iter()
         .find(|(name, _)| name.ends_with("/flower"))
-        .unwrap();
-    let mut wanted = Vec::new();
-    for (kind, schema) in flower.1["resource_schemas"].as_object().unwrap() {
+        .unwrap()
+        .1;
+    let of = |schemas: &str| flower[schemas].as_object().unwrap().clone();
+    let mut kinds = vec![("provider", "flower".to_owned(), flower["provider"].clone())];
+    kinds.extend(
+        of("resource_schemas")
+            .into_iter()
+            .map(|(kind, schema)| ("resource", kind, schema)),
+    );
+    kinds.extend(
+        of("data_source_schemas")
+            .into_iter()
+            .map(|(kind, schema)| ("data", kind, schema)),
+    );
+    let mut blocks = Vec::new();
+    for (keyword, kind, schema) in kinds {
         let attributes = schema["block"]["attributes"].as_object().unwrap();
         for path in places(attributes) {
             for (number, garbage) in GARBAGE.iter().enumerate() {
-                let mut values = minimal(kind);
+                let mut values = minimal(&kind, attributes);
                 let first = &path[0];
-                values[first] = value(&attributes[first], &path[1..], garbage);
-                let name = format!("{}_{number}", path.join("_"));
-                wanted.push((kind.clone(), name, values));
+                let mut written = value(&attributes[first], &path[1..], garbage);
+                // How a cluster is reached is asked first: the rest would not be looked at.
+                if first == "kubernetes" && keyword == "provider" && !names_cluster(&path[1]) {
+                    written["host"] = json!("https://127.0.0.1:9");
+                }
+                values.insert(first.clone(), written);
+                blocks.push(Block {
+                    keyword,
+                    kind: kind.clone(),
+                    name: format!("{}_{number}", path.join("_")),
+                    attribute: first.clone(),
+                    values,
+                });
             }
         }
     }
-    assert!(wanted.len() > 200, "only {} texts were found", wanted.len());
-
-    // Terraform stops planning at the first step that found errors: what was refused is left out of
-    // the next round, until everything was either refused or planned.
-    let mut refused = BTreeSet::new();
-    loop {
-        let mut resources = json!({});
-        for (kind, name, values) in &wanted {
-            if !refused.contains(&format!("{kind}.{name}")) {
-                resources[kind][name] = values.clone();
-            }
-        }
-        it.file(
-            "more.tf.json",
-            &json!({ "resource": resources }).to_string(),
+    for (keyword, least) in [("provider", 100), ("resource", 200), ("data", 80)] {
+        let found = blocks
+            .iter()
+            .filter(|block| block.keyword == keyword)
+            .count();
+        assert!(
+            found > least,
+            "only {found} texts in {keyword} blocks were found"
         );
-        let plan = it.command(&["plan", "-json"]).output().unwrap();
-        let said = String::from_utf8_lossy(&plan.stdout).into_owned();
-        for bad in ["bug of its own", "panicked", "did not respond", "crash"] {
-            assert!(!said.contains(bad), "{bad:?} in:\n{said}");
-        }
-        if plan.status.success() {
-            break;
-        }
-        let before = refused.len();
-        for line in said.lines() {
-            let line: Json = serde_json::from_str(line).unwrap();
-            let diagnostic = &line["diagnostic"];
-            if diagnostic["severity"] != "error" {
-                continue;
+    }
+    let refused = refused(&it, &blocks, &["plan", "-json"]);
+    let refused = |kind: &str, name: &str| {
+        let mut those = refused.iter().map(|number| &blocks[*number]);
+        those.any(|block| block.kind == kind && block.name == name)
+    };
+    for (kind, name) in [
+        ("flower", "kubernetes_config_context_4"),
+        ("flower_superlink", "name_4"),
+        ("flower_superlink", "flower_version_4"),
+        ("flower_app", "source_path_4"),
+    ] {
+        assert!(refused(kind, name), "{kind} {name} was planned");
+    }
+    it.nothing_left();
+}
+
+#[test]
+fn garbage_that_only_starting_finds_is_a_message_too() {
+    let it = Workspace::new("provider \"flower\" {}\n");
+    let texts = ["", "'\"`;|&$(false)\\", "--help"];
+    let mut wanted = vec![
+        ("env", json!({ "": "x" })),
+        ("env", json!({ "A=B": "x" })),
+        ("env", json!({ "A": "x\0y" })),
+    ];
+    for text in texts {
+        wanted.push(("requirements", json!([text])));
+        wanted.push(("extra_args", json!([text])));
+        wanted.push(("tls", json!({ "dns_names": [text] })));
+    }
+    let blocks: Vec<Block> = wanted
+        .into_iter()
+        .enumerate()
+        .map(|(number, (attribute, value))| {
+            let name = format!("x{number}");
+            let values = json!({ "name": name, attribute: value });
+            Block {
+                keyword: "resource",
+                kind: "flower_superlink".to_owned(),
+                name,
+                attribute: attribute.to_owned(),
+                values: values.as_object().unwrap().clone(),
             }
-            let address = diagnostic["address"].as_str();
-            let address = address.unwrap_or_else(|| panic!("an error without a place: {line}"));
-            assert!(
-                diagnostic["detail"]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
-                "no explanation: {line}"
-            );
-            refused.insert(address.to_owned());
-        }
-        assert!(refused.len() > before, "nothing new was refused:\n{said}");
-    }
-    for name in ["name", "flower_version"] {
-        let address = format!("flower_superlink.{name}_4");
-        assert!(refused.contains(&address), "{address} was planned");
-    }
+        })
+        .collect();
+    let refused = refused(&it, &blocks, &["apply", "-auto-approve", "-json"]);
+    let started = (0..blocks.len()).filter(|number| !refused.contains(number));
+    let started: Vec<_> = started.map(|number| &blocks[number].values).collect();
+    assert!(started.is_empty(), "these were started: {started:?}");
     it.nothing_left();
 }
