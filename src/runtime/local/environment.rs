@@ -190,7 +190,7 @@ fn fault(requirements: &[String], words: &str) -> InstallFault {
     if words.contains("ensurepip") {
         return InstallFault::NoVenv;
     }
-    if says(&["Invalid requirement", "Failed to parse"]) {
+    if says(&["Invalid requirement", "Invalid marker", "Failed to parse"]) {
         return InstallFault::Malformed;
     }
     let after = |sign: &str| Some(words.split_once(sign)?.1);
