@@ -56,8 +56,8 @@ model! {
         /// `ca_certificate`; `http://` and `grpc://` speak without TLS. `kube://namespace/name` is a
         /// SuperLink in the cluster of a provider with `kubernetes`, by the name of its Deployment;
         /// it has TLS where `ca_certificate` is given. A `flower_app_run` with another host, port,
-        /// namespace or name here is another run. Another scheme makes no new run, nor does an address
-        /// that becomes known only when applied, as when the SuperLink itself is changed.
+        /// namespace or name here is another run. Another scheme makes no new run, nor does a change of
+        /// the SuperLink itself, which is known by its authority.
         url: String = required(),
         /// The authority, as PEM, that signed the SuperLink's certificate: the only one trusted, and
         /// needed for TLS.

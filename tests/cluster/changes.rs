@@ -415,7 +415,7 @@ fn an_apply_that_ends_anywhere_leaves_no_orphan_and_no_twin() {
 #[test]
 fn a_pod_that_dies_during_a_run_comes_back_with_its_runs_and_nodes() {
     let tenant = Tenant::a();
-    let never = "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"4s\" }\n  on_missing = \"keep\"";
+    let never = "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"15s\" }\n  on_missing = \"keep\"";
     let main = federation("", "", never).replace("  run_config = { num-server-rounds = 1 }\n", "");
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
     it.app();

@@ -229,6 +229,16 @@ impl ControlEndpoint {
         }
     }
 
+    /// Whether a URL leads to this machine or into a pod, where each SuperLink has an authority of its
+    /// own.
+    pub fn is_by_runtime(url: &str) -> bool {
+        match Address::parse(url) {
+            Ok(Address::Pod(_)) => true,
+            Ok(Address::Server { host, .. }) => is_loopback(&host),
+            Err(_) => false,
+        }
+    }
+
     /// The same pod, of which it is known what is spoken on its port. An address with a host says so
     /// by its scheme, and stays as it is.
     #[must_use]
@@ -318,11 +328,7 @@ impl ControlEndpoint {
 
     /// True if traffic does not leave the machine.
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self
-                .host
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        is_loopback(&self.host)
     }
 
     pub(super) fn trust(&self) -> Option<&Trust> {
@@ -343,6 +349,11 @@ enum Address {
     },
     /// `namespace/name`
     Pod(String),
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl Address {

@@ -250,16 +250,32 @@ fn reconfigured(plan: &Plan) -> Result<bool> {
     Ok(flat(planned)? != flat(prior)?)
 }
 
-/// Whether the run would be one of another SuperLink. One whose address is not known yet is one that is
-/// being changed, and nothing runs again for that.
+/// Whether the run would be one of another SuperLink. Terraform asks again once an address is known
+/// that was not when it planned, and the answer must stay the same. So a SuperLink of ours that is
+/// being changed is known by its authority, which no other one has; without one, an address that is
+/// not known may be any.
 fn moved(plan: &Plan) -> Result<bool> {
-    let url = |tree: &Tree| -> Result<Option<String>> {
-        Ok(tree.get::<Option<_>>("control.url")?.known().flatten())
+    let text = |tree: &Tree, name: &str| -> Result<Option<String>> {
+        Ok(tree.get::<Option<_>>(name)?.known().flatten())
     };
-    let (Some(before), Some(after)) = (url(&plan.prior)?, url(&plan.planned)?) else {
+    let Some(before) = text(&plan.prior, "control.url")? else {
         return Ok(false);
     };
-    Ok(!ControlEndpoint::is_same_place(&before, &after))
+    let authority = |tree| text(tree, "control.ca_certificate");
+    let has_same_authority = authority(&plan.prior)?
+        .is_some_and(|ca| matches!(authority(&plan.planned), Ok(Some(now)) if now == ca));
+    let is_ours = |url: &str| has_same_authority && ControlEndpoint::is_by_runtime(url);
+    Ok(match text(&plan.planned, "control.url")? {
+        None => !is_ours(&before),
+        Some(after) => {
+            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_pod(&after);
+            !ControlEndpoint::is_same_place(&before, &after) && !is_on_the_move
+        }
+    })
+}
+
+fn is_pod(url: &str) -> bool {
+    url.starts_with("kube://")
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.

@@ -36,7 +36,11 @@ async fn a_run_is_made_anew_in_another_place_and_never_for_a_change_of_its_own()
     for (before, after, replaced) in [
         ("https://h:8000", "https://h:8000", false),
         ("grpcs://h:8000", "https://h:8000", false),
-        ("https://h:8000", UNKNOWN, false),
+        ("https://h:8000", UNKNOWN, true),
+        ("https://127.0.0.1:8000", UNKNOWN, false),
+        ("https://127.0.0.1:8000", "https://127.0.0.1:8001", false),
+        ("https://127.0.0.1:8000", "https://h:8001", true),
+        ("kube://a/superlink-x", UNKNOWN, false),
         ("kube://a/superlink-x", "kube://a/superlink-x", false),
         ("https://h:8000", "https://g:8000", true),
         ("kube://a/superlink-x", "kube://a/superlink-y", true),
