@@ -317,10 +317,9 @@ fn a_supernode_whose_key_is_not_registered() {
         "key",
         &[
             "SuperNode \"a\" did not join superlink-main.",
-            "`supernode`: it ended with exit status: 1.",
-            "Flower's exit code 305: the SuperLink did not accept the SuperNode",
+            "Flower's exit code 305: the SuperLink does not let the SuperNode in",
             "Its last lines:",
-            "its public key is not on the SuperLink's list: add it to `supernodes`",
+            "Its public key is not on the SuperLink's list: add it to `supernodes`",
         ],
     );
     gone(&tenant, &it);
