@@ -64,7 +64,7 @@ async fn children_of_a_recycled_pid_are_never_touched() {
     runtime.claim(&ours, &stop).await.unwrap();
     runtime.claim(&theirs, &stop).await.unwrap();
     // Their leader ends, and what it leaves behind goes on in its session.
-    let leader = start(&runtime, &theirs, "sleep 300 & echo child $!; exit 0");
+    let leader = start(&runtime, &theirs, "sleep 300 & echo child $!; sleep 1");
     let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
     let child = runtime.wait_log(&theirs, "superlink", &found).await;
     let child: u32 = child.unwrap().parse().unwrap();
