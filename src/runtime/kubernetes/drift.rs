@@ -18,29 +18,44 @@ use super::parts::gone;
 /// The fields of parts that are ours, by what messages call the part.
 pub(super) type Fields = BTreeMap<String, Json>;
 
-/// The fields of all parts of the object `name` but its Secrets, which nobody watches.
-pub(super) async fn own_fields(api: &Api, name: &str) -> Result<Fields, ClusterError> {
-    let files = names::files(name);
-    let (deployment, service, claim, policy, files) = tokio::try_join!(
-        of_part::<Deployment>(api, name, name),
-        of_part::<Service>(api, name, name),
-        of_part::<PersistentVolumeClaim>(api, name, name),
-        of_part::<NetworkPolicy>(api, name, name),
-        of_part::<ConfigMap>(api, &files, name),
-    )?;
-    let parts = [deployment, service, claim, policy, files];
-    Ok(parts.into_iter().flatten().collect())
+/// What is ours of an object, but its Secrets, which nobody watches.
+#[derive(Default)]
+pub(super) struct Own {
+    pub fields: Fields,
+    pub deployment: Option<ObjectMeta>,
 }
 
-async fn of_part<K: Object>(
+/// Looks at all parts of the object `name`.
+pub(super) async fn own(api: &Api, name: &str) -> Result<Own, ClusterError> {
+    let files_name = names::files(name);
+    let (deployment, service, claim, policy, files) = tokio::try_join!(
+        part::<Deployment>(api, name, name),
+        part::<Service>(api, name, name),
+        part::<PersistentVolumeClaim>(api, name, name),
+        part::<NetworkPolicy>(api, name, name),
+        part::<ConfigMap>(api, &files_name, name),
+    )?;
+    let parts = [
+        (named::<Deployment>(name), &deployment),
+        (named::<Service>(name), &service),
+        (named::<PersistentVolumeClaim>(name), &claim),
+        (named::<NetworkPolicy>(name), &policy),
+        (named::<ConfigMap>(&files_name), &files),
+    ];
+    let fields = parts
+        .into_iter()
+        .filter_map(|(what, part)| Some((what, ours(part.as_ref()?)?.clone())))
+        .collect();
+    Ok(Own { fields, deployment })
+}
+
+async fn part<K: Object>(
     api: &Api,
     name: &str,
     whose: &str,
-) -> Result<Option<(String, Json)>, ClusterError> {
-    let Some((metadata, true)) = api.look::<K>(name, whose).await? else {
-        return Ok(None);
-    };
-    Ok(ours(&metadata).map(|fields| (named::<K>(name), fields.clone())))
+) -> Result<Option<ObjectMeta>, ClusterError> {
+    let found = api.look::<K>(name, whose).await?;
+    Ok(found.and_then(|(metadata, is_ours)| is_ours.then_some(metadata)))
 }
 
 /// What others changed of the fields that were ours when the object was settled, or took away. What an

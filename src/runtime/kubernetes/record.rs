@@ -164,15 +164,11 @@ impl KubernetesRuntime {
         if self.holds.is_lost(&name) {
             return Err(being_made(object, "just now"));
         }
-        let fields = match object.kind {
-            Kind::SupernodeKey => drift::Fields::new(),
-            Kind::Superlink | Kind::Supernode => drift::own_fields(api, &name).await?,
+        let own = match object.kind {
+            Kind::SupernodeKey => drift::Own::default(),
+            Kind::Superlink | Kind::Supernode => drift::own(api, &name).await?,
         };
-        let deployment = match object.kind {
-            Kind::SupernodeKey => None,
-            Kind::Superlink | Kind::Supernode => api.look::<Deployment>(&name, &name).await?,
-        };
-        let deployment = deployment.and_then(|(metadata, _)| generation(&metadata));
+        let generation = own.deployment.as_ref().and_then(generation);
         let found = api.get::<ConfigMap>(&name).await?;
         let found = found.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
         let labels = names::labels(object, &self.labels);
@@ -184,9 +180,9 @@ impl KubernetesRuntime {
             },
             "data": {
                 MEMORY: memory.to_string(),
-                FIELDS: json!(fields).to_string(),
+                FIELDS: json!(own.fields).to_string(),
                 SETTINGS: self.settings().to_string(),
-                GENERATION: json!(deployment).to_string(),
+                GENERATION: json!(generation).to_string(),
             },
         });
         self.holds.release(&name);
