@@ -76,8 +76,13 @@ model! {
 impl ControlInput {
     /// Whether the SuperLink is reached through the runtime, which must then be the right one.
     pub(crate) fn is_in_cluster(&self) -> bool {
-        self.url.starts_with("kube://")
+        is_in_cluster(&self.url)
     }
+}
+
+/// Whether a URL leads into a pod.
+pub(crate) fn is_in_cluster(url: &str) -> bool {
+    url.starts_with("kube://")
 }
 
 impl From<ControlOutput> for ControlInput {

@@ -17,6 +17,7 @@ use crate::flower::run_config::RunConfig;
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
+use crate::resources::handover::is_in_cluster;
 use crate::resources::journal;
 use crate::resources::place;
 use crate::resources::reach::control;
@@ -268,14 +269,10 @@ fn moved(plan: &Plan) -> Result<bool> {
     Ok(match text(&plan.planned, "control.url")? {
         None => !is_ours(&before),
         Some(after) => {
-            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_pod(&after);
+            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_in_cluster(&after);
             !ControlEndpoint::is_same_place(&before, &after) && !is_on_the_move
         }
     })
-}
-
-fn is_pod(url: &str) -> bool {
-    url.starts_with("kube://")
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.
