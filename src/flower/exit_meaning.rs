@@ -53,12 +53,13 @@ impl fmt::Display for Rejection {
 }
 
 /// A SuperLink's words to a SuperNode that it does not let in: from 1.32 on, from 1.23 to 1.31 (to a
-/// stranger, and to one that counts as connected), and before.
+/// stranger, and to one that counts as connected), from 1.15 to 1.22, and before.
 const REFUSALS: &[&str] = &[
     "Failed to activate SuperNode.",
     "No SuperNode found with the given public key.",
     "could not be activated.",
     "Public key not recognized",
+    "Access denied",
 ];
 
 /// A SuperLink's words up to 1.22, where a key stays with a node until that says goodbye.
@@ -350,7 +351,9 @@ mod tests {
     fn the_words_of_every_release_tell_why_a_supernode_is_not_let_in() {
         use Rejection::{KeyInUse, Refused, Untrusted};
         for (details, rejection, words) in [
-            // 1.13 to 1.22.
+            // 1.13 and 1.14.
+            ("Access denied", Refused, "Access denied"),
+            // 1.15 to 1.22.
             (
                 "Public key not recognized",
                 Refused,

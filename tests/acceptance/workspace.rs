@@ -123,6 +123,23 @@ impl Workspace {
         }
     }
 
+    /// The same with what every release has: the interfaces of today came with 1.21.
+    pub fn app_of_every_era(&self) {
+        self.app();
+        for (name, text) in [
+            (
+                "server_app.py",
+                include_str!("app_of_every_era/server_app.py"),
+            ),
+            (
+                "client_app.py",
+                include_str!("app_of_every_era/client_app.py"),
+            ),
+        ] {
+            self.file(&format!("app/quickstart/{name}"), text);
+        }
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.terraform);
         command

@@ -111,19 +111,24 @@ fn page(results: &str, client: &str) -> Result<String> {
          | --- | --- | --- | --- | --- | --- | --- | ---: |\n"
     );
     let mut upgrades = String::new();
+    let mut all = 0;
     for line in results.lines() {
         let (release, steps, seconds) = match serde_json::from_str(line)? {
             Seen::Release {
                 release,
                 steps,
                 seconds,
-            } => (release, steps, seconds),
+            } => {
+                all += seconds;
+                (release, steps, seconds)
+            }
             Seen::Upgrade {
                 from,
                 to,
                 ok,
                 seconds,
             } => {
+                all += seconds;
                 let kept = if ok { "yes" } else { "**no**" };
                 writeln!(upgrades, "| {from} | {to} | {kept} | {seconds} |")?;
                 continue;
@@ -163,6 +168,7 @@ fn page(results: &str, client: &str) -> Result<String> {
             "\nA SuperLink keeps its database, runs, nodes, keys and authority when `flower_version` is raised, and its SuperNodes follow:\n\n| from | to | kept | s |\n| --- | --- | --- | ---: |\n{upgrades}"
         )?;
     }
+    writeln!(text, "\nAll of it took {} min.", all.div_ceil(60))?;
     Ok(text)
 }
 
@@ -178,6 +184,7 @@ mod tests {
             page.contains("| 1.20.0 | yes | yes | yes | yes, after a restart | yes | yes | 31 |")
         );
         assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
+        assert!(page.ends_with("All of it took 1 min.\n"));
         assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | **no** | 9 |"));
     }
 }

@@ -301,13 +301,18 @@ fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> {
 fn note_restart(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
     let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
     if lists && !plan.is_create() && plan.changes("supernodes") {
-        plan.notes.push(
+        let mut note =
             Diagnostic::warning("The SuperLink is restarted for its new list of SuperNodes")
                 .detail(format!(
                     "Flower {version} reads the list once, at its start."
-                ))
-                .on("supernodes"),
-        );
+                ));
+        if storage::is_kept(&plan.planned)? == Some(false) {
+            note = note.detail(
+                "Its database is in memory: it forgets the SuperNodes that are connected, which then \
+                 end. Once they have, apply again to start them.",
+            );
+        }
+        plan.notes.push(note.on("supernodes"));
     }
     Ok(())
 }

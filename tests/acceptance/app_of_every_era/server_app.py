@@ -1,0 +1,21 @@
+import time
+from logging import INFO
+from flwr.common.logger import log
+from flwr.common import Context
+from flwr.server import ServerApp, ServerAppComponents, ServerConfig
+from flwr.server.strategy import FedAvg
+
+
+def server_fn(context: Context) -> ServerAppComponents:
+    fail_in = context.run_config["fail-in"]
+    if fail_in == "server":
+        # Some releases take a RuntimeError for a run that was refused, and hide it.
+        raise ValueError("the ServerApp failed as asked")
+    if fail_in == "never":
+        time.sleep(600)
+    log(INFO, "the ServerApp speaks")
+    strategy = FedAvg(min_fit_clients=2, min_evaluate_clients=2, min_available_clients=2)
+    return ServerAppComponents(strategy=strategy, config=ServerConfig(num_rounds=1))
+
+
+app = ServerApp(server_fn=server_fn)
