@@ -172,18 +172,15 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     container
 }
 
-/// How a container is asked whether it answers.
+/// How a container is asked whether it answers: from its start until it first does, and then for good.
 fn probes(health: Health, start: Option<Duration>) -> Json {
-    let port = match health {
-        Health::Service(port) => port,
-        Health::Open(port) => {
-            let open = json!({ "tcpSocket": { "port": port }, "periodSeconds": 3 });
-            return json!({ "readinessProbe": open });
-        }
+    let (handler, port) = match health {
+        Health::Service(port) => ("grpc", port),
+        Health::Open(port) => ("tcpSocket", port),
     };
     let probe = |period: u64, timeout: u64, failures: u64| {
         json!({
-            "grpc": { "port": port },
+            handler: { "port": port },
             "periodSeconds": period,
             "timeoutSeconds": timeout,
             "failureThreshold": failures,
@@ -199,15 +196,12 @@ fn probes(health: Health, start: Option<Duration>) -> Json {
 
 fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
     let mut container = base(workload, GATEWAY);
-    let probe = json!({ "tcpSocket": { "port": FLEET_PORT }, "periodSeconds": 5 });
     extend(
         &mut container,
         json!({
             "image": image(context, workload, Duty::Gateway, GATEWAY_IMAGE),
             "command": gateway::command(),
             "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
-            "readinessProbe": probe,
-            "livenessProbe": probe,
             "resources": workload
                 .pod
                 .gateway_resources
@@ -215,6 +209,10 @@ fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
                 .map_or_else(gateway_resources, resources),
             "volumeMounts": own_mounts(GATEWAY, true),
         }),
+    );
+    extend(
+        &mut container,
+        probes(Health::Open(FLEET_PORT), workload.pod.start_timeout),
     );
     container
 }

@@ -152,7 +152,10 @@ fn an_image_is_that_of_a_duty_and_not_of_a_name() {
     let container = |at: usize| &deployment["spec"]["template"]["spec"]["containers"][at];
     let (link, apps) = (container(0), container(1));
     assert_eq!(link["image"], "mirror.example.org/flwr/superlink:1.42.0");
-    assert_eq!(link["readinessProbe"]["tcpSocket"]["port"], 9092);
+    // A start that takes its time is no silence.
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        assert_eq!(link[probe]["tcpSocket"]["port"], 9092);
+    }
     assert_eq!(
         (&apps["name"], &apps["image"]),
         (&json!("serverapp"), &json!("own/apps:1"))
