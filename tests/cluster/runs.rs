@@ -3,6 +3,7 @@
 use std::process::Child;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::json;
 
 use crate::tenant::Tenant;
 use crate::workspace::{Workspace, eventually, kill, kill_children};
@@ -67,15 +68,25 @@ fn a_run_of_a_killed_terraform_is_taken_over() {
     let tenant = Tenant::a();
     let it = ended(&tenant, kill);
     it.configure(&endless(&tenant, "timeouts = { create = \"60s\" }"));
+    // One that cannot be read is no reason to submit again.
+    let note: ConfigMap = tenant.list(NOTES).remove(0);
+    let name = note.metadata.name.as_deref().unwrap();
+    let written = note.data.unwrap().remove("note.json").unwrap();
+    let write = |text: &str| {
+        let data = json!({ "data": { "note.json": text } });
+        let _: ConfigMap = tenant.patch_as("somebody", name, data);
+    };
+    write("{");
+    it.apply()
+        .failed_with(&[name, "cannot be read", "see with `flwr list`"]);
+    write(&written);
     it.apply()
         .succeeded()
         .says(&["was taken over", "still goes on"]);
     assert_eq!(it.output("runs"), 1);
     assert_eq!(notes(&tenant), Vec::<String>::new());
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -92,7 +103,5 @@ fn a_run_of_a_killed_apply_that_nobody_wants_any_more_leaves_nothing() {
     it.configure(&endless(&tenant, "wait = { until = \"submitted\" }"));
     it.apply().succeeded();
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

@@ -83,18 +83,20 @@ impl KubernetesRuntime {
             .await?;
         let mut entries = Vec::new();
         for item in found.items {
-            let data = item.data.as_ref();
-            let key = data.and_then(|data| data.get("key"));
-            let note = data.and_then(|data| serde_json::from_str(data.get(NOTE)?).ok());
-            if let (Some(key), Some(note)) = (key, note)
-                && key.starts_with(prefix)
-            {
-                entries.push(JournalEntry {
-                    key: key.clone(),
-                    note,
-                    owner_lives: self.owner_lives(&item).await?,
-                });
-            }
+            let text = |name: &str| item.data.as_ref().and_then(|data| data.get(name));
+            let Some(key) = text("key").filter(|key| key.starts_with(prefix)) else {
+                continue;
+            };
+            let note = text(NOTE).map_or("", String::as_str);
+            let note = serde_json::from_str(note).map_err(|error| RuntimeError::DamagedNote {
+                note: named::<ConfigMap>(&item.name_any()),
+                cause: error.to_string(),
+            })?;
+            entries.push(JournalEntry {
+                key: key.clone(),
+                note,
+                owner_lives: self.owner_lives(&item).await?,
+            });
         }
         Ok(entries)
     }
