@@ -27,6 +27,7 @@ mod inside;
 mod parts;
 mod pods;
 mod policies;
+mod releases;
 mod removal;
 mod retries;
 mod runs;

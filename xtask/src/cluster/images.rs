@@ -19,6 +19,7 @@ use crate::tools::python;
 
 use super::binaries::Binaries;
 use super::layout::{Folders, HOST, REGISTRY, make_folder, remove_folder, write};
+use super::packages::AS_ROOT;
 use super::program::{Program, wait_for};
 
 /// The image of the container that holds a pod together.
@@ -34,7 +35,14 @@ const BASE: [(&str, &str); 3] = [
     ("gateway", "nginxinc/nginx-unprivileged:1.29-alpine"),
     ("pause", PAUSE),
 ];
-const FLOWER: [&str; 3] = ["superlink", "supernode", "superexec"];
+/// What runs apps is called `superexec` since 1.21.
+const FLOWER: [&str; 5] = [
+    "superlink",
+    "supernode",
+    "superexec",
+    "serverapp",
+    "clientapp",
+];
 
 /// The images of one recipe.
 pub struct Images {
@@ -134,6 +142,7 @@ impl Images {
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
                 .arg(format!("--include={PACKAGES}"))
+                .arg(format!("--aptopt={AS_ROOT}"))
                 // Nobody reads them in a container.
                 .arg("--dpkgopt=path-exclude=/usr/share/doc/*")
                 .arg("--dpkgopt=path-exclude=/usr/share/man/*")
@@ -167,6 +176,9 @@ impl Images {
         }
         capture(download.arg(format!("flwr=={version}")))?;
         for role in FLOWER {
+            if !exists(role, version) {
+                continue;
+            }
             let recipe = self.recipes.join("flower.Containerfile");
             work.build(
                 &recipe,
@@ -180,6 +192,20 @@ impl Images {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Whether the official images of a release have one of this name.
+fn exists(role: &str, version: &str) -> bool {
+    let minor = version
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse().ok());
+    let has_superexec = minor.is_none_or(|minor: u16| minor >= 21);
+    match role {
+        "superexec" => has_superexec,
+        "serverapp" | "clientapp" => !has_superexec,
+        _ => true,
     }
 }
 

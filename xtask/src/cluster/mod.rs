@@ -52,7 +52,7 @@ Usage: cargo xtask cluster up [options]
 
 Options of up:
   --tenants N        how many clusters, 1 or 2 (default: 2): contexts tenant-a and tenant-b
-  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0,1.32.1)
+  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0,1.32.1,1.22.0,1.20.0)
   --rebuild          make the images anew
 
 The first `up` builds Kubernetes (minutes); what it builds is kept in the cache folder.
@@ -60,9 +60,9 @@ The first `up` builds Kubernetes (minutes); what it builds is kept in the cache 
 
 /// As many tenants as there are addresses for.
 const MOST_TENANTS: u8 = 2;
-/// The releases that the tests use: the newest, one whose Fleet API has a port of its own, and one
-/// whose Control API is gRPC.
-const FLOWER: [&str; 3] = ["1.42.0", "1.38.0", "1.32.1"];
+/// The releases that the tests use: the newest, one whose Fleet API has a port of its own, one whose
+/// Control API is gRPC, one that reads keys from a list, and one without SuperExec and health service.
+const FLOWER: [&str; 5] = ["1.42.0", "1.38.0", "1.32.1", "1.22.0", "1.20.0"];
 /// The command that `up` starts in the background, for one tenant.
 const PROVISION: &str = "provision";
 

@@ -74,19 +74,23 @@ fn registry(folders: &Folders) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// What lets apt do all as root: its own user may reach less than it needs of a machine made for CI.
+pub const AS_ROOT: &str = "APT::Sandbox::User=root";
+
 fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     let run_apt = || {
         let mut apt = Command::new("apt-get");
         // Standard output is for what `up` has to say to a shell.
         run(arguments(
-            apt.env("DEBIAN_FRONTEND", "noninteractive")
+            apt.args(["-o", AS_ROOT])
+                .env("DEBIAN_FRONTEND", "noninteractive")
                 .stdout(std::io::stderr()),
         ))
     };
     run_apt().or_else(|_| {
         // Mostly this means that the lists of packages are old or not there.
         run(Command::new("apt-get")
-            .arg("update")
+            .args(["-o", AS_ROOT, "update"])
             .stdout(std::io::stderr()))?;
         run_apt()
     })

@@ -1,0 +1,143 @@
+//! Older releases in pods, and one SuperLink through several of them.
+
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+
+use crate::federation::federation;
+use crate::tenant::Tenant;
+use crate::workspace::Workspace;
+
+/// A federation of a release, and a run on it.
+fn configured(tenant: &Tenant, release: &str, isolation: &str) -> String {
+    let settings = format!("  flower_version = {release:?}\n  isolation = {isolation:?}");
+    let nodes = format!("  isolation = {isolation:?}");
+    let all = federation(&settings, &nodes, "  timeouts = { create = \"180s\" }");
+    format!("{}{all}", tenant.provider())
+}
+
+#[track_caller]
+fn completed(it: &Workspace) -> String {
+    let run = it.state("flower_app_run.training");
+    assert_eq!(
+        (&run["status"], &run["sub_status"]),
+        (&"finished".into(), &"completed".into())
+    );
+    run["run_id"].as_str().unwrap().to_owned()
+}
+
+/// The names of the containers of an object's pod.
+fn containers(tenant: &Tenant, object: &str) -> Vec<String> {
+    let pod: Pod = tenant.pods(object).remove(0);
+    let containers = pod.spec.unwrap().containers.into_iter();
+    containers.map(|one| one.name).collect()
+}
+
+#[test]
+fn releases_that_read_keys_from_a_list_train_in_pods() {
+    // What runs apps is a SuperExec in the one; in the other one process for each app, and a SuperLink
+    // that no health service tells of.
+    for (release, apps) in [("1.22.0", "superexec"), ("1.20.0", "serverapp")] {
+        for isolation in ["process", "subprocess"] {
+            let tenant = Tenant::a();
+            let it = Workspace::new(&configured(&tenant, release, isolation));
+            it.app_of_every_era();
+            it.apply().succeeded();
+            it.plan_is_empty();
+            completed(&it);
+            let expected: &[&str] = match isolation {
+                "process" => &["superlink", apps],
+                _ => &["superlink"],
+            };
+            assert_eq!(containers(&tenant, "superlink-main"), expected);
+            let files: ConfigMap = tenant.get("superlink-main.files");
+            let list = files.data.unwrap()["supernodes.csv"].clone();
+            assert_eq!(list.matches("ecdsa-sha2-").count(), 2, "{list}");
+            assert!(
+                !it.written().contains("PRIVATE KEY"),
+                "a private key is in a state or a log"
+            );
+            tenant.destroyed(&it);
+        }
+    }
+}
+
+#[test]
+fn a_key_list_that_changes_restarts_the_superlink_and_nothing_is_run_again() {
+    let tenant = Tenant::a();
+    let config = configured(&tenant, "1.22.0", "process");
+    let it = Workspace::new(&config);
+    it.app_of_every_era();
+    it.apply().succeeded();
+    let run = completed(&it);
+    let pod = || tenant.pods("superlink-main")[0].metadata.uid.clone();
+    let before = pod();
+    // One more key is allowed; the SuperNodes go on.
+    let list =
+        "{ for name, key in flower_supernode_key.site : name => { public_key = key.public_key } }";
+    assert!(config.contains(list));
+    let longer = format!(
+        "merge({list}, {{ later = {{ public_key = flower_supernode_key.later.public_key }} }})"
+    );
+    it.configure(&config.replace(list, &longer));
+    it.file(
+        "later.tf",
+        "resource \"flower_supernode_key\" \"later\" {\n  name = \"later\"\n}\n",
+    );
+    it.plan()
+        .says(&["is restarted for its new list of SuperNodes"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_ne!(pod(), before);
+    assert_eq!(completed(&it), run);
+    tenant.destroyed(&it);
+}
+
+#[test]
+fn an_upgrade_keeps_the_volume_with_its_runs_and_nodes() {
+    let tenant = Tenant::a();
+    let config = |release| configured(&tenant, release, "process");
+    let it = Workspace::new(&config("1.32.1"));
+    it.app();
+    it.apply().succeeded();
+    let run = completed(&it);
+    let nodes = it.state("flower_superlink.main")["nodes"].clone();
+    let volume = || {
+        let claims = tenant.list::<PersistentVolumeClaim>("");
+        assert_eq!(claims.len(), 1);
+        claims[0].metadata.uid.clone()
+    };
+    let before = volume();
+    // From gRPC to HTTP, and to where the Fleet API shares its port with the gateway before it.
+    for release in ["1.38.0", "1.42.0"] {
+        it.configure(&config(release));
+        it.apply().succeeded();
+        it.plan_is_empty();
+        assert_eq!(completed(&it), run, "{release} ran it again");
+        assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
+        assert_eq!(volume(), before);
+    }
+    // What was kept is also used.
+    it.configure(&config("1.42.0").replace("num-server-rounds = 1", "num-server-rounds = 2"));
+    it.apply().succeeded();
+    assert_ne!(completed(&it), run);
+    tenant.destroyed(&it);
+}
+
+#[test]
+fn a_control_api_that_speaks_grpc_is_found_by_an_address_alone() {
+    let tenant = Tenant::a();
+    let by_hand = format!(
+        "{{ url = \"kube://{}/superlink-main\", ca_certificate = flower_superlink.main.control.ca_certificate }}",
+        tenant.namespace
+    );
+    let config = configured(&tenant, "1.32.1", "subprocess").replace(
+        "  control    = flower_superlink.main.control\n",
+        &format!("  control    = {by_hand}\n  depends_on = [flower_superlink.main]\n"),
+    );
+    assert!(config.contains("kube://"));
+    let it = Workspace::new(&config);
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    completed(&it);
+    tenant.destroyed(&it);
+}
