@@ -3,11 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
-use crate::model;
-use crate::runtime::kubernetes::{Access, Credentials, ExecCredentials, KubernetesRuntime};
-use crate::tfplugin::diagnostic::Diagnostics;
+use crate::resources::labels;
+use crate::runtime::kubernetes::{
+    Access, Certificates, Credentials, ExecCredentials, Host, KubernetesRuntime, Namespace,
+    PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
+};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::log;
-use crate::tfplugin::schema::{Tree, optional, required};
+use crate::tfplugin::schema::{Maybe, Tree, optional, path, required};
+use crate::{model, setting_attribute};
+
+setting_attribute!(
+    Certificates,
+    Namespace,
+    PrivateKey,
+    ProxyUrl,
+    ServerUrl,
+    TlsServerName,
+    Token
+);
 
 model! {
     /// Pods of a cluster. Exactly one of `config_path` and `host` says which: a kubeconfig in the
@@ -19,26 +33,26 @@ model! {
         /// whatever somebody used last.
         config_context: Option<String> = optional(),
         /// The URL of the API server, such as `https://10.0.0.1:6443`.
-        host: Option<String> = optional(),
+        host: Option<ServerUrl> = optional(),
         /// The authority, as PEM, that signed the API server's certificate.
-        cluster_ca_certificate: Option<String> = optional(),
+        cluster_ca_certificate: Option<Certificates> = optional(),
         /// A token for it.
-        token: Option<String> = optional().sensitive(),
+        token: Option<Token> = optional().sensitive(),
         /// A file with a token, which is read again as it is renewed.
         token_file: Option<String> = optional(),
         /// A client certificate, as PEM.
-        client_certificate: Option<String> = optional(),
+        client_certificate: Option<Certificates> = optional(),
         /// The private key of the client certificate, as PEM.
-        client_key: Option<String> = optional().sensitive(),
+        client_key: Option<PrivateKey> = optional().sensitive(),
         /// A program that prints credentials, as kubeconfig files know it.
         exec: Option<Exec> = optional(),
         /// A proxy on the way to the API server, `http://` or `https://`; that of the kubeconfig by
         /// default, and never one from the environment. It may hold a name and a password.
-        proxy_url: Option<String> = optional().sensitive(),
+        proxy_url: Option<ProxyUrl> = optional().sensitive(),
         /// The name to expect in the API server's certificate, when it is not the one in `host`.
-        tls_server_name: Option<String> = optional(),
+        tls_server_name: Option<TlsServerName> = optional(),
         /// The namespace of all objects; that of the context, or `default`. It must exist.
-        namespace: Option<String> = optional(),
+        namespace: Option<Namespace> = optional(),
         /// Further labels of all objects. When they change, SuperLinks and SuperNodes are changed and
         /// started again; Secrets get them when they are next written.
         labels: Option<BTreeMap<String, String>> = optional(),
@@ -96,28 +110,46 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             ));
         }
     }
+    found.absorb(needs(config, "client_certificate", "client_key"));
+    found.absorb(needs(config, "client_key", "client_certificate"));
+    let labels = config.get::<Option<BTreeMap<String, String>>>("kubernetes.labels");
+    if let Ok(Maybe::Known(Some(set))) = labels {
+        found.absorb(labels::check(&set, &path("kubernetes.labels")));
+    }
     found
+}
+
+/// An error where one of a pair stands alone.
+fn needs(config: &Tree, one: &str, other: &str) -> Result<()> {
+    if !config.is_set(&format!("kubernetes.{one}")) || config.is_set(&format!("kubernetes.{other}"))
+    {
+        return Ok(());
+    }
+    Err(
+        Diagnostic::error(format!("kubernetes.{one} is of no use without {other}"))
+            .detail("A client certificate is shown together with its private key: set both.")
+            .at(path(&format!("kubernetes.{one}")))
+            .into(),
+    )
 }
 
 /// The runtime of these settings. Nothing is read or dialled yet.
 pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
     let environment = settings.exec.iter().filter_map(|exec| exec.env.as_ref());
-    let secrets = [&settings.token, &settings.client_key, &settings.proxy_url]
-        .into_iter()
-        .flatten();
-    for secret in secrets.chain(environment.flat_map(BTreeMap::values)) {
+    let token = settings.token.iter().map(Token::get);
+    let key = settings.client_key.iter().map(PrivateKey::pem);
+    let password = settings.proxy_url.iter().filter_map(ProxyUrl::password);
+    let environment = environment.flat_map(BTreeMap::values).map(String::as_str);
+    for secret in token.chain(key).chain(password).chain(environment) {
         log::mask(secret);
-    }
-    if let Some(password) = settings.proxy_url.as_deref().and_then(password) {
-        log::mask(password);
     }
     let credentials = match settings.host {
         None => Credentials::File {
             path: place(here, &settings.config_path.unwrap_or_default()),
             context: settings.config_context,
         },
-        Some(host) => Credentials::Host {
-            host,
+        Some(url) => Credentials::Host(Box::new(Host {
+            url,
             ca_certificate: settings.cluster_ca_certificate,
             token: settings.token,
             token_file: settings
@@ -133,7 +165,7 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
                 args: exec.args.unwrap_or_default(),
                 env: exec.env.unwrap_or_default().into_iter().collect(),
             }),
-        },
+        })),
     };
     let access = Access {
         credentials,
@@ -148,36 +180,10 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
     )
 }
 
-/// The password in a URL, as it is written there.
-fn password(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    user.split_once(':').map(|(_, password)| password)
-}
-
 /// A path as users of kubeconfig files write it: `~/` is their home.
 fn place(here: &FilePath, path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => here.join(path),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_password_of_a_proxy_is_found() {
-        for (url, found) in [
-            ("http://flower:let:me@proxy:3128", Some("let:me")),
-            ("https://flower:p%40ss@proxy/@", Some("p%40ss")),
-            ("http://flower@proxy:3128", None),
-            ("http://proxy:3128/a:b@c", None),
-            ("proxy:3128", None),
-        ] {
-            assert_eq!(password(url), found, "{url}");
-        }
     }
 }

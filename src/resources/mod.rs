@@ -8,6 +8,7 @@ mod config_values;
 mod failure;
 pub(crate) mod handover;
 mod journal;
+pub(crate) mod labels;
 mod lifecycle;
 mod memory;
 mod place;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::report::failed;
-use super::{quantity, volumes};
+use super::{labels, quantity, volumes};
 use crate::choice_attribute;
 use crate::model;
 use crate::runtime::kubernetes::ClusterError;
@@ -14,7 +14,7 @@ use crate::runtime::{
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, required};
+use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, path, required};
 use crate::tfplugin::value::to_json;
 
 model! {
@@ -74,7 +74,7 @@ model! {
         /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
         /// within seconds, or after five minutes where an autoscaler said that a node is coming.
         scheduling_timeout: Option<GoDuration> = optional(),
-        /// How long the SuperLink, the SuperNode or a SuperExec may take from its start until it first
+        /// How long the SuperLink, its gateway, the SuperNode or a SuperExec may take until it first
         /// answers its health probe; `3m` by default, as far as `timeouts` allows. One that has not
         /// answered after 15 seconds is told in the log, and is a failure when this is over: a start
         /// that is slow looks like one that never ends. Set less where starts are quick.
@@ -211,8 +211,26 @@ pub fn validate(config: &Tree) -> Result<()> {
             }
         }
     }
+    for name in ["kubernetes.labels", "kubernetes.node_selector"] {
+        found.absorb(texts(config, name, labels::check));
+    }
+    for name in ["kubernetes.annotations", "service.annotations"] {
+        found.absorb(texts(config, name, labels::check_annotations));
+    }
     found.absorb(is_reachable(config));
     found.or(())
+}
+
+/// Checks a map of texts that is known.
+fn texts(
+    config: &Tree,
+    dotted: &str,
+    check: fn(&BTreeMap<String, String>, &Path) -> Result<()>,
+) -> Result<()> {
+    let Ok(Maybe::Known(Some(set))) = config.get::<Option<BTreeMap<String, String>>>(dotted) else {
+        return Ok(());
+    };
+    check(&set, &path(dotted))
 }
 
 /// An error where SuperNodes would have nothing to dial.

@@ -294,11 +294,95 @@ fn garbage_in_any_text_is_a_message_or_a_plan() {
     };
     for (kind, name) in [
         ("flower", "kubernetes_config_context_4"),
+        ("flower", "kubernetes_host_4"),
+        ("flower", "kubernetes_namespace_4"),
+        ("flower", "kubernetes_labels_4"),
+        ("flower_superlink", "kubernetes_node_selector_4"),
         ("flower_superlink", "name_4"),
         ("flower_superlink", "flower_version_4"),
         ("flower_app", "source_path_4"),
     ] {
         assert!(refused(kind, name), "{kind} {name} was planned");
+    }
+    it.nothing_left();
+}
+
+#[test]
+fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_them() {
+    let it = Workspace::new("");
+    let key = "-----BEGIN PRIVATE KEY-----\nhunter2\n!-----END PRIVATE KEY-----\n";
+    let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let host = "https://127.0.0.1:1";
+    let cases = [
+        (
+            json!({ "host": "10.0.0.1:6443" }),
+            "host",
+            "begins with \"https://\"",
+        ),
+        (
+            json!({ "host": host, "proxy_url": "http://flower:hunter2 @127.0.0.1:1" }),
+            "proxy_url",
+            "is not a URL",
+        ),
+        (
+            json!({ "host": host, "proxy_url": "ftp://flower:hunter2@127.0.0.1:1" }),
+            "proxy_url",
+            "begins with",
+        ),
+        (
+            json!({ "host": host, "cluster_ca_certificate": "nothing" }),
+            "cluster_ca_certificate",
+            "holds no certificate",
+        ),
+        (
+            json!({ "host": host, "client_certificate": certificate, "client_key": key }),
+            "client_key",
+            "PEM form is damaged",
+        ),
+        (
+            json!({ "host": host, "client_key": key }),
+            "client_key",
+            "set both",
+        ),
+        (
+            json!({ "host": host, "token": "hunter2 x" }),
+            "token",
+            "one word",
+        ),
+        (
+            json!({ "host": host, "tls_server_name": "a b" }),
+            "tls_server_name",
+            "neither a DNS name",
+        ),
+        (
+            json!({ "host": host, "namespace": "Team A" }),
+            "namespace",
+            "lower-case",
+        ),
+        (
+            json!({ "host": host, "labels": { "team": "two words" } }),
+            "labels",
+            "no value of a label",
+        ),
+    ];
+    for (settings, attribute, words) in cases {
+        // Terraform shows what stands in the line that an error is about, and secrets do not.
+        let variables = json!({
+            "secret": { "default": settings[attribute], "sensitive": true },
+        });
+        let mut settings = settings.clone();
+        settings[attribute] = json!("${var.secret}");
+        let config = json!({
+            "provider": { "flower": { "kubernetes": settings } },
+            "resource": { "flower_supernode_key": { "a": { "name": "a" } } },
+            "variable": variables,
+        });
+        let config = serde_json::to_string_pretty(&config).unwrap();
+        it.file("more.tf.json", &config);
+        let plan = it.plan();
+        plan.says(&[&format!("kubernetes.{attribute}"), words]);
+        assert!(!plan.text.contains("hunter2"), "{}", plan.text);
+        assert!(!plan.ok);
     }
     it.nothing_left();
 }

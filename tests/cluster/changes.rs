@@ -68,9 +68,7 @@ fn a_superlink_changes_in_place_and_grows() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(pod_name(&tenant), before);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -136,9 +134,7 @@ fn a_key_whose_secret_was_removed_is_made_anew() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode_key.a")["public_key"], before);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -170,9 +166,7 @@ fn labels_of_the_provider_are_on_everything_and_change_by_themselves() {
         assert_eq!(labels["team"], "two");
         assert!(!labels.contains_key("old"), "{labels:?}");
     }
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -200,9 +194,7 @@ fn objects_whose_names_look_alike_stand_side_by_side() {
     let it = Workspace::new(&format!("{}{all}", tenant.provider()));
     it.apply().succeeded();
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -250,9 +242,7 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
     );
     it.apply().succeeded();
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -283,9 +273,7 @@ fn an_update_that_did_not_finish_can_be_taken_back() {
     let deployment: Deployment = tenant.get("superlink-main");
     let text = serde_json::to_string(&deployment.spec).unwrap();
     assert!(!text.contains("FLWR_LOG_LEVEL"), "{text}");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -322,9 +310,7 @@ fn a_supernode_that_is_not_awaited_may_take_its_time() {
     assert_eq!(it.plan().code, Some(2));
     it.apply().succeeded();
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -370,9 +356,7 @@ fn what_exists_is_imported_or_left_alone() {
         "superlink-main",
         json!({ "metadata": { "finalizers": null } }),
     );
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 
     // What we did not make is not touched.
     tenant.create::<Deployment>(json!({
@@ -407,9 +391,7 @@ fn an_apply_that_ends_anywhere_leaves_no_orphan_and_no_twin() {
     soon("one pod", || {
         (tenant.pods("superlink-main").len() == 1).then_some(())
     });
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -441,7 +423,5 @@ fn a_pod_that_dies_during_a_run_comes_back_with_its_runs_and_nodes() {
     let after = it.state("flower_app_run.training");
     assert_eq!(after["run_id"], before["run_id"]);
     assert_ne!(after["status"], "lost");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

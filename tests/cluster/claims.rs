@@ -89,9 +89,7 @@ fn what_a_dead_apply_made_is_taken_over() {
     let record: ConfigMap = tenant.get(RECORD);
     assert_eq!(record.uid().unwrap(), uid);
     assert!(!record.annotations().contains_key(HOLDER));
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -175,7 +173,5 @@ fn a_destroy_that_ends_anywhere_is_ended_by_the_next_one() {
     // Ended between the Secret of a key and its record.
     it.apply().succeeded();
     tenant.delete::<Secret>("supernode-key-a");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

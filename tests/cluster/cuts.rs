@@ -69,8 +69,6 @@ fn a_federation_that_is_cut_anywhere_is_finished_by_the_next_apply() {
             moments.next(6_000),
             how,
         );
-        it.run(&["destroy", "-auto-approve", "-no-color"])
-            .succeeded();
-        tenant.nothing_left();
+        tenant.destroyed(&it);
     }
 }

@@ -111,9 +111,7 @@ fn mended(tenant: &Tenant, it: &Workspace, settings: &str) {
 
 #[track_caller]
 fn gone(tenant: &Tenant, it: &Workspace) {
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(it);
 }
 
 #[test]

@@ -60,9 +60,7 @@ fn a_federation_trains_in_restricted_pods_and_leaves_nothing() {
             !it.written().contains("PRIVATE KEY"),
             "a private key is in a state or a log"
         );
-        it.run(&["destroy", "-auto-approve", "-no-color"])
-            .succeeded();
-        tenant.nothing_left();
+        tenant.destroyed(&it);
     }
 }
 
@@ -86,7 +84,5 @@ fn the_number_of_a_supernode_that_is_not_awaited_is_found_later() {
     let nodes = it.state("flower_superlink.main")["nodes"].clone();
     assert_eq!(node(), nodes["hospital-a"]);
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

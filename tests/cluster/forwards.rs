@@ -34,9 +34,7 @@ fn a_plan_takes_no_more_port_forwards_than_calls_at_once() {
     // A connection may be begun for a call that another one serves first.
     assert!((1..=3).contains(&plan), "{plan} for a plan");
     assert!(apply <= 20, "{apply} for an apply");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -68,7 +66,5 @@ fn a_run_is_followed_on_when_the_pod_moves() {
     );
     said.failed_with(&["The run", "ended as failed"]);
     assert_ne!(tenant.pods("superlink-main")[0].name_any(), before);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

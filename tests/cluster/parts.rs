@@ -71,9 +71,7 @@ fn a_service_that_was_deleted_is_made_anew_and_dialled() {
     }
     let dialled = it.state("flower_supernode.a")["superlink"]["address"].clone();
     assert_eq!(dialled, address);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -106,9 +104,7 @@ fn secrets_that_were_deleted_are_made_anew_and_trusted() {
     assert_eq!(joined["node_id"], node["node_id"]);
     assert_eq!(joined["status"], "running");
     assert_ne!(tenant.pods("supernode-a")[0].name_any(), pod);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -147,7 +143,5 @@ fn a_volume_that_was_deleted_is_never_silently_made_anew() {
     it.plan().says(&["1 to add, 0 to change, 1 to destroy"]);
     it.apply().succeeded();
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }

@@ -30,9 +30,7 @@ fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
             ]);
     }
     hold(Json::Null);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 const SUPERLINK: &str = "resource \"flower_superlink\" \"main\" {\n  name = \"main\"\n  timeouts = { delete = \"15s\" }\n}\n";

@@ -187,9 +187,7 @@ fn comes_up(way: Way) -> (Duration, usize) {
     let took = begun.elapsed();
     let watches = watches(&requests);
     eprintln!("{way:?}: {watches} watches in {:.1} s", took.as_secs_f32());
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
     (took, watches)
 }
 
@@ -207,9 +205,7 @@ fn an_api_server_that_is_busy_is_asked_again() {
         "the API server was never reached"
     );
     it.plan_is_empty();
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]

@@ -16,9 +16,7 @@ fn trains(tenant: &Tenant, main: &str) {
     it.plan_is_empty();
     let run = it.state("flower_app_run.training");
     assert_eq!(run["sub_status"], "completed");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -44,9 +42,7 @@ fn without_gateway(release: &str) {
     let containers = &pods[0].spec.as_ref().unwrap().containers;
     let names: Vec<_> = containers.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["superlink"]);
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -104,9 +100,7 @@ fn a_load_balancer_may_have_an_address_without_a_name() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(address(), "fleet.example.org:9092");
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 }
 
 #[test]
@@ -146,9 +140,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     it.plan_is_empty();
     let dialled = it.state("flower_supernode.site[\"hospital-a\"]")["superlink"]["address"].clone();
     assert_eq!(dialled, format!("{hostname}:9092"));
-    it.run(&["destroy", "-auto-approve", "-no-color"])
-        .succeeded();
-    tenant.nothing_left();
+    tenant.destroyed(&it);
 
     // A Service whose address nobody can know is refused.
     it.configure(&format!(

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::access::account::Account;
+use crate::workspace::Workspace;
 
 static WAITING: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -253,6 +254,14 @@ impl Tenant {
         .into();
         found.retain(|_, names| !names.is_empty());
         found
+    }
+
+    /// Destroys all of a configuration, and fails unless that has left nothing.
+    #[track_caller]
+    pub fn destroyed(&self, it: &Workspace) {
+        it.run(&["destroy", "-auto-approve", "-no-color"])
+            .succeeded();
+        self.nothing_left();
     }
 
     /// Fails unless a destroy has left nothing.

@@ -10,15 +10,18 @@ use kube::config::{
 
 use super::cause::chain;
 use super::error::ClusterError;
+use super::settings::{
+    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
+};
 
 /// How a cluster is reached.
 #[derive(Clone)]
 pub struct Access {
     pub credentials: Credentials,
     /// The namespace of all objects; that of the context, or `default`, when not set.
-    pub namespace: Option<String>,
-    pub proxy_url: Option<String>,
-    pub tls_server_name: Option<String>,
+    pub namespace: Option<Namespace>,
+    pub proxy_url: Option<ProxyUrl>,
+    pub tls_server_name: Option<TlsServerName>,
 }
 
 /// Who we are to the cluster.
@@ -30,15 +33,19 @@ pub enum Credentials {
         context: Option<String>,
     },
     /// An address, and what to show there.
-    Host {
-        host: String,
-        ca_certificate: Option<String>,
-        token: Option<String>,
-        token_file: Option<String>,
-        client_certificate: Option<String>,
-        client_key: Option<String>,
-        exec: Option<ExecCredentials>,
-    },
+    Host(Box<Host>),
+}
+
+/// An API server by its address.
+#[derive(Clone)]
+pub struct Host {
+    pub url: ServerUrl,
+    pub ca_certificate: Option<Certificates>,
+    pub token: Option<Token>,
+    pub token_file: Option<String>,
+    pub client_certificate: Option<Certificates>,
+    pub client_key: Option<PrivateKey>,
+    pub exec: Option<ExecCredentials>,
 }
 
 /// A program that prints credentials, as in a kubeconfig file.
@@ -58,7 +65,7 @@ impl std::fmt::Debug for Credentials {
                 context: Some(context),
             } => write!(f, "{} (context {context:?})", path.display()),
             Self::File { path, .. } => write!(f, "{}", path.display()),
-            Self::Host { host, .. } => f.write_str(host),
+            Self::Host(host) => write!(f, "{}", host.url.get()),
         }
     }
 }
@@ -88,66 +95,47 @@ impl Access {
                 }
                 config
             }
-            Credentials::Host {
-                host,
-                ca_certificate,
-                ..
-            } => {
-                let url: http::Uri = host
-                    .parse()
-                    .map_err(|error| unusable(format!("{host:?} is not a URL: {error}")))?;
-                if url.scheme().is_none() {
-                    let cause = "it is not a URL, which begins with \"https://\"";
-                    return Err(unusable(cause.to_owned()));
-                }
-                let mut config = Config::new(url);
-                config.root_cert = ca_certificate
-                    .as_deref()
-                    .map(certificates)
-                    .transpose()
-                    .map_err(unusable)?;
-                config.auth_info = self.auth_info();
+            Credentials::Host(host) => {
+                let mut config = Config::new(host.url.get().clone());
+                config.root_cert = host.ca_certificate.as_ref().map(|one| one.der().to_vec());
+                config.auth_info = host.auth_info();
                 config
             }
         };
         if let Some(namespace) = &self.namespace {
-            config.default_namespace.clone_from(namespace);
+            namespace.get().clone_into(&mut config.default_namespace);
         }
         if let Some(proxy) = &self.proxy_url {
-            let proxy = proxy
-                .parse()
-                // Not with its text, which may hold a password.
-                .map_err(|error| unusable(format!("`proxy_url` is not a URL: {error}")))?;
-            config.proxy_url = Some(proxy);
+            config.proxy_url = Some(proxy.get().clone());
         }
-        if self.tls_server_name.is_some() {
-            config.tls_server_name.clone_from(&self.tls_server_name);
+        if let Some(name) = &self.tls_server_name {
+            config.tls_server_name = Some(name.get().to_owned());
         }
         Ok(config)
     }
+}
 
+impl Host {
     fn auth_info(&self) -> AuthInfo {
-        let Credentials::Host {
-            token,
-            token_file,
-            client_certificate,
-            client_key,
-            exec,
-            ..
-        } = &self.credentials
-        else {
-            return AuthInfo::default();
-        };
-        let encoded = |pem: &String| {
+        let encoded = |pem: &str| {
             use base64::Engine as _;
             base64::engine::general_purpose::STANDARD.encode(pem)
         };
         AuthInfo {
-            token: token.clone().map(Into::into),
-            token_file: token_file.clone(),
-            client_certificate_data: client_certificate.as_ref().map(encoded),
-            client_key_data: client_key.as_ref().map(|key| encoded(key).into()),
-            exec: exec.as_ref().map(|exec| ExecConfig {
+            token: self
+                .token
+                .as_ref()
+                .map(|token| token.get().to_owned().into()),
+            token_file: self.token_file.clone(),
+            client_certificate_data: self
+                .client_certificate
+                .as_ref()
+                .map(|one| encoded(one.pem())),
+            client_key_data: self
+                .client_key
+                .as_ref()
+                .map(|key| encoded(key.pem()).into()),
+            exec: self.exec.as_ref().map(|exec| ExecConfig {
                 api_version: Some(exec.api_version.clone()),
                 command: Some(exec.command.clone()),
                 args: Some(exec.args.clone()),
@@ -166,20 +154,6 @@ impl Access {
             }),
             ..AuthInfo::default()
         }
-    }
-}
-
-/// The certificates of a PEM text, as DER.
-fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, String> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .map(|one| one.map(|certificate| certificate.to_vec()))
-        .collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err("the CA certificate holds no PEM certificate".to_owned()),
-        Err(error) => Err(format!("the CA certificate cannot be read: {error}")),
     }
 }
 

@@ -27,6 +27,7 @@ mod removal;
 mod rollout;
 mod secrets;
 mod service;
+mod settings;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -36,8 +37,11 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-pub use access::{Access, Credentials, ExecCredentials};
+pub use access::{Access, Credentials, ExecCredentials, Host};
 pub use error::ClusterError;
+pub use settings::{
+    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, SettingError, TlsServerName, Token,
+};
 
 use super::{
     Begun, Claim, Connection, Exposure, Failure, HealthPorts, JournalEntry, Kind, Layout,

@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::super::access::{Access, Credentials};
+use super::super::access::{Access, Credentials, Host};
 use super::*;
 
 /// The record as the API server has it, and how many requests to make it there were.
@@ -95,16 +95,16 @@ async fn api_server(kept: Kept) -> (Arc<Mutex<Kept>>, Access) {
     let kept = Arc::new(Mutex::new(kept));
     tokio::spawn(serve(listener, Arc::clone(&kept)));
     let access = Access {
-        credentials: Credentials::Host {
-            host,
+        credentials: Credentials::Host(Box::new(Host {
+            url: host.parse().unwrap(),
             ca_certificate: None,
             token: None,
             token_file: None,
             client_certificate: None,
             client_key: None,
             exec: None,
-        },
-        namespace: Some("a".to_owned()),
+        })),
+        namespace: "a".parse().ok(),
         proxy_url: None,
         tls_server_name: None,
     };

@@ -295,6 +295,32 @@ macro_rules! text_attribute {
     )* };
 }
 
+/// Makes types with `FromStr` attributes of type string that are only ever read, such as those of a
+/// provider's configuration. What does not parse is an error with the parser's words alone: it may
+/// be a secret, and where it is none Terraform shows its line.
+#[macro_export]
+macro_rules! setting_attribute {
+    ($($ty:ty),* $(,)?) => { $(
+        impl $crate::tfplugin::schema::Attr for $ty {
+            fn kind() -> $crate::tfplugin::schema::Kind {
+                <String as $crate::tfplugin::schema::Attr>::kind()
+            }
+
+            fn decode(
+                value: &$crate::tfplugin::value::Value,
+                at: &$crate::tfplugin::path::Path,
+            ) -> $crate::tfplugin::diagnostic::Result<Self> {
+                let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
+                text.parse().map_err(|error| $crate::tfplugin::schema::refused_unseen(&error, at))
+            }
+
+            fn encode(&self) -> $crate::tfplugin::value::Value {
+                $crate::tfplugin::value::Value::Null
+            }
+        }
+    )* };
+}
+
 /// Makes an enum an attribute of type string with exactly these words.
 #[macro_export]
 macro_rules! choice_attribute {
@@ -332,6 +358,14 @@ pub fn refused(text: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
     let shown: String = text.chars().take(80).collect();
     Diagnostic::error(format!("Invalid value for {at}"))
         .detail(format!("{shown:?} is not accepted: {error}"))
+        .at(at.clone())
+        .into()
+}
+
+#[doc(hidden)]
+pub fn refused_unseen(error: &dyn fmt::Display, at: &Path) -> Diagnostics {
+    Diagnostic::error(format!("Invalid value for {at}"))
+        .detail(format!("It is not accepted: {error}"))
         .at(at.clone())
         .into()
 }

@@ -14,11 +14,10 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-pub use attr::{Computed, Dynamic, WriteOnly, expect_object, refused};
+pub use attr::{Computed, Dynamic, WriteOnly, expect_object, refused, refused_unseen};
 pub use model::{Attr, Model, description_of};
 pub use plan::{Planned, plan};
-pub(super) use tree::path;
-pub use tree::{Maybe, Tree};
+pub use tree::{Maybe, Tree, path};
 pub use validate::validate;
 pub use wire::{identity_to_wire, to_wire};
 

@@ -96,7 +96,7 @@ impl Tree {
 }
 
 /// The path of attribute names joined by points.
-pub(in crate::tfplugin) fn path(dotted: &str) -> Path {
+pub fn path(dotted: &str) -> Path {
     dotted
         .split('.')
         .fold(Path::default(), |path, name| path.then(name))

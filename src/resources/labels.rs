@@ -1,0 +1,120 @@
+//! Labels and annotations as Kubernetes takes them. What it would refuse is refused before a part of
+//! the object is made.
+
+use std::collections::BTreeMap;
+
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
+
+/// An error for each label that is none.
+pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
+    let mut found = Diagnostics::default();
+    for (key, value) in labels {
+        found.absorb(check_key(key, at));
+        if !value.is_empty() && !is_name(value) {
+            found.push(
+                Diagnostic::error(format!("Invalid value for {}", at.key(key)))
+                    .detail(format!(
+                        "{value:?} is no value of a label: it must be empty or have at most 63 letters, digits, `-`, `_` and \
+                         `.`, with a letter or digit at both ends."
+                    ))
+                    .at(at.key(key)),
+            );
+        }
+    }
+    found.or(())
+}
+
+/// An error for each annotation whose name is none; values may be anything.
+pub(super) fn check_annotations(annotations: &BTreeMap<String, String>, at: &Path) -> Result<()> {
+    let mut found = Diagnostics::default();
+    for key in annotations.keys() {
+        found.absorb(check_key(key, at));
+    }
+    found.or(())
+}
+
+fn check_key(key: &str, at: &Path) -> Result<()> {
+    let is_key = match key.split_once('/') {
+        Some((prefix, name)) => is_domain(prefix) && is_name(name),
+        None => is_name(key),
+    };
+    if is_key {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("Invalid name in {at}"))
+        .detail(format!(
+            "{key:?} is no name of a label or annotation: it must be like `team` or `example.org/team`: a DNS name in lower case and `/`, if \
+             any, and then at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at \
+             both ends."
+        ))
+        .at(at.key(key))
+        .into())
+}
+
+fn is_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    is_word(text, inner) && text.len() <= 63
+}
+
+fn is_domain(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.len() <= 253 && text.split('.').all(|label| is_word(label, inner))
+}
+
+/// Whether all of a text is of a kind, with letters or digits at its ends.
+fn is_word(text: &str, inner: impl Fn(u8) -> bool) -> bool {
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.iter().all(|byte| inner(*byte)) && is_edge(bytes.first()) && is_edge(bytes.last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at() -> Path {
+        Path::attribute("labels")
+    }
+
+    #[test]
+    fn labels_are_what_kubernetes_takes() {
+        let (name, value) = ("x".repeat(63), "y".repeat(63));
+        for (key, value) in [
+            ("team", ""),
+            ("example.org/Team_1.a", "a-B_c.d"),
+            (name.as_str(), value.as_str()),
+        ] {
+            let labels = [(key.to_owned(), value.to_owned())].into();
+            assert!(check(&labels, &at()).is_ok(), "{key}={value}");
+        }
+        let (name, value) = ("x".repeat(64), "y".repeat(64));
+        for (key, value) in [
+            ("", "a"),
+            ("-a", "a"),
+            ("a b", "a"),
+            ("/a", "a"),
+            ("Example.org/a", "a"),
+            ("a..b/a", "a"),
+            ("a/b/c", "a"),
+            ("a/", "a"),
+            (name.as_str(), "a"),
+            ("a", value.as_str()),
+            ("a", "two words"),
+            ("a", ".a"),
+            ("ä", "a"),
+        ] {
+            let labels = [(key.to_owned(), value.to_owned())].into();
+            let found = check(&labels, &at()).unwrap_err();
+            let paths: Vec<_> = found.iter().map(|one| one.path.clone().unwrap()).collect();
+            assert_eq!(paths, [at().key(key)], "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn an_annotation_may_say_anything_under_a_proper_name() {
+        let pair = |key: &str| [(key.to_owned(), "{\n".to_owned())].into();
+        assert!(check_annotations(&pair("example.org/a"), &at()).is_ok());
+        assert!(check_annotations(&pair("example org"), &at()).is_err());
+    }
+}
