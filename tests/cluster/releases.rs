@@ -33,30 +33,27 @@ fn containers(tenant: &Tenant, object: &str) -> Vec<String> {
 
 #[test]
 fn releases_that_read_keys_from_a_list_train_in_pods() {
-    // What runs apps is a SuperExec in the one; in the other one process for each app, and a SuperLink
-    // that no health service tells of.
-    for (release, apps) in [("1.22.0", "superexec"), ("1.20.0", "serverapp")] {
-        for isolation in ["process", "subprocess"] {
-            let tenant = Tenant::a();
-            let it = Workspace::new(&configured(&tenant, release, isolation));
-            it.app_of_every_era();
-            it.apply().succeeded();
-            it.plan_is_empty();
-            completed(&it);
-            let expected: &[&str] = match isolation {
-                "process" => &["superlink", apps],
-                _ => &["superlink"],
-            };
-            assert_eq!(containers(&tenant, "superlink-main"), expected);
-            let files: ConfigMap = tenant.get("superlink-main.files");
-            let list = files.data.unwrap()["supernodes.csv"].clone();
-            assert_eq!(list.matches("ecdsa-sha2-").count(), 2, "{list}");
-            assert!(
-                !it.written().contains("PRIVATE KEY"),
-                "a private key is in a state or a log"
-            );
-            tenant.destroyed(&it);
-        }
+    // In the older one each app has a process of its own that waits for it, and no health service
+    // tells of the SuperLink. The other one with `process` is below.
+    for (release, isolation, expected) in [
+        ("1.22.0", "subprocess", &["superlink"][..]),
+        ("1.20.0", "process", &["superlink", "serverapp"]),
+    ] {
+        let tenant = Tenant::a();
+        let it = Workspace::new(&configured(&tenant, release, isolation));
+        it.app_of_every_era();
+        it.apply().succeeded();
+        it.plan_is_empty();
+        completed(&it);
+        assert_eq!(containers(&tenant, "superlink-main"), expected);
+        let files: ConfigMap = tenant.get("superlink-main.files");
+        let list = files.data.unwrap()["supernodes.csv"].clone();
+        assert_eq!(list.matches("ecdsa-sha2-").count(), 2, "{list}");
+        assert!(
+            !it.written().contains("PRIVATE KEY"),
+            "a private key is in a state or a log"
+        );
+        tenant.destroyed(&it);
     }
 }
 

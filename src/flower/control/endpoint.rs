@@ -13,72 +13,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use super::scheme::Protocol;
+use super::scheme::Scheme;
 use super::tls;
 use super::token::{AccountToken, Login, TokenFile};
-
-/// What is spoken at an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// HTTP, as from Flower 1.37 on.
-    Http,
-    /// gRPC, as up to 1.36.
-    Grpc,
-    /// One of them: who asks there finds out which.
-    Either,
-}
-
-/// How an address with a host begins: what is spoken there, and whether with TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-    Grpc,
-    Grpcs,
-}
-
-impl Scheme {
-    fn parse(text: &str) -> Option<Self> {
-        let all = [Self::Http, Self::Https, Self::Grpc, Self::Grpcs];
-        all.into_iter().find(|scheme| scheme.as_str() == text)
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-            Self::Grpc => "grpc",
-            Self::Grpcs => "grpcs",
-        }
-    }
-
-    const fn protocol(self) -> Protocol {
-        match self {
-            Self::Http | Self::Https => Protocol::Http,
-            Self::Grpc | Self::Grpcs => Protocol::Grpc,
-        }
-    }
-
-    const fn has_tls(self) -> bool {
-        matches!(self, Self::Https | Self::Grpcs)
-    }
-
-    const fn of(protocol: Protocol, has_tls: bool) -> Self {
-        match (protocol, has_tls) {
-            (Protocol::Grpc, false) => Self::Grpc,
-            (Protocol::Grpc, true) => Self::Grpcs,
-            (Protocol::Http | Protocol::Either, false) => Self::Http,
-            (Protocol::Http | Protocol::Either, true) => Self::Https,
-        }
-    }
-
-    const fn usual_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-            Self::Grpc | Self::Grpcs => GRPC_PORT,
-        }
-    }
-}
 
 /// Where a Control API is and whom to trust there. Two are equal if they lead to the same place with
 /// the same trust.
@@ -94,8 +32,6 @@ pub struct ControlEndpoint {
     login: Option<Arc<Login>>,
 }
 
-/// The port of a Control API that speaks gRPC, unless it was set to another.
-const GRPC_PORT: u16 = 9093;
 /// The port of the Control API within a pod, where it does not speak gRPC.
 const POD_PORT: u16 = 8000;
 /// The name that every SuperLink's certificate has besides those that it is dialled by.

@@ -23,6 +23,7 @@ mod node;
 mod pool;
 mod refusal;
 mod run;
+mod scheme;
 mod shared;
 mod submit;
 mod tls;

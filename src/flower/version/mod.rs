@@ -3,6 +3,7 @@
 //! A release is looked up once, when a configuration is read; everything that talks to Flower or
 //! starts it then asks the row, never the number. Adding a release is adding or widening a row.
 
+mod row;
 mod table;
 
 use std::fmt;
@@ -10,10 +11,13 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+pub use row::{
+    AppPlane, AppRunner, ControlPlane, FleetPlane, FleetProtocol, NodeAuth, PluginType, Pythons,
+    VersionRow,
+};
 pub use table::{
-    AppPlane, AppRunner, ControlPlane, DEFAULT, FAB_LIMIT, FleetPlane, FleetProtocol, NodeAuth,
-    PluginType, Pythons, VersionRow, first_with, is_newer_than_known, keeps_state, newest, oldest,
-    row_of, speakers,
+    DEFAULT, FAB_LIMIT, first_with, is_newer_than_known, keeps_state, newest, oldest, row_of,
+    speakers,
 };
 
 /// A Flower release, such as 1.42.0.

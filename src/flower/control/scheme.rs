@@ -1,0 +1,68 @@
+//! How the address of a Control API begins, and what that says of what is spoken there.
+
+/// The port of a Control API that speaks gRPC, unless it was set to another.
+const GRPC_PORT: u16 = 9093;
+
+/// What is spoken at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP, as from Flower 1.37 on.
+    Http,
+    /// gRPC, as up to 1.36.
+    Grpc,
+    /// One of them: who asks there finds out which.
+    Either,
+}
+
+/// How an address with a host begins: what is spoken there, and whether with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
+impl Scheme {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Http, Self::Https, Self::Grpc, Self::Grpcs];
+        all.into_iter().find(|scheme| scheme.as_str() == text)
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
+        }
+    }
+
+    pub(super) const fn protocol(self) -> Protocol {
+        match self {
+            Self::Http | Self::Https => Protocol::Http,
+            Self::Grpc | Self::Grpcs => Protocol::Grpc,
+        }
+    }
+
+    pub(super) const fn has_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+
+    pub(super) const fn of(protocol: Protocol, has_tls: bool) -> Self {
+        match (protocol, has_tls) {
+            (Protocol::Grpc, false) => Self::Grpc,
+            (Protocol::Grpc, true) => Self::Grpcs,
+            (Protocol::Http | Protocol::Either, false) => Self::Http,
+            (Protocol::Http | Protocol::Either, true) => Self::Https,
+        }
+    }
+
+    pub(super) const fn usual_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Grpc | Self::Grpcs => GRPC_PORT,
+        }
+    }
+}
