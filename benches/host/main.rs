@@ -3,6 +3,8 @@
 //! `cargo xtask bench` times it for every plugin alike. It is a program of its own so that xtask,
 //! which is built before anything else can be done here, needs no gRPC.
 
+mod anyone;
+
 use std::error::Error;
 use std::future::poll_fn;
 use std::process::ExitCode;
@@ -12,13 +14,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use p521::ecdsa::signature::Signer as _;
 use p521::pkcs8::DecodePrivateKey as _;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureAlgorithm, SignatureScheme};
+use rustls::{ClientConfig, SignatureAlgorithm, SignatureScheme};
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
+
+use anyone::Anyone;
 
 const HELP: &str = "Usage: plugin-host SOCKET    prints microseconds from connecting to the schema";
 
@@ -136,47 +139,5 @@ impl Signer for Key {
 
     fn scheme(&self) -> SignatureScheme {
         SignatureScheme::ECDSA_NISTP521_SHA512
-    }
-}
-
-/// The plugin is what is measured: whatever certificate it shows is taken, on either side.
-#[derive(Debug)]
-struct Anyone;
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![
-            SignatureScheme::ECDSA_NISTP521_SHA512,
-            SignatureScheme::ECDSA_NISTP256_SHA256,
-        ]
     }
 }

@@ -24,6 +24,30 @@ fn object(name: &str) -> ObjectRef {
     }
 }
 
+/// A claim that nothing ends.
+async fn claim(runtime: &LocalRuntime, object: &ObjectRef) -> Result<Claim, RuntimeError> {
+    runtime.claim(object, &CancellationToken::new()).await
+}
+
+/// The object "a", which is being made in this folder.
+async fn claimed(dir: &Path) -> (LocalRuntime, ObjectRef) {
+    let (runtime, object) = (runtime(dir), object("a"));
+    assert_eq!(claim(&runtime, &object).await.unwrap(), Claim::New);
+    (runtime, object)
+}
+
+/// The port of its API, given to it now or before.
+async fn port(runtime: &LocalRuntime, object: &ObjectRef) -> u16 {
+    let layout = runtime.layout(LayoutRequest {
+        object,
+        ports: &[Port::Api],
+        fixed: None,
+        exposure: None,
+        until: std::time::Instant::now(),
+    });
+    layout.await.unwrap().ports[&Port::Api]
+}
+
 async fn remove(
     runtime: &LocalRuntime,
     object: &ObjectRef,
@@ -84,58 +108,24 @@ fn start(runtime: &LocalRuntime, object: &ObjectRef, script: &str) -> Identity {
 #[tokio::test]
 async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    assert_eq!(
-        runtime
-            .claim(&object, &CancellationToken::new())
-            .await
-            .unwrap(),
-        Claim::New
-    );
-    let twin = runtime.claim(&object, &CancellationToken::new()).await;
+    let (runtime, object) = claimed(dir.path()).await;
+    let twin = claim(&runtime, &object).await;
     assert!(
         matches!(twin, Err(RuntimeError::BeingMade { .. })),
         "{twin:?}"
     );
-    let ports = runtime
-        .layout(LayoutRequest {
-            object: &object,
-            ports: &[Port::Api],
-            fixed: None,
-            exposure: None,
-            until: std::time::Instant::now(),
-        })
-        .await
-        .unwrap()
-        .ports;
+    let given = port(&runtime, &object).await;
 
     owner_dies(&runtime, &object);
-    assert_eq!(
-        runtime
-            .claim(&object, &CancellationToken::new())
-            .await
-            .unwrap(),
-        Claim::Unfinished
-    );
-    let again = runtime
-        .layout(LayoutRequest {
-            object: &object,
-            ports: &[Port::Api],
-            fixed: None,
-            exposure: None,
-            until: std::time::Instant::now(),
-        })
-        .await
-        .unwrap()
-        .ports;
-    assert_eq!(again, ports, "what is taken over keeps its ports");
+    assert_eq!(claim(&runtime, &object).await.unwrap(), Claim::Unfinished);
+    let again = port(&runtime, &object).await;
+    assert_eq!(again, given, "what is taken over keeps its ports");
 
     runtime
         .settle(&object, &serde_json::json!({}))
         .await
         .unwrap();
-    let taken = runtime.claim(&object, &CancellationToken::new()).await;
+    let taken = claim(&runtime, &object).await;
     assert!(
         matches!(taken, Err(RuntimeError::Exists { .. })),
         "{taken:?}"
@@ -148,12 +138,7 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
 #[tokio::test]
 async fn a_data_dir_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     let path = runtime.record_path(&object);
     fs::write(&path, "{\"format\": 99, \"anything\": []}").unwrap();
     let refused = runtime.observe(&object, &[]).await.unwrap_err();
@@ -197,12 +182,7 @@ async fn a_note_that_cannot_be_read_is_never_passed_over() {
 #[tokio::test]
 async fn a_process_that_fails_is_named_with_its_last_lines() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     start(
         &runtime,
         &object,
@@ -235,10 +215,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
 #[tokio::test]
 async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     start(&runtime, &object, "exec sleep 300");
     let settle = || runtime.settle(&object, &serde_json::Value::Null);
     let unfinished = async || {
@@ -277,10 +254,8 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
 #[tokio::test]
 async fn a_removal_that_is_cut_short_leaves_nothing_for_the_next_of_that_name() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
+    let (runtime, object) = claimed(dir.path()).await;
     let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
     let path = |name: &str| runtime.dir(&object).join(name);
     for name in ["files", "state", "home", "logs"] {
         files::write(&path(name).join("old"), b"old").unwrap();
@@ -322,10 +297,7 @@ async fn secrets_are_for_their_owner_alone() {
 #[tokio::test]
 async fn a_file_of_the_vault_that_is_gone_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     let entries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
     runtime.put_secret(&object, "s", &entries).await.unwrap();
     let parts = [Part::Service, Part::Volume, Part::Secret("s".to_owned())];
@@ -344,12 +316,7 @@ async fn a_file_of_the_vault_that_is_gone_is_told() {
 #[tokio::test]
 async fn what_is_ended_should_run_and_is_down_and_another_start_is_not_settled() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     let settled =
         |runtime: &LocalRuntime| runtime.record(&object).unwrap().processes["superlink"].settled;
     let first = start(&runtime, &object, "exec sleep 60");
@@ -375,10 +342,7 @@ async fn a_release_gets_the_ports_that_it_has_and_no_others() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
     let object = object("main");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
+    claim(&runtime, &object).await.unwrap();
     let ports = async |ports: &[Port]| {
         let layout = runtime.layout(LayoutRequest {
             object: &object,

@@ -6,12 +6,7 @@ use super::*;
 #[tokio::test]
 async fn children_in_sessions_of_their_own_end_too() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
-    runtime
-        .claim(&object, &CancellationToken::new())
-        .await
-        .unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
     let script = "setsid sleep 300 & echo child $!; exec sleep 300";
     start(&runtime, &object, script);
     let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
@@ -142,18 +137,9 @@ async fn a_process_that_nobody_recorded_is_ended() {
 #[tokio::test]
 async fn a_port_that_somebody_took_is_no_port_to_start_on() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
+    let (runtime, object) = claimed(dir.path()).await;
     let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
-    let layout = runtime.layout(LayoutRequest {
-        object: &object,
-        ports: &[Port::Api],
-        fixed: None,
-        exposure: None,
-        until: std::time::Instant::now(),
-    });
-    let port = layout.await.unwrap().ports[&Port::Api];
+    let port = port(&runtime, &object).await;
     let workload = with_environment(&runtime, &object, "exec sleep 300").await;
     let other = std::net::TcpListener::bind((LOOPBACK, port)).unwrap();
     let refused = runtime.start(&workload, &stop).await.unwrap_err();
@@ -170,10 +156,8 @@ async fn a_port_that_somebody_took_is_no_port_to_start_on() {
 async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
-    let runtime = runtime(dir.path());
-    let object = object("a");
+    let (runtime, object) = claimed(dir.path()).await;
     let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
     let beside = dir.path().join("flower-superexec");
     fs::write(&beside, "#!/bin/sh\nwhile :; do sleep 1; done\n").unwrap();
     fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).unwrap();
