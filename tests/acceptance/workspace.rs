@@ -20,6 +20,8 @@ pub struct Workspace {
 pub struct Said {
     pub ok: bool,
     pub code: Option<i32>,
+    /// Its end in words, such as a signal that nobody else tells of.
+    pub status: String,
     /// Standard output and error, with the frame and line breaks of diagnostics taken out.
     pub text: String,
 }
@@ -27,7 +29,12 @@ pub struct Said {
 impl Said {
     #[track_caller]
     pub fn succeeded(self) -> Self {
-        assert!(self.ok, "terraform failed:\n{}", self.end());
+        assert!(
+            self.ok,
+            "terraform failed ({}):\n{}",
+            self.status,
+            self.end()
+        );
         self
     }
 
@@ -445,6 +452,7 @@ pub fn said(output: &Output) -> Said {
     Said {
         ok: output.status.success(),
         code: output.status.code(),
+        status: output.status.to_string(),
         text: words.join(" "),
     }
 }
