@@ -12,8 +12,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::Result;
-use crate::process::{capture, find_program, is_executable};
+use crate::process::{capture, is_executable};
 use crate::repository::{PROVIDER, Repository};
+use crate::tools::python_or_install;
 
 use super::stats::{Series, cell, digits};
 use super::table::Table;
@@ -24,8 +25,11 @@ use superlink::SuperLink;
 /// `flower-bench run http://HOST:PORT APP` prints the run's id.
 const OURS: &str = "flower-bench";
 
-/// The folder with `flwr` and `flower-superlink`, where they are not on PATH.
+/// The folder with `flwr` and `flower-superlink`, where they are not to be installed for this.
 const FLOWER_FOLDER: &str = "FLOWER_BIN";
+
+/// What is installed.
+const FLOWER: &str = "flwr==1.42.0";
 
 const PYPROJECT: &str = r#"[build-system]
 requires = ["hatchling"]
@@ -59,13 +63,8 @@ struct Pair {
 
 /// The table of both operations.
 pub fn measure(repository: &Repository, peer_only: bool, quick: bool) -> Result<String> {
-    let (Some(flwr), Some(server)) = (flower_program("flwr"), flower_program("flower-superlink"))
-    else {
-        return Ok(format!(
-            "`flwr` and `flower-superlink` are neither on PATH nor in the folder that {FLOWER_FOLDER} \
-             names: packing and submitting were not measured.\n"
-        ));
-    };
+    let programs = programs(repository)?;
+    let (flwr, server) = (programs.join("flwr"), programs.join("flower-superlink"));
     let ours = if peer_only { None } else { ours(repository)? };
     let rounds = if quick { 5 } else { 20 };
     let folder = tempfile::tempdir()?;
@@ -169,11 +168,24 @@ fn ours(repository: &Repository) -> Result<Option<PathBuf>> {
     Ok(Some(target.join("release/examples").join(OURS)))
 }
 
-fn flower_program(name: &str) -> Option<PathBuf> {
-    std::env::var_os(FLOWER_FOLDER)
-        .map(|folder| Path::new(&folder).join(name))
-        .filter(|path| is_executable(path))
-        .or_else(|| find_program(name))
+/// The folder of Flower's programs, in an environment of the bench's own unless another was named.
+fn programs(repository: &Repository) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os(FLOWER_FOLDER) {
+        return Ok(PathBuf::from(folder));
+    }
+    let environment = std::path::absolute(repository.target())?.join("bench/flower");
+    let programs = environment.join("bin");
+    if !is_executable(&programs.join("flwr")) {
+        eprintln!("installing {FLOWER}; this is done once");
+        let (python, _) = python_or_install()?;
+        capture(
+            Command::new(python)
+                .args(["-m", "venv", "--clear"])
+                .arg(&environment),
+        )?;
+        capture(Command::new(programs.join("pip")).args(["install", "--quiet", FLOWER]))?;
+    }
+    Ok(programs)
 }
 
 /// A Flower command with a home of its own, which asks nobody for updates.
