@@ -138,9 +138,10 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
     let environment = settings.exec.iter().filter_map(|exec| exec.env.as_ref());
     let token = settings.token.iter().map(Token::get);
     let key = settings.client_key.iter().map(PrivateKey::pem);
-    let password = settings.proxy_url.iter().filter_map(ProxyUrl::password);
+    let proxy = settings.proxy_url.iter();
+    let proxy = proxy.flat_map(|one| [Some(one.text()), one.password()].into_iter().flatten());
     let environment = environment.flat_map(BTreeMap::values).map(String::as_str);
-    for secret in token.chain(key).chain(password).chain(environment) {
+    for secret in token.chain(key).chain(proxy).chain(environment) {
         log::mask(secret);
     }
     let credentials = match settings.host {

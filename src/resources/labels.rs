@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::runtime::is_dns_label;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 
@@ -53,20 +54,17 @@ fn check_key(key: &str, at: &Path) -> Result<()> {
 }
 
 fn is_name(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    is_word(text, inner) && text.len() <= 63
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(inner)
+        && is_edge(bytes.first())
+        && is_edge(bytes.last())
 }
 
 fn is_domain(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 253 && text.split('.').all(|label| is_word(label, inner))
-}
-
-/// Whether all of a text is of a kind, with letters or digits at its ends.
-fn is_word(text: &str, inner: impl Fn(u8) -> bool) -> bool {
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    bytes.iter().all(|byte| inner(*byte)) && is_edge(bytes.first()) && is_edge(bytes.last())
+    text.len() <= 253 && text.split('.').all(|label| is_dns_label(label, 253))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use error::{Failure, InstallFault, RuntimeError};
-pub use name::{Kind, NameError, ObjectName, ObjectRef, Port};
+pub use name::{Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
     Toleration, TolerationOperator, Volume, VolumeSource,

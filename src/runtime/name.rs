@@ -84,13 +84,19 @@ impl ObjectName {
     }
 }
 
+/// Whether a text of at most `longest` characters is a DNS label: lower-case letters, digits and hyphens,
+/// with none of these at an end.
+pub fn is_dns_label(text: &str, longest: usize) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edge_is_plain = !text.starts_with('-') && !text.ends_with('-');
+    (1..=longest).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain
+}
+
 impl FromStr for ObjectName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let edge_is_plain = !text.starts_with('-') && !text.ends_with('-');
-        if (1..=53).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain {
+        if is_dns_label(text, 53) {
             Ok(Self(text.to_owned()))
         } else {
             Err(NameError)

@@ -257,7 +257,16 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
     let it = Workspace::new("");
     let (host, at) = (cluster.host(), format!("host = {:?}", cluster.host));
     let with_token = format!("token = {token:?}");
-    let cases: [(String, &[&str]); 5] = [
+    let mut file: Json =
+        serde_json::from_str(&kubeconfig_of(&cluster, &json!({ "token": token }))).unwrap();
+    let proxy = format!("ftp://flower:{}@127.0.0.1:1", proxy::PASSWORD);
+    file["clusters"][0]["cluster"]["proxy-url"] = proxy.into();
+    it.file("proxied", &file.to_string());
+    let cases: [(String, &[&str]); 6] = [
+        (
+            "config_path = \"proxied\"".to_owned(),
+            &["its proxy does not begin with \"http://\"", SETTINGS],
+        ),
         (
             format!("host = \"https://127.0.0.1:1\"\n{with_token}"),
             &[
@@ -300,7 +309,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
             ],
         ),
     ];
-    each_is_said(&it, &tenant, &[&token], &cases);
+    each_is_said(&it, &tenant, &[&token, proxy::PASSWORD], &cases);
     // Whoever may not look into a namespace is not told either whether there is one.
     let administrator = format!(
         "config_path = {:?}\nconfig_context = {:?}\n",

@@ -9,6 +9,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use zeroize::Zeroizing;
 
+use super::super::is_dns_label;
+
 /// Why a setting can never be used. Never with its text, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
@@ -36,7 +38,10 @@ pub struct ServerUrl(Uri);
 
 /// A proxy on the way to it, which may hold a password.
 #[derive(Clone)]
-pub struct ProxyUrl(Uri);
+pub struct ProxyUrl {
+    text: Zeroizing<String>,
+    url: Uri,
+}
 
 /// One or more certificates, as PEM.
 #[derive(Clone)]
@@ -69,12 +74,17 @@ impl ServerUrl {
 
 impl ProxyUrl {
     pub const fn get(&self) -> &Uri {
-        &self.0
+        &self.url
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The password in it, as it is written there.
     pub fn password(&self) -> Option<&str> {
-        let (user, _) = self.0.authority()?.as_str().rsplit_once('@')?;
+        let (user, _) = self.url.authority()?.as_str().rsplit_once('@')?;
         user.split_once(':').map(|(_, password)| password)
     }
 }
@@ -151,7 +161,10 @@ impl FromStr for ProxyUrl {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
-        url(text).map(Self)
+        Ok(Self {
+            text: Zeroizing::new(text.to_owned()),
+            url: url(text)?,
+        })
     }
 }
 
@@ -206,9 +219,7 @@ impl FromStr for Namespace {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let edge_is_plain = !text.starts_with('-') && !text.ends_with('-');
-        if (1..=63).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain {
+        if is_dns_label(text, 63) {
             Ok(Self(text.to_owned()))
         } else {
             Err(SettingError::NoNamespace)

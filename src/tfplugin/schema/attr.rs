@@ -270,11 +270,12 @@ impl<T: Attr> Attr for BTreeMap<String, T> {
     }
 }
 
-/// Makes types with `FromStr` and `Display` attributes of type string: what does not parse is an
-/// error with the parser's words.
+/// Makes a type with `FromStr` an attribute of type string; `refuse` makes an error of a text that does
+/// not parse, and `text` is how a value is written.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! text_attribute {
-    ($($ty:ty),* $(,)?) => { $(
+macro_rules! parsed_attribute {
+    ($ty:ty, refuse: $refuse:expr, text: $text:expr) => {
         impl $crate::tfplugin::schema::Attr for $ty {
             fn kind() -> $crate::tfplugin::schema::Kind {
                 <String as $crate::tfplugin::schema::Attr>::kind()
@@ -285,13 +286,26 @@ macro_rules! text_attribute {
                 at: &$crate::tfplugin::path::Path,
             ) -> $crate::tfplugin::diagnostic::Result<Self> {
                 let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
-                text.parse().map_err(|error| $crate::tfplugin::schema::refused(&text, &error, at))
+                text.parse().map_err(|error| $refuse(&text, &error, at))
             }
 
             fn encode(&self) -> $crate::tfplugin::value::Value {
-                $crate::tfplugin::value::Value::from(self.to_string())
+                $text(self)
             }
         }
+    };
+}
+
+/// Makes types with `FromStr` and `Display` attributes of type string: what does not parse is an
+/// error with the parser's words.
+#[macro_export]
+macro_rules! text_attribute {
+    ($($ty:ty),* $(,)?) => { $(
+        $crate::parsed_attribute!(
+            $ty,
+            refuse: $crate::tfplugin::schema::refused,
+            text: |value: &$ty| $crate::tfplugin::value::Value::from(value.to_string())
+        );
     )* };
 }
 
@@ -301,23 +315,11 @@ macro_rules! text_attribute {
 #[macro_export]
 macro_rules! setting_attribute {
     ($($ty:ty),* $(,)?) => { $(
-        impl $crate::tfplugin::schema::Attr for $ty {
-            fn kind() -> $crate::tfplugin::schema::Kind {
-                <String as $crate::tfplugin::schema::Attr>::kind()
-            }
-
-            fn decode(
-                value: &$crate::tfplugin::value::Value,
-                at: &$crate::tfplugin::path::Path,
-            ) -> $crate::tfplugin::diagnostic::Result<Self> {
-                let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
-                text.parse().map_err(|error| $crate::tfplugin::schema::refused_unseen(&error, at))
-            }
-
-            fn encode(&self) -> $crate::tfplugin::value::Value {
-                $crate::tfplugin::value::Value::Null
-            }
-        }
+        $crate::parsed_attribute!(
+            $ty,
+            refuse: $crate::tfplugin::schema::refused_unseen,
+            text: |_: &$ty| $crate::tfplugin::value::Value::Null
+        );
     )* };
 }
 
@@ -363,7 +365,7 @@ pub fn refused(text: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
 }
 
 #[doc(hidden)]
-pub fn refused_unseen(error: &dyn fmt::Display, at: &Path) -> Diagnostics {
+pub fn refused_unseen(_: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
     Diagnostic::error(format!("Invalid value for {at}"))
         .detail(format!("It is not accepted: {error}"))
         .at(at.clone())
