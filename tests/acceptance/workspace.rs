@@ -248,7 +248,8 @@ impl Workspace {
     #[track_caller]
     pub fn nothing_left(&self) {
         assert_eq!(self.processes(), Vec::<u32>::new(), "processes are left");
-        assert!(!self.path(".flower").exists(), "files are left in .flower");
+        let left = self.files(".flower");
+        assert!(!self.path(".flower").exists(), "left in .flower: {left:?}");
     }
 
     /// The values of a resource in the state.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::RuntimeError;
+use super::process::Identity;
 
 /// The form of the files in a `data_dir`; raised when an older provider could not read it.
 pub(super) const FORMAT: u64 = 1;
@@ -40,13 +41,33 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), RuntimeError> {
     private_dir(parent)?;
     let save = || -> std::io::Result<()> {
         // Temporary files are 0600 from the start.
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        let prefix = format!("{UNFINISHED}{}.", Identity::own().label());
+        let mut file = tempfile::Builder::new()
+            .prefix(&prefix)
+            .tempfile_in(parent)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };
     save().map_err(failed("write", path))
+}
+
+/// How the names of files begin that are being written; the writer's label follows.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Removes what was being written in a folder when its writer was killed: it may be half a secret, and
+/// nobody would know its name.
+pub(super) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let label = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(UNFINISHED)?.split_once('.'));
+        if label.is_some_and(|(label, _)| !Identity::lives_by(label)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Reads a file; `None` when there is none.

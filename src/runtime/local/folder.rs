@@ -94,6 +94,7 @@ impl LocalRuntime {
             .into_iter()
             .chain(["vault", "journal"])
         {
+            files::sweep(&self.data_dir.join(name));
             files::remove_if_empty(&self.data_dir.join(name));
         }
         let has_record = |kind: Kind| {

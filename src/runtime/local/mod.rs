@@ -330,7 +330,9 @@ impl Runtime for LocalRuntime {
         }
         self.clear(object)?;
         files::remove(&self.record_path(object))?;
-        if !how.keep_logs {
+        if how.keep_logs {
+            files::sweep(&self.dir(object));
+        } else {
             files::remove(&self.dir(object))?;
         }
         self.tidy();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::super::RuntimeError;
 use super::running::{self, MARK, Running, start_of};
@@ -53,6 +54,20 @@ impl Identity {
 
     pub(super) fn lives(&self) -> bool {
         start_of(self.pid).is_some_and(|started| started == self.started)
+    }
+
+    /// Words for a file name that no other process has, which [`Self::lives_by`] understands.
+    pub(super) fn label(&self) -> String {
+        let started = Sha256::digest(&self.started);
+        let started: String = hex::encode(started).chars().take(16).collect();
+        format!("{}-{started}", self.pid)
+    }
+
+    /// Whether the process with this label lives.
+    pub(super) fn lives_by(label: &str) -> bool {
+        let pid = label.split_once('-').and_then(|(pid, _)| pid.parse().ok());
+        let found = pid.and_then(|pid| Self::of(pid, String::new()));
+        found.is_some_and(|found| found.label() == label)
     }
 
     /// How it ended, when that is known.

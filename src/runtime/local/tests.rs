@@ -295,6 +295,54 @@ async fn secrets_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
+async fn what_a_killed_provider_was_writing_goes_with_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
+    let other = start(&runtime, &object, "exec sleep 60");
+    let half = |folder: &Path, writer: &Identity| {
+        files::private_dir(folder).unwrap();
+        let path = folder.join(format!(".unfinished-{}.x", writer.label()));
+        fs::write(&path, "half a secr").unwrap();
+        path
+    };
+    let vault = runtime.data_dir.join("vault");
+    let living = half(&vault, &Identity::own());
+    let killed = half(&vault, &other);
+    remove(&runtime, &object, &[]).await.unwrap();
+    assert!(!killed.exists(), "its writer was ended");
+    assert!(living.exists(), "its writer goes on");
+
+    fs::remove_file(living).unwrap();
+    half(&vault, &other);
+    half(&runtime.data_dir.join("journal"), &other);
+    remove(&runtime, &object, &[]).await.unwrap();
+    assert!(!runtime.data_dir.exists(), "nothing is left");
+}
+
+#[test]
+fn what_is_being_written_is_known_by_its_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("blocked/x.json");
+    // A folder cannot be replaced by a file: the last step fails, and nothing may stay.
+    fs::create_dir_all(path.join("full")).unwrap();
+    assert!(files::write(&path, b"x").is_err());
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    assert_eq!(entries.count(), 1, "only what was there");
+    assert!(Identity::lives_by(&Identity::own().label()));
+    for label in [
+        "",
+        "-",
+        "1",
+        "1-",
+        "x-y",
+        "4294967296-0",
+        "1-0000000000000000",
+    ] {
+        assert!(!Identity::lives_by(label), "{label}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_the_vault_that_is_gone_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;
