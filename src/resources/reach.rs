@@ -12,8 +12,9 @@ use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::Result as Told;
 
 const LOOK: Duration = Duration::from_millis(200);
-/// How long one that answers may stumble over its own start: several threads of Flower 1.26 and later
-/// migrate the database when they first need it, and what one is asked meanwhile may fail.
+/// How long one that answers may stumble over its own start: several threads of Flower 1.26 and 1.27
+/// may open the database at once when they first need it, and what one is asked meanwhile may fail. Ours
+/// have a lock for that, but not all are ours.
 const STUMBLES: Duration = Duration::from_secs(10);
 
 /// The SuperLink of an attribute `control`; nothing is sent yet.

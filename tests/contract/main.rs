@@ -9,5 +9,6 @@
 )]
 
 mod control;
+mod database;
 mod fab;
 mod flower_env;

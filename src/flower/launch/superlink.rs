@@ -72,6 +72,9 @@ pub struct SuperLinkSettings {
     pub extra_args: Vec<String>,
 }
 
+/// What a SuperLink is started through that has no lock of its own for its database.
+const ONE_OPENS: &str = include_str!("one_opens.py");
+
 /// The SuperLink, and in process isolation its SuperExec.
 pub fn superlink_processes(
     row: &VersionRow,
@@ -85,7 +88,18 @@ pub fn superlink_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    Ok(launched(row, settings.isolation, parts, &env))
+    let mut processes = launched(row, settings.isolation, parts, &env);
+    if !row.shares_database {
+        let superlinks = processes
+            .iter_mut()
+            .filter(|process| process.role == Role::SuperLink);
+        for superlink in superlinks {
+            superlink.program = "python";
+            let through = ["-c", ONE_OPENS].map(str::to_owned);
+            superlink.args.splice(0..0, through);
+        }
+    }
+    Ok(processes)
 }
 
 fn superlink_args(

@@ -137,6 +137,10 @@ pub struct VersionRow {
     pub stops_runs: bool,
     /// Whether later releases go on with the database of this one.
     pub database_migrates: bool,
+    /// Whether threads of a SuperLink may need a new database at the same moment, as they do when
+    /// a SuperExec and a client come together. If not, one of them fails, and the database may be left
+    /// such that no start can open it.
+    pub shares_database: bool,
     /// The largest app bundle a SuperLink takes, in bytes.
     pub fab_limit: u64,
     /// Whether programs take `--health-server-address`.

@@ -54,6 +54,7 @@ const REGISTRATION: VersionRow = VersionRow {
     app_runner: APPIO,
     stops_runs: true,
     database_migrates: false,
+    shares_database: true,
     fab_limit: FAB_LIMIT,
     health_flag: true,
     installs_by_default: false,
@@ -97,6 +98,7 @@ const ONE_PORT: VersionRow = VersionRow {
     },
     stops_runs: true,
     database_migrates: true,
+    shares_database: true,
     fab_limit: FAB_LIMIT,
     health_flag: true,
     installs_by_default: true,
@@ -168,6 +170,14 @@ const ROWS: &[VersionRow] = &[
     },
     VersionRow {
         from: (1, 26),
+        through: (1, 27),
+        announces_node: true,
+        database_migrates: true,
+        shares_database: false,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 28),
         through: (1, 30),
         announces_node: true,
         database_migrates: true,
