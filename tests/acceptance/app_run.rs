@@ -5,7 +5,8 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use crate::workspace::{Workspace, eventually, interrupt, kill, kill_children, said};
+use crate::workspace::processes::interrupt;
+use crate::workspace::{Workspace, eventually, kill, kill_children, said};
 
 fn federation(run: &str) -> String {
     let example = include_str!("../../examples/quickstart/main.tf");

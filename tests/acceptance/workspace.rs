@@ -1,14 +1,18 @@
 //! A folder with a configuration, the Terraform that drives it, and what must be left of it.
 
+#[path = "workspace/processes.rs"]
+pub mod processes;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
+
+pub use processes::{Cut, eventually, kill, kill_children};
 
 /// One root module with a state of its own. Dropping it destroys what is left and checks nothing.
 pub struct Workspace {
@@ -167,40 +171,6 @@ impl Workspace {
         command.spawn().unwrap()
     }
 
-    /// Begins a command and ends it after a moment: as a kill of its provider does, or as Ctrl-C.
-    pub fn cut(&self, args: &[&str], milliseconds: u64, how: Cut) {
-        let mut command = self.command(args);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut cut = command.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        match how {
-            Cut::Kill => kill_children(cut.id()),
-            Cut::Interrupt => interrupt(&cut),
-        }
-        cut.wait().unwrap();
-    }
-
-    /// Kills all processes of Flower, as a machine that fails does.
-    pub fn kill_processes(&self) {
-        for pid in self.processes() {
-            signal(pid, "-9");
-        }
-        eventually("the end of the processes", || self.processes().is_empty());
-    }
-
-    /// Kills those of the processes that run `program`.
-    #[allow(dead_code)]
-    pub fn kill_program(&self, program: &str) {
-        for pid in self.processes() {
-            if runs(pid, program) {
-                signal(pid, "-9");
-            }
-        }
-        eventually("the end of the program", || {
-            self.command_lines(program).is_empty()
-        });
-    }
-
     pub fn run(&self, args: &[&str]) -> Said {
         said(&self.command(args).output().unwrap())
     }
@@ -341,38 +311,6 @@ impl Workspace {
             assert!(found.is_none(), "a line of a private key is in {what}");
         }
     }
-
-    /// The command lines of those of [`Self::processes`] that run `program`.
-    pub fn command_lines(&self, program: &str) -> Vec<String> {
-        let all = self.processes().into_iter();
-        let those = all.filter(|pid| runs(*pid, program));
-        those.map(command_line).collect()
-    }
-
-    /// Processes that were started for objects of this folder.
-    pub fn processes(&self) -> Vec<u32> {
-        let mark = format!(
-            "TERRAFORM_PROVIDER_FLOWER_PROCESS={}",
-            self.dir.path().display()
-        );
-        let all = fs::read_dir("/proc").unwrap();
-        all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|pid: &u32| {
-                let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                String::from_utf8_lossy(&environ)
-                    .split('\0')
-                    .any(|one| one.starts_with(&mark))
-            })
-            .collect()
-    }
-}
-
-impl Drop for Workspace {
-    fn drop(&mut self) {
-        for pid in self.processes() {
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).output();
-        }
-    }
 }
 
 /// The address and id of an object that can be taken over.
@@ -382,64 +320,6 @@ fn offered(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = rest.split_once("Take it over with an `import` block")?;
     let (_, rest) = rest.split_once(" id = \"")?;
     Some((address, rest.split_once('"')?.0))
-}
-
-/// How a command is ended from outside.
-#[derive(Clone, Copy)]
-pub enum Cut {
-    Kill,
-    Interrupt,
-}
-
-fn command_line(pid: u32) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace('\0', " ")
-}
-
-fn runs(pid: u32, program: &str) -> bool {
-    command_line(pid).contains(&format!("/{program} "))
-}
-
-/// What Ctrl-C sends.
-pub fn interrupt(process: &Child) {
-    signal(process.id(), "-INT");
-}
-
-fn signal(pid: u32, signal: &str) {
-    let pid = pid.to_string();
-    Command::new("kill").args([signal, &pid]).output().unwrap();
-}
-
-/// Kills the plugin processes of a Terraform.
-pub fn kill_children(parent: u32) {
-    let parent = parent.to_string();
-    Command::new("pkill")
-        .args(["-9", "-P", &parent])
-        .output()
-        .unwrap();
-}
-
-/// Kills a Terraform, and waits until its plugin processes have noticed and ended.
-#[allow(dead_code)]
-pub fn kill(mut terraform: Child) {
-    let parent = terraform.id().to_string();
-    let children = Command::new("pgrep").args(["-P", &parent]).output();
-    let children = String::from_utf8(children.unwrap().stdout).unwrap();
-    terraform.kill().unwrap();
-    terraform.wait().unwrap();
-    // One that ended and that nobody waits for has no command line.
-    let lives = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty());
-    eventually("the end of the plugins", || !children.lines().any(lives));
-}
-
-/// Waits until `there`, a minute at most.
-#[track_caller]
-pub fn eventually(what: &str, there: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_mins(1);
-    while !there() {
-        assert!(Instant::now() < until, "{what} did not come about");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 pub fn said(output: &Output) -> Said {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::federation::no_private_key_is_written;
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
@@ -34,10 +35,7 @@ fn trains(it: &Workspace) {
         "{run}"
     );
     it.plan_is_empty();
-    assert!(
-        !it.written().contains("PRIVATE KEY"),
-        "a private key is in a state or a log"
-    );
+    no_private_key_is_written(it);
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
 }

@@ -3,6 +3,25 @@
 use crate::tenant::Tenant;
 use crate::workspace::{Workspace, eventually};
 
+/// The run of such a federation, which ended well.
+#[track_caller]
+pub fn completed(it: &Workspace) -> String {
+    let run = it.state("flower_app_run.training");
+    assert_eq!(
+        (&run["status"], &run["sub_status"]),
+        (&"finished".into(), &"completed".into())
+    );
+    run["run_id"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+pub fn no_private_key_is_written(it: &Workspace) {
+    assert!(
+        !it.written().contains("PRIVATE KEY"),
+        "a private key is in a state or a log"
+    );
+}
+
 /// Two sites and a SuperLink in one namespace, and a run on them.
 pub fn federation(superlink: &str, supernode: &str, run: &str) -> String {
     format!(
@@ -51,15 +70,8 @@ fn a_federation_trains_in_restricted_pods_and_leaves_nothing() {
         it.app();
         it.apply().succeeded();
         it.plan_is_empty();
-        let run = it.state("flower_app_run.training");
-        assert_eq!(
-            (&run["status"], &run["sub_status"]),
-            (&"finished".into(), &"completed".into())
-        );
-        assert!(
-            !it.written().contains("PRIVATE KEY"),
-            "a private key is in a state or a log"
-        );
+        completed(&it);
+        no_private_key_is_written(&it);
         tenant.destroyed(&it);
     }
 }

@@ -1,8 +1,8 @@
 //! Older releases in pods, and one SuperLink through several of them.
 
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 
-use crate::federation::federation;
+use crate::federation::{completed, federation, no_private_key_is_written};
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
@@ -12,23 +12,6 @@ fn configured(tenant: &Tenant, release: &str, isolation: &str) -> String {
     let nodes = format!("  isolation = {isolation:?}");
     let all = federation(&settings, &nodes, "  timeouts = { create = \"180s\" }");
     format!("{}{all}", tenant.provider())
-}
-
-#[track_caller]
-fn completed(it: &Workspace) -> String {
-    let run = it.state("flower_app_run.training");
-    assert_eq!(
-        (&run["status"], &run["sub_status"]),
-        (&"finished".into(), &"completed".into())
-    );
-    run["run_id"].as_str().unwrap().to_owned()
-}
-
-/// The names of the containers of an object's pod.
-fn containers(tenant: &Tenant, object: &str) -> Vec<String> {
-    let pod: Pod = tenant.pods(object).remove(0);
-    let containers = pod.spec.unwrap().containers.into_iter();
-    containers.map(|one| one.name).collect()
 }
 
 #[test]
@@ -45,14 +28,11 @@ fn releases_that_read_keys_from_a_list_train_in_pods() {
         it.apply().succeeded();
         it.plan_is_empty();
         completed(&it);
-        assert_eq!(containers(&tenant, "superlink-main"), expected);
+        assert_eq!(tenant.containers("superlink-main"), expected);
         let files: ConfigMap = tenant.get("superlink-main.files");
         let list = files.data.unwrap()["supernodes.csv"].clone();
         assert_eq!(list.matches("ecdsa-sha2-").count(), 2, "{list}");
-        assert!(
-            !it.written().contains("PRIVATE KEY"),
-            "a private key is in a state or a log"
-        );
+        no_private_key_is_written(&it);
         tenant.destroyed(&it);
     }
 }

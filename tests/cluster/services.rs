@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value as Json, json};
 
-use crate::federation::federation;
+use crate::federation::{completed, federation};
 use crate::tenant::{Tenant, soon, wait};
 use crate::workspace::{Workspace, said};
 
@@ -14,8 +14,7 @@ fn trains(tenant: &Tenant, main: &str) {
     it.app();
     it.apply().succeeded();
     it.plan_is_empty();
-    let run = it.state("flower_app_run.training");
-    assert_eq!(run["sub_status"], "completed");
+    completed(&it);
     tenant.destroyed(&it);
 }
 
@@ -34,14 +33,8 @@ fn without_gateway(release: &str) {
     it.app();
     it.apply().succeeded();
     it.plan_is_empty();
-    assert_eq!(
-        it.state("flower_app_run.training")["sub_status"],
-        "completed"
-    );
-    let pods = tenant.pods("superlink-main");
-    let containers = &pods[0].spec.as_ref().unwrap().containers;
-    let names: Vec<_> = containers.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names, ["superlink"]);
+    completed(&it);
+    assert_eq!(tenant.containers("superlink-main"), ["superlink"]);
     tenant.destroyed(&it);
 }
 

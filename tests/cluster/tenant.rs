@@ -234,6 +234,13 @@ impl Tenant {
         self.list(&format!("app.kubernetes.io/instance={object}"))
     }
 
+    /// The names of the containers of an object's pod.
+    pub fn containers(&self, object: &str) -> Vec<String> {
+        let pods = self.pods(object);
+        let containers = &pods[0].spec.as_ref().unwrap().containers;
+        containers.iter().map(|one| one.name.clone()).collect()
+    }
+
     /// All that is there, by kind, but for what the cluster itself puts into a namespace.
     pub fn inventory(&self) -> BTreeMap<&'static str, Vec<String>> {
         fn names<K: Object>(tenant: &Tenant) -> Vec<String> {
