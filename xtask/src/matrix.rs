@@ -15,7 +15,7 @@ use crate::test::build_examples;
 use crate::tools::{Terraform, python_or_install};
 
 /// Releases of each range between which something changed, its first or its last, and what is used most.
-const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.16.0,1.18.0,1.20.0,1.21.0,1.22.0,1.23.0,1.24.0,1.25.0,1.26.1,1.29.0,1.32.1,1.34.0,1.35.0,1.36.0,1.37.0,1.38.0,1.39.0,1.40.0,1.42.0";
+const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.16.0,1.18.0,1.20.0,1.21.0,1.22.0,1.23.0,1.24.0,1.25.0,1.26.1,1.27.0,1.28.0,1.29.0,1.32.1,1.34.0,1.35.0,1.36.0,1.37.0,1.38.0,1.39.0,1.40.0,1.42.0";
 /// One SuperLink through all of these.
 const UPGRADES: &str = "1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.40.0,1.42.0";
 
