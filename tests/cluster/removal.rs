@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service};
 use serde_json::{Value as Json, json};
 
 use crate::tenant::{Object, Tenant};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, eventually};
 
 const HOLD: &str = "example.org/hold";
 
@@ -21,14 +21,17 @@ fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
     let mut finalizers = before.clone().unwrap_or_default();
     finalizers.push(HOLD.to_owned());
     hold(json!(finalizers));
-    for _ in 0..2 {
-        it.run(&["destroy", "-auto-approve", "-no-color"])
-            .failed_with(&[
-                &format!("{kind} {part:?} is still there after"),
-                &format!("it waits for the finalizers {HOLD}"),
-                "the controller behind the finalizer",
-            ]);
-    }
+    let destroy = || it.run(&["destroy", "-auto-approve", "-no-color"]);
+    // Its pods may take longer than it has, and are named then.
+    destroy().failed_with(&["is still there after 15 s"]);
+    eventually("the end of the pods", || {
+        tenant.pods("superlink-main").is_empty()
+    });
+    destroy().failed_with(&[
+        &format!("{kind} {part:?} is still there after"),
+        &format!("it waits for the finalizers {HOLD}"),
+        "the controller behind the finalizer",
+    ]);
     hold(Json::Null);
     tenant.destroyed(&it);
 }

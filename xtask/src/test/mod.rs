@@ -28,7 +28,8 @@ Usage: cargo xtask test [options]
 Options:
   --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
-  --test-threads N   tests at a time in all tiers but the unit tests (default 3)
+  --test-threads N   tests at a time in all tiers but the unit tests (default 2; more is
+                     quicker, and less sure of its times)
 
 Checks (each counts as one): formatting, clippy, licences, docs/ against the schema.
 Tiers:
@@ -113,7 +114,7 @@ fn options(arguments: &mut Arguments) -> Result<Options> {
         Some("cluster") => Some(Tier::Cluster),
         Some(other) => return Err(format!("there is no tier `{other}`\n\n{HELP}").into()),
     };
-    let threads = arguments.value("--test-threads")?.unwrap_or("3".to_owned());
+    let threads = arguments.value("--test-threads")?.unwrap_or("2".to_owned());
     if !threads.parse::<u16>().is_ok_and(|count| count > 0) {
         return Err(format!("--test-threads {threads} is not a number above 0").into());
     }
