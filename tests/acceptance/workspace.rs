@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -179,12 +180,17 @@ impl Workspace {
         self.run(&["apply", "-auto-approve", "-no-color"])
     }
 
-    /// Applies after a kill. It may have hit between the provider's last word and Terraform's state,
+    /// Applies after a cut. It may have hit between the provider's last word and Terraform's state,
     /// and nothing tells such an object from somebody else's: the message says how to take it over,
     /// and this does as it is told.
     pub fn apply_after_a_kill(&self) -> Said {
-        for _ in 0..4 {
+        for _ in 0..6 {
             let said = self.apply();
+            // A SuperNode that ended in the middle of joining said no goodbye.
+            if said.text.contains("apply again in two minutes") {
+                std::thread::sleep(Duration::from_secs(75));
+                continue;
+            }
             let Some((address, id)) = offered(&said.text) else {
                 return said;
             };
