@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -184,13 +183,8 @@ impl Workspace {
     /// and nothing tells such an object from somebody else's: the message says how to take it over,
     /// and this does as it is told.
     pub fn apply_after_a_kill(&self) -> Said {
-        for _ in 0..6 {
+        for _ in 0..4 {
             let said = self.apply();
-            // A SuperNode that ended in the middle of joining said no goodbye.
-            if said.text.contains("apply again in two minutes") {
-                std::thread::sleep(Duration::from_secs(75));
-                continue;
-            }
             let Some((address, id)) = offered(&said.text) else {
                 return said;
             };

@@ -27,11 +27,13 @@ fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
     eventually("the end of the pods", || {
         tenant.pods("superlink-main").is_empty()
     });
-    destroy().failed_with(&[
-        &format!("{kind} {part:?} is still there after"),
-        &format!("it waits for the finalizers {HOLD}"),
-        "the controller behind the finalizer",
-    ]);
+    for _ in 0..2 {
+        destroy().failed_with(&[
+            &format!("{kind} {part:?} is still there after"),
+            &format!("it waits for the finalizers {HOLD}"),
+            "the controller behind the finalizer",
+        ]);
+    }
     hold(Json::Null);
     tenant.destroyed(&it);
 }

@@ -188,7 +188,9 @@ mod tests {
             page.contains("| 1.20.0 | yes | yes | yes | yes, after a restart | yes | yes | 31 |")
         );
         assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
-        assert!(page.contains("together are 1 min;"));
+        assert!(page.ends_with(
+            "\nAll of these together are 1 min; releases and upgrades are tried side by side.\n"
+        ));
         assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | **no** | 9 |"));
     }
 }

@@ -89,15 +89,12 @@ pub fn superlink_processes(
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
     let mut processes = launched(row, settings.isolation, parts, &env);
-    if !row.shares_database {
-        let superlinks = processes
-            .iter_mut()
-            .filter(|process| process.role == Role::SuperLink);
-        for superlink in superlinks {
-            superlink.program = "python";
-            let through = ["-c", ONE_OPENS].map(str::to_owned);
-            superlink.args.splice(0..0, through);
-        }
+    if !row.shares_database
+        && let Some(superlink) = processes.first_mut()
+    {
+        superlink.program = "python";
+        let through = ["-c", ONE_OPENS].map(str::to_owned);
+        superlink.args.splice(0..0, through);
     }
     Ok(processes)
 }

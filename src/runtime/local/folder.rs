@@ -94,8 +94,9 @@ impl LocalRuntime {
             .into_iter()
             .chain(["vault", "journal"])
         {
-            files::sweep(&self.data_dir.join(name));
-            files::remove_if_empty(&self.data_dir.join(name));
+            let folder = self.data_dir.join(name);
+            files::sweep(&folder);
+            files::remove_if_empty(&folder);
         }
         let has_record = |kind: Kind| {
             let mut objects = self.names(kind).into_iter();
