@@ -18,6 +18,9 @@ pub enum Rejection {
     Refused,
     /// The SuperLink is of a release that never forgets an earlier process with its key.
     KeyInUse,
+    /// Another process lives that the SuperLink let in with its key. No log tells that from
+    /// [`Self::Refused`]; the SuperLink's list of nodes does.
+    Double,
     /// It does not trust the SuperLink's certificate.
     Untrusted,
 }
@@ -41,6 +44,7 @@ impl Rejection {
         match self {
             Self::Refused => &NOT_ON_THE_LIST,
             Self::KeyInUse => &NEVER_FORGOTTEN,
+            Self::Double => &DOUBLE,
             Self::Untrusted => &NOT_TRUSTED,
         }
     }
@@ -119,6 +123,15 @@ impl FlowerExit {
         })
     }
 
+    /// The same for a reason that is known from elsewhere.
+    #[must_use]
+    pub fn because(self, rejection: Rejection) -> Self {
+        Self {
+            rejection: Some(rejection),
+            ..self
+        }
+    }
+
     /// Whether a SuperNode that the SuperLink knows may be let in when it tries again.
     pub fn may_pass(&self) -> bool {
         self.code == NOT_LET_IN && matches!(self.rejection, None | Some(Rejection::Refused))
@@ -178,6 +191,11 @@ const NEVER_FORGOTTEN: Entry = row(
     NOT_LET_IN,
     "the SuperLink takes the SuperNode for an earlier process with its key, which did not say goodbye",
     "SuperLinks up to Flower 1.22 never forget one that was killed. Change `rotation` of the `flower_supernode_key` to make a new key, or use Flower 1.23 or newer.",
+);
+const DOUBLE: Entry = row(
+    NOT_LET_IN,
+    "another process is connected to the SuperLink with its key",
+    "Give each SuperNode a key of its own (another `flower_supernode_key`), or end the other process.",
 );
 const NOT_TRUSTED: Entry = row(
     NOT_LET_IN,

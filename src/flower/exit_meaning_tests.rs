@@ -24,6 +24,18 @@ fn a_refused_supernode_is_named_with_flowers_words_and_a_way_out() {
 }
 
 #[test]
+fn a_reason_that_is_known_from_elsewhere_takes_the_place_of_the_words() {
+    let exit = FlowerExit::in_log(UNKNOWN_NODE).unwrap();
+    let exit = exit.because(Rejection::Double);
+    assert_eq!(
+        exit.meaning().unwrap(),
+        "Flower's exit code 305: another process is connected to the SuperLink with its key."
+    );
+    assert!(exit.remedy().unwrap().contains("key of its own"));
+    assert!(!exit.may_pass());
+}
+
+#[test]
 fn the_words_of_every_release_tell_why_a_supernode_is_not_let_in() {
     use Rejection::{KeyInUse, Refused, Untrusted};
     for (details, rejection, words) in [

@@ -24,13 +24,18 @@ const SHOWN: usize = 20;
 /// A process that failed, with the meaning of its exit code and its last lines.
 pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     let exit = FlowerExit::in_log(&failure.log.join("\n"));
+    report_with(exit.as_ref(), what, failure)
+}
+
+/// The same with a meaning of its own.
+pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> Diagnostic {
     let message = Diagnostic::error(what)
         .detail(format!(
             "`{}`: {}.",
             failure.process,
             failure.how.trim_end_matches('.')
         ))
-        .remedy(exit.as_ref().and_then(FlowerExit::meaning));
+        .remedy(exit.and_then(FlowerExit::meaning));
     let message = if refused_a_flag(&failure.log) {
         message.on("extra_args")
     } else {
@@ -46,7 +51,7 @@ pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     };
     message
         .remedy(failure.advice.as_ref())
-        .remedy(exit.and_then(|exit| exit.remedy()))
+        .remedy(exit.and_then(FlowerExit::remedy))
 }
 
 /// What a runtime could not start, at the attribute to blame.

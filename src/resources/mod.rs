@@ -43,6 +43,7 @@ use crate::runtime::Runtime;
 use crate::tfplugin::log;
 use handover::ControlInput;
 use journal::SUBMISSIONS;
+use supernode::Departed;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
@@ -51,6 +52,7 @@ pub struct Configured {
     controls: ControlPool,
     /// For SuperLinks whose `control` has no file with one.
     token: Option<AccountToken>,
+    departed: Departed,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
 }
@@ -61,6 +63,7 @@ impl Configured {
             runtime,
             controls: ControlPool::default(),
             token: None,
+            departed: Departed::default(),
             notes: OnceCell::new(),
         }
     }

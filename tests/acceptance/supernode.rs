@@ -1,6 +1,8 @@
 //! `flower_supernode`.
 
-use crate::workspace::{Cut, Workspace};
+use std::fs;
+
+use crate::workspace::{Cut, Workspace, eventually};
 
 const BASE: &str = r#"
 provider "flower" {}
@@ -78,7 +80,7 @@ fn a_supernode_that_logs_errors_alone_joins_too() {
     let log = it.path(".flower/supernodes/site-a/logs/supernode.log");
     it.configure(&quiet("INFO"));
     it.apply().succeeded();
-    std::fs::write(&log, "").unwrap();
+    fs::write(&log, "").unwrap();
     it.configure(&quiet("INFO").replace(KEY, &format!("{KEY}\ntimeouts = {{ update = \"3m\" }}")));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -252,5 +254,75 @@ fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    it.destroy();
+}
+
+/// Another SuperNode, whose key is on the list of the first one's SuperLink.
+fn beside(rest: &str, of_b: &str) -> String {
+    let both = "a = { public_key = flower_supernode_key.a.public_key }, b = { public_key = flower_supernode_key.b.public_key }";
+    let first = supernode(rest).replace(
+        "a = { public_key = flower_supernode_key.a.public_key }",
+        both,
+    );
+    format!(
+        "{first}resource \"flower_supernode_key\" \"b\" {{\n  name = \"site-b\"\n}}\n\
+         resource \"flower_supernode\" \"b\" {{\n  name = \"site-b\"\n  \
+         superlink = flower_superlink.main.fleet\n  control = flower_superlink.main.control\n  \
+         {of_b}\n}}\n"
+    )
+}
+
+#[test]
+fn one_that_is_made_anew_is_let_in_once_its_killed_forerunner_is_forgotten() {
+    let key_b = "key = flower_supernode_key.b.secret";
+    let unawaited = format!("{KEY}\n  wait = false");
+    let it = Workspace::new(&beside(&unawaited, key_b));
+    it.apply().succeeded();
+    let registered = it.state("flower_superlink.main")["nodes"].clone();
+    let log = it.path(".flower/supernodes/site-a/logs/supernode.log");
+    eventually("the SuperNode's number", || {
+        fs::read_to_string(&log).is_ok_and(|log| log.contains("SuperNode ID"))
+    });
+    it.kill_program("flower-supernode");
+    // One is removed by another process than the one that makes it: the SuperLink's list knows of it.
+    it.run(&[
+        "destroy",
+        "-auto-approve",
+        "-no-color",
+        "-target=flower_supernode.b",
+    ])
+    .succeeded();
+    // The other one has no list and, as after an apply that was interrupted while it joined, no number
+    // in the state; but it is removed and made by the same apply.
+    it.configure(&beside(KEY, key_b));
+    assert!(it.state("flower_supernode.a")["node_id"].is_null());
+    it.run(&[
+        "apply",
+        "-auto-approve",
+        "-no-color",
+        "-refresh=false",
+        "-replace=flower_supernode.a",
+    ])
+    .succeeded();
+    it.plan_is_empty();
+    for name in ["a", "b"] {
+        let node_id = &it.state(&format!("flower_supernode.{name}"))["node_id"];
+        assert_eq!(*node_id, registered[name], "{name}");
+    }
+    it.destroy();
+}
+
+#[test]
+fn a_key_that_another_process_is_connected_with_is_an_error_that_says_so() {
+    let late = format!("{KEY}\n  depends_on = [flower_supernode.a]");
+    let it = Workspace::new(&beside(KEY, &late));
+    it.apply().failed_with(&[
+        "SuperNode \"site-b\" did not join",
+        "another process is connected to the SuperLink with its key",
+        "a key of its own",
+    ]);
+    it.configure(&beside(KEY, "key = flower_supernode_key.b.secret"));
+    it.apply().succeeded();
+    it.plan_is_empty();
     it.destroy();
 }

@@ -1,7 +1,7 @@
 //! A whole federation, cut wherever chance has it: the next apply ends what was begun, and nothing is
 //! there twice.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::federation::federation;
 use crate::tenant::Tenant;
@@ -44,21 +44,6 @@ impl Moments {
     }
 }
 
-/// Applies until nothing is left to do. A SuperNode that was ended in the middle of joining said no
-/// goodbye: its successor is refused until it is forgotten, and the message says how long that takes.
-#[track_caller]
-fn finished(it: &Workspace) {
-    for _ in 0..3 {
-        let said = it.apply_after_a_kill();
-        if !said.text.contains("apply again in two minutes") {
-            said.succeeded();
-            return;
-        }
-        std::thread::sleep(Duration::from_secs(75));
-    }
-    it.apply_after_a_kill().succeeded();
-}
-
 #[test]
 fn a_federation_that_is_cut_anywhere_is_finished_by_the_next_apply() {
     let mut moments = Moments::new();
@@ -71,12 +56,12 @@ fn a_federation_that_is_cut_anywhere_is_finished_by_the_next_apply() {
         let it = Workspace::new(&config(""));
         it.app();
         it.cut(&APPLY, moments.next(20_000), how);
-        finished(&it);
+        it.apply_after_a_kill().succeeded();
         it.plan_is_empty();
         assert_eq!(it.output("runs"), 1, "a run was submitted twice, or lost");
         it.configure(&config("  env = { SITE = \"changed\" }"));
         it.cut(&APPLY, moments.next(8_000), how);
-        finished(&it);
+        it.apply_after_a_kill().succeeded();
         it.plan_is_empty();
         assert_eq!(it.output("runs"), 1, "an update ran it again");
         it.cut(

@@ -53,6 +53,7 @@ fn shifted_node(node: wire::NodeInfo23) -> Node {
         status: node.status,
         registered_at: node.registered_at,
         last_activated_at: node.last_activated_at,
+        online_until: node.online_until,
         public_key: node.public_key,
         location: None,
         name: None,

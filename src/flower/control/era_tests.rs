@@ -143,6 +143,7 @@ fn nodes_of_every_era_are_read() {
         assert_eq!(node.public_key, "PEM");
         assert_eq!(node.registered_at.as_ref().unwrap().as_str(), THEN);
         assert_eq!(node.last_activated_at.as_ref().unwrap().as_str(), LATER);
+        assert_eq!(node.online_until, Some(1_795_514_400.5));
         assert!(node.name.is_none() || node.name.as_deref() == Some("site"));
     }
 }

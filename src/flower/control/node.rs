@@ -103,6 +103,8 @@ pub struct Node {
     pub registered_at: Option<Timestamp>,
     /// When it last connected.
     pub last_activated_at: Option<Timestamp>,
+    /// Until when it counts as connected, in Unix seconds; later with each of its heartbeats.
+    pub online_until: Option<f64>,
 }
 
 impl Node {
@@ -115,6 +117,7 @@ impl Node {
             location: node.location,
             registered_at: Timestamp::parse(node.registered_at),
             last_activated_at: node.last_activated_at.and_then(Timestamp::parse),
+            online_until: node.online_until,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! How a SuperNode is let in. Its processes are started, and then whatever speaks first is believed:
 //! its own log, which tells its number or why it was not let in; the SuperLink's list of nodes, where
 //! that may be asked; or the runtime, when a process ends. A refusal may pass, for a SuperNode that was
-//! killed counts as connected a while, and is waited out when the SuperLink knows the node.
+//! killed counts as connected a while, and is waited out when the SuperLink knows the node or counts it.
 
 use std::time::{Duration, Instant};
 
 use super::Model;
-use super::witness::Witness;
+use super::witness::{Refusal, Witness};
 use super::workload::{object, workload};
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
 use crate::flower::launch::LogLevel;
@@ -18,7 +18,7 @@ use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Begun, Failure, LayoutRequest, ObjectRef, Port, RuntimeError, Workload};
-use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Computed;
 use crate::tfplugin::{Call, Slot};
@@ -86,7 +86,7 @@ pub(super) async fn bring_up(
                     known,
                     witness: Witness::of(call, model).await?,
                 };
-                return join(&coming, &workload, &awaited).await;
+                return join(&coming, &workload, awaited).await;
             }
             let started = runtime.start(&workload, &call.stop).await;
             started.map_err(|error| failure::not_started(what.as_str(), &error))?;
@@ -107,7 +107,7 @@ struct Awaited {
     announced: bool,
     /// Whether it wrote it before, so that the line may be gone.
     told: bool,
-    /// Whether it was let in before, so that a refusal will pass.
+    /// Whether it was let in before, so that a refusal will pass even if no list explains it.
     known: bool,
     witness: Option<Witness>,
 }
@@ -119,6 +119,18 @@ impl Awaited {
             (false, _, _) => Some(SETTLED),
             (true, true, Begun::GoesOn) => Some(TOLD),
             (true, _, _) => None,
+        }
+    }
+
+    /// Why it was refused.
+    async fn refusal(&mut self) -> Refusal {
+        let listed = match &mut self.witness {
+            Some(witness) => witness.refusal().await,
+            None => Refusal::Unexplained,
+        };
+        match listed {
+            Refusal::Unexplained if self.known => Refusal::Passing,
+            listed => listed,
         }
     }
 }
@@ -140,41 +152,47 @@ enum Heard {
 async fn join(
     coming: &BringUp<'_>,
     workload: &Workload,
-    awaited: &Awaited,
+    mut awaited: Awaited,
 ) -> Result<Option<String>> {
     let BringUp { call, what, .. } = *coming;
     let runtime = call.provider.runtime.as_ref();
-    let patience = if awaited.known {
-        FORGOTTEN
-    } else {
-        Duration::ZERO
-    };
-    let until = Instant::now() + patience;
+    let until = Instant::now() + FORGOTTEN;
     loop {
         let begun = runtime.start(workload, &call.stop).await;
         let begun = begun.map_err(|error| failure::not_started(what, &error))?;
         let patience = coming.patience(&workload.pod);
         let failure = tokio::select! {
             failure = runtime.watch_failure(coming.object, patience) => failure,
-            heard = hear(coming, awaited, begun) => match heard? {
+            heard = hear(coming, &awaited, begun) => match heard? {
                 Heard::LetIn(id) => return Ok(id),
                 Heard::Rejected(rejection) => rejected(coming, rejection).await?,
             },
         };
-        let exit = FlowerExit::in_log(&failure.log.join("\n"));
-        let may_pass = exit.as_ref().is_some_and(FlowerExit::may_pass);
+        let (exit, may_pass) = match FlowerExit::in_log(&failure.log.join("\n")) {
+            Some(refused) if refused.may_pass() => match awaited.refusal().await {
+                Refusal::Passing => (Some(refused), true),
+                Refusal::Unexplained => (Some(refused), false),
+                Refusal::Double => (Some(refused.because(Rejection::Double)), false),
+            },
+            other => (other, false),
+        };
         if !may_pass || Instant::now() + AGAIN > until {
-            let report = failure::report(what, &failure);
-            let distrust = exit.is_some_and(|exit| exit.rejection == Some(Rejection::Untrusted));
-            return Err(if distrust {
-                report.at(Path::attribute("superlink").then("ca_certificate"))
-            } else {
-                report
-            }
-            .into());
+            return Err(turned_away(what, &failure, exit.as_ref()).into());
         }
         tracing::info!(object = %coming.object, "refused, trying again");
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// The failure of a SuperNode that is not tried again, at the attribute to blame.
+fn turned_away(what: &str, failure: &Failure, exit: Option<&FlowerExit>) -> Diagnostic {
+    let report = failure::report_with(exit, what, failure);
+    match exit.and_then(|exit| exit.rejection) {
+        Some(Rejection::Untrusted) => {
+            report.at(Path::attribute("superlink").then("ca_certificate"))
+        }
+        Some(Rejection::Double) => report.on("key"),
+        Some(Rejection::Refused | Rejection::KeyInUse) | None => report,
     }
 }
 

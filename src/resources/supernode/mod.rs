@@ -1,5 +1,6 @@
 //! `flower_supernode`: the process at a data owner's site.
 
+mod departed;
 mod join;
 mod model;
 mod skew;
@@ -25,6 +26,8 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan, Resource, Slot};
+pub(super) use departed::Departed;
+use departed::may_be_known;
 use join::{bring_up, told};
 pub use model::Model;
 use workload::{object, parse_version};
@@ -108,7 +111,8 @@ impl Resource for Supernode {
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
-        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
+        let known = call.provider.departed.has(&planned);
+        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, known).await;
         let made = planned.status.get().is_some().then_some(&planned);
         lifecycle::end(&call, &object, made, &slot, remains(&planned), ended).await
     }
@@ -165,8 +169,13 @@ impl Resource for Supernode {
         let object = object(&state.name);
         place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
         let timeouts = state.timeouts.as_ref();
+        let known = may_be_known(&call, &state).await;
         let removed = lifecycle::remove(&call, &object, timeouts, remains(&state)).await;
-        removed.map_err(|error| failed(format!("{object} was not removed"), &error).into())
+        removed.map_err(|error| failed(format!("{object} was not removed"), &error))?;
+        if known {
+            call.provider.departed.remember(&state);
+        }
+        Ok(())
     }
 
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {

@@ -42,6 +42,18 @@ pub(super) struct Witness {
     who: Who,
     /// When it was let in last, before it was started.
     before: Option<Timestamp>,
+    counted: Counted,
+}
+
+/// What the list tells of a SuperNode that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Nothing, or no reason.
+    Unexplained,
+    /// An earlier process with its key counts as connected, and is not heard of.
+    Passing,
+    /// Another process with its key is heard of.
+    Double,
 }
 
 impl Witness {
@@ -67,12 +79,24 @@ impl Witness {
             Err(error) => return Err(unlisted(&error)),
         };
         let before = nodes.iter().find(|node| who.is(node));
+        let counted = Counted {
+            lately: online_until(before).is_some(),
+            first: None,
+        };
         let before = before.and_then(|node| node.last_activated_at.clone());
         Ok(Some(Self {
             control,
             who,
             before,
+            counted,
         }))
+    }
+
+    /// Looks why it was refused.
+    pub(super) async fn refusal(&mut self) -> Refusal {
+        let nodes = self.control.nodes(LOOK).await.unwrap_or_default();
+        let found = nodes.iter().find(|node| self.who.is(node));
+        self.counted.judge(online_until(found))
     }
 
     /// Whether it can be found without its number.
@@ -112,8 +136,74 @@ impl Witness {
     }
 }
 
+/// Until when a node counts as connected, if it does.
+fn online_until(node: Option<&Node>) -> Option<f64> {
+    let online = node.filter(|node| node.status == NodeStatus::Online)?;
+    Some(online.online_until.unwrap_or_default())
+}
+
+/// Whether an earlier process counts as connected.
+#[derive(Default)]
+struct Counted {
+    /// Whether it did at the last look.
+    lately: bool,
+    /// Until when, as it was told after the first refusal. What was told before the start is of a
+    /// process that lived then.
+    first: Option<f64>,
+}
+
+impl Counted {
+    /// Each heartbeat puts off the end of what counts as connected: of a process that is dead, it stays.
+    fn judge(&mut self, until: Option<f64>) -> Refusal {
+        // It may have been forgotten between the refusal and this look.
+        let lately = std::mem::replace(&mut self.lately, until.is_some());
+        let Some(until) = until else {
+            return if lately {
+                Refusal::Passing
+            } else {
+                Refusal::Unexplained
+            };
+        };
+        if until > *self.first.get_or_insert(until) {
+            Refusal::Double
+        } else {
+            Refusal::Passing
+        }
+    }
+}
+
 fn unlisted(error: &ControlError) -> Diagnostics {
     failed("The SuperLink's nodes could not be listed", error)
         .on("control")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_heard_of_again_is_another_process() {
+        let mut counted = Counted::default();
+        for (until, refusal) in [
+            (Some(60.0), Refusal::Passing),
+            (Some(60.0), Refusal::Passing),
+            (Some(90.0), Refusal::Double),
+        ] {
+            assert_eq!(counted.judge(until), refusal, "{until:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_forgotten_since_is_tried_once_more() {
+        let mut counted = Counted::default();
+        for (until, refusal) in [
+            (None, Refusal::Unexplained),
+            (Some(60.0), Refusal::Passing),
+            (None, Refusal::Passing),
+            (None, Refusal::Unexplained),
+        ] {
+            assert_eq!(counted.judge(until), refusal, "{until:?}");
+        }
+    }
 }
