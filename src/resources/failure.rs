@@ -296,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_twenty_lines_are_shown() {
+        let failure = Failure {
+            process: "superlink".to_owned(),
+            how: "it ended".to_owned(),
+            log: (1..=30).map(|number| format!("line {number}.")).collect(),
+            advice: None,
+        };
+        let detail = report("SuperLink \"a\" did not start", &failure).detail;
+        let shown = |number: u32| detail.contains(&format!("line {number}."));
+        assert!((11..=30).all(shown) && !(1..=10).any(shown), "{detail}");
+    }
+
+    #[test]
     fn a_time_that_is_over_names_the_attribute_that_sets_it() {
         let message = timed_out(
             "SuperLink \"a\" did not start",

@@ -378,6 +378,57 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_reaches_the_runtime() {
+        let ty = Schema::of::<crate::resources::supernode::Model>().ty();
+        let set = json!({ "kubernetes": {
+            "image": "a/main:1",
+            "superexec_image": "a/apps:1",
+            "gateway_image": "a/nginx:1",
+            "image_pull_policy": "Never",
+            "image_pull_secrets": ["registry"],
+            "resources": { "requests": { "cpu": "1" }, "limits": { "nvidia.com/gpu": "1" } },
+            "server_resources": { "limits": { "cpu": "2" } },
+            "gateway_resources": { "requests": { "memory": "64Mi" } },
+            "node_selector": { "disk": "ssd" },
+            "tolerations": [{
+                "key": "gpu",
+                "operator": "Equal",
+                "value": "a100",
+                "effect": "NoExecute",
+                "toleration_seconds": 60,
+            }],
+            "affinity": {
+                "type": ["object", { "nodeAffinity": ["tuple", ["number", "string"]] }],
+                "value": { "nodeAffinity": [1, "a"] },
+            },
+            "priority_class": "high",
+            "runtime_class": "gvisor",
+            "service_account": "trainer",
+            "env_from_secrets": ["credentials"],
+            "volumes": {
+                "data": { "mount_path": "/data", "claim": "cohort", "read_only": true },
+                "secret": { "mount_path": "/secret", "secret": "s" },
+                "map": { "mount_path": "/map", "config_map": "c" },
+                "scratch": { "mount_path": "/scratch", "empty_dir": { "size_limit": "1Gi" } },
+                "cache": {
+                    "mount_path": "/cache",
+                    "ephemeral": { "size": "2Gi", "storage_class": "fast" },
+                },
+            },
+            "labels": { "cost-centre": "7" },
+            "annotations": { "note": "x" },
+            "network_policy": false,
+            "scheduling_timeout": "3m",
+            "start_timeout": "1m",
+        } });
+        let config = Tree(from_json(&set, &ty).unwrap());
+        let Ok(Maybe::Known(Some(pod))) = config.get::<Option<Pod>>("kubernetes") else {
+            panic!("the settings are not read");
+        };
+        insta::assert_debug_snapshot!(settings(Some(&pod)).unwrap());
+    }
+
+    #[test]
     fn a_port_on_every_node_needs_the_name_of_one() {
         let service = |rest: Json| {
             let mut service = json!({ "service_type": "NodePort" });

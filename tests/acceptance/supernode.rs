@@ -257,6 +257,40 @@ fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
     it.destroy();
 }
 
+#[test]
+fn a_superlink_that_is_made_anew_at_its_address_knows_it_by_another_number() {
+    // The port is chosen here, so that whoever dials it has nothing to change.
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let fixed = |rest: &str| {
+        let local = format!("name       = \"main\"\n  local = {{ port = {port} }}");
+        supernode(rest).replace("name       = \"main\"", &local)
+    };
+    let asked = format!("{KEY}\n  log_level = \"ERROR\"");
+    for rest in [KEY, &asked] {
+        let it = Workspace::new(&fixed(rest));
+        it.apply().succeeded();
+        it.plan_is_empty();
+        let number = || it.state("flower_supernode.a")["node_id"].clone();
+        let before = number();
+        it.run(&[
+            "apply",
+            "-auto-approve",
+            "-no-color",
+            "-replace=flower_superlink.main",
+        ])
+        .succeeded();
+        it.plan_is_empty();
+        let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
+        // A log of errors does not tell the number: then there is none, and not that of before.
+        let expected = if before.is_null() { before } else { registered };
+        assert_eq!(number(), expected);
+        it.destroy();
+    }
+}
+
 /// Another SuperNode, whose key is on the list of the first one's SuperLink.
 fn beside(rest: &str, of_b: &str) -> String {
     let both = "a = { public_key = flower_supernode_key.a.public_key }, b = { public_key = flower_supernode_key.b.public_key }";

@@ -1,7 +1,7 @@
 //! What changes after a first apply: by the configuration, by others, and by accident.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -158,6 +158,9 @@ fn labels_of_the_provider_are_on_everything_and_change_by_themselves() {
         tenant.get::<ConfigMap>("superlink-main.files").metadata,
         tenant.get::<Deployment>("superlink-main").metadata,
         tenant.get::<NetworkPolicy>("superlink-main").metadata,
+        tenant.get::<Service>("superlink-main").metadata,
+        tenant.get::<Secret>("superlink-main-tls").metadata,
+        tenant.get::<Secret>("superlink-main-ca").metadata,
         tenant
             .get::<PersistentVolumeClaim>("superlink-main")
             .metadata,
@@ -211,7 +214,7 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
     );
     it.plan_is_empty();
 
-    // A pod or a Deployment that was deleted comes back, with its database.
+    // A Deployment that was deleted comes back, with its database.
     let nodes = it.state("flower_superlink.main")["nodes"].clone();
     tenant.delete::<Deployment>("superlink-main");
     eventually("the end of the pod", || {

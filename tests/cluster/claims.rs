@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use kube::ResourceExt as _;
 use serde_json::json;
 
 use crate::tenant::{Tenant, soon};
-use crate::workspace::{Cut, Workspace, kill_children};
+use crate::workspace::{Cut, Workspace, kill_children, said};
 
 const HOLDER: &str = "terraform-provider-flower/holder";
 const RENEWED: &str = "terraform-provider-flower/renewed";
@@ -90,6 +90,34 @@ fn what_a_dead_apply_made_is_taken_over() {
     assert_eq!(record.uid().unwrap(), uid);
     assert!(!record.annotations().contains_key(HOLDER));
     tenant.destroyed(&it);
+}
+
+#[test]
+fn what_another_apply_took_over_is_its_own() {
+    let tenant = Tenant::a();
+    // Nobody gives it an address, so that it is made until its time is over.
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \
+         service = {{ service_type = \"LoadBalancer\" }}\n  \
+         timeouts = {{ create = \"10s\" }}\n}}\n",
+        tenant.provider()
+    ));
+    let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
+    soon("the Service", || {
+        let services = tenant.list::<Service>("");
+        (!services.is_empty()).then_some(())
+    });
+    let others = json!({ "metadata": { "annotations": { HOLDER: "another", RENEWED: "0" } } });
+    tenant.patch_as::<ConfigMap>("another", "superlink-main", others);
+    said(&apply.wait_with_output().unwrap())
+        .failed_with(&["Another apply is making the SuperLink \"main\" right now"]);
+    let left = tenant.inventory();
+    assert!(left.contains_key("services"), "{left:?}");
+    assert_eq!(left["configmaps"], ["superlink-main"]);
+    tenant.delete::<ConfigMap>("superlink-main");
+    soon("the end of all", || {
+        tenant.inventory().is_empty().then_some(())
+    });
 }
 
 #[test]

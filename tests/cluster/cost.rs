@@ -1,10 +1,11 @@
 //! What the API server is asked: as many calls as there are objects, and not more for each of them
-//! when there are more. Counted in the provider's own log, which has a line for each call.
+//! when there are more. Counted in the provider's own log, which has a line for each request.
 //!
 //! `FLOWER_TEST_SITES` names another number of sites than four; docs/performance.md has the figures of
 //! fifty.
 
 use std::fs;
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::tenant::Tenant;
@@ -13,6 +14,8 @@ use crate::workspace::Workspace;
 /// What an object takes, made or changed, and waited for: about 25, and one every three seconds while it
 /// is being made, which is longer on a busy machine.
 const PER_OBJECT: usize = 40;
+/// How many resources Terraform works on at the same time.
+const AT_ONCE: usize = 10;
 /// What a refresh asks whatever there is: the place, one listing of each kind, the SuperLink's pod and
 /// the way to it.
 const PER_REFRESH: usize = 14;
@@ -47,8 +50,24 @@ fn calls(it: &Workspace, command: impl FnOnce()) -> usize {
     command();
     let log = fs::read_to_string(log).unwrap();
     log.lines()
-        .filter(|line| line.contains("kubernetes: ") && line.contains("verb="))
+        .filter(|line| line.contains("kubernetes: ") && line.contains("method="))
         .count()
+}
+
+/// Every SuperNode was begun before the first of them had joined.
+fn side_by_side(tenant: &Tenant, sites: Range<usize>) {
+    let pods = sites.map(|site| tenant.pods(&format!("supernode-site-{site}")).remove(0));
+    let (mut begun, mut ready) = (Vec::new(), Vec::new());
+    for pod in pods {
+        let conditions = pod.status.unwrap().conditions.unwrap();
+        let is_ready = conditions.iter().find(|one| one.type_ == "Ready").unwrap();
+        ready.push(is_ready.last_transition_time.clone().unwrap().0);
+        begun.push(pod.metadata.creation_timestamp.unwrap().0);
+    }
+    assert!(
+        begun.iter().max() < ready.iter().min(),
+        "begun at {begun:?}, ready at {ready:?}"
+    );
 }
 
 #[test]
@@ -56,6 +75,7 @@ fn calls_grow_with_the_objects_and_not_faster() {
     let tenant = Tenant::a();
     let sites_of = |variable| std::env::var(variable).ok()?.parse().ok();
     let (few, many) = (1, sites_of("FLOWER_TEST_SITES").unwrap_or(4_usize));
+    let more = many - few;
     let it = Workspace::new(&sites(&tenant, few));
     let first = calls(&it, || drop(it.apply().succeeded()));
     let small = calls(&it, || it.plan_is_empty());
@@ -63,6 +83,9 @@ fn calls_grow_with_the_objects_and_not_faster() {
     let begun = Instant::now();
     let second = calls(&it, || drop(it.apply().succeeded()));
     let applied = begun.elapsed().as_secs();
+    if more <= AT_ONCE {
+        side_by_side(&tenant, few..many);
+    }
     let begun = Instant::now();
     let large = calls(&it, || it.plan_is_empty());
     let planned = begun.elapsed().as_secs_f32();
@@ -76,7 +99,6 @@ fn calls_grow_with_the_objects_and_not_faster() {
         "{first} calls for {made} objects"
     );
     // The new ones, and the SuperLink that lets them in.
-    let more = many - few;
     let changed = 1 + 2 * more;
     assert!(
         second <= PER_REFRESH + many + changed * PER_OBJECT,

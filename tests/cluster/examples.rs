@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::federation::no_private_key_is_written;
+use crate::federation::private_keys_stay;
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
@@ -27,7 +27,7 @@ fn example(name: &str, tenants: &[&Tenant], variables: &str) -> Workspace {
     it
 }
 
-fn trains(it: &Workspace) {
+fn trains(it: &Workspace, tenants: &[&Tenant]) {
     it.apply().succeeded();
     let run = it.output("run");
     assert!(
@@ -35,7 +35,7 @@ fn trains(it: &Workspace) {
         "{run}"
     );
     it.plan_is_empty();
-    no_private_key_is_written(it);
+    private_keys_stay(it, tenants);
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
 }
@@ -51,7 +51,7 @@ fn one_cluster() {
             tenant.context, tenant.namespace
         ),
     );
-    trains(&it);
+    trains(&it, &[&tenant]);
     tenant.nothing_left();
 }
 
@@ -70,7 +70,7 @@ fn two_tenants_in_two_clusters() {
             a.node_address()
         ),
     );
-    trains(&it);
+    trains(&it, &[&a, &b]);
     a.nothing_left();
     b.nothing_left();
 }

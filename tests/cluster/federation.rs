@@ -1,6 +1,12 @@
 //! Whole federations: in one cluster, and across two.
 
-use crate::tenant::Tenant;
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use k8s_openapi::api::core::v1::{Pod, PodCondition, Secret};
+use kube::ResourceExt as _;
+
+use crate::tenant::{Tenant, soon};
 use crate::workspace::{Workspace, eventually};
 
 /// The run of such a federation, which ended well.
@@ -14,12 +20,36 @@ pub fn completed(it: &Workspace) -> String {
     run["run_id"].as_str().unwrap().to_owned()
 }
 
+/// Fails when something of a private key that these tenants hold is in a state or a log, or with two of
+/// them.
 #[track_caller]
-pub fn no_private_key_is_written(it: &Workspace) {
-    assert!(
-        !it.written().contains("PRIVATE KEY"),
-        "a private key is in a state or a log"
-    );
+pub fn private_keys_stay(it: &Workspace, tenants: &[&Tenant]) {
+    let written = it.written();
+    assert!(!written.contains("PRIVATE KEY"), "a private key is written");
+    let mut all = BTreeSet::new();
+    for tenant in tenants {
+        let secrets = tenant.list::<Secret>("").into_iter();
+        let entries = secrets.flat_map(|one| one.data.unwrap_or_default().into_values());
+        let mut own = BTreeSet::new();
+        for bytes in entries.map(|entry| entry.0) {
+            let text = String::from_utf8(bytes).unwrap();
+            if !text.contains("PRIVATE KEY") {
+                continue;
+            }
+            let lines = text.lines().filter(|line| !line.starts_with("-----"));
+            let parts: Vec<_> = lines.filter(|line| line.len() > 40).collect();
+            assert!(!parts.is_empty(), "no key is looked for");
+            own.extend(parts.into_iter().map(ToOwned::to_owned));
+            // As a Secret travels, from behind the first line on.
+            let encoded = base64::engine::general_purpose::STANDARD.encode(&text);
+            own.insert(encoded[60..160].to_owned());
+        }
+        assert!(!own.is_empty(), "{} holds no key", tenant.context);
+        for part in own {
+            assert!(!written.contains(&part), "a part of a key is written");
+            assert!(all.insert(part), "two tenants hold the same key");
+        }
+    }
 }
 
 /// Two sites and a SuperLink in one namespace, and a run on them.
@@ -59,21 +89,56 @@ resource "flower_app_run" "training" {{
 
 #[test]
 fn a_federation_trains_in_restricted_pods_and_leaves_nothing() {
-    for isolation in ["subprocess", "process"] {
+    // SuperNodes that log errors alone do not tell their numbers: the SuperLink's list does.
+    let listed = "\n  control   = flower_superlink.main.control\n  log_level = \"ERROR\"";
+    for (isolation, joined) in [("subprocess", ""), ("process", listed)] {
         let tenant = Tenant::a();
         let isolation = format!("  isolation = {isolation:?}");
         let it = Workspace::new(&format!(
             "{}{}",
             tenant.provider(),
-            federation(&isolation, &isolation, "")
+            federation(&isolation, &format!("{isolation}{joined}"), "")
         ));
         it.app();
         it.apply().succeeded();
         it.plan_is_empty();
         completed(&it);
-        no_private_key_is_written(&it);
+        private_keys_stay(&it, &[&tenant]);
         tenant.destroyed(&it);
     }
+}
+
+#[test]
+fn the_number_of_a_supernode_without_a_key_is_that_of_the_pod_that_runs() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&format!(
+        "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n\
+         resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  superlink = flower_superlink.main.fleet\n}}\n\
+         data \"flower_supernodes\" \"all\" {{\n  control = flower_superlink.main.control\n  \
+         status = \"online\"\n}}\n\
+         output \"online\" {{\n  value = [for one in data.flower_supernodes.all.supernodes : one.node_id]\n}}\n",
+        tenant.provider()
+    ));
+    it.apply().succeeded();
+    let number = || it.state("flower_supernode.a")["node_id"].clone();
+    let before = number();
+    let pod = tenant.pods("supernode-a")[0].name_any();
+    tenant.delete::<Pod>(&pod);
+    soon("another pod", || {
+        let mut pods = tenant.pods("supernode-a");
+        let one = pods.pop().filter(|one| one.name_any() != pod)?;
+        let conditions = one.status?.conditions?;
+        let ready = |one: &PodCondition| one.type_ == "Ready" && one.status == "True";
+        (pods.is_empty() && conditions.iter().any(ready)).then_some(())
+    });
+    eventually("its number", || {
+        it.apply().succeeded();
+        number() != before
+    });
+    it.plan_is_empty();
+    let online = it.output("online");
+    assert!(online.as_array().unwrap().contains(&number()), "{online}");
+    tenant.destroyed(&it);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! follows in the same apply.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::ResourceExt as _;
 use serde_json::Value as Json;
 
@@ -105,6 +105,36 @@ fn secrets_that_were_deleted_are_made_anew_and_trusted() {
     assert_eq!(joined["status"], "running");
     assert_ne!(tenant.pods("supernode-a")[0].name_any(), pod);
     tenant.destroyed(&it);
+}
+
+#[test]
+fn pods_come_back_and_everything_goes_with_its_record() {
+    let tenant = Tenant::a();
+    let it = Workspace::new(&pair(&tenant, ""));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let node = it.state("flower_supernode.a")["node_id"].clone();
+    for object in ["superlink-main", "supernode-a"] {
+        let pod = tenant.pods(object)[0].name_any();
+        tenant.delete::<Pod>(&pod);
+        let plan = it.plan();
+        assert_eq!(plan.code, Some(2), "{object}: {}", plan.text);
+        it.apply().succeeded();
+        it.plan_is_empty();
+        assert_ne!(tenant.pods(object)[0].name_any(), pod);
+        assert_eq!(it.state("flower_supernode.a")["node_id"], node);
+    }
+
+    // Whoever removes the records removes all, and a destroy finds nothing to do.
+    for record in ["superlink-main", "supernode-a", "node-key.a"] {
+        tenant.delete::<ConfigMap>(record);
+    }
+    soon("the end of all", || {
+        tenant.inventory().is_empty().then_some(())
+    });
+    it.run(&["destroy", "-auto-approve", "-no-color", "-refresh=false"])
+        .succeeded()
+        .says(&["3 destroyed"]);
 }
 
 #[test]

@@ -6,6 +6,32 @@ use serde_json::{Value as Json, json};
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
+/// It is where it was sent, as whom, and with what is written on it.
+#[track_caller]
+fn is_placed(pod: &Json) {
+    let spec = &pod["spec"];
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    assert_eq!(spec["serviceAccountName"], "default");
+    assert_eq!(spec["nodeSelector"]["kubernetes.io/os"], "linux");
+    assert_eq!(pod["metadata"]["annotations"]["example.org/note"], "x");
+    for one in spec["containers"].as_array().unwrap() {
+        assert_eq!(one["imagePullPolicy"], "IfNotPresent");
+    }
+    // The cluster adds some of its own.
+    let tolerations = spec["tolerations"].as_array().unwrap();
+    assert!(
+        tolerations
+            .contains(&json!({ "key": "gpu", "operator": "Exists", "effect": "NoSchedule" })),
+        "{tolerations:?}"
+    );
+    let kept_apart = &spec["affinity"]["podAntiAffinity"];
+    let preferred = &kept_apart["preferredDuringSchedulingIgnoredDuringExecution"][0];
+    assert_eq!(
+        preferred["podAffinityTerm"]["topologyKey"],
+        "kubernetes.io/hostname"
+    );
+}
+
 #[test]
 fn a_supernode_gets_data_credentials_and_a_place() {
     let tenant = Tenant::a();
@@ -89,7 +115,7 @@ resource "flower_supernode" "site" {{
     }
     assert_eq!(apps["envFrom"][0]["secretRef"]["name"], "credentials");
     assert_eq!(apps["resources"]["limits"]["memory"], "1Gi");
-    assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
+    is_placed(&pod);
 
     // Two sources of one volume are refused when planned... and nothing is changed.
     it.configure(&format!(

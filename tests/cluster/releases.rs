@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 
-use crate::federation::{completed, federation, no_private_key_is_written};
+use crate::federation::{completed, federation, private_keys_stay};
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
@@ -32,7 +32,7 @@ fn releases_that_read_keys_from_a_list_train_in_pods() {
         let files: ConfigMap = tenant.get("superlink-main.files");
         let list = files.data.unwrap()["supernodes.csv"].clone();
         assert_eq!(list.matches("ecdsa-sha2-").count(), 2, "{list}");
-        no_private_key_is_written(&it);
+        private_keys_stay(&it, &[&tenant]);
         tenant.destroyed(&it);
     }
 }

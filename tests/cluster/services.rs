@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value as Json, json};
+use terraform_provider_flower::pki::inspect;
 
 use crate::federation::{completed, federation};
 use crate::tenant::{Tenant, soon, wait};
@@ -82,17 +83,33 @@ fn a_load_balancer_may_have_an_address_without_a_name() {
     it.plan_is_empty();
     let address = || it.state("flower_superlink.main")["fleet"]["address"].clone();
     assert_eq!(address(), "192.0.2.7:9092");
-    let secret: Secret = tenant.get("superlink-main-tls");
-    let certificate = secret.data.unwrap()["server.crt"].clone();
-    let info =
-        terraform_provider_flower::pki::inspect(std::str::from_utf8(&certificate.0).unwrap());
-    let ip = "192.0.2.7".parse().unwrap();
-    assert!(info.unwrap().ip_addresses.contains(&ip));
+    let certified = || {
+        let secret: Secret = tenant.get("superlink-main-tls");
+        let certificate = secret.data.unwrap()["server.crt"].clone();
+        inspect(std::str::from_utf8(&certificate.0).unwrap()).unwrap()
+    };
+    let inside = [
+        "superlink-main".to_owned(),
+        format!("superlink-main.{}", tenant.namespace),
+        format!("superlink-main.{}.svc", tenant.namespace),
+        format!("superlink-main.{}.svc.cluster.local", tenant.namespace),
+    ];
+    assert!(
+        certified()
+            .ip_addresses
+            .contains(&"192.0.2.7".parse().unwrap())
+    );
+    for name in &inside {
+        assert!(certified().dns_names.contains(name), "{name}");
+    }
     // A name that leads to it is what is dialled; the address is there already.
     it.configure(&config(", hostname = \"fleet.example.org\""));
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(address(), "fleet.example.org:9092");
+    let names = certified().dns_names;
+    assert!(names.contains(&"fleet.example.org".to_owned()), "{names:?}");
+    assert!(inside.iter().all(|name| names.contains(name)), "{names:?}");
     tenant.destroyed(&it);
 }
 

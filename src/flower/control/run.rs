@@ -210,7 +210,7 @@ pub struct Timestamp(String);
 
 impl Timestamp {
     /// `None` for the empty text, which is Flower's "not yet".
-    pub(super) fn parse(text: String) -> Option<Self> {
+    pub(crate) fn parse(text: String) -> Option<Self> {
         (!text.is_empty()).then_some(Self(text))
     }
 

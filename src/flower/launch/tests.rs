@@ -23,7 +23,7 @@ fn superlink() -> SuperLinkSettings {
         bind_host: "127.0.0.1".to_owned(),
         port: 18000,
         app_port: Some(18091),
-        fleet_bind_host: "127.0.0.1".to_owned(),
+        fleet_bind_host: "0.0.0.0".to_owned(),
         fleet_port: Some(18092),
         tls: ServerTls::Files {
             certificate: "/tls/server.pem".to_owned(),
@@ -108,7 +108,7 @@ fn superlink_1_37_to_1_39_serves_supernodes_on_a_port_of_their_own() {
             lines(&superlink_processes(row(minor), &superlink()).unwrap()),
             [
                 "flower-superlink --ssl-ca-certfile /tls/ca.pem --ssl-certfile /tls/server.pem --ssl-keyfile /tls/server.key \
-              --host 127.0.0.1 --port 18000 --fleet-api-address 127.0.0.1:18092 --isolation subprocess --database /data/state.db \
+              --host 127.0.0.1 --port 18000 --fleet-api-address 0.0.0.0:18092 --isolation subprocess --database /data/state.db \
               --enable-supernode-auth --disable-runtime-dependency-installation"
             ]
         );

@@ -387,8 +387,14 @@ async fn bring_up(
         model.nodes.set(nodes::NodeIds::new());
         return Ok(());
     }
+    let what = format!("The SuperNodes of {object} were not registered");
+    let registering = BringUp {
+        what: &what,
+        ..coming
+    };
     let list = model.supernodes.as_ref();
-    let (ids, found) = nodes::reconcile(&shared, list, &before).await;
+    let reconciled = async { Ok(nodes::reconcile(&shared, list, &before).await) };
+    let (ids, found) = registering.within(reconciled).await?;
     model.nodes.set(ids);
     found.or(())
 }

@@ -47,6 +47,7 @@ model! {
         persistence: Option<Persistence> = optional(),
         /// What ServerApps need, as pip takes it (`numpy>=2`), installed beside Flower. Packages
         /// or paths of wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
+        /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
         /// Environment variables of the processes.
         env: Option<BTreeMap<String, String>> = optional(),

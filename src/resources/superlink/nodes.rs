@@ -112,7 +112,8 @@ fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
 
 /// Makes the SuperLink's list what it should be. `before` is what we registered earlier; what of ours is
 /// registered afterwards is told also when something failed. Without a list nobody is let in or kept
-/// out by it.
+/// out by it. A SuperLink that does not answer is not asked for every other key as well: each question
+/// would take as long.
 pub(super) async fn reconcile(
     control: &SharedReads,
     list: Option<&AllowList>,
@@ -139,8 +140,9 @@ pub(super) async fn reconcile(
         return (ours(&nodes, &keys, before), found);
     };
     let mut ids = known(&nodes, &keys);
+    let mut answers = true;
     for (name, pem) in &keys {
-        if ids.contains_key(name) {
+        if ids.contains_key(name) || !answers {
             continue;
         }
         let node = NewNode {
@@ -154,7 +156,10 @@ pub(super) async fn reconcile(
             Ok(id) => {
                 ids.insert(name.clone(), id.to_string());
             }
-            Err(error) => found.push(refused(name, &error)),
+            Err(error) => {
+                answers = !error.may_pass();
+                found.push(refused(name, &error));
+            }
         }
     }
     for (name, text) in before {
@@ -163,9 +168,14 @@ pub(super) async fn reconcile(
             continue;
         };
         if !wanted && is_registered(&nodes, text) {
+            if !answers {
+                ids.insert(name.clone(), text.clone());
+                continue;
+            }
             match client.unregister_node(id).await {
                 Ok(()) | Err(ControlError::NotFound(_)) => {}
                 Err(error) => {
+                    answers = !error.may_pass();
                     ids.insert(name.clone(), text.clone());
                     found.push(failed(
                         format!("The SuperNode {name:?} was not unregistered"),

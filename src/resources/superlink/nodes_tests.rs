@@ -109,6 +109,22 @@ async fn what_was_registered_while_an_update_failed_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_superlink_that_does_not_answer_is_not_asked_for_every_key() {
+    let [a, b, c] = three();
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.client());
+    let all = list([("a", &a), ("b", &b), ("c", &c)]);
+    registry.refuse(Some(Call::RegisterNode));
+    let (none, found) = reconcile(&control, Some(&all), &NodeIds::new()).await;
+    assert_eq!((none, found.iter().count()), (NodeIds::new(), 1));
+    registry.refuse(None);
+    let (before, _) = reconcile(&control, Some(&all), &NodeIds::new()).await;
+    registry.refuse(Some(Call::UnregisterNode));
+    let (kept, found) = reconcile(&control, Some(&list([])), &before).await;
+    assert_eq!((kept, found.iter().count()), (before, 1));
+}
+
+#[tokio::test]
 async fn a_list_that_was_left_out_for_a_while_is_not_forgotten() {
     let [a, b, _] = three();
     let registry = Registry::default();

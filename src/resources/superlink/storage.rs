@@ -64,6 +64,45 @@ mod tests {
     use super::super::Superlink;
     use crate::resources::planning::plan;
 
+    /// A SuperLink's settings with these.
+    fn with(mut config: Json) -> Json {
+        config["name"] = json!("a");
+        config["flower_version"] = json!("1.42.0");
+        config
+    }
+
+    /// The same as a state.
+    fn stood(config: Json) -> Json {
+        let mut prior = with(config);
+        for (name, value) in [("insecure", json!(false)), ("status", json!("running"))] {
+            prior[name] = value;
+        }
+        prior
+    }
+
+    #[tokio::test]
+    async fn what_cannot_change_in_place_makes_a_new_superlink() {
+        let class =
+            |class: &str| json!({ "persistence": { "enabled": true, "storage_class": class } });
+        let kept = |kept: bool| json!({ "persistence": { "enabled": kept } });
+        for (before, after, path) in [
+            (class("slow"), class("slow"), None),
+            (
+                class("slow"),
+                class("fast"),
+                Some("persistence.storage_class"),
+            ),
+            (kept(true), kept(false), Some("persistence")),
+            (json!({}), kept(false), Some("persistence")),
+            (kept(false), json!({}), Some("persistence")),
+        ] {
+            let planned =
+                plan::<Superlink>(Some(&stood(before.clone())), with(after.clone())).await;
+            let expected: Vec<_> = path.into_iter().collect();
+            assert_eq!(planned.replaces, expected, "{before} to {after}");
+        }
+    }
+
     #[tokio::test]
     async fn a_volume_never_shrinks_also_not_from_or_to_its_default() {
         let none = || json!({});
@@ -77,16 +116,8 @@ mod tests {
             (none(), size("1024Mi"), true),
             (none(), none(), true),
         ] {
-            let with = |mut config: Json| {
-                config["name"] = json!("a");
-                config["flower_version"] = json!("1.42.0");
-                config
-            };
-            let mut prior = with(before.clone());
-            for (name, value) in [("insecure", json!(false)), ("status", json!("running"))] {
-                prior[name] = value;
-            }
-            let planned = plan::<Superlink>(Some(&prior), with(after.clone())).await;
+            let planned =
+                plan::<Superlink>(Some(&stood(before.clone())), with(after.clone())).await;
             let expected = if fits {
                 ""
             } else {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Model;
 use super::workload::object;
@@ -13,6 +14,9 @@ use crate::flower::exit_meaning::FlowerExit;
 use crate::resources::Configured;
 use crate::runtime::Failure;
 use crate::tfplugin::Call;
+
+/// How long the log of what is removed is waited for.
+const GLANCE: Duration = Duration::from_secs(5);
 
 /// As whom a SuperLink knows a SuperNode: by its key, which the vault keeps under this name and entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +65,10 @@ pub(super) async fn may_be_known(call: &Call<Configured>, model: &Model) -> bool
     }
     let (runtime, object) = (&call.provider.runtime, object(&model.name));
     let log = runtime.log_tail(&object, "supernode", Failure::LINES);
-    let log = log.await.unwrap_or_default();
+    let log = tokio::select! {
+        log = tokio::time::timeout(GLANCE, log) => log.ok().and_then(Result::ok),
+        () = call.stop.cancelled() => None,
+    };
+    let log = log.unwrap_or_default();
     !log.is_empty() && FlowerExit::in_log(&log.join("\n")).is_none()
 }

@@ -254,14 +254,16 @@ async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure>
     })
 }
 
-/// The number of a SuperNode that was not awaited, once its log tells it.
+/// The number of a SuperNode, where its log alone tells it: of one that was not awaited, and of one
+/// without a key, which a cluster may have started anew as another node.
 pub(super) async fn told(
     call: &Call<Configured>,
     object: &ObjectRef,
     state: &Model,
 ) -> Option<String> {
     let row = row_of(*state.flower_version.get()?).ok()?;
-    if state.wait || !announces(row, state.log_level) {
+    let unheard = !state.wait && state.node_id.get().is_none();
+    if !(unheard || state.key.is_none()) || !announces(row, state.log_level) {
         return None;
     }
     let runtime = &call.provider.runtime;

@@ -130,8 +130,10 @@ impl Resource for Supernode {
         };
         let status = failure::status(&call, &object, &observed, state.wait);
         state.status.set(status);
-        if state.node_id.get().is_none() && status == Status::Running {
-            state.node_id = told(&call, &object, &state).await.into();
+        if status == Status::Running
+            && let Some(id) = told(&call, &object, &state).await
+        {
+            state.node_id.set(id);
         }
         Ok(Some(state))
     }
@@ -152,9 +154,9 @@ impl Resource for Supernode {
         let same_address = planned.superlink.address == prior.superlink.address;
         // A SuperLink that moved has its authority still, and counts its nodes as connected.
         let authority = |model: &Model| model.superlink.ca_certificate.clone();
-        let same_superlink =
-            same_address || authority(&prior).is_some_and(|ca| authority(&planned) == Some(ca));
-        if planned.node_id.get().is_none() && same_key && same_address {
+        let same_authority = authority(&planned) == authority(&prior);
+        let same_superlink = same_address || (same_authority && authority(&prior).is_some());
+        if planned.node_id.get().is_none() && same_key && same_address && same_authority {
             planned.node_id = prior.node_id;
         }
         // One without a key goes on as it is, or is another node.
@@ -187,7 +189,9 @@ impl Resource for Supernode {
 /// a process that goes on. Without a key, one that is started anew is another node.
 fn is_same_node(plan: &Plan) -> bool {
     if plan.planned.is_set("key") {
-        return !plan.changes("key") && !plan.changes("superlink.address");
+        // A SuperLink that was made anew may have its address still, and has another authority.
+        let same = ["key", "superlink.address", "superlink.ca_certificate"];
+        return !same.iter().any(|name| plan.changes(name));
     }
     let Value::Map(planned) = &plan.planned.0 else {
         return false;

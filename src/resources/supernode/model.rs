@@ -44,6 +44,7 @@ model! {
         isolation: Isolation = defaulted(Isolation::Subprocess),
         /// What ClientApps need, as pip takes it, installed beside Flower. Packages or paths of
         /// wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
+        /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
         /// Environment variables of the processes.
         env: Option<BTreeMap<String, String>> = optional(),

@@ -40,9 +40,50 @@ impl Who {
 pub(super) struct Witness {
     control: Arc<SharedReads>,
     who: Who,
-    /// When it was let in last, before it was started.
-    before: Option<Timestamp>,
+    before: Before,
     counted: Counted,
+}
+
+/// What the list said of it before it was started.
+#[derive(Debug, Clone, PartialEq)]
+enum Before {
+    /// Nothing: the list could not be read. It may say of an earlier process that it is online.
+    Unknown,
+    /// It was never let in.
+    Never,
+    /// It was let in, last at this time.
+    At(Timestamp),
+    /// What the first list that was read later said, of it or of an earlier process.
+    Seen {
+        activated: Option<Timestamp>,
+        until: Option<f64>,
+    },
+}
+
+impl Before {
+    fn of(node: Option<&Node>) -> Self {
+        let activated = node.and_then(|node| node.last_activated_at.clone());
+        activated.map_or(Self::Never, Self::At)
+    }
+
+    /// Whether this node, which is online, is the process that was started.
+    fn is_over(&mut self, node: &Node) -> bool {
+        match self {
+            Self::Unknown => {
+                *self = Self::Seen {
+                    activated: node.last_activated_at.clone(),
+                    until: node.online_until,
+                };
+                false
+            }
+            Self::Never => true,
+            Self::At(before) => node.last_activated_at.as_ref() != Some(before),
+            // A dead process sends no heartbeat that would put off its end.
+            Self::Seen { activated, until } => {
+                node.last_activated_at != *activated || node.online_until > *until
+            }
+        }
+    }
 }
 
 /// What the list tells of a SuperNode that was refused.
@@ -72,18 +113,17 @@ impl Witness {
             (None, Some(id)) => Who::Number(id.clone()),
             (None, None) => Who::Stranger,
         };
-        let nodes = match control.nodes(LOOK).await {
-            Ok(nodes) => nodes,
+        let mut counted = Counted::default();
+        let before = match control.nodes(LOOK).await {
+            Ok(nodes) => {
+                let node = nodes.iter().find(|node| who.is(node));
+                counted.lately = online_until(node).is_some();
+                Before::of(node)
+            }
             Err(ControlError::Unsupported { .. }) => return Ok(None),
-            Err(error) if error.may_pass() => Arc::default(),
+            Err(error) if error.may_pass() => Before::Unknown,
             Err(error) => return Err(unlisted(&error)),
         };
-        let before = nodes.iter().find(|node| who.is(node));
-        let counted = Counted {
-            lately: online_until(before).is_some(),
-            first: None,
-        };
-        let before = before.and_then(|node| node.last_activated_at.clone());
         Ok(Some(Self {
             control,
             who,
@@ -94,9 +134,15 @@ impl Witness {
 
     /// Looks why it was refused.
     pub(super) async fn refusal(&mut self) -> Refusal {
-        let nodes = self.control.nodes(LOOK).await.unwrap_or_default();
-        let found = nodes.iter().find(|node| self.who.is(node));
-        self.counted.judge(online_until(found))
+        match self.control.nodes(LOOK).await {
+            Ok(nodes) => {
+                let found = nodes.iter().find(|node| self.who.is(node));
+                self.counted.judge(online_until(found))
+            }
+            // Its reason can be read later.
+            Err(error) if error.may_pass() => Refusal::Passing,
+            Err(_) => Refusal::Unexplained,
+        }
     }
 
     /// Whether it can be found without its number.
@@ -112,14 +158,12 @@ impl Witness {
 
     /// Waits until the node is online and, if it was started anew, has come back; its number.
     pub(super) async fn sees_it(&self, begun: Begun) -> Result<String> {
-        self.until(|node| {
-            let is_back = node.last_activated_at != self.before || self.before.is_none();
-            self.who.is(node) && (begun == Begun::GoesOn || is_back)
-        })
-        .await
+        let mut before = self.before.clone();
+        self.until(|node| self.who.is(node) && (begun == Begun::GoesOn || before.is_over(node)))
+            .await
     }
 
-    async fn until(&self, found: impl Fn(&Node) -> bool + Send + Sync) -> Result<String> {
+    async fn until(&self, mut found: impl FnMut(&Node) -> bool + Send) -> Result<String> {
         loop {
             match self.control.nodes(LOOK).await {
                 Ok(nodes) => {
@@ -181,6 +225,46 @@ fn unlisted(error: &ControlError) -> Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flower::control::NodeId;
+
+    fn node(activated: &str, online_until: f64) -> Node {
+        Node {
+            id: NodeId(7),
+            status: NodeStatus::Online,
+            public_key: String::new(),
+            name: None,
+            location: None,
+            registered_at: None,
+            last_activated_at: Timestamp::parse(activated.to_owned()),
+            online_until: Some(online_until),
+        }
+    }
+
+    #[test]
+    fn it_is_back_when_it_was_let_in_again() {
+        let (then, now) = ("2026-11-27T10:00:00+00:00", "2026-11-27T11:00:00+00:00");
+        assert!(Before::of(None).is_over(&node(now, 60.0)));
+        let mut before = Before::of(Some(&node(then, 60.0)));
+        assert!(
+            !before.is_over(&node(then, 90.0)),
+            "the old one, while it ended"
+        );
+        assert!(before.is_over(&node(now, 60.0)));
+    }
+
+    #[test]
+    fn a_list_that_could_not_be_read_proves_nothing_of_one_that_is_online() {
+        let (then, now) = ("2026-11-27T10:00:00+00:00", "2026-11-27T11:00:00+00:00");
+        for (later, is_over) in [
+            (node(then, 60.0), false),
+            (node(then, 90.0), true),
+            (node(now, 60.0), true),
+        ] {
+            let mut before = Before::Unknown;
+            assert!(!before.is_over(&node(then, 60.0)));
+            assert_eq!(before.is_over(&later), is_over, "{later:?}");
+        }
+    }
 
     #[test]
     fn what_is_heard_of_again_is_another_process() {

@@ -112,13 +112,11 @@ impl Api {
     }
 
     pub(super) async fn get<K: Object>(&self, name: &str) -> Result<Option<K>> {
-        trace("get", &named::<K>(name));
         let found = self.all::<K>().get_opt(name).await;
         found.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
     pub(super) async fn list<K: Object>(&self, labels: &str) -> Result<ObjectList<K>> {
-        trace("list", <K as k8s_openapi::Resource>::KIND);
         let found = self
             .all::<K>()
             .list(&ListParams::default().labels(labels))
@@ -128,7 +126,6 @@ impl Api {
 
     /// Server-side apply: what others own is a conflict, never overwritten.
     pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
-        trace("apply", &named::<K>(name));
         let (all, as_us) = (self.all::<K>(), PatchParams::apply(MANAGER));
         let manifest = Patch::Apply(manifest);
         let applied = insist(|| all.patch(name, &as_us, &manifest)).await;
@@ -137,7 +134,6 @@ impl Api {
 
     /// Deletes; gone already is success.
     pub(super) async fn delete<K: Object>(&self, name: &str, how: &DeleteParams) -> Result<()> {
-        trace("delete", &named::<K>(name));
         match self.all::<K>().delete(name, how).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -197,9 +193,4 @@ where
 pub(super) fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
     let named = |item: K| (item.name_any(), item);
     items.into_iter().map(named).collect()
-}
-
-/// One line a call: what a plan or apply asks of the API server can be counted.
-pub(super) fn trace(verb: &str, object: &str) {
-    tracing::debug!(verb, object, "kubernetes");
 }

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use tokio::time::Instant;
 
-use super::api::{Api, Object, named, trace};
+use super::api::{Api, Object, named};
 use super::error::ClusterError;
 
 /// How long one watch lasts: the API server ends it.
@@ -118,7 +118,6 @@ impl<K: Object> Changes<K> {
     }
 
     async fn list(&mut self) -> Result<Vec<K>, ClusterError> {
-        trace("watch", &self.what);
         let list = ListParams::default()
             .labels(&self.labels)
             .fields(&self.fields);

@@ -97,7 +97,8 @@ fn shortened(line: &str) -> String {
     plain(line).chars().take(LONGEST).collect()
 }
 
-/// The last lines of a container of the newest pod; of its last life, when it has just begun anew.
+/// The last lines of a container of the newest pod. One that runs is asked for what it says now, and
+/// tells of its last life only where it has said nothing yet.
 pub(super) async fn tail(api: &Api, name: &str, container: &str, lines: usize) -> Vec<String> {
     let Ok(pods) = api.list::<Pod>(&names::query(name)).await else {
         return Vec::new();
@@ -109,22 +110,59 @@ pub(super) async fn tail(api: &Api, name: &str, container: &str, lines: usize) -
     let Some(pod) = newest else {
         return Vec::new();
     };
-    of_pod(api, &pod.name_any(), container, lines).await
+    let order = if runs(pod, container) {
+        [Life::Now, Life::Last]
+    } else {
+        [Life::Last, Life::Now]
+    };
+    of_lives(api, &pod.name_any(), container, lines, order).await
 }
 
-/// The last lines of a container that failed.
+/// The last lines of a container that failed: of the life that it failed in.
 pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) -> Vec<String> {
-    let of = |previous| LogParams {
+    let order = [Life::Last, Life::Now];
+    of_lives(api, pod, container, lines, order).await
+}
+
+/// A life of a container: until it was started anew, or since then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Last,
+    Now,
+}
+
+fn runs(pod: &Pod, container: &str) -> bool {
+    let statuses = pod
+        .status
+        .iter()
+        .flat_map(|status| &status.container_statuses);
+    let mut own = statuses.flatten().filter(|one| one.name == container);
+    own.any(|one| {
+        one.state
+            .as_ref()
+            .is_some_and(|state| state.running.is_some())
+    })
+}
+
+/// The last lines of the first of these lives that wrote any.
+async fn of_lives(
+    api: &Api,
+    pod: &str,
+    container: &str,
+    lines: usize,
+    order: [Life; 2],
+) -> Vec<String> {
+    let of = |life| LogParams {
         container: Some(container.to_owned()),
         tail_lines: i64::try_from(lines).ok(),
         limit_bytes: Some(LARGEST),
-        previous,
+        previous: life == Life::Last,
         ..LogParams::default()
     };
     // While a container is started anew, its last log is for a moment neither the one nor the other.
     for _ in 0..TRIES {
-        for previous in [true, false] {
-            match api.all::<Pod>().logs(pod, &of(previous)).await {
+        for life in order {
+            match api.all::<Pod>().logs(pod, &of(life)).await {
                 Ok(text) if is_log(&text) => {
                     return text.lines().map(shortened).collect();
                 }
@@ -145,6 +183,25 @@ mod tests {
     use futures_util::io::{AsyncReadExt as _, BufReader, Cursor, repeat};
 
     use super::*;
+
+    #[test]
+    fn a_container_runs_when_its_own_status_says_so() {
+        let status = |name: &str, state: serde_json::Value| {
+            serde_json::json!({
+                "name": name, "state": state, "image": "", "imageID": "", "ready": true,
+                "restartCount": 1, "lastState": { "terminated": { "exitCode": 1 } },
+            })
+        };
+        let pod: Pod = serde_json::from_value(serde_json::json!({ "status": {
+            "containerStatuses": [
+                status("superlink", serde_json::json!({ "running": {} })),
+                status("gateway", serde_json::json!({ "waiting": {} })),
+            ],
+        } }))
+        .unwrap();
+        assert!(runs(&pod, "superlink"));
+        assert!(!runs(&pod, "gateway") && !runs(&pod, "superexec"));
+    }
 
     #[test]
     fn what_the_kubelet_says_of_a_log_is_none() {

@@ -169,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_found_by_every_form_of_its_name() {
+        assert_eq!(
+            service_names("superlink-a", "fl"),
+            [
+                "superlink-a",
+                "superlink-a.fl",
+                "superlink-a.fl.svc",
+                "superlink-a.fl.svc.cluster.local"
+            ]
+        );
+    }
+
+    #[test]
     fn the_longest_names_are_valid() {
         let longest = "x".repeat(53);
         for kind in KINDS {

@@ -5,7 +5,7 @@ use kube::api::{DeleteParams, Preconditions};
 
 use serde_json::Value as Json;
 
-use super::api::{Api, Object, named, trace};
+use super::api::{Api, Object, named};
 use super::error::ClusterError;
 use super::names;
 
@@ -14,7 +14,6 @@ type Result<T> = std::result::Result<T, ClusterError>;
 impl Api {
     /// The metadata of what is called `name`, whoever made it.
     pub(super) async fn metadata<K: Object>(&self, name: &str) -> Result<Option<ObjectMeta>> {
-        trace("get", &named::<K>(name));
         let found = self.all::<K>().get_metadata_opt(name).await;
         let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
         Ok(found.map(|found| found.metadata))
@@ -80,7 +79,6 @@ impl Api {
             uid: metadata.uid.clone(),
             resource_version: None,
         });
-        trace("delete", &named::<K>(name));
         match self.all::<K>().delete(name, &how).await {
             Ok(_) => Ok(metadata.uid),
             // Gone, or another one by now.

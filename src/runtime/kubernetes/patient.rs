@@ -82,13 +82,21 @@ async fn ask(client: &Client, mut request: Request<Body>) -> Result<Response<Bod
         let Some(next) = again(&request) else {
             break;
         };
-        let answer = client.send(request).await?;
+        let answer = send(client, request).await?;
         let Some(pause) = pause(&answer, tried) else {
             return Ok(answer);
         };
         tokio::time::sleep(pause).await;
         request = next;
     }
+    send(client, request).await
+}
+
+/// One line a request: what a plan or apply asks of the API server can be counted, whoever asks.
+async fn send(client: &Client, request: Request<Body>) -> Result<Response<Body>, Boxed> {
+    let (method, path) = (request.method(), request.uri().path());
+    let goes_on = is_stream(&request);
+    tracing::debug!(%method, path, goes_on, "kubernetes");
     Ok(client.send(request).await?)
 }
 

@@ -131,18 +131,25 @@ impl KubernetesRuntime {
         json!({ "labels": self.labels, "image_prefix": self.image_prefix })
     }
 
-    /// An error while another apply is making the object.
+    /// An error while another apply is making the object, and when another one took it over from us.
     pub(super) async fn is_not_others(
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError> {
         let api = self.api().await?;
+        let name = names::of(object);
         loop {
-            let found = api.get::<ConfigMap>(&names::of(object)).await?;
-            let Some(found) = found.filter(|found| !is_settled(found)) else {
+            let found = api.get::<ConfigMap>(&name).await?;
+            let Some(found) = found else {
                 return Ok(());
             };
+            if self.holds.has(&name) && self.holds.standing(&found) != Holder::Us {
+                return Err(being_made(object, "just now"));
+            }
+            if is_settled(&found) {
+                return Ok(());
+            }
             let Holder::Another { renewed } = self.holds.standing(&found) else {
                 return Ok(());
             };
@@ -197,6 +204,9 @@ impl KubernetesRuntime {
         object: &ObjectRef,
         name: &str,
     ) -> Result<(), RuntimeError> {
+        if self.holds.is_lost(name) {
+            return Err(being_made(object, "just now"));
+        }
         if self.holds.has(name) {
             // It is being made.
             return Ok(());

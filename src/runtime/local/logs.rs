@@ -11,6 +11,8 @@ use crate::terminal::plain;
 
 const LARGEST: u64 = 8 << 20;
 const KEPT: usize = 3;
+/// What is read of a line.
+const LONGEST: usize = 16 << 10;
 /// How much of a log's end is read to find its last lines.
 const TAIL: u64 = 64 << 10;
 
@@ -57,6 +59,40 @@ pub(super) fn read_from(path: &Path, position: u64) -> (String, u64) {
     })
 }
 
+/// Lines of a log that is read piece by piece.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// The beginning of the line that is not read to its end yet.
+    begun: String,
+}
+
+impl Lines {
+    /// What `found` makes of the first line that it accepts.
+    pub(super) fn add(
+        &mut self,
+        text: &str,
+        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+    ) -> Option<String> {
+        let mut pieces = text.split('\n');
+        self.begin(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let line = std::mem::take(&mut self.begun);
+            self.begin(piece);
+            if let Some(answer) = found(&plain(&line)) {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// What a process writes without end must not fill our memory.
+    fn begin(&mut self, piece: &str) {
+        let room = LONGEST.saturating_sub(self.begun.len());
+        let end = piece.floor_char_boundary(room);
+        self.begun.push_str(piece.get(..end).unwrap_or_default());
+    }
+}
+
 /// The last lines since `from`, without colours.
 pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
     let length = fs::metadata(path).map_or(0, |found| found.len());
@@ -74,6 +110,33 @@ pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_found_in_whatever_pieces_they_come() {
+        let found = |line: &str| line.contains("ID").then(|| line.to_owned());
+        let mut lines = Lines::default();
+        assert_eq!(lines.add("first\nSuperNode I", &found), None);
+        assert_eq!(lines.add("", &found), None);
+        assert_eq!(lines.add("D: 7", &found), None);
+        let answer = lines.add("\nlast", &found);
+        assert_eq!(answer.as_deref(), Some("SuperNode ID: 7"));
+    }
+
+    #[test]
+    fn neither_a_long_log_nor_a_line_without_end_takes_long() {
+        let begun = std::time::Instant::now();
+        let found = |line: &str| line.contains("ID").then(|| line.len().to_string());
+        let mut lines = Lines::default();
+        let log = "x\n".repeat(4 << 20);
+        assert_eq!(lines.add(&log, &found), None);
+        for _ in 0..100 {
+            assert_eq!(lines.add(&"é".repeat(1 << 16), &found), None);
+        }
+        assert!(lines.begun.len() <= LONGEST);
+        let answer = lines.add("\nID\n", &found);
+        assert_eq!(answer.as_deref(), Some("2"));
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn a_long_log_is_cut_and_its_writer_goes_on() {

@@ -30,7 +30,6 @@ use super::{
     ObjectName, ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime,
     RuntimeError, SecretEntries, Standing, Whereabouts, Workload,
 };
-use crate::terminal::plain;
 use place::Place;
 use process::Identity;
 use record::{Record, Started};
@@ -293,16 +292,12 @@ impl Runtime for LocalRuntime {
         let path = self.log_path(object, process);
         let record = self.record(object)?;
         let mut position = record.processes.get(process).map_or(0, |one| one.log_from);
-        let mut rest = String::new();
+        let mut lines = logs::Lines::default();
         loop {
             let (text, end) = logs::read_from(&path, position);
             position = end;
-            rest.push_str(&text);
-            while let Some((line, after)) = rest.split_once('\n') {
-                if let Some(answer) = found(&plain(line)) {
-                    return Ok(answer);
-                }
-                rest = after.to_owned();
+            if let Some(answer) = lines.add(&text, found) {
+                return Ok(answer);
             }
             tokio::time::sleep(LOOK).await;
         }

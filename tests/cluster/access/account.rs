@@ -19,7 +19,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn of(tenant: &Tenant) -> Self {
+    /// The tenant's, or `None`, said aloud, where the kubeconfig leads in by other means.
+    pub fn of(tenant: &Tenant) -> Option<Self> {
         let file = Kubeconfig::read_from(kubeconfig()).unwrap();
         let file = serde_json::to_value(file).unwrap();
         let named = |list: &str, name: &Json| {
@@ -32,12 +33,21 @@ impl Cluster {
         let context = named("contexts", &tenant.context.clone().into());
         let cluster = &named("clusters", &context["context"]["cluster"])["cluster"];
         let user = &named("users", &context["context"]["user"])["user"];
-        Self {
-            host: cluster["server"].as_str().unwrap().to_owned(),
-            ca: pem(&cluster["certificate-authority-data"]),
-            certificate: pem(&user["client-certificate-data"]),
-            key: pem(&user["client-key-data"]),
+        let found = || {
+            Some(Self {
+                host: cluster["server"].as_str()?.to_owned(),
+                ca: pem(&cluster["certificate-authority-data"])?,
+                certificate: pem(&user["client-certificate-data"])?,
+                key: pem(&user["client-key-data"])?,
+            })
+        };
+        if found().is_none() {
+            eprintln!(
+                "NOT RUN in {}: it needs a client certificate",
+                tenant.context
+            );
         }
+        found()
     }
 
     /// The first half of a provider's settings.
@@ -49,10 +59,10 @@ impl Cluster {
     }
 }
 
-fn pem(data: &Json) -> String {
+fn pem(data: &Json) -> Option<String> {
     use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap());
-    String::from_utf8(bytes.unwrap()).unwrap()
+    let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_str()?);
+    Some(String::from_utf8(bytes.unwrap()).unwrap())
 }
 
 /// The ServiceAccount of `examples/kubernetes/role.yaml`, and nothing more, in a tenant's namespace.

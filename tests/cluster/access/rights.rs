@@ -1,7 +1,7 @@
 //! The Role of `examples/kubernetes/role.yaml` is enough, and what is missing of it is named.
 
 use k8s_openapi::api::rbac::v1::Role;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::account::{Account, Cluster};
 use super::{keeps_secret, provider};
@@ -14,10 +14,9 @@ const ROLE: &str = "terraform-provider-flower";
 #[test]
 fn the_role_of_the_documentation_is_all_that_a_federation_takes() {
     let tenant = Tenant::a();
-    let Some(account) = tenant.account() else {
+    let (Some(account), Some(cluster)) = (tenant.account(), Cluster::of(&tenant)) else {
         return;
     };
-    let cluster = Cluster::of(&tenant);
     let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
     let provider = provider(&tenant.namespace, &settings);
     let it = Workspace::new(&format!("{provider}{}", federation("", "", "")));
@@ -39,13 +38,42 @@ fn the_role_of_the_documentation_is_all_that_a_federation_takes() {
     tenant.nothing_left();
 }
 
+/// The table of docs/guides/kubernetes.md is for people, and role.yaml for clusters.
+#[test]
+fn the_guide_says_what_the_role_allows() {
+    let text = include_str!("../../../examples/kubernetes/role.yaml");
+    let documents: Vec<Json> = serde_saphyr::from_multiple(text).unwrap();
+    let rules = documents.iter().filter_map(|one| one["rules"].as_array());
+    let texts = |list: &Json| -> Vec<String> {
+        let all = list.as_array().unwrap().iter();
+        all.map(|one| one.as_str().unwrap().to_owned()).collect()
+    };
+    let allowed: Vec<_> = rules
+        .flatten()
+        .map(|rule| (texts(&rule["resources"]), texts(&rule["verbs"])))
+        .collect();
+    let guide = include_str!("../../../docs/guides/kubernetes.md");
+    let (_, table) = guide.split_once("| resource | verbs | why |\n").unwrap();
+    let listed = |cell: &str| -> Vec<String> {
+        let cell = cell.split(", only").next().unwrap();
+        cell.split(',').map(|one| one.trim().to_owned()).collect()
+    };
+    let told: Vec<_> = table
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells: Vec<_> = line.split('|').collect();
+            (listed(cells[1]), listed(cells[2]))
+        })
+        .collect();
+    assert_eq!(told, allowed);
+}
+
 /// A SuperLink under the documented Role but for one verb, and how to give that back.
 fn superlink_without(tenant: &Tenant, account: &Account, right: (&str, &str)) -> Workspace {
-    let settings = format!(
-        "{}token = {:?}\n",
-        Cluster::of(tenant).host(),
-        account.token
-    );
+    let cluster = Cluster::of(tenant).unwrap();
+    let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
     let it = Workspace::new(&format!(
         "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  timeouts = {{ create = \"60s\" }}\n}}\n",
         provider(&tenant.namespace, &settings)

@@ -176,7 +176,7 @@ const ROLE: &str = "terraform-provider-flower";
 #[test]
 fn a_right_that_is_lacking() {
     let tenant = Tenant::a();
-    let Some(account) = tenant.account() else {
+    let (Some(account), Some(cluster)) = (tenant.account(), Cluster::of(&tenant)) else {
         return;
     };
     let rules = serde_json::to_value(tenant.get::<Role>(ROLE).rules).unwrap();
@@ -185,7 +185,7 @@ fn a_right_that_is_lacking() {
         format!(
             "provider \"flower\" {{\n  kubernetes = {{\n{}token = {:?}\nnamespace = {:?}\n\
              image_prefix = {prefix:?}\n  }}\n}}\n{}",
-            Cluster::of(&tenant).host(),
+            cluster.host(),
             account.token,
             tenant.namespace,
             superlink(settings)

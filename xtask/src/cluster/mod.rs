@@ -88,6 +88,8 @@ impl Default for Options {
 
 /// Clusters that are up.
 pub struct Cluster {
+    /// How long the start took, if they were not up already.
+    pub took: Duration,
     /// With a context for each tenant.
     pub kubeconfig: PathBuf,
     /// What to write before `flwr/superlink:…`; empty, as every node takes the
@@ -148,13 +150,13 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
         "binaries": binaries.folders().collect::<Vec<_>>(),
         "images": images.folder(),
     });
-    let started = Instant::now();
+    let mut took = Duration::ZERO;
     if options.rebuild || !status::well(&folders, &plan)? {
         down::clear(&folders)?;
         if options.rebuild {
             images.remove()?;
         }
-        start(&folders, &binaries, &images, options).map_err(|e| {
+        took = start(&folders, &binaries, &images, options).map_err(|e| {
             format!(
                 "{e}\n\nThe logs are in {}",
                 folders.state().join("logs").display()
@@ -164,8 +166,9 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
     } else {
         images.ensure(&binaries, &options.flower)?;
     }
-    eprintln!("ready in {:.1} s", started.elapsed().as_secs_f64());
+    eprintln!("ready in {:.1} s", took.as_secs_f64());
     Ok(Cluster {
+        took,
         kubeconfig: folders.kubeconfig(),
         image_prefix: String::new(),
         storage_class: STORAGE_CLASS.to_owned(),
@@ -183,7 +186,13 @@ pub fn down() -> Result<()> {
     down::clear(&folders)
 }
 
-fn start(folders: &Folders, binaries: &Binaries, images: &Images, options: &Options) -> Result<()> {
+/// Starts them; how long that took once everything was built.
+fn start(
+    folders: &Folders,
+    binaries: &Binaries,
+    images: &Images,
+    options: &Options,
+) -> Result<Duration> {
     let state = folders.state();
     let tenants = Tenant::first(options.tenants, &state);
     sysctl::remember(&state)?;
@@ -191,6 +200,7 @@ fn start(folders: &Folders, binaries: &Binaries, images: &Images, options: &Opti
     images.serve(&state)?;
     images.ensure(binaries, &options.flower)?;
 
+    let begun = Instant::now();
     let mut kubeconfig = Kubeconfig::default();
     for tenant in &tenants {
         network::make_node(tenant)?;
@@ -218,7 +228,7 @@ fn start(folders: &Folders, binaries: &Binaries, images: &Images, options: &Opti
                 .map_err(|_| "starting a cluster panicked".to_owned())?
         })
     })?;
-    Ok(())
+    Ok(begun.elapsed())
 }
 
 fn start_tenant(starter: &Starter) -> Result<()> {

@@ -8,7 +8,7 @@ mod report;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::process::run as run_command;
@@ -46,11 +46,20 @@ Tiers:
 const QUICK: [&str; 2] = ["plugin::", "supernode_key::"];
 
 /// What runs on the second client: all that can differ between Terraform and
-/// OpenTofu, and a whole federation made, read, imported and destroyed.
-const SECOND: [&str; 4] = ["plugin::", "supernode_key::", "data_sources::", "garbage::"];
+/// OpenTofu, the examples, and a whole federation made, read, imported and destroyed.
+const SECOND: [&str; 5] = [
+    "plugin::",
+    "supernode_key::",
+    "data_sources::",
+    "garbage::",
+    "examples::",
+];
 
 /// The same of the cluster tier: the examples, one of which spans two clusters.
 const CLUSTER_SECOND: [&str; 1] = ["examples::"];
+
+/// How long clusters may take to start, once they are built.
+const READY: Duration = Duration::from_secs(30);
 
 /// Tells the tests which cluster to use, and what to put before image names.
 const KUBECONFIG_VARIABLE: &str = "KUBECONFIG";
@@ -225,6 +234,11 @@ fn kubernetes(repository: &Repository, options: &Options, report: &mut Report) {
     if own {
         match cluster::up(repository, &cluster::Options::default()) {
             Ok(cluster) => {
+                if cluster.took > READY {
+                    let mut late = Outcome::new("cluster up");
+                    late.fail(format!("the clusters took {:.0?} to start", cluster.took));
+                    report.add(late);
+                }
                 environment.push((KUBECONFIG_VARIABLE, cluster.kubeconfig.into_os_string()));
                 environment.push((IMAGES_VARIABLE, OsString::from(cluster.image_prefix)));
             }
@@ -246,7 +260,7 @@ fn kubernetes(repository: &Repository, options: &Options, report: &mut Report) {
         });
     }
     if own && let Err(error) = cluster::down() {
-        report.note(&format!("the clusters were not taken down: {error}"));
+        report.add(Outcome::not_run("cluster down", error.as_ref()));
     }
 }
 

@@ -19,7 +19,7 @@ use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
 use seen::{Attaches, Seen, node_comes};
-use trouble::{Outlook, Scene, Trouble, find, in_pod, is_live};
+use trouble::{Outlook, Scene, Trouble, find, goes_on, in_pod, is_live};
 pub(super) use trouble::{gave_up, latest, words};
 use volumes::of_claims;
 
@@ -110,7 +110,8 @@ async fn a_node_comes(api: &Api, scene: &Scene) -> bool {
     false
 }
 
-/// The pods of the object that wait out a pause after a failure, by name. One that starts is none.
+/// The pods of the object that wait out a pause after a failure, by name. One that starts is none, and
+/// neither is one that runs and is silent: it may be at work, and its probes end it if it hangs.
 pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, ClusterError> {
     let pods = api.list::<Pod>(&names::query(name)).await?;
     let pods = by_name(pods.items);
@@ -122,12 +123,20 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
     let events = events.map_or_else(|_| BTreeMap::new(), |events| by_name(events.items));
     let has_failed = |pod: &Pod| {
         let trouble = in_pod(pod, &events);
-        trouble.is_some_and(|trouble| trouble.outlook != Outlook::Starting)
+        trouble.is_some_and(|trouble| trouble.outlook != Outlook::Starting) && !all_go_on(pod)
     };
     let failed = pods
         .into_iter()
         .filter(|(_, pod)| is_live(pod) && has_failed(pod));
     Ok(failed.map(|(name, _)| name).collect())
+}
+
+fn all_go_on(pod: &Pod) -> bool {
+    let statuses = pod
+        .status
+        .as_ref()
+        .and_then(|one| one.container_statuses.as_ref());
+    statuses.is_some_and(|all| !all.is_empty() && all.iter().all(goes_on))
 }
 
 /// Takes in a change; whether it is in sight now. Errors but for a refusal are told by whoever else

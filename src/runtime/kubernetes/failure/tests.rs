@@ -168,6 +168,30 @@ fn a_restart_that_was_recovered_from_is_no_failure() {
 }
 
 #[test]
+fn what_runs_and_was_well_is_silent_and_has_not_failed() {
+    // It ran out of memory once, came back, and is too busy to answer.
+    let mut status = container(
+        "superlink",
+        json!({ "running": { "startedAt": "2026-01-01T10:00:00Z" } }),
+    );
+    status["started"] = true.into();
+    status["restartCount"] = 1.into();
+    status["lastState"] = ended(137, "OOMKilled", 3);
+    let silence = unhealthy("Readiness probe failed: timeout", 9, "2026-01-01T10:05:00Z");
+    let trouble = found(vec![with(status.clone())], vec![silence]).unwrap();
+    assert_eq!(trouble.what, "it does not answer its health probe");
+    assert!(all_go_on(&with(status.clone())));
+    // While it is started anew it has not recovered.
+    status["started"] = false.into();
+    assert!(!all_go_on(&with(status.clone())));
+    let trouble = found(vec![with(status)], vec![]).unwrap();
+    assert!(trouble.what.contains("more memory"), "{}", trouble.what);
+    let waits = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
+    assert!(!all_go_on(&with(container("superlink", waits))));
+    assert!(!all_go_on(&pod(json!({}))));
+}
+
+#[test]
 fn the_process_that_others_depend_on_is_blamed_first() {
     let end = ended(1, "Error", 3);
     let both = [

@@ -164,9 +164,18 @@ fn ended_by_node(pod: &Pod) -> Option<Trouble> {
     })
 }
 
+/// Whether it runs and has been well since it was started: what becomes of it is for its probes to say.
+pub(super) fn goes_on(status: &ContainerStatus) -> bool {
+    let runs = status
+        .state
+        .as_ref()
+        .is_some_and(|one| one.running.is_some());
+    runs && status.started == Some(true)
+}
+
 fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Trouble> {
-    // A restart that it has recovered from is none of ours.
-    if status.ready {
+    // A restart that it has recovered from is none of ours, even if it does not answer just now.
+    if status.ready || goes_on(status) {
         return None;
     }
     let lives = [status.state.as_ref(), status.last_state.as_ref()];
