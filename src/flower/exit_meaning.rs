@@ -5,8 +5,8 @@
 //! lines of a log and puts it into words, for the moment a process did not come up or stayed down.
 //!
 //! A SuperNode before 1.38 that is not let in writes no code, and what becomes of it differs: up to 1.22
-//! it ends as if all were well, then with a traceback, and from 1.35 to 1.37 its server stays up and does
-//! nothing. One up to 1.23 that trusts the wrong authority tries for ever. All are known by their
+//! it ends as if all were well, then with a traceback. From 1.35 to 1.37 its server would stay up and do
+//! nothing, if it were not started such that it ends. One up to 1.23 that trusts the wrong authority tries for ever. All are known by their
 //! words, while they run.
 
 use std::fmt;

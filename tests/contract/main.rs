@@ -12,3 +12,4 @@ mod control;
 mod database;
 mod fab;
 mod flower_env;
+mod refusal;

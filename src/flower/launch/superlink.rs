@@ -92,9 +92,7 @@ pub fn superlink_processes(
     if !row.shares_database
         && let Some(superlink) = processes.first_mut()
     {
-        superlink.program = "python";
-        let through = ["-c", ONE_OPENS].map(str::to_owned);
-        superlink.args.splice(0..0, through);
+        superlink.through(ONE_OPENS);
     }
     Ok(processes)
 }

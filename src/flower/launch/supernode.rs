@@ -11,6 +11,8 @@ use crate::flower::node_config::node_config_argument;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
 
+const REFUSAL_ENDS: &str = include_str!("refusal_ends.py");
+
 /// Everything that shapes a SuperNode's command lines. Paths are those the processes see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuperNodeSettings {
@@ -53,7 +55,13 @@ pub fn supernode_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(settings).role_and_args(row));
     }
-    Ok(launched(row, settings.isolation, parts, &env))
+    let mut processes = launched(row, settings.isolation, parts, &env);
+    if !row.ends_refused
+        && let Some(supernode) = processes.first_mut()
+    {
+        supernode.through(REFUSAL_ENDS);
+    }
+    Ok(processes)
 }
 
 fn supernode_args(

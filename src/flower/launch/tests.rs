@@ -175,7 +175,13 @@ fn superlink_without_tls_and_database() {
 #[test]
 fn supernode_line_is_the_same_in_every_release() {
     for minor in 37..=42 {
-        let processes = supernode_processes(row(minor), &supernode()).unwrap();
+        let mut processes = supernode_processes(row(minor), &supernode()).unwrap();
+        if minor == 37 {
+            // Started through a few lines, with the same arguments.
+            assert_eq!(processes[0].program, "python");
+            processes[0].program = "flower-supernode";
+            processes[0].args.drain(..2);
+        }
         assert_eq!(
             lines(&processes),
             [

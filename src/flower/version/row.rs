@@ -150,6 +150,8 @@ pub struct VersionRow {
     /// Whether a SuperNode writes its number into its log once it was let in. If not, one that goes
     /// on running was let in.
     pub announces_node: bool,
+    /// Whether a SuperNode that is refused ends. If not, it stays up and does nothing.
+    pub ends_refused: bool,
     /// Whether a node's name and location are stored by the SuperLink.
     pub node_names: bool,
 }

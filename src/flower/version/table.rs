@@ -59,6 +59,7 @@ const REGISTRATION: VersionRow = VersionRow {
     health_flag: true,
     installs_by_default: false,
     announces_node: false,
+    ends_refused: true,
     node_names: false,
 };
 
@@ -103,6 +104,7 @@ const ONE_PORT: VersionRow = VersionRow {
     health_flag: true,
     installs_by_default: true,
     announces_node: true,
+    ends_refused: true,
     node_names: true,
 };
 
@@ -206,6 +208,7 @@ const ROWS: &[VersionRow] = &[
         through: (1, 35),
         apps: AppPlane::HttpOwnPort,
         announces_node: true,
+        ends_refused: false,
         database_migrates: true,
         installs_by_default: true,
         ..REGISTRATION
@@ -217,6 +220,7 @@ const ROWS: &[VersionRow] = &[
         apps: AppPlane::HttpOwnPort,
         app_runner: RUNTIME,
         announces_node: true,
+        ends_refused: false,
         database_migrates: true,
         installs_by_default: true,
         ..REGISTRATION
@@ -227,6 +231,7 @@ const ROWS: &[VersionRow] = &[
         fleet: FleetPlane::GrpcOwnPort,
         app_runner: RUNTIME,
         fleet_protocol: FleetProtocol::Registered,
+        ends_refused: false,
         node_names: false,
         ..ONE_PORT
     },
