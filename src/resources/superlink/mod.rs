@@ -191,6 +191,11 @@ impl Resource for Superlink {
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         healing::has_database(&prior)?;
         let reissue = planned.certificate_not_after.get().is_none();
+        if prior.status.get() == Some(&Status::Changed) {
+            let secrets = workload::secrets(&planned.name);
+            let relabelled = lifecycle::relabel(runtime, &object(&planned.name), &secrets).await;
+            relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
+        }
         planned
             .nodes
             .set(prior.nodes.get().cloned().unwrap_or_default());
