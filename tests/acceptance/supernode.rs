@@ -260,10 +260,9 @@ fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
 #[test]
 fn a_superlink_that_is_made_anew_at_its_address_knows_it_by_another_number() {
     // The port is chosen here, so that whoever dials it has nothing to change.
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let first = 12_000 + u16::try_from(std::process::id() % 4_000).unwrap();
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = (first..20_000).find(is_free).unwrap();
     let fixed = |rest: &str| {
         let local = format!("name       = \"main\"\n  local = {{ port = {port} }}");
         supernode(rest).replace("name       = \"main\"", &local)

@@ -48,7 +48,7 @@ data "flower_supernodes" "online" {
     let plan = forwards(&requests);
     eprintln!("port-forwards: {apply} for the apply, {plan} for the plan");
     // A connection may be begun for a call that another one serves first.
-    assert!((1..=2).contains(&plan), "{plan} for a plan");
+    assert!((1..=3).contains(&plan), "{plan} for a plan");
     assert!(apply <= 20, "{apply} for an apply");
     tenant.destroyed(&it);
 }

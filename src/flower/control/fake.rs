@@ -123,6 +123,13 @@ impl Registry {
         Fake::new(move |call, request, _| registry.answer(call, request)).client()
     }
 
+    /// One whose calls take this long.
+    pub(crate) fn slow_client(&self, by: Duration) -> ControlClient {
+        let registry = self.clone();
+        let fake = Fake::new(move |call, request, _| registry.answer(call, request));
+        fake.slow(by).client()
+    }
+
     /// Puts a node on the list, as somebody else does.
     pub(crate) fn add(&self, key: &str) -> u64 {
         let mut nodes = self.nodes.lock().unwrap();

@@ -191,11 +191,9 @@ impl Resource for Superlink {
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         healing::has_database(&prior)?;
         let reissue = planned.certificate_not_after.get().is_none();
-        if prior.status.get() == Some(&Status::Changed) {
-            let secrets = workload::secrets(&planned.name);
-            let relabelled = lifecycle::relabel(runtime, &object(&planned.name), &secrets).await;
-            relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
-        }
+        let secrets = workload::secrets(&planned.name);
+        let relabelled = lifecycle::relabel(runtime, &object(&planned.name), &secrets).await;
+        relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
         planned
             .nodes
             .set(prior.nodes.get().cloned().unwrap_or_default());
@@ -398,10 +396,12 @@ async fn bring_up(
         ..coming
     };
     let list = model.supernodes.as_ref();
-    let reconciled = async { Ok(nodes::reconcile(&shared, list, &before).await) };
-    let (ids, found) = registering.within(reconciled).await?;
+    let mut ids = before;
+    let reconciled = async { nodes::reconcile(&shared, list, &mut ids).await.or(()) };
+    let reconciled = registering.within(reconciled).await;
+    // Whatever was registered by then lets in, and must be known.
     model.nodes.set(ids);
-    found.or(())
+    reconciled
 }
 
 /// Whether its allow-list is made of registrations.

@@ -110,21 +110,21 @@ fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
         .collect()
 }
 
-/// Makes the SuperLink's list what it should be. `before` is what we registered earlier; what of ours is
-/// registered afterwards is told also when something failed. Without a list nobody is let in or kept
-/// out by it. A SuperLink that does not answer is not asked for every other key as well: each question
-/// would take as long.
+/// Makes the SuperLink's list what it should be. `ids` is what we registered earlier, and at every moment
+/// what of ours is registered by then: also where something failed, or where this is ended on its way.
+/// Without a list nobody is let in or kept out by it. A SuperLink that does not answer is not asked for
+/// every other key as well: each question would take as long.
 pub(super) async fn reconcile(
     control: &SharedReads,
     list: Option<&AllowList>,
-    before: &NodeIds,
-) -> (NodeIds, Diagnostics) {
+    ids: &mut NodeIds,
+) -> Diagnostics {
     let mut found = Diagnostics::default();
-    if list.is_none() && before.is_empty() {
-        return (NodeIds::new(), found);
+    if list.is_none() && ids.is_empty() {
+        return found;
     }
     let Some(keys) = found.absorb(list.map_or_else(|| Ok(BTreeMap::new()), keys)) else {
-        return (before.clone(), found);
+        return found;
     };
     let client = control.client();
     control.forget();
@@ -133,16 +133,22 @@ pub(super) async fn reconcile(
         Err(error) => {
             let what = "The SuperLink's nodes could not be listed";
             found.push(failed(what, &error));
-            return (before.clone(), found);
+            return found;
         }
     };
     let Some(list) = list else {
-        return (ours(&nodes, &keys, before), found);
+        *ids = ours(&nodes, &keys, ids);
+        return found;
     };
-    let mut ids = known(&nodes, &keys);
+    let mut wanted = known(&nodes, &keys);
+    let unwanted = unwanted(&nodes, &wanted, ids);
+    // One whose key was changed is known by its old number until that is unregistered: the new one is
+    // found by its key.
+    *ids = wanted.clone();
+    ids.extend(unwanted.clone());
     let mut answers = true;
     for (name, pem) in &keys {
-        if ids.contains_key(name) || !answers {
+        if wanted.contains_key(name) || !answers {
             continue;
         }
         let node = NewNode {
@@ -154,7 +160,8 @@ pub(super) async fn reconcile(
         };
         match client.register_node(&node).await {
             Ok(id) => {
-                ids.insert(name.clone(), id.to_string());
+                wanted.insert(name.clone(), id.to_string());
+                ids.entry(name.clone()).or_insert_with(|| id.to_string());
             }
             Err(error) => {
                 answers = !error.may_pass();
@@ -162,31 +169,37 @@ pub(super) async fn reconcile(
             }
         }
     }
-    for (name, text) in before {
-        let wanted = ids.values().any(|wanted| wanted == text);
-        let Ok(id) = text.parse::<NodeId>() else {
+    for (name, text) in unwanted {
+        let Some(id) = text.parse::<NodeId>().ok().filter(|_| answers) else {
             continue;
         };
-        if !wanted && is_registered(&nodes, text) {
-            if !answers {
-                ids.insert(name.clone(), text.clone());
-                continue;
+        match client.unregister_node(id).await {
+            Ok(()) | Err(ControlError::NotFound(_)) => {
+                ids.remove(&name);
+                ids.extend(
+                    wanted
+                        .get_key_value(&name)
+                        .map(|(name, id)| (name.clone(), id.clone())),
+                );
             }
-            match client.unregister_node(id).await {
-                Ok(()) | Err(ControlError::NotFound(_)) => {}
-                Err(error) => {
-                    answers = !error.may_pass();
-                    ids.insert(name.clone(), text.clone());
-                    found.push(failed(
-                        format!("The SuperNode {name:?} was not unregistered"),
-                        &error,
-                    ));
-                }
+            Err(error) => {
+                answers = !error.may_pass();
+                found.push(failed(
+                    format!("The SuperNode {name:?} was not unregistered"),
+                    &error,
+                ));
             }
         }
     }
     control.forget();
-    (ids, found)
+    found
+}
+
+/// What we registered earlier, is registered still, and is not on the list any more.
+fn unwanted(nodes: &[Node], wanted: &NodeIds, before: &NodeIds) -> NodeIds {
+    let mut left = before.clone();
+    left.retain(|_, id| is_registered(nodes, id) && !wanted.values().any(|wanted| wanted == id));
+    left
 }
 
 fn refused(name: &str, error: &ControlError) -> Diagnostic {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::flower::control::Call;
 use crate::flower::control::fake::Registry;
@@ -29,6 +31,17 @@ fn ids<const N: usize>(entries: [(&str, u64); N]) -> NodeIds {
         .collect()
 }
 
+/// What the list comes to, and what went wrong.
+async fn reconciled(
+    control: &SharedReads,
+    list: Option<&AllowList>,
+    before: &NodeIds,
+) -> (NodeIds, Diagnostics) {
+    let mut ids = before.clone();
+    let found = reconcile(control, list, &mut ids).await;
+    (ids, found)
+}
+
 /// What a refresh makes of what the state knew.
 async fn refreshed(control: &SharedReads, list: Option<&AllowList>, before: &NodeIds) -> NodeIds {
     let nodes = control.client().list_nodes().await.unwrap();
@@ -43,10 +56,10 @@ async fn keys_are_registered_and_unregistered_and_foreign_nodes_are_left_alone()
     let control = SharedReads::new(registry.client());
     let foreign = registry.add("somebody else's");
     let both = list([("a", &a), ("b", &b)]);
-    let (first, found) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    let (first, found) = reconciled(&control, Some(&both), &NodeIds::new()).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(first, ids([("a", 2), ("b", 3)]));
-    let (second, found) = reconcile(&control, Some(&list([("a", &a)])), &first).await;
+    let (second, found) = reconciled(&control, Some(&list([("a", &a)])), &first).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(second, ids([("a", 2)]));
     assert_eq!(registry.registered(), [foreign, 2]);
@@ -57,10 +70,10 @@ async fn another_name_for_a_key_is_the_same_node_and_another_key_another_one() {
     let [a, b, _] = three();
     let registry = Registry::default();
     let control = SharedReads::new(registry.client());
-    let (first, _) = reconcile(&control, Some(&list([("a", &a)])), &NodeIds::new()).await;
-    let (renamed, _) = reconcile(&control, Some(&list([("x", &a)])), &first).await;
+    let (first, _) = reconciled(&control, Some(&list([("a", &a)])), &NodeIds::new()).await;
+    let (renamed, _) = reconciled(&control, Some(&list([("x", &a)])), &first).await;
     assert_eq!(renamed, ids([("x", 1)]));
-    let (rotated, _) = reconcile(&control, Some(&list([("x", &b)])), &renamed).await;
+    let (rotated, _) = reconciled(&control, Some(&list([("x", &b)])), &renamed).await;
     assert_eq!(rotated, ids([("x", 2)]));
     assert_eq!(registry.registered(), [2]);
 }
@@ -71,12 +84,12 @@ async fn a_node_that_could_not_be_unregistered_is_not_forgotten() {
     let registry = Registry::default();
     let control = SharedReads::new(registry.client());
     let both = list([("a", &a), ("b", &b)]);
-    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    let (first, _) = reconciled(&control, Some(&both), &NodeIds::new()).await;
 
     let next = list([("a", &a), ("c", &c)]);
     for call in [Call::ListNodes, Call::UnregisterNode] {
         registry.refuse(Some(call));
-        let (after, found) = reconcile(&control, Some(&next), &first).await;
+        let (after, found) = reconciled(&control, Some(&next), &first).await;
         assert!(found.has_errors());
         assert_eq!(after.get("b"), first.get("b"), "{call:?}");
         registry.refuse(None);
@@ -85,7 +98,7 @@ async fn a_node_that_could_not_be_unregistered_is_not_forgotten() {
         assert_eq!(seen.get("b"), first.get("b"));
         assert_eq!(seen.get("c"), after.get("c"));
     }
-    let (after, found) = reconcile(&control, Some(&next), &first).await;
+    let (after, found) = reconciled(&control, Some(&next), &first).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(after, ids([("a", 1), ("c", 3)]));
     assert_eq!(registry.registered(), [1, 3]);
@@ -97,15 +110,40 @@ async fn what_was_registered_while_an_update_failed_can_be_taken_back() {
     let registry = Registry::default();
     let control = SharedReads::new(registry.client());
     let both = list([("a", &a), ("b", &b)]);
-    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
+    let (first, _) = reconciled(&control, Some(&both), &NodeIds::new()).await;
     registry.refuse(Some(Call::UnregisterNode));
-    let (after, found) = reconcile(&control, Some(&list([("a", &a), ("c", &c)])), &first).await;
+    let (after, found) = reconciled(&control, Some(&list([("a", &a), ("c", &c)])), &first).await;
     assert!(found.has_errors());
     registry.refuse(None);
     let seen = refreshed(&control, Some(&both), &after).await;
-    let (back, _) = reconcile(&control, Some(&both), &seen).await;
+    let (back, _) = reconciled(&control, Some(&both), &seen).await;
     assert_eq!(back, first);
     assert_eq!(registry.registered(), [1, 2]);
+}
+
+#[tokio::test]
+async fn what_was_registered_when_that_was_cut_short_is_known() {
+    let keys = three();
+    let [a, b, c] = &keys;
+    let registry = Registry::default();
+    let control = SharedReads::new(registry.slow_client(Duration::from_millis(50)));
+    let (before, _) = reconciled(&control, Some(&list([("a", a)])), &NodeIds::new()).await;
+    let mut after = before.clone();
+    let wanted = list([("b", b), ("c", c)]);
+    let begun = async {
+        while registry.registered().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = reconcile(&control, Some(&wanted), &mut after) => panic!("it was not cut"),
+        () = begun => {}
+    }
+    assert_eq!(registry.registered(), [1, 2]);
+    assert_eq!(after, ids([("a", 1), ("b", 2)]));
+    let (back, found) = reconciled(&control, Some(&list([("a", a)])), &after).await;
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!((back, registry.registered()), (before, vec![1]));
 }
 
 #[tokio::test]
@@ -115,12 +153,12 @@ async fn a_superlink_that_does_not_answer_is_not_asked_for_every_key() {
     let control = SharedReads::new(registry.client());
     let all = list([("a", &a), ("b", &b), ("c", &c)]);
     registry.refuse(Some(Call::RegisterNode));
-    let (none, found) = reconcile(&control, Some(&all), &NodeIds::new()).await;
+    let (none, found) = reconciled(&control, Some(&all), &NodeIds::new()).await;
     assert_eq!((none, found.iter().count()), (NodeIds::new(), 1));
     registry.refuse(None);
-    let (before, _) = reconcile(&control, Some(&all), &NodeIds::new()).await;
+    let (before, _) = reconciled(&control, Some(&all), &NodeIds::new()).await;
     registry.refuse(Some(Call::UnregisterNode));
-    let (kept, found) = reconcile(&control, Some(&list([])), &before).await;
+    let (kept, found) = reconciled(&control, Some(&list([])), &before).await;
     assert_eq!((kept, found.iter().count()), (before, 1));
 }
 
@@ -130,13 +168,13 @@ async fn a_list_that_was_left_out_for_a_while_is_not_forgotten() {
     let registry = Registry::default();
     let control = SharedReads::new(registry.client());
     let both = list([("a", &a), ("b", &b)]);
-    let (first, _) = reconcile(&control, Some(&both), &NodeIds::new()).await;
-    let (open, found) = reconcile(&control, None, &first).await;
+    let (first, _) = reconciled(&control, Some(&both), &NodeIds::new()).await;
+    let (open, found) = reconciled(&control, None, &first).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(open, first);
     let seen = refreshed(&control, None, &open).await;
     assert_eq!(seen, first);
-    let (one, _) = reconcile(&control, Some(&list([("a", &a)])), &seen).await;
+    let (one, _) = reconciled(&control, Some(&list([("a", &a)])), &seen).await;
     assert_eq!(one, ids([("a", 1)]));
     assert_eq!(registry.registered(), [1]);
 }

@@ -69,6 +69,7 @@ pub(super) async fn may_be_known(call: &Call<Configured>, model: &Model) -> bool
         log = tokio::time::timeout(GLANCE, log) => log.ok().and_then(Result::ok),
         () = call.stop.cancelled() => None,
     };
+    // One that has said nothing yet may be let in while it ends.
     let log = log.unwrap_or_default();
-    !log.is_empty() && FlowerExit::in_log(&log.join("\n")).is_none()
+    FlowerExit::in_log(&log.join("\n")).is_none()
 }

@@ -117,7 +117,7 @@ impl Witness {
         let before = match control.nodes(LOOK).await {
             Ok(nodes) => {
                 let node = nodes.iter().find(|node| who.is(node));
-                counted.lately = online_until(node).is_some();
+                counted.lately = Connection::of(node).is_some();
                 Before::of(node)
             }
             Err(ControlError::Unsupported { .. }) => return Ok(None),
@@ -137,7 +137,7 @@ impl Witness {
         match self.control.nodes(LOOK).await {
             Ok(nodes) => {
                 let found = nodes.iter().find(|node| self.who.is(node));
-                self.counted.judge(online_until(found))
+                self.counted.judge(Connection::of(found))
             }
             // Its reason can be read later.
             Err(error) if error.may_pass() => Refusal::Passing,
@@ -180,10 +180,22 @@ impl Witness {
     }
 }
 
-/// Until when a node counts as connected, if it does.
-fn online_until(node: Option<&Node>) -> Option<f64> {
-    let online = node.filter(|node| node.status == NodeStatus::Online)?;
-    Some(online.online_until.unwrap_or_default())
+/// A connection as the list tells of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Connection {
+    since: Option<Timestamp>,
+    /// Until when it counts, in Unix seconds.
+    until: f64,
+}
+
+impl Connection {
+    fn of(node: Option<&Node>) -> Option<Self> {
+        let online = node.filter(|node| node.status == NodeStatus::Online)?;
+        Some(Self {
+            since: online.last_activated_at.clone(),
+            until: online.online_until.unwrap_or_default(),
+        })
+    }
 }
 
 /// Whether an earlier process counts as connected.
@@ -191,27 +203,31 @@ fn online_until(node: Option<&Node>) -> Option<f64> {
 struct Counted {
     /// Whether it did at the last look.
     lately: bool,
-    /// Until when, as it was told after the first refusal. What was told before the start is of a
+    /// The connection that was told after the first refusal. What was told before the start is of a
     /// process that lived then.
-    first: Option<f64>,
+    first: Option<Connection>,
 }
 
 impl Counted {
     /// Each heartbeat puts off the end of what counts as connected: of a process that is dead, it stays.
-    fn judge(&mut self, until: Option<f64>) -> Refusal {
+    /// A connection that is a new one may be that of a pod of ours which is being ended.
+    fn judge(&mut self, now: Option<Connection>) -> Refusal {
         // It may have been forgotten between the refusal and this look.
-        let lately = std::mem::replace(&mut self.lately, until.is_some());
-        let Some(until) = until else {
+        let lately = std::mem::replace(&mut self.lately, now.is_some());
+        let Some(now) = now else {
             return if lately {
                 Refusal::Passing
             } else {
                 Refusal::Unexplained
             };
         };
-        if until > *self.first.get_or_insert(until) {
-            Refusal::Double
-        } else {
-            Refusal::Passing
+        match &self.first {
+            Some(first) if first.since == now.since && now.until > first.until => Refusal::Double,
+            Some(first) if first.since == now.since => Refusal::Passing,
+            _ => {
+                self.first = Some(now);
+                Refusal::Passing
+            }
         }
     }
 }
@@ -266,28 +282,37 @@ mod tests {
         }
     }
 
+    fn connection(since: &str, until: f64) -> Option<Connection> {
+        Connection::of(Some(&node(since, until)))
+    }
+
     #[test]
     fn what_is_heard_of_again_is_another_process() {
+        let (then, now) = ("2026-11-27T10:00:00+00:00", "2026-11-27T11:00:00+00:00");
         let mut counted = Counted::default();
-        for (until, refusal) in [
-            (Some(60.0), Refusal::Passing),
-            (Some(60.0), Refusal::Passing),
-            (Some(90.0), Refusal::Double),
+        for (connection, refusal) in [
+            (connection(then, 60.0), Refusal::Passing),
+            (connection(then, 60.0), Refusal::Passing),
+            // A pod that is being ended got in once more.
+            (connection(now, 90.0), Refusal::Passing),
+            (connection(now, 90.0), Refusal::Passing),
+            (connection(now, 120.0), Refusal::Double),
         ] {
-            assert_eq!(counted.judge(until), refusal, "{until:?}");
+            assert_eq!(counted.judge(connection.clone()), refusal, "{connection:?}");
         }
     }
 
     #[test]
     fn what_was_forgotten_since_is_tried_once_more() {
+        let then = "2026-11-27T10:00:00+00:00";
         let mut counted = Counted::default();
-        for (until, refusal) in [
+        for (connection, refusal) in [
             (None, Refusal::Unexplained),
-            (Some(60.0), Refusal::Passing),
+            (connection(then, 60.0), Refusal::Passing),
             (None, Refusal::Passing),
             (None, Refusal::Unexplained),
         ] {
-            assert_eq!(counted.judge(until), refusal, "{until:?}");
+            assert_eq!(counted.judge(connection.clone()), refusal, "{connection:?}");
         }
     }
 }
