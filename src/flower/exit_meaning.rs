@@ -6,8 +6,8 @@
 //!
 //! A SuperNode before 1.38 that is not let in writes no code, and what becomes of it differs: up to 1.22
 //! it ends as if all were well, then with a traceback. From 1.35 to 1.37 its server would stay up and do
-//! nothing, if it were not started such that it ends. One up to 1.23 that trusts the wrong authority tries for ever. All are known by their
-//! words, while they run.
+//! nothing, if it were not started such that it ends. One up to 1.23 that trusts the wrong authority
+//! tries for ever. All are known by their words, while they run.
 
 use std::fmt;
 

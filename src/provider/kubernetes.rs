@@ -54,8 +54,8 @@ model! {
         /// The namespace of all objects; that of the context, or `default`. It must exist.
         namespace: Option<Namespace> = optional(),
         /// Further labels of all objects. When they change, SuperLinks and SuperNodes are changed and
-        /// started again, with all that belongs to them; the Secret of a
-        /// `flower_supernode_key` gets them when it is next written.
+        /// started again, with all that belongs to them; the Secret of a `flower_supernode_key` gets
+        /// them when it is next written.
         labels: Option<BTreeMap<String, String>> = optional(),
         /// Put before the names of images that are not named in `kubernetes` of a resource, for
         /// mirrors: `registry.example.org/mirror/` makes `registry.example.org/mirror/flwr/superlink`.

@@ -9,7 +9,7 @@ use super::Configured;
 use super::report::{failed, noticed};
 use super::timeouts::{Operation, Timeouts};
 use super::{memory, place};
-use crate::runtime::{Claim, ObjectRef, Removal, Runtime, RuntimeError};
+use crate::runtime::{Claim, ObjectRef, Removal, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Model;
 use crate::tfplugin::{Call, Slot};
@@ -77,20 +77,6 @@ pub async fn end<M: Model>(
         }
     }
     found.or(())
-}
-
-/// Writes what the secrets of an object hold once more, with the labels that secrets have now.
-pub async fn relabel(
-    runtime: &dyn Runtime,
-    object: &ObjectRef,
-    secrets: &[String],
-) -> std::result::Result<(), RuntimeError> {
-    for secret in secrets {
-        if let Some(entries) = runtime.secret(object, secret).await? {
-            runtime.put_secret(object, secret, &entries).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Removes an object of a state.

@@ -371,6 +371,11 @@ pub trait Runtime: Send + Sync {
         name: &str,
     ) -> Result<Option<SecretEntries>, RuntimeError>;
 
+    /// Gives a secret of the object the labels that objects have now, where the runtime has labels.
+    async fn relabel_secret(&self, _: &ObjectRef, _: &str) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     /// Writes or replaces a note about work at the Control API of this URL.
     async fn write_note(
         &self,

@@ -411,16 +411,7 @@ fn a_pod_that_dies_during_a_run_comes_back_with_its_runs_and_nodes() {
     );
     let old = pod_name(&tenant);
     tenant.delete::<Pod>(&old);
-    soon("another pod", || {
-        let pods = tenant.pods("superlink-main");
-        let ready = |pod: &Pod| {
-            let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-            let one = conditions.iter().find(|one| one.type_ == "Ready")?;
-            Some(one.status == "True")
-        };
-        (pods.len() == 1 && pods[0].name_any() != old && ready(&pods[0]) == Some(true))
-            .then_some(())
-    });
+    tenant.another_pod("superlink-main", &old);
     it.apply().succeeded();
     assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
     let after = it.state("flower_app_run.training");

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
-use k8s_openapi::api::core::v1::{Pod, PodCondition, Secret};
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt as _;
 
-use crate::tenant::{Tenant, soon};
+use crate::tenant::Tenant;
 use crate::workspace::{Workspace, eventually};
 
 /// The run of such a federation, which ended well.
@@ -125,13 +125,7 @@ fn the_number_of_a_supernode_without_a_key_is_that_of_the_pod_that_runs() {
     let before = number();
     let pod = tenant.pods("supernode-a")[0].name_any();
     tenant.delete::<Pod>(&pod);
-    soon("another pod", || {
-        let mut pods = tenant.pods("supernode-a");
-        let one = pods.pop().filter(|one| one.name_any() != pod)?;
-        let conditions = one.status?.conditions?;
-        let ready = |one: &PodCondition| one.type_ == "Ready" && one.status == "True";
-        (pods.is_empty() && conditions.iter().any(ready)).then_some(())
-    });
+    tenant.another_pod("supernode-a", &pod);
     eventually("its number", || {
         it.apply().succeeded();
         number() != before

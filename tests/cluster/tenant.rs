@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, Secret, Service,
+    ConfigMap, Namespace, Node, PersistentVolumeClaim, Pod, PodCondition, Secret, Service,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -232,6 +232,19 @@ impl Tenant {
     /// The pods of the object of this name, such as `superlink-main`.
     pub fn pods(&self, object: &str) -> Vec<Pod> {
         self.list(&format!("app.kubernetes.io/instance={object}"))
+    }
+
+    /// Waits until the object's only pod is another one than `old`, and ready.
+    #[track_caller]
+    pub fn another_pod(&self, object: &str, old: &str) {
+        let ready = |one: &PodCondition| one.type_ == "Ready" && one.status == "True";
+        soon("another pod", || {
+            let mut pods = self.pods(object);
+            let one = pods.pop().filter(|_| pods.is_empty())?;
+            let is_another = one.metadata.name.as_deref() != Some(old);
+            let conditions = one.status?.conditions?;
+            (is_another && conditions.iter().any(ready)).then_some(())
+        });
     }
 
     /// The names of the containers of an object's pod.

@@ -47,6 +47,20 @@ impl Runner<'_> {
     }
 }
 
+/// What a SuperLink is started through that has no lock of its own for its database.
+const ONE_OPENS: &str = include_str!("one_opens.py");
+/// What a SuperNode is started through that would outlive a refusal.
+const REFUSAL_ENDS: &str = include_str!("refusal_ends.py");
+
+/// The Python code that starts a program in its place, where the release needs mending.
+fn mended(row: &VersionRow, role: Role) -> Option<&'static str> {
+    match role {
+        Role::SuperLink => (!row.shares_database).then_some(ONE_OPENS),
+        Role::SuperNode => (!row.ends_refused).then_some(REFUSAL_ENDS),
+        _ => None,
+    }
+}
+
 /// The processes of an object: all of them have the same environment.
 pub(super) fn launched(
     row: &VersionRow,
@@ -55,12 +69,20 @@ pub(super) fn launched(
     env: &std::collections::BTreeMap<String, String>,
 ) -> Vec<LaunchedProcess> {
     let has_child = isolation == Isolation::Subprocess && row.app_runner != AppRunner::AppProcess;
-    let launch = |(role, args): (Role, Vec<String>)| LaunchedProcess {
-        role,
-        program: role.program(),
-        args,
-        env: env.clone(),
-        keeps: has_child.then_some(Role::SuperExec.program()),
+    let launch = |(role, mut args): (Role, Vec<String>)| {
+        let code = mended(row, role);
+        // It finds the program's arguments where that would.
+        args.splice(
+            0..0,
+            code.iter().flat_map(|code| ["-c", code].map(str::to_owned)),
+        );
+        LaunchedProcess {
+            role,
+            program: code.map_or(role.program(), |_| "python"),
+            args,
+            env: env.clone(),
+            keeps: has_child.then_some(Role::SuperExec.program()),
+        }
     };
     parts.into_iter().map(launch).collect()
 }

@@ -41,15 +41,6 @@ pub struct LaunchedProcess {
     pub keeps: Option<&'static str>,
 }
 
-impl LaunchedProcess {
-    /// Has this Python code start it, which finds its arguments where it would.
-    fn through(&mut self, code: &str) {
-        self.program = "python";
-        let through = ["-c", code].map(str::to_owned);
-        self.args.splice(0..0, through);
-    }
-}
-
 /// The kinds of long-running process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {

@@ -72,9 +72,6 @@ pub struct SuperLinkSettings {
     pub extra_args: Vec<String>,
 }
 
-/// What a SuperLink is started through that has no lock of its own for its database.
-const ONE_OPENS: &str = include_str!("one_opens.py");
-
 /// The SuperLink, and in process isolation its SuperExec.
 pub fn superlink_processes(
     row: &VersionRow,
@@ -88,13 +85,7 @@ pub fn superlink_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    let mut processes = launched(row, settings.isolation, parts, &env);
-    if !row.shares_database
-        && let Some(superlink) = processes.first_mut()
-    {
-        superlink.through(ONE_OPENS);
-    }
-    Ok(processes)
+    Ok(launched(row, settings.isolation, parts, &env))
 }
 
 fn superlink_args(

@@ -11,8 +11,6 @@ use crate::flower::node_config::node_config_argument;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
 
-const REFUSAL_ENDS: &str = include_str!("refusal_ends.py");
-
 /// Everything that shapes a SuperNode's command lines. Paths are those the processes see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuperNodeSettings {
@@ -55,13 +53,7 @@ pub fn supernode_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(settings).role_and_args(row));
     }
-    let mut processes = launched(row, settings.isolation, parts, &env);
-    if !row.ends_refused
-        && let Some(supernode) = processes.first_mut()
-    {
-        supernode.through(REFUSAL_ENDS);
-    }
-    Ok(processes)
+    Ok(launched(row, settings.isolation, parts, &env))
 }
 
 fn supernode_args(

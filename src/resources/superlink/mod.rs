@@ -191,9 +191,12 @@ impl Resource for Superlink {
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         healing::has_database(&prior)?;
         let reissue = planned.certificate_not_after.get().is_none();
-        let secrets = workload::secrets(&planned.name);
-        let relabelled = lifecycle::relabel(runtime, &object(&planned.name), &secrets).await;
-        relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
+        for secret in workload::secrets(&planned.name) {
+            let relabelled = runtime
+                .relabel_secret(&object(&planned.name), &secret)
+                .await;
+            relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
+        }
         planned
             .nodes
             .set(prior.nodes.get().cloned().unwrap_or_default());

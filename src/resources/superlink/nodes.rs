@@ -175,12 +175,10 @@ pub(super) async fn reconcile(
         };
         match client.unregister_node(id).await {
             Ok(()) | Err(ControlError::NotFound(_)) => {
-                ids.remove(&name);
-                ids.extend(
-                    wanted
-                        .get_key_value(&name)
-                        .map(|(name, id)| (name.clone(), id.clone())),
-                );
+                match wanted.get(&name) {
+                    Some(id) => ids.insert(name, id.clone()),
+                    None => ids.remove(&name),
+                };
             }
             Err(error) => {
                 answers = !error.may_pass();

@@ -262,8 +262,8 @@ pub(super) async fn told(
     state: &Model,
 ) -> Option<String> {
     let row = row_of(*state.flower_version.get()?).ok()?;
-    let unheard = !state.wait && state.node_id.get().is_none();
-    if !(unheard || state.key.is_none()) || !announces(row, state.log_level) {
+    let asked = state.key.is_none() || (!state.wait && state.node_id.get().is_none());
+    if !asked || !announces(row, state.log_level) {
         return None;
     }
     let runtime = &call.provider.runtime;

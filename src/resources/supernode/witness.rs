@@ -54,10 +54,7 @@ enum Before {
     /// It was let in, last at this time.
     At(Timestamp),
     /// What the first list that was read later said, of it or of an earlier process.
-    Seen {
-        activated: Option<Timestamp>,
-        until: Option<f64>,
-    },
+    Seen(Connection),
 }
 
 impl Before {
@@ -70,17 +67,14 @@ impl Before {
     fn is_over(&mut self, node: &Node) -> bool {
         match self {
             Self::Unknown => {
-                *self = Self::Seen {
-                    activated: node.last_activated_at.clone(),
-                    until: node.online_until,
-                };
+                *self = Self::Seen(Connection::of(node));
                 false
             }
             Self::Never => true,
             Self::At(before) => node.last_activated_at.as_ref() != Some(before),
-            // A dead process sends no heartbeat that would put off its end.
-            Self::Seen { activated, until } => {
-                node.last_activated_at != *activated || node.online_until > *until
+            Self::Seen(before) => {
+                let now = Connection::of(node);
+                now.since != before.since || now.outlives(before)
             }
         }
     }
@@ -117,7 +111,7 @@ impl Witness {
         let before = match control.nodes(LOOK).await {
             Ok(nodes) => {
                 let node = nodes.iter().find(|node| who.is(node));
-                counted.lately = Connection::of(node).is_some();
+                counted.lately = Connection::of_online(node).is_some();
                 Before::of(node)
             }
             Err(ControlError::Unsupported { .. }) => return Ok(None),
@@ -137,7 +131,7 @@ impl Witness {
         match self.control.nodes(LOOK).await {
             Ok(nodes) => {
                 let found = nodes.iter().find(|node| self.who.is(node));
-                self.counted.judge(Connection::of(found))
+                self.counted.judge(Connection::of_online(found))
             }
             // Its reason can be read later.
             Err(error) if error.may_pass() => Refusal::Passing,
@@ -189,12 +183,23 @@ struct Connection {
 }
 
 impl Connection {
-    fn of(node: Option<&Node>) -> Option<Self> {
-        let online = node.filter(|node| node.status == NodeStatus::Online)?;
-        Some(Self {
-            since: online.last_activated_at.clone(),
-            until: online.online_until.unwrap_or_default(),
-        })
+    /// That of a node which is online.
+    fn of(node: &Node) -> Self {
+        Self {
+            since: node.last_activated_at.clone(),
+            until: node.online_until.unwrap_or_default(),
+        }
+    }
+
+    fn of_online(node: Option<&Node>) -> Option<Self> {
+        let online = node.filter(|node| node.status == NodeStatus::Online);
+        online.map(Self::of)
+    }
+
+    /// Whether it is the same as before, and was heard of since: each heartbeat puts off the end of what
+    /// counts as connected, and a process that is dead sends none.
+    fn outlives(&self, before: &Self) -> bool {
+        self.since == before.since && self.until > before.until
     }
 }
 
@@ -209,7 +214,6 @@ struct Counted {
 }
 
 impl Counted {
-    /// Each heartbeat puts off the end of what counts as connected: of a process that is dead, it stays.
     /// A connection that is a new one may be that of a pod of ours which is being ended.
     fn judge(&mut self, now: Option<Connection>) -> Refusal {
         // It may have been forgotten between the refusal and this look.
@@ -222,13 +226,11 @@ impl Counted {
             };
         };
         match &self.first {
-            Some(first) if first.since == now.since && now.until > first.until => Refusal::Double,
-            Some(first) if first.since == now.since => Refusal::Passing,
-            _ => {
-                self.first = Some(now);
-                Refusal::Passing
-            }
+            Some(first) if now.outlives(first) => return Refusal::Double,
+            Some(first) if first.since == now.since => {}
+            _ => self.first = Some(now),
         }
+        Refusal::Passing
     }
 }
 
@@ -283,7 +285,7 @@ mod tests {
     }
 
     fn connection(since: &str, until: f64) -> Option<Connection> {
-        Connection::of(Some(&node(since, until)))
+        Connection::of_online(Some(&node(since, until)))
     }
 
     #[test]

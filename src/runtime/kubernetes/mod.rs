@@ -306,6 +306,11 @@ impl Runtime for KubernetesRuntime {
         Ok(vault::own(api, &names::of(owner), name).await?)
     }
 
+    async fn relabel_secret(&self, owner: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
+        let context = self.context(owner).await?;
+        Ok(vault::relabel(self.api().await?, &context, name).await?)
+    }
+
     async fn write_note(
         &self,
         key: &str,

@@ -161,6 +161,14 @@ impl KubernetesRuntime {
         }
     }
 
+    /// An error where another apply was seen to have taken it over from us.
+    fn is_not_lost(&self, object: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
+        if self.holds.is_lost(name) {
+            return Err(being_made(object, "just now"));
+        }
+        Ok(())
+    }
+
     pub(super) async fn settle_record(
         &self,
         object: &ObjectRef,
@@ -168,9 +176,7 @@ impl KubernetesRuntime {
     ) -> Result<(), RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
-        if self.holds.is_lost(&name) {
-            return Err(being_made(object, "just now"));
-        }
+        self.is_not_lost(object, &name)?;
         let own = match object.kind {
             Kind::SupernodeKey => drift::Own::default(),
             Kind::Superlink | Kind::Supernode => drift::own(api, &name).await?,
@@ -204,9 +210,7 @@ impl KubernetesRuntime {
         object: &ObjectRef,
         name: &str,
     ) -> Result<(), RuntimeError> {
-        if self.holds.is_lost(name) {
-            return Err(being_made(object, "just now"));
-        }
+        self.is_not_lost(object, name)?;
         if self.holds.has(name) {
             // It is being made.
             return Ok(());

@@ -42,10 +42,28 @@ pub(super) async fn own(
     owner: &str,
     name: &str,
 ) -> Result<Option<SecretEntries>, ClusterError> {
+    let found = look(api, owner, name).await?;
+    found.map(|found| entries(name, found)).transpose()
+}
+
+/// Writes a Secret of this object once more where it has other labels than those of now.
+pub(super) async fn relabel(
+    api: &Api,
+    owner: &Context<'_>,
+    name: &str,
+) -> Result<(), ClusterError> {
+    match look(api, &owner.name, name).await? {
+        Some(found) if *found.labels() != owner.labels => {
+            put(api, owner, name, &entries(name, found)?).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn look(api: &Api, owner: &str, name: &str) -> Result<Option<Secret>, ClusterError> {
     match api.get::<Secret>(name).await? {
         Some(found) if !names::are_of(found.labels(), owner) => Err(api.foreign::<Secret>(name)),
-        Some(found) => entries(name, found).map(Some),
-        None => Ok(None),
+        found => Ok(found),
     }
 }
 

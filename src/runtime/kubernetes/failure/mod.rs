@@ -19,7 +19,7 @@ use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
 use seen::{Attaches, Seen, node_comes};
-use trouble::{Outlook, Scene, Trouble, find, goes_on, in_pod, is_live};
+use trouble::{Outlook, Scene, Trouble, find, goes_on, in_pod, is_live, statuses};
 pub(super) use trouble::{gave_up, latest, words};
 use volumes::of_claims;
 
@@ -132,11 +132,8 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
 }
 
 fn all_go_on(pod: &Pod) -> bool {
-    let statuses = pod
-        .status
-        .as_ref()
-        .and_then(|one| one.container_statuses.as_ref());
-    statuses.is_some_and(|all| !all.is_empty() && all.iter().all(goes_on))
+    let mut all = statuses(pod).peekable();
+    all.peek().is_some() && all.all(goes_on)
 }
 
 /// Takes in a change; whether it is in sight now. Errors but for a refusal are told by whoever else
