@@ -1,9 +1,10 @@
 //! The settings of the runtime `kubernetes`, and how they become the access to a cluster.
 
 use std::collections::BTreeMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use crate::resources::labels;
+use crate::resources::local_path::LocalPath;
 use crate::runtime::kubernetes::{
     Access, Certificates, Credentials, ExecCredentials, Host, KubernetesRuntime, Namespace,
     PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
@@ -28,7 +29,7 @@ model! {
     /// environment or in its usual place, and the account of a pod, are never used by themselves.
     pub struct Kubernetes {
         /// A kubeconfig file. Relative paths start where Terraform runs; `~/` is your home.
-        config_path: Option<String> = optional(),
+        config_path: Option<LocalPath> = optional(),
         /// The context of that file; its current one by default. Name it: the current one is
         /// whatever somebody used last.
         config_context: Option<String> = optional(),
@@ -39,7 +40,7 @@ model! {
         /// A token for it.
         token: Option<Token> = optional().sensitive(),
         /// A file with a token, which is read again as it is renewed.
-        token_file: Option<String> = optional(),
+        token_file: Option<LocalPath> = optional(),
         /// A client certificate, as PEM.
         client_certificate: Option<Certificates> = optional(),
         /// The private key of the client certificate, as PEM.
@@ -147,7 +148,10 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
     }
     let credentials = match settings.host {
         None => Credentials::File {
-            path: place(here, &settings.config_path.unwrap_or_default()),
+            path: settings
+                .config_path
+                .map(|path| path.from(here))
+                .unwrap_or_default(),
             context: settings.config_context,
         },
         Some(url) => Credentials::Host(Box::new(Host {
@@ -156,7 +160,7 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
             token: settings.token,
             token_file: settings
                 .token_file
-                .map(|file| place(here, &file).display().to_string()),
+                .map(|file| file.from(here).display().to_string()),
             client_certificate: settings.client_certificate,
             client_key: settings.client_key,
             exec: settings.exec.map(|exec| ExecCredentials {
@@ -180,12 +184,4 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
         settings.labels.unwrap_or_default(),
         settings.image_prefix.unwrap_or_default(),
     )
-}
-
-/// A path as users of kubeconfig files write it: `~/` is their home.
-fn place(here: &FilePath, path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => here.join(path),
-    }
 }

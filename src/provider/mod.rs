@@ -1,8 +1,8 @@
 //! The provider: its configuration and the list of all that it offers.
 
 mod kubernetes;
+mod local;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data_sources;
@@ -13,7 +13,6 @@ use crate::resources::{
     Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
     supernode_key::SupernodeKey,
 };
-use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
 use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider, log};
@@ -27,7 +26,7 @@ model! {
     /// Configuring the provider never connects to anything.
     pub struct Config {
         /// Run processes on this machine; the default.
-        local: Option<Local> = optional(),
+        local: Option<local::Local> = optional(),
         /// Run pods in a cluster.
         kubernetes: Option<kubernetes::Kubernetes> = optional(),
         /// The access token of an account, for every SuperLink whose `control` has no `token_file`;
@@ -35,24 +34,6 @@ model! {
         /// and takes ephemeral values, so the token is in no plan, state or log. It must outlive an
         /// apply: for one that is renewed meanwhile use `token_file`.
         control_token: Option<String> = optional().sensitive(),
-    }
-}
-
-model! {
-    /// Processes of this machine, bound to 127.0.0.1.
-    pub struct Local {
-        /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
-        /// ones start where Terraform runs. Keep it out of version control. A log longer than 8 MiB
-        /// is cut by the next plan or apply, which keeps three older parts, and by nothing else:
-        /// where none passes by for weeks, cut it yourself (`logrotate` with `copytruncate`). An
-        /// idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or older about 2 MB a
-        /// day for each SuperNode.
-        data_dir: Option<String> = optional(),
-        /// Where Python environments are kept, for all configurations of the user;
-        /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the like under `~/.cache`, by default.
-        cache_dir: Option<String> = optional(),
-        /// The Python that environments are made with; `python3` by default.
-        python: Option<String> = optional(),
     }
 }
 
@@ -84,19 +65,10 @@ impl Provider for Flower {
                 return Ok(Some(configured.with_token(token)));
             }
         }
-        let Maybe::Known(local) = config.get::<Option<Local>>("local")? else {
+        let Maybe::Known(settings) = config.get::<Option<local::Local>>("local")? else {
             return Ok(None);
         };
-        let (data_dir, cache_dir, python) =
-            local.map_or((None, None, None), |l| (l.data_dir, l.cache_dir, l.python));
-        let runtime = LocalRuntime {
-            data_dir: here.join(data_dir.unwrap_or_else(|| ".flower".to_owned())),
-            cache_dir: here.join(match cache_dir {
-                Some(dir) => PathBuf::from(dir),
-                None => default_cache()?,
-            }),
-            python: python.unwrap_or_else(|| "python3".to_owned()),
-        };
+        let runtime = local::runtime(settings.as_ref(), &here)?;
         Ok(Some(Configured::new(Arc::new(runtime)).with_token(token)))
     }
 
@@ -134,20 +106,4 @@ fn token(config: &Tree) -> Result<Option<AccountToken>> {
             .on("control_token")
             .into()
     })
-}
-
-fn default_cache() -> Result<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let cache = variable("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    cache
-        .map(|cache| cache.join("terraform-provider-flower"))
-        .ok_or_else(|| {
-            Diagnostic::error("There is no place for Python environments")
-                .detail("Neither XDG_CACHE_HOME nor HOME is set.")
-                .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
-                .on("local")
-                .into()
-        })
 }

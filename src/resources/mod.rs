@@ -10,6 +10,7 @@ pub(crate) mod handover;
 mod journal;
 pub(crate) mod labels;
 mod lifecycle;
+pub(crate) mod local_path;
 mod memory;
 mod place;
 #[cfg(test)]

@@ -1,0 +1,66 @@
+//! The settings of the runtime `local`, and where they lead.
+
+use std::path::{Path, PathBuf};
+
+use crate::model;
+use crate::resources::local_path::{LocalPath, LocalProgram};
+use crate::runtime::local::LocalRuntime;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::optional;
+
+model! {
+    /// Processes of this machine, bound to 127.0.0.1.
+    pub struct Local {
+        /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
+        /// ones start where Terraform runs; `~/` is your home. Keep it out of version control. A log
+        /// longer than 8 MiB is cut by the next plan or apply, which keeps three older parts, and by
+        /// nothing else: where none passes by for weeks, cut it yourself (`logrotate` with
+        /// `copytruncate`). An idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or
+        /// older about 2 MB a day for each SuperNode.
+        data_dir: Option<LocalPath> = optional(),
+        /// Where Python environments are kept, for all configurations of the user;
+        /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the like under `~/.cache`, by default.
+        /// Relative ones start where Terraform runs; `~/` is your home. The path must not hold
+        /// blanks, commas, colons or percent signs, not even where a link leads: Flower would not
+        /// find its database migrations there, and the plan of a SuperLink or SuperNode is an error.
+        cache_dir: Option<LocalPath> = optional(),
+        /// The Python that environments are made with: a name that is looked up in PATH, or the path
+        /// of a file; `python3` by default. Relative paths start where Terraform runs; `~/` is your
+        /// home.
+        python: Option<LocalProgram> = optional(),
+    }
+}
+
+/// The runtime of these settings. Nothing is made yet.
+pub(super) fn runtime(settings: Option<&Local>, here: &Path) -> Result<LocalRuntime> {
+    let data_dir = settings.and_then(|local| local.data_dir.as_ref());
+    let cache_dir = settings.and_then(|local| local.cache_dir.as_ref());
+    let python = settings.and_then(|local| local.python.as_ref());
+    Ok(LocalRuntime {
+        data_dir: data_dir.map_or_else(|| here.join(".flower"), |dir| dir.from(here)),
+        cache_dir: match cache_dir {
+            Some(dir) => dir.from(here),
+            None => here.join(default_cache()?),
+        },
+        python: python.map_or_else(
+            || "python3".to_owned(),
+            |python| python.command(here).display().to_string(),
+        ),
+    })
+}
+
+fn default_cache() -> Result<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let cache = variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    cache
+        .map(|cache| cache.join("terraform-provider-flower"))
+        .ok_or_else(|| {
+            Diagnostic::error("There is no place for Python environments")
+                .detail("Neither XDG_CACHE_HOME nor HOME is set.")
+                .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
+                .on("local")
+                .into()
+        })
+}
