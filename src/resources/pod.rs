@@ -72,7 +72,9 @@ model! {
         network_policy: Option<bool> = optional(),
         /// How long a node and volumes for it are waited for, such as `3m`, on clusters that make them
         /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
-        /// within seconds, or after five minutes where an autoscaler said that a node is coming.
+        /// within seconds; after two minutes where a volume is still attached to another node or pods
+        /// of lower priority are ended for it, and after five where an autoscaler or a provisioner said
+        /// that a node or a volume is coming, or a node is not ready yet.
         scheduling_timeout: Option<GoDuration> = optional(),
         /// How long the SuperLink, its gateway, the SuperNode or a SuperExec may take until it first
         /// answers its health probe; `3m` by default, as far as `timeouts` allows. One that has not

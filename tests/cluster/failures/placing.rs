@@ -6,8 +6,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::tenant::{soon, wait};
-use crate::workspace::said;
+use crate::tenant::wait;
 
 /// A label of all nodes, taken off again when this is dropped.
 struct Label<'a>(&'a Tenant, String);

@@ -1,9 +1,15 @@
 //! Names what keeps an object from running, as soon as the cluster knows it: its Deployment, its pods,
 //! and what was said about them in events, are watched side by side.
 
-mod seen;
-mod trouble;
+mod container;
+mod debounce;
+mod diagnosis;
+mod kind;
+mod placement;
+mod reports;
+mod set_up;
 mod volumes;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,10 +24,13 @@ use super::api::{Api, Object, by_name};
 use super::changes::{Change, Changes};
 use super::error::ClusterError;
 use super::{logs, names};
-use seen::{Attaches, Seen, node_comes};
-use trouble::{Outlook, Scene, Trouble, find, goes_on, in_pod, is_live, statuses};
-pub(super) use trouble::{gave_up, latest, words};
-use volumes::of_claims;
+use container::{goes_on, statuses};
+use debounce::Debounce;
+use diagnosis::{Diagnosis, Snapshot, diagnose, in_pod, is_live};
+use kind::Wait;
+pub(super) use placement::gave_up;
+pub(super) use reports::{latest, words};
+use volumes::{claims, of_claims};
 
 /// How often the age of what was found is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,23 +43,22 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
     let mut deployments = Changes::<Deployment>::new(api, "", &own).stream();
     let mut pods = Changes::<Pod>::new(api, &query, "").stream();
     let mut events = Changes::<Event>::new(api, "", WARNINGS).stream();
-    let mut seen = Seen::new(patience);
-    let mut attaches = Attaches::default();
-    let mut scene = Scene::default();
+    let mut debounce = Debounce::new(patience);
+    let mut snapshot = Snapshot::default();
     // What is in sight: of what is not, nothing is said.
     let (mut deployment_known, mut pods_known, mut events_known) = (false, false, false);
     loop {
         let known = tokio::select! {
             Some(change) = deployments.next() => {
-                absorb(&mut scene.deployments, change).map(|known| deployment_known = known)
+                absorb(&mut snapshot.deployments, change).map(|known| deployment_known = known)
             }
             Some(change) = pods.next() => {
-                absorb(&mut scene.pods, change).map(|known| pods_known = known)
+                absorb(&mut snapshot.pods, change).map(|known| pods_known = known)
             }
             Some(change) = events.next() => {
                 // They add words to what pods tell: without the right to see them there is still
                 // the rest.
-                events_known = match absorb(&mut scene.events, change) {
+                events_known = match absorb(&mut snapshot.events, change) {
                     Ok(known) => known,
                     Err(error) => {
                         tracing::warn!(%error, "events are not shown to us");
@@ -73,41 +81,57 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
         if !(deployment_known && pods_known && events_known) {
             continue;
         }
-        attaches.forget_aged(&mut scene.events, Instant::now());
-        let trouble = find(&scene);
-        if !seen.lasts(trouble.as_ref(), Instant::now()) {
-            continue;
-        }
-        let Some(mut trouble) = trouble else {
+        let Some(mut diagnosis) = diagnose(&snapshot) else {
+            debounce.is_due(None, Instant::now());
             continue;
         };
-        if seen.may_ask(&trouble, Instant::now()) {
-            seen.answer(a_node_comes(api, &scene).await);
-            if !seen.lasts(Some(&trouble), Instant::now()) {
+        if !debounce.is_due(Some(&diagnosis), Instant::now()) {
+            continue;
+        }
+        if debounce.may_ask(&diagnosis, Instant::now()) {
+            debounce.answer(it_comes(api, &snapshot).await);
+            if !debounce.is_due(Some(&diagnosis), Instant::now()) {
                 continue;
             }
         }
-        if let Some(seconds) = seen.waited(&trouble, Instant::now()) {
-            trouble.what = format!("{} (after {seconds} s)", trouble.what);
+        if let Some((pod, report)) = &diagnosis.set_up
+            && set_up::is_over(&all_about(api, "uid", pod).await, *report)
+        {
+            snapshot.history.insert(pod.clone(), *report);
+            continue;
         }
-        return report(api, &scene, trouble).await;
+        if let Some(seconds) = debounce.waited(&diagnosis, Instant::now()) {
+            diagnosis.what = format!("{} (after {seconds} s)", diagnosis.what);
+        }
+        return report(api, &snapshot, diagnosis).await;
     }
 }
 
-/// Whether somebody is making a node for a pod that has none.
-async fn a_node_comes(api: &Api, scene: &Scene) -> bool {
-    let events = api.all::<Event>();
-    for pod in scene.pods.values().filter(|pod| is_live(pod)) {
+/// Whether somebody is making a node for a pod that has none, or a volume.
+async fn it_comes(api: &Api, snapshot: &Snapshot) -> bool {
+    for pod in snapshot.pods.values().filter(|pod| is_live(pod)) {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-        let about = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
-        // Where it cannot be asked, nothing is known of one.
-        if let Ok(found) = events.list(&about).await
-            && node_comes(&found.items)
-        {
+        if placement::comes(&all_about(api, "uid", uid).await) {
             return true;
+        }
+        let since = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        for claim in claims(pod) {
+            let mut said = all_about(api, "name", &claim).await;
+            said.retain(|event| latest(event) >= since);
+            if placement::comes(&said) {
+                return true;
+            }
         }
     }
     false
+}
+
+/// All events about something, also those that are no warnings. Where they cannot be asked for, nothing
+/// is known of any.
+async fn all_about(api: &Api, field: &str, value: &str) -> Vec<Event> {
+    let about = ListParams::default().fields(&format!("involvedObject.{field}={value}"));
+    let found = api.all::<Event>().list(&about).await;
+    found.map(|found| found.items).unwrap_or_default()
 }
 
 /// The pods of the object that wait out a pause after a failure, by name. One that starts is none, and
@@ -120,10 +144,13 @@ pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, Cl
     }
     let warnings = ListParams::default().fields(WARNINGS);
     let events = api.all::<Event>().list(&warnings).await;
-    let events = events.map_or_else(|_| BTreeMap::new(), |events| by_name(events.items));
+    let snapshot = Snapshot {
+        events: events.map_or_else(|_| BTreeMap::new(), |events| by_name(events.items)),
+        ..Snapshot::default()
+    };
     let has_failed = |pod: &Pod| {
-        let trouble = in_pod(pod, &events);
-        trouble.is_some_and(|trouble| trouble.outlook != Outlook::Starting) && !all_go_on(pod)
+        let wait = in_pod(pod, &snapshot).map(|found| found.kind.judgement().wait);
+        wait.is_some_and(|wait| wait != Wait::Starting) && !all_go_on(pod)
     };
     let failed = pods
         .into_iter()
@@ -153,30 +180,32 @@ fn absorb<K: Object>(
     Ok(true)
 }
 
-async fn report(api: &Api, scene: &Scene, mut trouble: Trouble) -> Failure {
+async fn report(api: &Api, snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Failure {
     let mut claims = Vec::new();
-    for name in &trouble.claims {
+    for name in &diagnosis.claims {
         if let Ok(found) = api.get::<PersistentVolumeClaim>(name).await {
             claims.push((name.clone(), found));
         }
     }
-    for words in of_claims(&claims, &scene.events) {
-        trouble.words = format!("{}; {words}", trouble.words);
+    for words in of_claims(&claims, &snapshot.events) {
+        diagnosis.words = format!("{}; {words}", diagnosis.words);
     }
-    let log = match &trouble.log_of {
-        Some(pod) => logs::of_pod(api, pod, &trouble.process, Failure::LINES).await,
+    let log = match &diagnosis.log_of {
+        Some(pod) => logs::of_pod(api, pod, &diagnosis.process, Failure::LINES).await,
         None => Vec::new(),
     };
     Failure {
-        how: trouble.how(),
-        process: trouble.process,
+        how: diagnosis.how(),
+        process: diagnosis.process,
         log,
-        advice: trouble.advice.map(str::to_owned),
+        advice: diagnosis.remedy.map(str::to_owned),
     }
 }
 
 #[cfg(test)]
-mod seen_tests;
+mod debounce_tests;
+#[cfg(test)]
+mod reported_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn ended(code: i32, reason: &str, seconds: u32) -> Json {
     json!({ "terminated": {
         "exitCode": code,
         "reason": reason,
-        "message": "exec: not found",
+        "message": "executable file not found in $PATH",
         "startedAt": "2026-01-01T10:00:00Z",
         "finishedAt": format!("2026-01-01T10:{:02}:{:02}Z", seconds / 60, seconds % 60),
     } })
@@ -80,21 +80,21 @@ fn unhealthy(message: &str, count: u32, at: &str) -> Event {
     )
 }
 
-pub(super) fn found(pods: Vec<Pod>, events: Vec<Event>) -> Option<Trouble> {
-    find(&Scene {
+pub(super) fn found(pods: Vec<Pod>, events: Vec<Event>) -> Option<Diagnosis> {
+    diagnose(&Snapshot {
         pods: by_name(pods),
         events: by_name(events),
-        ..Scene::default()
+        ..Snapshot::default()
     })
 }
 
 #[track_caller]
 fn named(pod: Pod, events: Vec<Event>) -> (String, String, bool) {
-    let trouble = found(vec![pod], events).expect("a trouble");
+    let diagnosis = found(vec![pod], events).expect("a diagnosis");
     (
-        trouble.process.clone(),
-        trouble.how(),
-        trouble.outlook != Outlook::Lasting,
+        diagnosis.process.clone(),
+        diagnosis.how(),
+        diagnosis.kind.judgement().wait != Wait::No,
     )
 }
 
@@ -115,7 +115,7 @@ fn the_memory_that_was_too_little_is_that_of_its_container() {
             let apps = serde_json::from_value(apps.clone()).unwrap();
             killed.spec.as_mut().unwrap().containers.insert(1, apps);
         }
-        found(vec![killed], vec![]).unwrap().advice.unwrap()
+        found(vec![killed], vec![]).unwrap().remedy.unwrap()
     };
     for (name, beside, attribute) in [
         ("superlink", false, "`kubernetes.resources"),
@@ -137,7 +137,7 @@ fn an_end_is_told_at_once() {
         ),
         (
             ended(128, "StartError", 0),
-            "it cannot be started: image \"flwr/superlink:1.42.0\", exec: not found",
+            "it cannot be started: image \"flwr/superlink:1.42.0\", executable file not found in $PATH",
         ),
     ] {
         assert_named(
@@ -178,14 +178,14 @@ fn what_runs_and_was_well_is_silent_and_has_not_failed() {
     status["restartCount"] = 1.into();
     status["lastState"] = ended(137, "OOMKilled", 3);
     let silence = unhealthy("Readiness probe failed: timeout", 9, "2026-01-01T10:05:00Z");
-    let trouble = found(vec![with(status.clone())], vec![silence]).unwrap();
-    assert_eq!(trouble.what, "it does not answer its health probe");
+    let diagnosis = found(vec![with(status.clone())], vec![silence]).unwrap();
+    assert_eq!(diagnosis.what, "it does not answer its health probe");
     assert!(all_go_on(&with(status.clone())));
     // While it is started anew it has not recovered.
     status["started"] = false.into();
     assert!(!all_go_on(&with(status.clone())));
-    let trouble = found(vec![with(status)], vec![]).unwrap();
-    assert!(trouble.what.contains("more memory"), "{}", trouble.what);
+    let diagnosis = found(vec![with(status)], vec![]).unwrap();
+    assert!(diagnosis.what.contains("more memory"), "{}", diagnosis.what);
     let waits = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
     assert!(!all_go_on(&with(container("superlink", waits))));
     assert!(!all_go_on(&pod(json!({}))));
@@ -291,10 +291,10 @@ fn a_pod_without_a_node_is_told_why() {
         true,
     );
     let volume = unscheduled("pod has unbound immediate PersistentVolumeClaims. not found");
-    let trouble = found(vec![volume], vec![]).unwrap();
-    assert_eq!(trouble.what, "its volume is not there");
+    let diagnosis = found(vec![volume], vec![]).unwrap();
+    assert_eq!(diagnosis.what, "its volume is not there");
     assert_eq!(
-        trouble.claims,
+        diagnosis.claims,
         ["superlink-main", "superlink-main-5d5b887b55-abcde-user-tmp"]
     );
 }
@@ -312,7 +312,7 @@ fn silence_counts_once_it_has_answered() {
     // Until then it starts, or never will.
     status["started"] = false.into();
     let yet = found(vec![with(status.clone())], probe("Startup", 25)).unwrap();
-    assert_eq!(yet.outlook, Outlook::Starting);
+    assert_eq!(yet.kind.judgement().wait, Wait::Starting);
     assert_eq!(
         yet.how(),
         "it has not answered its health probe yet: Startup probe failed: timeout"
@@ -323,10 +323,10 @@ fn silence_counts_once_it_has_answered() {
     status["started"] = true.into();
     assert_eq!(found(vec![with(status.clone())], vec![]), None);
     let how = "it does not answer its health probe: Liveness probe failed: timeout";
-    for (count, may_pass) in [(1, true), (3, false)] {
-        let events = probe("Liveness", count);
-        assert_named(with(status.clone()), events, "superlink", how, may_pass);
-    }
+    let events = probe("Liveness", 3);
+    let diagnosis = found(vec![with(status.clone())], events.clone()).unwrap();
+    assert_eq!(diagnosis.reports.count, 3);
+    assert_named(with(status.clone()), events, "superlink", how, true);
     status["ready"] = true.into();
     assert_eq!(found(vec![with(status)], probe("Liveness", 3)), None);
 }
@@ -358,7 +358,24 @@ fn an_eviction_is_told_in_the_words_of_the_node() {
         "containerStatuses": [container("superlink", ended(137, "Error", 9))],
     }));
     let how = "the node ended it (Evicted): The node was low on memory";
-    assert_named(evicted, vec![], "pod", how, true);
+    assert_named(evicted.clone(), vec![], "pod", how, true);
+    // Another one takes its place, and may fare better.
+    let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
+    let mut next = with(container("superlink", creating));
+    next.metadata.name = Some("superlink-main-5d5b887b55-fghij".to_owned());
+    assert_eq!(found(vec![evicted.clone(), next.clone()], vec![]), None);
+    // Unless the node takes none.
+    let all = ["k", "l", "m"].map(|letter| {
+        let mut one = evicted.clone();
+        one.metadata.name = Some(format!("superlink-main-5d5b887b55-{letter}"));
+        one
+    });
+    let all = all.into_iter().chain([next]).collect();
+    let diagnosis = found(all, vec![]).unwrap();
+    assert_eq!(
+        (diagnosis.how().as_str(), diagnosis.reports.count),
+        (how, 3)
+    );
 }
 
 fn refused(message: &str, generation: i64) -> Deployment {
@@ -375,22 +392,22 @@ fn refused(message: &str, generation: i64) -> Deployment {
 
 #[test]
 fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
-    let scene = |generation, pods| Scene {
+    let snapshot = |generation, pods| Snapshot {
         deployments: by_name(vec![refused("exceeded quota: small", generation)]),
         pods: by_name(pods),
-        ..Scene::default()
+        ..Snapshot::default()
     };
-    let trouble = find(&scene(2, vec![])).unwrap();
-    assert_eq!(trouble.how(), "a quota is used up: exceeded quota: small");
-    assert!(
-        trouble.outlook == Outlook::Passing,
-        "quotas are free again a moment after pods end"
-    );
+    let diagnosis = diagnose(&snapshot(2, vec![])).unwrap();
+    assert_eq!(diagnosis.how(), "a quota is used up: exceeded quota: small");
     // The controller has not seen the newest Deployment yet.
-    assert_eq!(find(&scene(3, vec![])), None);
+    assert_eq!(diagnose(&snapshot(3, vec![])), None);
     let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
     let pod = with(container("superlink", creating));
-    assert_eq!(find(&scene(2, vec![pod])), None);
+    assert_eq!(diagnose(&snapshot(2, vec![pod.clone()])), None);
+    // The one before it still has its part of the quota.
+    let mut ends = pod;
+    ends.metadata.deletion_timestamp = ends.metadata.creation_timestamp.clone();
+    assert_eq!(diagnose(&snapshot(2, vec![ends])), None);
     for (message, what) in [
         (
             "failed quota: q: must specify cpu",
@@ -403,10 +420,10 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
         ("no PriorityClass", "its pod cannot be made"),
     ] {
         let deployments = by_name(vec![refused(message, 2)]);
-        let scene = Scene {
+        let snapshot = Snapshot {
             deployments,
-            ..Scene::default()
+            ..Snapshot::default()
         };
-        assert_eq!(find(&scene).unwrap().what, what);
+        assert_eq!(diagnose(&snapshot).unwrap().what, what);
     }
 }

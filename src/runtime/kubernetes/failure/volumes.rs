@@ -1,17 +1,16 @@
-//! What keeps volumes from a pod.
+//! The claims of a pod, and what keeps their volumes from being made.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
 
-use super::trouble::{Trouble, condition, latest, statuses, words};
-
-pub(super) const NO_VOLUME: &str = "Check the StorageClass (`persistence.storage_class`) and its provisioner, and the claims in \
-     `kubernetes.volumes`.";
+use super::diagnosis::Diagnosis;
+use super::kind::Kind;
+use super::reports::{latest, words};
 
 /// Where a volume is made for a pod that has a place, the pod itself tells nothing.
-pub(super) fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Trouble> {
+pub(super) fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Diagnosis> {
     if pod.spec.as_ref()?.node_name.is_some() {
         return None;
     }
@@ -27,11 +26,7 @@ pub(super) fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Opti
             && event.reason.as_deref() == Some("ProvisioningFailed")
             && latest(event).is_some_and(|at| at >= since)
     })?;
-    Some(Trouble::of_place(
-        "its volume cannot be made",
-        words(said),
-        NO_VOLUME,
-    ))
+    Some(Diagnosis::of_pod(Kind::VolumeNotMade, words(said)))
 }
 
 /// The names of the claims that a pod uses.
@@ -88,56 +83,4 @@ fn of_claim(claim: &PersistentVolumeClaim, events: &BTreeMap<String, Event>) -> 
         phase.unwrap_or("new"),
         said.unwrap_or_default()
     ))
-}
-
-/// What stands between a node and the first container.
-pub(super) fn not_set_up(pod: &Pod, about: &[&Event]) -> Option<Trouble> {
-    let begun = |status: &ContainerStatus| {
-        let state = status.state.as_ref();
-        status.restart_count > 0
-            || state.is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-    };
-    let set_up = condition(pod, "PodReadyToStartContainers");
-    if set_up.is_some_and(|(status, _, _)| status == "True") || statuses(pod).any(begun) {
-        return None;
-    }
-    let reasons = |event: &&&Event| {
-        matches!(
-            event.reason.as_deref(),
-            Some("FailedMount" | "FailedAttachVolume" | "FailedCreatePodSandBox")
-        )
-    };
-    let last = about
-        .iter()
-        .filter(reasons)
-        .max_by_key(|event| latest(event))?;
-    Some(if is_attach(last) {
-        Trouble::of_place(
-            "a volume cannot be attached",
-            words(last),
-            "Look at the node that still has it, and at the CSI driver. Where that only takes its time, \
-             set `kubernetes.scheduling_timeout`.",
-        )
-    } else if last.reason.as_deref() == Some("FailedCreatePodSandBox") {
-        Trouble::of_pod(
-            "its pod cannot be set up",
-            words(last),
-            "Look at the node: its network plugin or RuntimeClass.",
-        )
-    } else {
-        Trouble::of_pod(
-            "a volume cannot be mounted",
-            words(last),
-            "Check that the Secret, ConfigMap or claim in `kubernetes.volumes` exists.",
-        )
-    })
-}
-
-/// Whether a volume could not be brought to the node: that is tried again, and may take minutes.
-pub(super) fn is_attach(event: &Event) -> bool {
-    match event.reason.as_deref() {
-        Some("FailedAttachVolume") => true,
-        Some("FailedMount") => words(event).starts_with("Unable to attach or mount volumes"),
-        _ => false,
-    }
 }

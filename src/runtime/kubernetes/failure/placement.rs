@@ -1,0 +1,144 @@
+//! What keeps an object from having a pod on a node: the API server refuses it, the scheduler finds no
+//! place, or the node has ended it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::jiff::Timestamp;
+
+use super::diagnosis::{Diagnosis, condition};
+use super::kind::Kind;
+use super::reports::{Reports, latest};
+use super::volumes::claims;
+use super::words::{of_refusal, of_scheduling};
+
+/// Whether the node has evicted it, or never taken it in.
+pub(super) fn was_ended(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.is_some_and(|one| one.phase.as_deref() == Some("Failed") && one.reason.is_some())
+}
+
+/// Those of the ended pods that nothing has taken the place of. Where something has, it may fare
+/// better, unless one after the other has ended just now.
+pub(super) fn not_replaced<'a>(ended: &[&'a Pod], rest: &[&Pod]) -> Vec<&'a Pod> {
+    let Some(newest) = rest.iter().filter_map(|pod| since(pod)).max() else {
+        return ended.to_vec();
+    };
+    let just_now =
+        |pod: &&&Pod| since(pod).is_some_and(|at| newest.as_second() - at.as_second() < 60);
+    let ended: Vec<_> = ended.iter().filter(just_now).copied().collect();
+    if ended.len() > 2 { ended } else { Vec::new() }
+}
+
+fn since(pod: &Pod) -> Option<Timestamp> {
+    pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+/// What the node said of the last of these pods.
+pub(super) fn ended_by_node(pods: &[&Pod]) -> Option<Diagnosis> {
+    let last = pods.iter().max_by_key(|pod| since(pod))?;
+    let first = pods.iter().min_by_key(|pod| since(pod))?;
+    let status = last.status.as_ref()?;
+    let kind = Kind::EndedByNode;
+    let reason = status.reason.as_deref()?;
+    let count = u32::try_from(pods.len()).unwrap_or(u32::MAX);
+    let reports = match (since(first), since(last)) {
+        (Some(from), Some(to)) => Reports::between(count, from, to),
+        _ => Reports::default(),
+    };
+    let words = status.message.as_deref().unwrap_or_default();
+    Some(Diagnosis {
+        what: format!("{} ({reason})", kind.judgement().what),
+        reports,
+        ..Diagnosis::of_pod(kind, words)
+    })
+}
+
+pub(super) fn unscheduled(pod: &Pod, about: &[&Event]) -> Option<Diagnosis> {
+    let ("False", reason, said) = condition(pod, "PodScheduled")? else {
+        return None;
+    };
+    let kind = match reason {
+        "Unschedulable" if is_freed(pod) => Kind::NodeIsFreed,
+        "Unschedulable" => of_scheduling(said),
+        "SchedulerError" => Kind::SchedulerFailed,
+        _ => return None,
+    };
+    // What follows is about preemption, which is not what is asked for.
+    let said = said.split_once(". ").map_or(said, |(first, _)| first);
+    let reports = about
+        .iter()
+        .filter(|event| event.reason.as_deref() == Some("FailedScheduling"));
+    Some(Diagnosis {
+        claims: match kind {
+            Kind::VolumeMissing | Kind::VolumePending | Kind::VolumeElsewhere => claims(pod),
+            _ => Vec::new(),
+        },
+        reports: Reports::of(reports.copied()),
+        ..Diagnosis::of_pod(kind, said)
+    })
+}
+
+/// Whether pods of lower priority are being ended for it.
+fn is_freed(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let node = status.and_then(|one| one.nominated_node_name.as_deref());
+    node.is_some_and(|node| !node.is_empty())
+}
+
+/// Whether these events say that a node is being made for a pod, or a volume for its claim.
+pub(super) fn comes(events: &[Event]) -> bool {
+    let reasons = [
+        // By the cluster-autoscaler, and by Karpenter.
+        "TriggeredScaleUp",
+        "Nominated",
+        // By a provisioner, and by the controller that knows there is one.
+        "Provisioning",
+        "ExternalProvisioning",
+    ];
+    let mut all = events.iter().filter_map(|event| event.reason.as_deref());
+    all.any(|reason| reasons.contains(&reason))
+}
+
+/// Why the Deployment has no pod: that is said of the Deployment as it is, not as it was.
+pub(super) fn no_pod(
+    deployment: &Deployment,
+    events: &BTreeMap<String, Event>,
+) -> Option<Diagnosis> {
+    let status = deployment.status.as_ref()?;
+    if status.observed_generation < deployment.metadata.generation {
+        return None;
+    }
+    let conditions = status.conditions.iter().flatten();
+    let mut failures =
+        conditions.filter(|one| one.type_ == "ReplicaFailure" && one.status == "True");
+    let failure = failures.next()?;
+    let said = failure.message.as_deref().unwrap_or_default();
+    let since = failure.last_transition_time.as_ref().map(|time| time.0);
+    let of_it = events.values().filter(|event| {
+        event.reason.as_deref() == Some("FailedCreate")
+            && is_of(event, deployment)
+            && latest(event) >= since
+    });
+    Some(Diagnosis {
+        reports: Reports::of(of_it),
+        ..Diagnosis::of_pod(of_refusal(said), said)
+    })
+}
+
+/// Whether it is about a `ReplicaSet` of the Deployment.
+fn is_of(event: &Event, deployment: &Deployment) -> bool {
+    let about = &event.involved_object;
+    let name = deployment.metadata.name.as_deref().unwrap_or_default();
+    let hash = about.name.as_deref().and_then(|one| one.strip_prefix(name));
+    about.kind.as_deref() == Some("ReplicaSet")
+        && hash
+            .and_then(|hash| hash.strip_prefix('-'))
+            .is_some_and(|hash| !hash.contains('-'))
+}
+
+/// Whether its controller has given up on a pod for a while, and must be told to try again.
+pub(in super::super) fn gave_up(deployment: &Deployment) -> bool {
+    no_pod(deployment, &BTreeMap::new()).is_some()
+}
