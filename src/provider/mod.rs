@@ -24,8 +24,13 @@ model! {
     /// nothing but Python 3.11 or newer (3.9 to 3.12 for Flower 1.13 and 1.14, 3.10 or newer up to
     /// 1.30). With `kubernetes` they run in pods of a cluster; tenants and clusters are aliases.
     /// Configuring the provider never connects to anything.
+    ///
+    /// The runtime `local` is for a machine that nobody else uses: Flower's Control API has no
+    /// login, so every user of the machine can start runs there, and a run executes code as the
+    /// user who applied. On a shared machine use `kubernetes`, or a virtual machine or container of
+    /// your own. The guide "Security" says who can reach what.
     pub struct Config {
-        /// Run processes on this machine; the default.
+        /// Run processes on this machine, which nobody else should use; the default.
         local: Option<local::Local> = optional(),
         /// Run pods in a cluster.
         kubernetes: Option<kubernetes::Kubernetes> = optional(),

@@ -19,6 +19,7 @@ mod automtls;
 mod data_sources;
 mod eras;
 mod examples;
+mod front_door;
 mod garbage;
 mod plugin;
 mod superlink;

@@ -1,5 +1,6 @@
 //! The check of dependencies: everything linked in is under terms that
-//! `deny.toml` allows, and nothing is there that it bans.
+//! `deny.toml` allows, nothing is there that it bans, and nothing has a
+//! weakness that is known.
 //!
 //! `cargo deny` does it where it is installed. This is the same rule on what
 //! `cargo metadata` reports, so that the check never depends on a tool that is
@@ -11,14 +12,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::Result;
 use crate::process::{capture, find_program, run};
 use crate::repository::Repository;
+use crate::{Result, advisories};
 
 use bans::Bans;
 
-/// Fails when a dependency's terms are not allowed, or it is banned itself.
+/// Fails when a dependency's terms are not allowed, or it is banned itself or known to be weak.
 pub fn check(repository: &Repository) -> Result<()> {
+    let metadata = metadata(repository)?;
+    advisories::check(repository, &metadata)?;
     if find_program("cargo-deny").is_some() {
         return run(repository
             .cargo()
@@ -28,7 +31,6 @@ pub fn check(repository: &Repository) -> Result<()> {
     let policy = std::fs::read_to_string(repository.path("deny.toml"))
         .map_err(|e| format!("deny.toml cannot be read: {e}"))?;
     let allowed = allow_list(&policy)?;
-    let metadata = metadata(repository)?;
     let refused = refused(&metadata, &allowed);
     if !refused.is_empty() {
         return Err(format!(

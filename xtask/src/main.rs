@@ -3,10 +3,12 @@
 //! They exist so that a person, CI and a bench run all do the same thing, with
 //! nothing to install but Rust, Python and one of Terraform, OpenTofu or Go.
 
+mod advisories;
 mod arguments;
 mod bench;
 mod cluster;
 mod docs;
+mod install;
 mod licences;
 mod matrix;
 mod process;
@@ -30,11 +32,13 @@ Usage: cargo xtask <command> [options]
 
 Commands:
   quickstart   apply examples/quickstart with a provider built from here
+  install      build the provider into a mirror, from which `terraform init` takes it
   test         every check and every test tier, as CI runs them
   docs         write docs/ from the provider's own schema
   bench        measure this provider beside a Go one and beside no provider
   cluster      real Kubernetes clusters on this machine, up and down
   matrix       one configuration on every Flower release, for docs/compatibility.md
+  advisories   renew the list of known weaknesses in dependencies, which the tests check
 
 `cargo xtask <command> --help` tells more about each.
 
@@ -60,11 +64,13 @@ fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
     };
     match command.as_str() {
         "quickstart" => quickstart::run(arguments),
+        "install" => install::run(arguments),
         "test" => test::run(arguments),
         "docs" => docs::run(arguments),
         "bench" => bench::run(arguments),
         "cluster" => cluster::run(arguments),
         "matrix" => matrix::run(arguments),
+        "advisories" => advisories::run(arguments),
         // Not in the help: the bench starts itself with it, as the plugin.
         bench::account::COMMAND => bench::account::run(arguments),
         "help" | "--help" | "-h" => {

@@ -8,6 +8,7 @@ mod leftovers;
 mod outcome;
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -109,6 +110,10 @@ impl Stage {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.terraform.command(&self.work, &self.cli_config);
         command.args(arguments);
+        // Terraform colours whatever it writes, into a file as well.
+        if !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
+            command.arg("-no-color");
+        }
         command
     }
 
@@ -143,7 +148,7 @@ impl Stage {
 
     /// A plan right after the apply has to have nothing to do.
     fn prove_settled(&self) -> Result<()> {
-        let mut plan = self.command(&["plan", "-detailed-exitcode", "-input=false", "-no-color"]);
+        let mut plan = self.command(&["plan", "-detailed-exitcode", "-input=false"]);
         let planned = output(&mut plan)?;
         match planned.status.code() {
             Some(0) => {

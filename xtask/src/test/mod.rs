@@ -31,7 +31,8 @@ Options:
   --test-threads N   tests at a time in all tiers but the unit tests (default 2; more is
                      quicker, and less sure of its times)
 
-Checks (each counts as one): formatting, clippy, licences, docs/ against the schema.
+Checks (each counts as one): formatting, clippy, dependencies (licences, bans, known weaknesses),
+docs/ against the schema.
 Tiers:
   unit         beside the code; no network
   contract     against the real Flower programs
