@@ -1,13 +1,23 @@
-//! Takes the colours out of log text, so that it can stand in a diagnostic and in state. Everything
-//! that reads a log uses it, and it uses nothing of ours.
+//! Log text as a terminal would show it: no colours, of a progress bar its last step, and long lines cut,
+//! so that it can stand in a diagnostic and in state. Everything that reads a log uses it, and it uses
+//! nothing of ours.
 
-/// The text without escape sequences and without control characters other than line ends and tabs.
-pub(crate) fn plain(text: &str) -> String {
+use std::borrow::Cow;
+
+/// How much of a line is kept, in bytes: what a program writes without end must not fill our memory.
+pub(crate) const LONGEST: usize = 16 << 10;
+
+const CUT: &str = " … (";
+const CUT_END: &str = " more characters)";
+
+/// The text without escape sequences and without control characters other than those that move to
+/// another place: line ends, tabs, carriage returns and backspaces.
+pub(crate) fn uncoloured(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '\u{1b}' {
-            if !c.is_control() || matches!(c, '\n' | '\t') {
+            if !c.is_control() || matches!(c, '\n' | '\t' | '\r' | '\u{8}') {
                 out.push(c);
             }
             continue;
@@ -29,9 +39,159 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
+/// The text as it stands on a terminal once it was written: of a line only what came after its last
+/// carriage return, and nothing that a backspace took away.
+pub(crate) fn plain(text: &str) -> String {
+    let text = uncoloured(text);
+    let mut out = String::with_capacity(text.len());
+    let mut line = 0;
+    // What follows a carriage return writes over the line, unless it ends the line.
+    let mut returned = false;
+    for c in text.chars() {
+        match c {
+            '\n' => {
+                out.push(c);
+                line = out.len();
+                returned = false;
+            }
+            '\r' => returned = true,
+            '\u{8}' if out.len() > line && !returned => drop(out.pop()),
+            '\u{8}' => {}
+            c => {
+                if returned {
+                    out.truncate(line);
+                    returned = false;
+                }
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// The first `most` characters of a line, with a mark that says how many more there are.
+pub(crate) fn shortened(line: &str, most: usize) -> Cow<'_, str> {
+    // It may have been cut before.
+    let (kept, before) = marked(line);
+    match kept.char_indices().nth(most) {
+        None => line.into(),
+        Some((end, _)) => {
+            let (kept, rest) = kept.split_at_checked(end).unwrap_or((kept, ""));
+            format!("{kept}{}", mark(before + rest.chars().count())).into()
+        }
+    }
+}
+
+fn mark(more: usize) -> String {
+    format!("{CUT}{more}{CUT_END}")
+}
+
+fn marked(line: &str) -> (&str, usize) {
+    let mark = line
+        .strip_suffix(CUT_END)
+        .and_then(|line| line.rsplit_once(CUT));
+    mark.and_then(|(kept, more)| Some((kept, more.parse().ok()?)))
+        .unwrap_or((line, 0))
+}
+
+/// The lines of a text that is there as a whole.
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    let mut shown = Vec::new();
+    let mut lines = Lines::default();
+    lines.add(text.as_bytes(), |line| {
+        shown.push(line.to_owned());
+        None::<()>
+    });
+    shown.extend(lines.rest());
+    shown
+}
+
+/// The lines of a log that comes in pieces, which may end anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    /// The beginning of the line that has no end yet.
+    begun: Vec<u8>,
+    /// How many characters of it were not kept.
+    dropped: usize,
+    /// Whether a carriage return was the last that came of it.
+    returned: bool,
+}
+
+impl Lines {
+    /// What `found` makes of the first line that it accepts; lines behind that one are passed over.
+    pub(crate) fn add<T>(
+        &mut self,
+        piece: &[u8],
+        mut found: impl FnMut(&str) -> Option<T>,
+    ) -> Option<T> {
+        let mut parts = piece.split(|byte| *byte == b'\n');
+        self.begin(parts.next().unwrap_or_default());
+        let mut answer = None;
+        for part in parts {
+            let line = self.take();
+            self.begin(part);
+            if answer.is_none() {
+                answer = found(&line);
+            }
+        }
+        answer
+    }
+
+    /// The last line, which has no end, if there is one.
+    pub(crate) fn rest(mut self) -> Option<String> {
+        (!self.begun.is_empty()).then(|| self.take())
+    }
+
+    /// A part of one line.
+    fn begin(&mut self, part: &[u8]) {
+        let ends = part.iter().rev().take_while(|byte| **byte == b'\r').count();
+        let (mut shown, _) = part
+            .split_at_checked(part.len() - ends)
+            .unwrap_or((part, &[]));
+        if let Some(last) = shown.iter().rposition(|byte| *byte == b'\r') {
+            shown = shown.get(last + 1..).unwrap_or_default();
+            self.clear();
+        } else if self.returned && !shown.is_empty() {
+            self.clear();
+        }
+        let room = LONGEST.saturating_sub(self.begun.len()).min(shown.len());
+        let (kept, rest) = shown.split_at_checked(room).unwrap_or((shown, &[]));
+        self.begun.extend(kept);
+        self.dropped += rest
+            .iter()
+            .filter(|byte| begins_a_character(**byte))
+            .count();
+        if ends > 0 {
+            self.returned = true;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.begun.clear();
+        self.dropped = 0;
+        self.returned = false;
+    }
+
+    fn take(&mut self) -> String {
+        let line = plain(&String::from_utf8_lossy(&self.begun));
+        let dropped = self.dropped;
+        self.clear();
+        if dropped == 0 {
+            return line;
+        }
+        // The last character may have been cut in the middle.
+        format!("{}{}", line.trim_end_matches('\u{FFFD}'), mark(dropped))
+    }
+}
+
+/// In UTF-8.
+const fn begins_a_character(byte: u8) -> bool {
+    byte & 0xC0 != 0x80
+}
+
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::*;
 
     #[test]
     fn only_the_words_remain() {
@@ -51,5 +211,71 @@ mod tests {
         for text in ["\u{1b}", "\u{1b}[", "\u{1b}[38;5", "\u{1b}]0;title"] {
             assert_eq!(plain(text), "");
         }
+    }
+
+    #[test]
+    fn a_progress_bar_is_its_last_step() {
+        for (written, shown) in [
+            ("\r0%\r50%\r100%\nnext", "100%\nnext"),
+            ("50%\r100%\r\nnext\r\n", "100%\nnext\n"),
+            ("100%\r", "100%"),
+            ("long line\rx", "x"),
+            ("a\r\r\nb", "a\nb"),
+            ("\u{1b}[2K\r1%\u{1b}[2K\r2%", "2%"),
+            ("|\u{8}/\u{8}-\u{8} done", " done"),
+            ("abc\u{8} \u{8}d\n\u{8}e", "abd\ne"),
+        ] {
+            assert_eq!(plain(written), shown, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_the_same_in_whatever_pieces_they_come() {
+        let long = "é".repeat(LONGEST);
+        let written = format!("\r1%\r2%\r\nzwölf\nab\r\n\n{long}\nbar 1\rbar 2\r\u{1b}[0mend");
+        let cut = format!(
+            "{} … ({} more characters)",
+            "é".repeat(LONGEST / 2),
+            LONGEST / 2
+        );
+        let expected = ["2%", "zwölf", "ab", "", &cut, "end"];
+        assert_eq!(lines(&written), expected);
+        for size in [1, 2, 3, 7, 4096] {
+            let mut seen = Vec::new();
+            let mut pieces = Lines::default();
+            for piece in written.as_bytes().chunks(size) {
+                let none: Option<()> = pieces.add(piece, |line| {
+                    seen.push(line.to_owned());
+                    None
+                });
+                assert_eq!(none, None);
+            }
+            seen.extend(pieces.rest());
+            assert_eq!(seen, expected, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_kept() {
+        let mut lines = Lines::default();
+        let piece = vec![b'x'; 1 << 16];
+        for _ in 0..100 {
+            assert_eq!(lines.add(&piece, |_| Some(())), None);
+        }
+        assert!(lines.begun.len() <= LONGEST);
+        let line = lines.add(b"\n", |line| Some(line.to_owned())).unwrap();
+        let more = (100 << 16) - LONGEST;
+        assert!(line.ends_with(&format!("x … ({more} more characters)")));
+        assert_eq!(
+            shortened(&line, 10),
+            format!("xxxxxxxxxx … ({} more characters)", (100 << 16) - 10)
+        );
+    }
+
+    #[test]
+    fn a_long_line_says_how_much_of_it_is_missing() {
+        assert_eq!(shortened("zwölf", 5), "zwölf");
+        assert_eq!(shortened("zwölf", 3), "zwö … (2 more characters)");
+        assert_eq!(shortened("", 0), "");
     }
 }

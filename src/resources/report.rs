@@ -9,6 +9,7 @@ use crate::flower::launch::LaunchError;
 use crate::flower::version::VersionError;
 use crate::pki::{AuthorityError, InspectError, NodeKeyError, ServerNameError};
 use crate::runtime::RuntimeError;
+use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::Diagnostic;
 
 /// An error that knows what to do about it.
@@ -68,13 +69,31 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
-/// Log lines as they stand in a detail.
+/// How many characters of a log line a person is shown.
+const SHOWN_OF_A_LINE: usize = 400;
+/// How many bytes of a log.
+const SHOWN_OF_A_LOG: usize = 16 << 10;
+
+/// Log lines as they stand in a detail: long ones cut, and no more of them than a person reads.
 pub fn quoted_log(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return format!("{title}: it wrote nothing.");
     }
-    let lines: Vec<_> = lines.iter().map(|line| format!("  {line}")).collect();
-    format!("{title}:\n{}", lines.join("\n"))
+    let mut room = SHOWN_OF_A_LOG;
+    let mut shown = Vec::new();
+    for line in lines.iter().rev() {
+        let line = format!("  {}", shortened(&plain(line), SHOWN_OF_A_LINE));
+        let Some(left) = room.checked_sub(line.len() + 1) else {
+            break;
+        };
+        room = left;
+        shown.push(line);
+    }
+    if shown.len() < lines.len() {
+        shown.push(format!("  … ({} earlier lines)", lines.len() - shown.len()));
+    }
+    shown.reverse();
+    format!("{title}:\n{}", shown.join("\n"))
 }
 
 #[cfg(test)]

@@ -51,6 +51,29 @@ fn object() -> ObjectRef {
 }
 
 #[test]
+fn a_quoted_log_is_short_whatever_was_written() {
+    let lines = |line: &str, count| vec![line.to_owned(); count];
+    assert_eq!(
+        quoted_log("Its last lines", &lines("", 0)),
+        "Its last lines: it wrote nothing."
+    );
+    let steps: Vec<_> = (0..3000).map(|step| format!("\r{step}/3000")).collect();
+    let bar = steps.concat();
+    assert_eq!(quoted_log("Log", &lines(&bar, 1)), "Log:\n  2999/3000");
+    let long = quoted_log("Log", &lines(&"x".repeat(100_000), 1));
+    assert!(long.ends_with("x … (99600 more characters)"), "{long}");
+    assert!(long.len() < 500, "{}", long.len());
+    for line in ["x".repeat(100_000), "é".repeat(399), "y".to_owned()] {
+        let mut all = lines(&line, 10_000);
+        all.push("the last one".to_owned());
+        let shown = quoted_log("Log", &all);
+        assert!(shown.len() < 17 << 10, "{}", shown.len());
+        assert!(shown.ends_with("the last one"), "{shown}");
+        assert!(shown.contains("earlier lines)"), "{shown}");
+    }
+}
+
+#[test]
 fn of_the_runtime() {
     let path = || PathBuf::from("/data/.flower/superlinks/main/record.json");
     let text = str::to_owned;

@@ -353,6 +353,9 @@ pub trait Runtime: Send + Sync {
         lines: usize,
     ) -> Result<Vec<String>, RuntimeError>;
 
+    /// Where a person reads what `process` of the object writes: a path, or a command.
+    async fn log_place(&self, object: &ObjectRef, process: &str) -> Option<String>;
+
     /// Removes the object with its processes, files and secrets; gone already is success.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError>;
 

@@ -4,6 +4,7 @@
 //! gave out, so nothing is lost and nothing comes twice. A silent stream is opened anew every minute,
 //! because a connection that died quietly looks exactly like a run that prints nothing.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use super::error::ControlError;
 use super::run::RunId;
 use super::transport::Frames;
 use super::wire;
-use crate::terminal::plain;
+use crate::terminal::{Lines, uncoloured};
 
 const SILENCE: Duration = Duration::from_mins(1);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
@@ -29,7 +30,7 @@ const TAIL_MORE: Duration = Duration::from_millis(300);
 /// A piece of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogChunk {
-    /// Whole lines, as the `ServerApp` printed them, without colours.
+    /// As the `ServerApp` printed it, without colours; it may end in the middle of a line.
     pub text: String,
     /// Asking for what came after this moment continues behind this piece.
     pub latest: f64,
@@ -129,7 +130,7 @@ impl LogStream {
         self.failures = 0;
         self.after = self.after.max(message.latest_timestamp);
         Ok(LogChunk {
-            text: plain(&message.log_output),
+            text: uncoloured(&message.log_output),
             latest: message.latest_timestamp,
         })
     }
@@ -142,13 +143,13 @@ pub(super) async fn tail(
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
     let mut logs = LogStream::open(client, run, 0.0).await?;
-    let mut tail: Vec<String> = Vec::new();
+    let mut tail = Tail::of(lines);
     let mut patience = TAIL_FIRST;
     while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
         patience = TAIL_MORE;
-        add(&mut tail, &chunk?.text, lines);
+        tail.add(&chunk?.text);
     }
-    Ok(tail)
+    Ok(tail.end())
 }
 
 /// The last lines of a run that is over: the SuperLink ends such a log by itself.
@@ -159,13 +160,17 @@ pub(super) async fn end(
 ) -> Result<Vec<String>, ControlError> {
     let at = client.at().to_owned();
     let mut logs = LogStream::open(client, run, 0.0).await?;
-    let mut tail: Vec<String> = Vec::new();
+    let mut tail = Tail::of(lines);
+    let mut is_empty = true;
     loop {
         match tokio::time::timeout(END, logs.next()).await {
-            Ok(Some(chunk)) => add(&mut tail, &chunk?.text, lines),
-            Ok(None) => return Ok(tail),
+            Ok(Some(chunk)) => {
+                tail.add(&chunk?.text);
+                is_empty = false;
+            }
+            Ok(None) => return Ok(tail.end()),
             // Of a log that is left open the lines count; nothing at all may be a slow way.
-            Err(_) if !tail.is_empty() => return Ok(tail),
+            Err(_) if !is_empty => return Ok(tail.end()),
             Err(_) => {
                 return Err(ControlError::Timeout {
                     at,
@@ -177,10 +182,43 @@ pub(super) async fn end(
     }
 }
 
-fn add(tail: &mut Vec<String>, text: &str, most: usize) {
-    tail.extend(text.lines().map(|line| line.trim_end().to_owned()));
-    let surplus = tail.len().saturating_sub(most);
-    tail.drain(..surplus);
+/// The last lines of what comes in pieces.
+struct Tail {
+    most: usize,
+    kept: VecDeque<String>,
+    lines: Lines,
+}
+
+impl Tail {
+    fn of(most: usize) -> Self {
+        Self {
+            most,
+            kept: VecDeque::new(),
+            lines: Lines::default(),
+        }
+    }
+
+    fn add(&mut self, text: &str) {
+        let Self { most, kept, lines } = self;
+        lines.add(text.as_bytes(), |line| {
+            keep(kept, line, *most);
+            None::<()>
+        });
+    }
+
+    fn end(mut self) -> Vec<String> {
+        if let Some(line) = self.lines.rest() {
+            keep(&mut self.kept, &line, self.most);
+        }
+        self.kept.into()
+    }
+}
+
+fn keep(kept: &mut VecDeque<String>, line: &str, most: usize) {
+    kept.push_back(line.trim_end().to_owned());
+    if kept.len() > most {
+        kept.pop_front();
+    }
 }
 
 #[cfg(test)]
@@ -253,10 +291,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_tail_is_the_last_lines_of_all_pieces() {
-        let fake = Fake::new(|_, _, _| unreachable!())
-            .streaming(|_, _| Ok(vec![Ok(message("a\nb  \n", 1.0)), Ok(message("c\n", 2.0))]));
-        let lines = fake.client().log_tail(RunId(1), 2).await.unwrap();
-        assert_eq!(lines, ["b", "c"]);
+        let fake = Fake::new(|_, _, _| unreachable!()).streaming(|_, _| {
+            Ok(vec![
+                Ok(message("a\nb  \nhal", 1.0)),
+                Ok(message("f\n1%\r2", 2.0)),
+                Ok(message("%", 3.0)),
+            ])
+        });
+        let lines = fake.client().log_tail(RunId(1), 3).await.unwrap();
+        assert_eq!(lines, ["b", "half", "2%"]);
     }
 
     proptest! {

@@ -11,15 +11,13 @@ use super::api::{Api, named};
 use super::error::ClusterError;
 use super::forward::running;
 use super::names;
-use crate::terminal::plain;
+use crate::terminal::{self, Lines};
 
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often a log that is empty is asked for.
 const TRIES: usize = 4;
 /// How long a log that is followed may be silent until it is asked for anew.
 const SILENT: Duration = Duration::from_mins(1);
-/// What is kept of a line: what a container writes without end must not fill our memory.
-const LONGEST: usize = 16 << 10;
 /// What is read of the last lines at most.
 const LARGEST: i64 = 1 << 20;
 
@@ -57,30 +55,25 @@ async fn follow(
     let stream = stream.map_err(|error| api.failed(error, &named::<Pod>(&pod)))?;
     let mut stream = std::pin::pin!(stream);
     // A connection that was dropped without a word is silent, too.
-    while let Ok(Ok(Some(line))) = tokio::time::timeout(SILENT, next_line(&mut stream)).await {
-        if let Some(answer) = found(&plain(&line)) {
-            return Ok(Some(answer));
-        }
-    }
-    Ok(None)
+    Ok(first_found(&mut stream, found).await)
 }
 
-/// The next line, as far as it is not too long.
-async fn next_line(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<String>> {
-    let mut line = Vec::new();
+/// What `found` makes of a line of a stream, until that ends, fails or falls silent.
+async fn first_found(
+    stream: &mut (impl AsyncBufRead + Unpin),
+    found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
+) -> Option<String> {
+    let mut lines = Lines::default();
     loop {
-        let chunk = stream.fill_buf().await?;
-        let end = chunk.iter().position(|byte| *byte == b'\n');
-        let text = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or(chunk);
-        let room = LONGEST.saturating_sub(line.len());
-        line.extend(text.iter().take(room));
-        let (is_last, taken) = (chunk.is_empty(), end.map_or(chunk.len(), |end| end + 1));
-        stream.consume_unpin(taken);
-        if end.is_some() || (is_last && !line.is_empty()) {
-            return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+        let piece = tokio::time::timeout(SILENT, stream.fill_buf()).await;
+        let piece = piece.ok()?.ok()?;
+        let length = piece.len();
+        if let Some(answer) = lines.add(piece, found) {
+            return Some(answer);
         }
-        if is_last {
-            return Ok(None);
+        stream.consume_unpin(length);
+        if length == 0 {
+            return lines.rest().and_then(|line| found(&line));
         }
     }
 }
@@ -90,11 +83,6 @@ async fn next_line(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<
 fn is_log(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && !text.starts_with("unable to retrieve container logs for ")
-}
-
-/// A line as far as it is shown.
-fn shortened(line: &str) -> String {
-    plain(line).chars().take(LONGEST).collect()
 }
 
 /// The last lines of a container of the newest pod. One that runs is asked for what it says now, and
@@ -164,7 +152,7 @@ async fn of_lives(
         for life in order {
             match api.all::<Pod>().logs(pod, &of(life)).await {
                 Ok(text) if is_log(&text) => {
-                    return text.lines().map(shortened).collect();
+                    return terminal::lines(&text);
                 }
                 // Without the right to read it, that is what there is to tell.
                 Err(kube::Error::Api(status)) if status.code == 403 => {
@@ -215,15 +203,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_without_end_is_cut_and_what_follows_is_found() {
+    async fn what_follows_a_line_without_end_is_found() {
         let endless = repeat(b'x').take(40 << 20);
-        let mut stream = BufReader::new(endless.chain(Cursor::new(b"\nSuperNode ID: 7\n\nlast")));
-        let first = next_line(&mut stream).await.unwrap().unwrap();
-        assert_eq!(first.len(), LONGEST);
-        for line in ["SuperNode ID: 7", "", "last"] {
-            let next = next_line(&mut stream).await.unwrap();
-            assert_eq!(next.as_deref(), Some(line));
-        }
-        assert_eq!(next_line(&mut stream).await.unwrap(), None);
+        let log = b"\nSuperNode ID: 7\n\nlast 8";
+        let mut stream = BufReader::new(endless.chain(Cursor::new(log)));
+        let found =
+            |words: &'static str| move |line: &str| line.strip_prefix(words).map(str::to_owned);
+        let answer = first_found(&mut stream, &found("SuperNode ID: ")).await;
+        assert_eq!(answer.as_deref(), Some("7"));
+        let mut stream = BufReader::new(Cursor::new(log));
+        assert_eq!(
+            first_found(&mut stream, &found("last ")).await.as_deref(),
+            Some("8")
+        );
+        let mut stream = BufReader::new(Cursor::new(log));
+        assert_eq!(first_found(&mut stream, &found("none")).await, None);
     }
 }

@@ -278,6 +278,14 @@ impl Runtime for KubernetesRuntime {
         Ok(logs::tail(api, &names::of(object), process, lines).await)
     }
 
+    async fn log_place(&self, object: &ObjectRef, process: &str) -> Option<String> {
+        let namespace = &self.api().await.ok()?.namespace;
+        let name = names::of(object);
+        Some(format!(
+            "kubectl --namespace {namespace} logs deployment/{name} --container {process}"
+        ))
+    }
+
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let api = self.api().await?;
         self.listings.forget();

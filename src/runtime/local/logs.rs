@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::super::RuntimeError;
 use super::files::failed;
-use crate::terminal::plain;
+use crate::terminal;
 
 const LARGEST: u64 = 8 << 20;
 const KEPT: usize = 3;
-/// What is read of a line.
-const LONGEST: usize = 16 << 10;
 /// How much of a log's end is read to find its last lines.
 const TAIL: u64 = 64 << 10;
 
@@ -42,7 +40,7 @@ pub(super) fn rotate(path: &Path) {
 }
 
 /// What was written from `position` on, and the position after it.
-pub(super) fn read_from(path: &Path, position: u64) -> (String, u64) {
+pub(super) fn read_from(path: &Path, position: u64) -> (Vec<u8>, u64) {
     let read = || -> std::io::Result<(Vec<u8>, u64)> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -54,43 +52,7 @@ pub(super) fn read_from(path: &Path, position: u64) -> (String, u64) {
         let end = position + u64::try_from(bytes.len()).unwrap_or(0);
         Ok((bytes, end))
     };
-    read().map_or((String::new(), position), |(bytes, end)| {
-        (String::from_utf8_lossy(&bytes).into_owned(), end)
-    })
-}
-
-/// Lines of a log that is read piece by piece.
-#[derive(Default)]
-pub(super) struct Lines {
-    /// The beginning of the line that is not read to its end yet.
-    begun: String,
-}
-
-impl Lines {
-    /// What `found` makes of the first line that it accepts.
-    pub(super) fn add(
-        &mut self,
-        text: &str,
-        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
-    ) -> Option<String> {
-        let mut pieces = text.split('\n');
-        self.begin(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let line = std::mem::take(&mut self.begun);
-            self.begin(piece);
-            if let Some(answer) = found(&plain(&line)) {
-                return Some(answer);
-            }
-        }
-        None
-    }
-
-    /// What a process writes without end must not fill our memory.
-    fn begin(&mut self, piece: &str) {
-        let room = LONGEST.saturating_sub(self.begun.len());
-        let end = piece.floor_char_boundary(room);
-        self.begun.push_str(piece.get(..end).unwrap_or_default());
-    }
+    read().unwrap_or((Vec::new(), position))
 }
 
 /// The last lines since `from`, without colours.
@@ -99,28 +61,17 @@ pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
     // A log that shrank was cut: what is there now is all new.
     let from = if length < from { 0 } else { from };
     let (text, _) = read_from(path, length.saturating_sub(TAIL).max(from));
-    let all: Vec<_> = text
-        .lines()
-        .map(plain)
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    all.into_iter().rev().take(lines).rev().collect()
+    let mut all = terminal::lines(&String::from_utf8_lossy(&text));
+    all.retain(|line| !line.trim().is_empty());
+    let surplus = all.len().saturating_sub(lines);
+    all.drain(..surplus);
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_found_in_whatever_pieces_they_come() {
-        let found = |line: &str| line.contains("ID").then(|| line.to_owned());
-        let mut lines = Lines::default();
-        assert_eq!(lines.add("first\nSuperNode I", &found), None);
-        assert_eq!(lines.add("", &found), None);
-        assert_eq!(lines.add("D: 7", &found), None);
-        let answer = lines.add("\nlast", &found);
-        assert_eq!(answer.as_deref(), Some("SuperNode ID: 7"));
-    }
+    use crate::terminal::Lines;
 
     #[test]
     fn neither_a_long_log_nor_a_line_without_end_takes_long() {
@@ -128,12 +79,11 @@ mod tests {
         let found = |line: &str| line.contains("ID").then(|| line.len().to_string());
         let mut lines = Lines::default();
         let log = "x\n".repeat(4 << 20);
-        assert_eq!(lines.add(&log, &found), None);
+        assert_eq!(lines.add(log.as_bytes(), found), None);
         for _ in 0..100 {
-            assert_eq!(lines.add(&"é".repeat(1 << 16), &found), None);
+            assert_eq!(lines.add("é".repeat(1 << 16).as_bytes(), found), None);
         }
-        assert!(lines.begun.len() <= LONGEST);
-        let answer = lines.add("\nID\n", &found);
+        let answer = lines.add(b"\nID\n", found);
         assert_eq!(answer.as_deref(), Some("2"));
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
@@ -155,6 +105,12 @@ mod tests {
         assert_eq!(tail(&path, 9 << 20, 1), ["last"]);
         let old = dir.path().join("a.log.1");
         assert_eq!(fs::metadata(old).unwrap().len(), 9 << 20);
-        assert_eq!(read_from(&path, 9 << 20).0.lines().count(), 2);
+        assert_eq!(
+            read_from(&path, 9 << 20)
+                .0
+                .split(|byte| *byte == b'\n')
+                .count(),
+            3
+        );
     }
 }

@@ -30,6 +30,7 @@ use super::{
     ObjectName, ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime,
     RuntimeError, SecretEntries, Standing, Whereabouts, Workload,
 };
+use crate::terminal::Lines;
 use place::Place;
 use process::Identity;
 use record::{Record, Started};
@@ -292,11 +293,11 @@ impl Runtime for LocalRuntime {
         let path = self.log_path(object, process);
         let record = self.record(object)?;
         let mut position = record.processes.get(process).map_or(0, |one| one.log_from);
-        let mut lines = logs::Lines::default();
+        let mut lines = Lines::default();
         loop {
-            let (text, end) = logs::read_from(&path, position);
+            let (piece, end) = logs::read_from(&path, position);
             position = end;
-            if let Some(answer) = lines.add(&text, found) {
+            if let Some(answer) = lines.add(&piece, found) {
                 return Ok(answer);
             }
             tokio::time::sleep(LOOK).await;
@@ -312,6 +313,10 @@ impl Runtime for LocalRuntime {
         let record = self.record(object)?;
         let from = record.processes.get(process).map_or(0, |one| one.log_from);
         Ok(logs::tail(&self.log_path(object, process), from, lines))
+    }
+
+    async fn log_place(&self, object: &ObjectRef, process: &str) -> Option<String> {
+        Some(self.log_path(object, process).display().to_string())
     }
 
     // Processes get their grace and are killed: that is short, and half of it would be of no use.
