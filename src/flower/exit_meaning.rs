@@ -308,7 +308,7 @@ const TABLE: &[Entry] = &[
     row(
         607,
         "the app failed to import a module",
-        "Add the missing package to `requirements`.",
+        "Add the missing package to `requirements`; in a cluster, use an image that has it (`kubernetes.image`).",
     ),
     row(
         608,

@@ -3,6 +3,7 @@
 
 pub mod app_source;
 pub mod control;
+pub mod dependency;
 pub mod exit_meaning;
 pub mod fab;
 pub mod launch;

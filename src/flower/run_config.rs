@@ -178,19 +178,86 @@ fn resolve_one(
             known: declared.keys().cloned().collect(),
         });
     };
+    let inexact = || OverrideError::Inexact {
+        key: key.to_owned(),
+    };
+    let wrong_type = |wanted| OverrideError::WrongType {
+        key: key.to_owned(),
+        declared: wanted,
+        given: value.kind(),
+    };
     match (default.kind(), value) {
         (wanted, value) if wanted == value.kind() => Ok(value.clone()),
         (ConfigKind::Float, ConfigValue::Int(int)) => exact_float(*int)
             .map(ConfigValue::Float)
-            .ok_or_else(|| OverrideError::Inexact {
-                key: key.to_owned(),
-            }),
-        (wanted, value) => Err(OverrideError::WrongType {
-            key: key.to_owned(),
-            declared: wanted,
-            given: value.kind(),
-        }),
+            .ok_or_else(inexact),
+        (wanted, ConfigValue::Str(text)) => match from_text(wanted, text) {
+            Ok(value) => Ok(value),
+            Err(TextFault::NotOne) => Err(wrong_type(wanted)),
+            Err(TextFault::Inexact) => Err(inexact()),
+        },
+        (ConfigKind::Str, ConfigValue::Int(int)) => Ok(ConfigValue::Str(int.to_string())),
+        (ConfigKind::Str, ConfigValue::Bool(bool)) => Ok(ConfigValue::Str(bool.to_string())),
+        (wanted, _) => Err(wrong_type(wanted)),
     }
+}
+
+/// Why a text is no value of a type.
+enum TextFault {
+    NotOne,
+    Inexact,
+}
+
+/// A text as Terraform would convert it: a variable without a type is one, whatever it holds.
+fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, TextFault> {
+    match wanted {
+        ConfigKind::Str => Ok(ConfigValue::Str(text.to_owned())),
+        ConfigKind::Bool => match text {
+            "true" | "1" => Ok(ConfigValue::Bool(true)),
+            "false" | "0" => Ok(ConfigValue::Bool(false)),
+            _ => Err(TextFault::NotOne),
+        },
+        ConfigKind::Int => integer(text).map(ConfigValue::Int).ok_or(TextFault::NotOne),
+        ConfigKind::Float => match integer(text) {
+            Some(int) => exact_float(int)
+                .map(ConfigValue::Float)
+                .ok_or(TextFault::Inexact),
+            None => decimal(text)
+                .map(ConfigValue::Float)
+                .ok_or(TextFault::NotOne),
+        },
+    }
+}
+
+/// A whole number, also written as `3.0` or `1e3`.
+fn integer(text: &str) -> Option<i64> {
+    if !is_decimal(text) {
+        return None;
+    }
+    if let Ok(int) = text.parse() {
+        return Some(int);
+    }
+    let float = decimal(text)?;
+    // Beyond this, other texts have the same double.
+    let is_whole = float.trunc().to_bits() == float.to_bits();
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "checked: whole and below 2^53"
+    )]
+    (is_whole && exact_float(float as i64) == Some(float)).then_some(float as i64)
+}
+
+/// A number that a double holds, which has neither names for what is none nor for what is too large.
+fn decimal(text: &str) -> Option<f64> {
+    let float: f64 = is_decimal(text).then(|| text.parse().ok()).flatten()?;
+    float.is_finite().then_some(float)
+}
+
+fn is_decimal(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
 }
 
 fn flatten_into(table: &Table, prefix: &str, flat: &mut RunConfig, errors: &mut Vec<FlattenError>) {
@@ -228,11 +295,12 @@ fn flatten_into(table: &Table, prefix: &str, flat: &mut RunConfig, errors: &mut 
     }
 }
 
-/// Every integer up to 2^53 has a float of its own.
+/// Every integer up to this one has a float of its own.
+const EXACT: u64 = 1 << 53;
+
 fn exact_float(int: i64) -> Option<f64> {
-    const LIMIT: u64 = 1 << 53;
     #[allow(clippy::cast_precision_loss, reason = "checked: no loss up to 2^53")]
-    (int.unsigned_abs() <= LIMIT).then_some(int as f64)
+    (int.unsigned_abs() <= EXACT).then_some(int as f64)
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
@@ -329,6 +397,56 @@ mod tests {
                 .unwrap()
                 .contains("lr, num-server-rounds, on")
         );
+    }
+
+    #[test]
+    fn texts_take_the_declared_type_where_nothing_is_lost() {
+        let declared = config("n = 3\nlr = 0.1\non = false\nname = 'x'");
+        let given = |key: &str, value: ConfigValue| RunConfig::from([(key.to_owned(), value)]);
+        let text = |text: &str| ConfigValue::Str(text.to_owned());
+        for (key, value, expected) in [
+            ("n", text("3"), ConfigValue::Int(3)),
+            (
+                "n",
+                text("-9223372036854775808"),
+                ConfigValue::Int(i64::MIN),
+            ),
+            ("n", text("3.0"), ConfigValue::Int(3)),
+            ("n", text("1e3"), ConfigValue::Int(1000)),
+            ("lr", text("0.5"), ConfigValue::Float(0.5)),
+            ("lr", text("1"), ConfigValue::Float(1.0)),
+            ("lr", text("1e-3"), ConfigValue::Float(0.001)),
+            ("on", text("true"), ConfigValue::Bool(true)),
+            ("on", text("0"), ConfigValue::Bool(false)),
+            ("name", ConfigValue::Int(3), text("3")),
+            ("name", ConfigValue::Bool(true), text("true")),
+            ("name", text("3"), text("3")),
+        ] {
+            let resolved = resolve_overrides(&declared, &given(key, value.clone()));
+            assert_eq!(resolved, Ok(given(key, expected)), "{key} = {value:?}");
+        }
+        for (key, value) in [
+            ("n", "3.5"),
+            ("n", ""),
+            ("n", " 3"),
+            ("n", "three"),
+            ("n", "0x10"),
+            ("n", "9223372036854775808"),
+            ("n", "1e30"),
+            ("lr", "fast"),
+            ("lr", "inf"),
+            ("lr", "nan"),
+            ("lr", "1e400"),
+            ("lr", "9007199254740993"),
+            ("lr", "1."),
+            ("on", "True"),
+            ("on", "yes"),
+        ] {
+            let errors = resolve_overrides(&declared, &given(key, text(value))).unwrap_err();
+            assert_eq!(errors[0].key(), key, "{value:?}");
+        }
+        // How a float is written is lost before it gets here: 1.10 would be the text 1.1.
+        resolve_overrides(&declared, &given("name", ConfigValue::Float(1.1))).unwrap_err();
     }
 
     #[test]

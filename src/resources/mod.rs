@@ -21,6 +21,7 @@ mod quantity;
 pub(crate) mod reach;
 mod release;
 pub(crate) mod report;
+mod requirements;
 pub mod superlink;
 pub mod supernode;
 pub mod supernode_key;
@@ -42,8 +43,10 @@ use crate::flower::control::{
 use crate::flower::version::{ControlPlane, row_of};
 use crate::runtime::Runtime;
 use crate::tfplugin::log;
+use app_run::RunsSeen;
 use handover::ControlInput;
 use journal::SUBMISSIONS;
+use requirements::PlannedRequirements;
 use supernode::Departed;
 
 /// What the provider's configuration comes to: where objects live, and one client for each
@@ -54,6 +57,8 @@ pub struct Configured {
     /// For SuperLinks whose `control` has no file with one.
     token: Option<AccountToken>,
     departed: Departed,
+    runs_seen: RunsSeen,
+    planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
 }
@@ -65,6 +70,8 @@ impl Configured {
             controls: ControlPool::default(),
             token: None,
             departed: Departed::default(),
+            runs_seen: RunsSeen::default(),
+            planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
         }
     }

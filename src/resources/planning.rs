@@ -20,6 +20,8 @@ pub(super) struct Planned {
     pub replaces: Vec<String>,
     /// Summaries of errors, a line each.
     pub errors: String,
+    /// The same of warnings.
+    pub warnings: String,
 }
 
 impl Planned {
@@ -56,14 +58,19 @@ pub(super) async fn plan_in<R: Resource<Provider = Configured>>(
     let proposed = proposed(&schema.attributes, &prior, &config);
     let outcome = resource::<R>().plan(provider, prior.clone(), proposed, config, Bytes::new());
     let outcome = outcome.await;
-    let messages = outcome.messages.iter();
-    let errors = messages.filter(|one| one.is_error());
-    let errors: Vec<_> = errors.map(|one| one.summary.clone()).collect();
+    let summaries = |errors: bool| {
+        let messages = outcome.messages.iter();
+        let messages = messages.filter(|one| one.is_error() == errors);
+        let summaries: Vec<_> = messages.map(|one| one.summary.clone()).collect();
+        summaries.join("\n")
+    };
+    let (errors, warnings) = (summaries(true), summaries(false));
     Planned {
         differs: outcome.state != prior,
         tree: Tree(outcome.state),
         replaces: outcome.replace.iter().map(ToString::to_string).collect(),
-        errors: errors.join("\n"),
+        errors,
+        warnings,
     }
 }
 

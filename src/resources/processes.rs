@@ -45,6 +45,9 @@ pub fn validate(config: &Tree) -> Diagnostics {
 
 /// An error of the plan where the runtime runs images as they are.
 pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
+    if let Some(provider) = provider {
+        provider.planned_requirements.note(plan)?;
+    }
     let wanted = plan.get::<Option<Vec<String>>>("requirements")?.known();
     let any = wanted.flatten().is_some_and(|wanted| !wanted.is_empty());
     match provider {

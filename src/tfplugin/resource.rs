@@ -110,6 +110,11 @@ impl Plan {
         self.prior.0.is_null()
     }
 
+    /// Whether something has asked for a new resource already.
+    pub fn is_replacement(&self) -> bool {
+        !self.replace.is_empty()
+    }
+
     /// Whether the planned state differs from the prior one.
     pub fn has_changes(&self) -> bool {
         self.planned.0 != self.prior.0

@@ -88,6 +88,15 @@ impl fmt::Display for MissingPyproject {
 }
 
 impl FabError {
+    /// Whether there is no app to read, in contrast to one that has a fault.
+    pub const fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPyproject(MissingPyproject::Absent)
+                | Self::Source(TreeError::NotADirectory { .. } | TreeError::Read { .. })
+        )
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {

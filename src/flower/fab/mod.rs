@@ -20,6 +20,7 @@ mod requirement;
 mod selection;
 pub mod toml_text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -41,6 +42,8 @@ const CONTENT: &str = ".info/CONTENT";
 pub struct Fab {
     pub bytes: Bytes,
     pub hash: FabHash,
+    /// The beginning of the SHA-256 of each file in it, by which two builds are told apart.
+    pub digests: BTreeMap<String, String>,
     pub project: Project,
 }
 
@@ -54,6 +57,16 @@ pub struct Project {
     pub config: RunConfig,
     /// `[project].dependencies`, as written.
     pub dependencies: Vec<String>,
+    pub kind: AppKind,
+}
+
+/// What a SuperLink starts an app as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppKind {
+    /// It has a ServerApp and a ClientApp.
+    Federated,
+    /// It has an `agentapp`, which answers what a user writes.
+    Agent,
 }
 
 /// The SHA-256 of a FAB, in 64 hexadecimal digits.
@@ -135,6 +148,7 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
             content: tree.read(path)?,
         });
     }
+    let digests = entries.iter().map(digest).collect();
     entries.push(Entry {
         name: CONTENT.to_owned(),
         content: Bytes::from(manifest(&entries)),
@@ -149,6 +163,7 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     Ok(Fab {
         hash: FabHash::of(&bytes),
         bytes: Bytes::from(bytes),
+        digests,
         project: checked.project,
     })
 }
@@ -243,6 +258,13 @@ fn drop_federations(document: &mut Table) {
     if let Some(flwr) = flwr {
         flwr.remove("federations");
     }
+}
+
+/// The first 64 bits tell an edited file from the one that it was.
+fn digest(entry: &Entry) -> (String, String) {
+    let hash = Sha256::digest(&entry.content);
+    let digest = hash.iter().take(8).map(|byte| format!("{byte:02x}"));
+    (entry.name.clone(), digest.collect())
 }
 
 /// One line per file: path, hash, size in bits.

@@ -4,10 +4,10 @@
 
 use toml::{Table, Value};
 
-use super::Project;
 use super::error::Problem;
 use super::format::{self, Format};
 use super::python_text::strip;
+use super::{AppKind, Project};
 use crate::flower::run_config::{self, RunConfig};
 
 const MAX_NAME: usize = 32;
@@ -88,6 +88,7 @@ pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
             version,
             config,
             dependencies: dependencies(project),
+            kind: kind(app),
         },
         patterns,
         format,
@@ -214,6 +215,16 @@ fn components(app: &Table, problems: &mut Vec<Problem>) -> Vec<Component> {
         problems.push(Problem::new(key, message));
     }
     components
+}
+
+/// A SuperLink takes every app that names an `agentapp` for one.
+fn kind(app: &Table) -> AppKind {
+    let components = app.get("components").and_then(Value::as_table);
+    if components.is_some_and(|components| components.contains_key("agentapp")) {
+        AppKind::Agent
+    } else {
+        AppKind::Federated
+    }
 }
 
 fn component(key: &str, reference: &str) -> Result<Component, String> {

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::model::{Model, Source};
+use super::planned_app::{self, PlannedApp};
 use super::release;
+use super::verdict::AppParts;
 use crate::flower::app_source::AppTree;
 use crate::flower::control::StartRun;
-use crate::flower::fab::{self, Fab};
+use crate::flower::fab::{self, AppKind, Fab, FabError};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
 use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
 use crate::resources::config_values::flatten;
@@ -16,46 +18,103 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Dynamic;
 
 /// What to submit: the app that was planned, with its configuration.
-pub(super) async fn checked(planned: &mut Model) -> Result<StartRun> {
+pub(super) async fn checked(
+    planned: &mut Model,
+    as_planned: Option<&PlannedApp>,
+) -> Result<(StartRun, AppParts)> {
     let fab = build(&planned.source, release(planned.control.flower_version)).await?;
     let hash = fab.hash.as_str().to_owned();
-    if planned
-        .fab_hash
-        .get()
-        .is_some_and(|expected| *expected != hash)
+    if let Some(expected) = planned.fab_hash.get()
+        && *expected != hash
     {
-        return Err(Diagnostic::error("The app changed after it was planned")
-            .detail("Nothing was submitted. Plan and apply again.")
-            .on("source")
-            .into());
+        let was = PlannedApp::known(&planned.source, expected, as_planned);
+        return Err(planned_app::changed(&was, &fab).into());
     }
     planned.fab_hash.set(hash);
+    runs_unattended(&fab)?;
     let overrides = overrides(&fab, planned.run_config.as_ref())?;
     let federation = planned.federation.clone().unwrap_or_default();
-    Ok(StartRun::new(fab.bytes, overrides, federation))
+    let parts = parts(&fab);
+    Ok((StartRun::new(fab.bytes, overrides, federation), parts))
 }
 
-/// Builds the app for a SuperLink of this release; reading files is kept off the thread that serves
-/// others.
+fn parts(fab: &Fab) -> AppParts {
+    let files = fab.digests.keys();
+    let top = files.filter_map(|path| match path.split_once('/') {
+        Some((folder, _)) => Some(folder),
+        None => path.strip_suffix(".py"),
+    });
+    AppParts {
+        dependencies: fab.project.dependencies.clone(),
+        modules: top.map(str::to_owned).collect(),
+    }
+}
+
+/// Builds the app for a SuperLink of this release.
 pub(crate) async fn build(source: &Source, version: FlowerVersion) -> Result<Fab> {
+    let built = try_build(source, version).await?;
+    built.map_err(|error| not_built(source, &error).into())
+}
+
+/// The same, with the reason why there is no bundle; reading files is kept off the thread that serves
+/// others.
+pub(super) async fn try_build(
+    source: &Source,
+    version: FlowerVersion,
+) -> Result<std::result::Result<Fab, FabError>> {
     // What keeps a release from being used is said where it is set.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
     let path = PathBuf::from(&source.path);
-    let at = Path::attribute("source").then("path");
-    let shown = source.path.clone();
     let built = tokio::task::spawn_blocking(move || {
         AppTree::from_dir(&path)
-            .map_err(fab::FabError::from)
+            .map_err(FabError::from)
             .and_then(|tree| fab::build_within(&tree, limit))
     });
     let built = built.await.map_err(|error| {
         Diagnostic::error("The app could not be built").detail(error.to_string())
     })?;
-    built.map_err(|error| {
-        failed(format!("The app in {shown:?} cannot be bundled"), &error)
-            .at(at)
-            .into()
-    })
+    Ok(built)
+}
+
+/// The message for an app that cannot be built.
+pub(super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
+    let at = Path::attribute("source").then("path");
+    if source.is_to_fill_in() {
+        return unsaid().at(at);
+    }
+    failed(
+        format!("The app in {:?} cannot be bundled", source.path),
+        error,
+    )
+    .at(at)
+}
+
+/// A run was imported, and its configuration does not say yet where its app is.
+fn unsaid() -> Diagnostic {
+    Diagnostic::error("The source of an imported run is not filled in")
+        .detail("A SuperLink does not know from which folder a run's app came.")
+        .detail(
+            "Write the folder that holds the app's pyproject.toml into `source.path`, such as \
+             \"${path.module}/app\".",
+        )
+}
+
+/// An error for an app that waits for what a user writes, which no resource has.
+pub(super) fn runs_unattended(fab: &Fab) -> Result<()> {
+    match fab.project.kind {
+        AppKind::Federated => Ok(()),
+        AppKind::Agent => Err(Diagnostic::error("flower_app_run cannot start an AgentApp")
+            .detail(
+                "The app's pyproject.toml names an `agentapp` in [tool.flwr.app.components]. A \
+                 SuperLink starts such an app with the prompt of a user, which this resource has not.",
+            )
+            .detail(
+                "Start it with `flwr run`, or use an app that has a `serverapp` and a `clientapp` \
+                 and no `agentapp`. The data source `flower_app` can read both.",
+            )
+            .at(Path::attribute("source").then("path"))
+            .into()),
+    }
 }
 
 /// The overrides with the types that the app declares.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::model::{Model, OnFailure, Until};
-use super::ready::online_words;
-use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus, SubStatus};
+use super::federation::{Federation, first_dead};
+use super::model::{Model, Until};
+use super::verdict::{self, AppParts};
+use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
-use crate::resources::report::{noticed, quoted_log};
+use crate::resources::report::noticed;
 use crate::resources::timeouts::{Waited, wait};
+use crate::runtime::Runtime;
+use crate::terminal::{plain, shortened};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
@@ -17,8 +20,16 @@ const UNSEEN: Duration = Duration::from_secs(20);
 
 /// How following a run ended, and what was seen of it last.
 pub(super) struct Followed {
-    waited: Waited<std::result::Result<(), ControlError>>,
+    waited: Waited<std::result::Result<(), Broken>>,
     last: Option<Run>,
+}
+
+/// Why a run could not be followed to its end.
+enum Broken {
+    /// The SuperLink could not tell how it goes.
+    Control(ControlError),
+    /// The SuperLink is gone, and the run with it; what is gone.
+    Dead(String),
 }
 
 /// Follows the run as far as `wait` asks, and writes what it came to into the state.
@@ -32,17 +43,30 @@ pub(super) async fn to_the_end(
     let wait_for = model.wait.as_ref();
     let goal = wait_for.map_or(Until::Completed, |wait| wait.until);
     let mut last = None;
-    let waited = wait(&call.stop, limit, until(client, id, goal, &mut last)).await;
+    let runtime = call.provider.runtime.as_ref();
+    let url = &model.control.url;
+    let following = async {
+        tokio::select! {
+            done = until(client, id, goal, &mut last) => done.map_err(Broken::Control),
+            dead = superlink_dies(runtime, url) => Err(Broken::Dead(dead)),
+        }
+    };
+    let waited = wait(&call.stop, limit, following).await;
     if let Some(run) = &last {
         record(model, run);
-        if run.is_finished() {
-            record_log(model, client, id).await;
-        }
     }
-    if let Waited::Done(Err(ControlError::NotFound(_))) = &waited {
+    if let Waited::Done(Err(Broken::Control(ControlError::NotFound(_)))) = &waited {
         model.status.set("lost".to_owned());
     }
     Followed { waited, last }
+}
+
+/// Waits until the SuperLink of this URL is seen to be dead, for ever where others run it.
+pub(super) async fn superlink_dies(runtime: &dyn Runtime, url: &str) -> String {
+    match Federation::of(runtime, url).await {
+        Some(federation) => first_dead(runtime, &[&federation.superlink.object]).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What it means for the apply.
@@ -51,12 +75,18 @@ pub(super) async fn conclude(
     client: &ControlClient,
     id: RunId,
     model: &Model,
+    parts: &AppParts,
     followed: Followed,
 ) -> Result<()> {
     match (followed.waited, followed.last) {
         // The run is there, and may go on well: an error would have it replaced.
-        (Waited::Done(Err(error)), _) => call.warn(unfollowed(id, &error)),
-        (Waited::Done(Ok(())), Some(run)) => return verdict(model, &run, client).await,
+        (Waited::Done(Err(Broken::Control(error))), _) => call.warn(unfollowed(id, &error)),
+        (Waited::Done(Err(Broken::Dead(dead))), _) => {
+            return Err(without_superlink(id, &dead).into());
+        }
+        (Waited::Done(Ok(())), Some(run)) => {
+            return verdict::of(call, client, model, parts, &run).await;
+        }
         (Waited::Done(Ok(())), None) => {}
         (Waited::Stopped, _) => call.warn(still_running(id, "Terraform was interrupted")),
         (Waited::TimedOut, _) => call.warn(still_running(id, "`timeouts.create` is over")),
@@ -101,7 +131,7 @@ async fn follow_log(client: &ControlClient, id: RunId, read: &mut f64) {
         return;
     };
     while let Some(Ok(chunk)) = log.next().await {
-        tracing::debug!(run = %id, "{}", chunk.text);
+        tracing::debug!(run = %id, "{}", plain(&chunk.text));
         *read = log.resume_from();
     }
 }
@@ -113,59 +143,20 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     };
     model.status.set(run.status.as_str().to_owned());
     model.sub_status.set(run.sub_status.as_str().to_owned());
-    model.details.set(run.details.clone());
+    model.details.set(details(run));
     model.pending_at = time(&run.pending_at);
     model.running_at = time(&run.running_at);
     model.finished_at = time(&run.finished_at);
 }
 
-/// Fills in the log's end, once the run is finished.
-pub(super) async fn record_log(model: &mut Model, client: &ControlClient, id: RunId) {
-    let lines = usize::try_from(model.log_lines).unwrap_or(0);
-    match client.log_end(id, lines).await {
-        Ok(tail) => model.log_tail.set(tail),
-        Err(error) => tracing::warn!(run = %id, "its log could not be read: {error}"),
-    }
-}
+/// How much of Flower's words is kept: an exception may carry a whole page.
+const DETAILS: usize = 1000;
 
-/// What the end of a run means for the apply.
-async fn verdict(model: &Model, run: &Run, client: &ControlClient) -> Result<()> {
-    if !run.is_finished()
-        || run.sub_status == SubStatus::Completed
-        || model.on_failure == OnFailure::Record
-    {
-        return Ok(());
-    }
-    let nodes = client.list_nodes().await.unwrap_or_default();
-    let log = match model.log_tail.get() {
-        Some(lines) => quoted_log("The last lines of the ServerApp", lines),
-        None => "The log of the ServerApp could not be read.".to_owned(),
-    };
-    let details = if run.details.is_empty() {
-        "Flower gave no details.".to_owned()
-    } else {
-        format!("Flower's words: {}", run.details)
-    };
-    Err(Diagnostic::error(format!(
-        "The run {} ended as {}",
-        run.id,
-        run.sub_status.as_str()
-    ))
-    .detail(format!(
-        "Status {}, sub-status {}. {details}",
-        run.status.as_str(),
-        run.sub_status.as_str()
-    ))
-    .detail(log)
-    .detail(format!(
-        "{} What a ClientApp raised stands in the log of its SuperNode.",
-        online_words(&nodes)
-    ))
-    .detail(
-        "Mend the app and apply: a new run is submitted in place of this one. To keep a \
-                 failed run without an error, set `on_failure = \"record\"`.",
-    )
-    .into())
+/// Flower's words about the end of a run.
+pub(super) fn details(run: &Run) -> String {
+    let lines = plain(&run.details);
+    let lines: Vec<_> = lines.lines().map(str::trim_end).collect();
+    shortened(lines.join("\n").trim(), DETAILS).into_owned()
 }
 
 /// The SuperLink could not tell how the run goes.
@@ -176,6 +167,17 @@ fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
     )
 }
 
+/// The SuperLink ended under the run.
+fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
+    Diagnostic::error(format!("The run {id} lost its SuperLink"))
+        .detail(format!("{dead}."))
+        .detail(
+            "Look at the SuperLink's log, and apply: the SuperLink is started or created, and a new \
+             run is submitted in place of this one.",
+        )
+        .on("control")
+}
+
 fn still_running(id: RunId, why: &str) -> Diagnostic {
     Diagnostic::warning(format!("The run {id} still goes on"))
         .detail(format!("{why}; the run was left alone."))
@@ -183,12 +185,19 @@ fn still_running(id: RunId, why: &str) -> Diagnostic {
 }
 
 /// A run ended otherwise than well while no apply waited for it.
-pub(super) fn failed_meanwhile(run: &Run) -> Diagnostic {
+pub(super) async fn failed_meanwhile(
+    client: &ControlClient,
+    model: &Model,
+    run: &Run,
+) -> Diagnostic {
+    let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
+    let log = client.log_end(run.id, lines).await;
     Diagnostic::warning(format!(
         "The run {} ended as {}",
         run.id,
         run.sub_status.as_str()
     ))
-    .detail(run.details.clone())
+    .detail(details(run))
+    .remedy(log.ok().map(|log| verdict::shown(&log, model.log_lines)))
     .detail("It is not run again by itself; use `-replace` for that.")
 }

@@ -73,12 +73,8 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
         pending_at: None.into(),
         running_at: None.into(),
         finished_at: None.into(),
-        log_tail: None.into(),
     };
     follow::record(&mut model, &found);
-    if found.is_finished() {
-        follow::record_log(&mut model, client, run).await;
-    }
     Ok(model)
 }
 

@@ -2,22 +2,26 @@
 
 mod address;
 mod app;
+mod changes;
+mod federation;
 mod follow;
 mod import;
 mod model;
+mod planned_app;
 mod ready;
+mod requirements;
 mod submission;
+mod tainted;
+mod verdict;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::flower::control::{ControlEndpoint, ControlError, RunId, SubStatus};
-use crate::flower::run_config::RunConfig;
+use bytes::Bytes;
+
+use crate::flower::control::{ControlError, RunId, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
-use crate::resources::config_values::flatten;
-use crate::resources::handover::is_in_cluster;
 use crate::resources::journal;
 use crate::resources::place;
 use crate::resources::reach::control;
@@ -28,9 +32,12 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub(crate) use app::build;
+use changes::Values;
 use model::OnMissing;
 pub use model::{Model, Source};
+use planned_app::PlannedApp;
 use ready::ready;
+pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);
 const STOP: Duration = Duration::from_mins(5);
@@ -51,14 +58,14 @@ impl Resource for AppRun {
 
     const TYPE: &'static str = "flower_app_run";
 
-    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         ready::check(plan)?;
         let source = plan.config.get::<Source>("source")?;
-        if moved(plan)? {
+        if changes::moved(plan)? {
             let why = "a run belongs to the SuperLink that it was submitted to";
             plan.replace("control.url", why);
         }
-        if triggered(plan)? {
+        if changes::triggered(plan)? {
             plan.replace("triggers", "a trigger was added or changed");
         }
         let Maybe::Known(source) = source else {
@@ -71,17 +78,31 @@ impl Resource for AppRun {
         let version = plan
             .config
             .get::<Option<FlowerVersion>>("control.flower_version")?;
-        let fab = app::build(&source, release(version.known().flatten())).await?;
+        let built = app::try_build(&source, release(version.known().flatten())).await?;
+        let fab = match built {
+            Ok(fab) => fab,
+            Err(error) if error.is_missing() && !plan.is_create() => {
+                return changes::without_app(plan, &source, &error);
+            }
+            Err(error) => return tainted::without_app(provider.as_deref(), plan, &source, &error),
+        };
+        app::runs_unattended(&fab)?;
         let run_config = plan.config.get::<Option<Dynamic>>("run_config")?;
         if let Maybe::Known(run_config) = run_config {
             app::overrides(&fab, run_config.as_ref())?;
         }
         plan.set("fab_hash", fab.hash.as_str().to_owned());
+        if plan.is_create() {
+            plan.private = PlannedApp::of(&source, &fab).to_private();
+            return requirements::check(provider.as_deref(), plan, &source, &fab).await;
+        }
         if plan.changes("fab_hash") {
             plan.replace("fab_hash", "the app changed");
         }
-        if reconfigured(plan)? {
-            plan.replace("run_config", "a run's configuration is fixed");
+        match changes::of_run_config(plan, Some(&fab))? {
+            Values::Other => plan.replace("run_config", "a run's configuration is fixed"),
+            Values::Respelled if !plan.is_replacement() => changes::keep_spelling(plan),
+            Values::Respelled | Values::Same => {}
         }
         Ok(())
     }
@@ -92,7 +113,10 @@ impl Resource for AppRun {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
-        let start = app::checked(&mut planned).await?;
+        let as_planned = PlannedApp::from_private(&call.private());
+        // It has done its work: a later destroy must not ask for the app.
+        call.keep_private(Bytes::new());
+        let (start, parts) = app::checked(&mut planned, as_planned.as_ref()).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let runtime = call.provider.runtime.as_ref();
@@ -123,10 +147,11 @@ impl Resource for AppRun {
             // Else Terraform may be dead, and its state without the run.
             submission.forget(runtime).await;
         }
-        follow::conclude(&call, client, id, &planned, followed).await
+        follow::conclude(&call, client, id, &planned, &parts, followed).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
+        call.provider.runs_seen.add(&state.source);
         let finished = state
             .status
             .get()
@@ -143,8 +168,7 @@ impl Resource for AppRun {
                 follow::record(&mut state, &run);
                 if run.is_finished() && run.sub_status != SubStatus::Completed {
                     // Only then: a refresh may find the end of a thousand runs at once.
-                    follow::record_log(&mut state, control.client(), id).await;
-                    call.warn(follow::failed_meanwhile(&run));
+                    call.warn(follow::failed_meanwhile(control.client(), &state, &run).await);
                 }
                 Ok(Some(state))
             }
@@ -175,6 +199,7 @@ impl Resource for AppRun {
         _: Tree,
         slot: Slot<Model>,
     ) -> Result<()> {
+        call.keep_private(Bytes::new());
         if let Some(id) = run_id(&prior) {
             journal::settle_run(&call.provider, id).await;
         }
@@ -186,6 +211,8 @@ impl Resource for AppRun {
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
+        // Of a replacement: the run to come must be possible before this one is removed.
+        planned_app::still_there(&call.private()).await?;
         let over = state
             .status
             .get()
@@ -233,68 +260,6 @@ impl Resource for AppRun {
     async fn import(call: Call<Configured>, id: String) -> Result<Model> {
         import::import(&call, &id).await
     }
-}
-
-/// Whether the run would get other values. How they are written makes no difference: nested or with
-/// dots, as an object or a map, 0.1 as a text or as a double.
-fn reconfigured(plan: &Plan) -> Result<bool> {
-    let values = |tree: &Tree| tree.get::<Option<Dynamic>>("run_config");
-    let (Maybe::Known(planned), Maybe::Known(prior)) =
-        (values(&plan.planned)?, values(&plan.prior)?)
-    else {
-        return Ok(true);
-    };
-    let flat = |values: Option<Dynamic>| match values {
-        Some(values) => flatten(&values.0, "run_config"),
-        None => Ok(RunConfig::new()),
-    };
-    Ok(flat(planned)? != flat(prior)?)
-}
-
-/// Whether the run would be one of another SuperLink. Terraform asks again once an address is known
-/// that was not when it planned, and the answer must stay the same. So a SuperLink of ours that is
-/// being changed is known by its authority, which no other one has; without one, an address that is
-/// not known may be any.
-fn moved(plan: &Plan) -> Result<bool> {
-    let text = |tree: &Tree, name: &str| -> Result<Option<String>> {
-        Ok(tree.get::<Option<_>>(name)?.known().flatten())
-    };
-    let Some(before) = text(&plan.prior, "control.url")? else {
-        return Ok(false);
-    };
-    let authority = |tree| text(tree, "control.ca_certificate");
-    let has_same_authority = authority(&plan.prior)?
-        .is_some_and(|ca| matches!(authority(&plan.planned), Ok(Some(now)) if now == ca));
-    let is_ours = |url: &str| has_same_authority && ControlEndpoint::is_by_runtime(url);
-    Ok(match text(&plan.planned, "control.url")? {
-        None => !is_ours(&before),
-        Some(after) => {
-            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_in_cluster(&after);
-            !ControlEndpoint::is_same_place(&before, &after) && !is_on_the_move
-        }
-    })
-}
-
-/// Whether a trigger was added or changed; removing one never runs anything again.
-fn triggered(plan: &Plan) -> Result<bool> {
-    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>("triggers");
-    let Maybe::Known(planned) = triggers(&plan.planned)? else {
-        return Ok(true);
-    };
-    let source = plan
-        .prior
-        .get::<Option<Source>>("source")?
-        .known()
-        .flatten();
-    if source.is_some_and(|source| source.is_imported()) {
-        // What once triggered a run that was taken over is not known: it is what is written now.
-        return Ok(false);
-    }
-    let prior = triggers(&plan.prior)?.known().flatten().unwrap_or_default();
-    let planned = planned.unwrap_or_default();
-    Ok(planned
-        .iter()
-        .any(|(name, value)| prior.get(name) != Some(value)))
 }
 
 fn run_id(state: &Model) -> Option<RunId> {

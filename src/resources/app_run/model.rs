@@ -23,9 +23,10 @@ model! {
         /// The app.
         source: Source = required(),
         /// Values that replace those of `[tool.flwr.app.config]` in the app's pyproject.toml: an
-        /// object of bools, numbers, strings, and objects of those. Unknown keys and wrong types
-        /// are errors of the plan.
-        /// Another value makes a new run.
+        /// object of bools, numbers, strings, and objects of those. A value takes the type that the
+        /// app declares where nothing of it is lost (`"3"` for an integer, as a variable without a
+        /// type has it); unknown keys and other types are errors of the plan.
+        /// Another value makes a new run; the same value in other words does not.
         run_config: Option<Dynamic> = optional(),
         /// The federation to run in; Flower's default one when not set.
         federation: Option<String> = optional().replace("a run belongs to one federation"),
@@ -42,7 +43,8 @@ model! {
         on_missing: OnMissing = defaulted(OnMissing::Keep),
         /// Stop the run when it is destroyed while it runs; `true` by default.
         stop_on_destroy: bool = defaulted(true),
-        /// How many lines of the ServerApp's log to keep in `log_tail` and show in errors.
+        /// How many lines of the ServerApp's log an error shows; 20 by default. The data source
+        /// `flower_run_log` reads the log of any run.
         log_lines: u32 = defaulted(20_u32),
         /// How long operations may take: 24 hours for `create`, 5 minutes for `delete`. A run that
         /// still goes on then is a warning, not an error.
@@ -69,9 +71,6 @@ model! {
         running_at: Computed<String> = computed().keep(),
         /// When it ended.
         finished_at: Computed<String> = computed().keep(),
-        /// The last lines of the ServerApp's log, once it is finished. Null for a run that was
-        /// found completed by a refresh; `flower_run_log` reads the log of any run.
-        log_tail: Computed<Vec<String>> = computed().keep(),
     }
 }
 
@@ -124,16 +123,26 @@ pub enum OnMissing {
     Recreate,
 }
 
+/// What stands for the folder of an app that only its owner knows.
+const TO_FILL_IN: &str = "FILL IN: the folder that holds the app's pyproject.toml";
+
 impl Source {
-    /// In the state of a run that was imported, until the configuration says where its app is.
+    /// In the state of a run that was imported, until the configuration says where its app is. A
+    /// configuration that Terraform generates has the same words.
     pub(super) fn imported() -> Self {
         Self {
-            path: String::new(),
+            path: TO_FILL_IN.to_owned(),
         }
     }
 
+    /// States of before have an empty path.
     pub(super) fn is_imported(&self) -> bool {
-        self.path.is_empty()
+        self.path.is_empty() || self.is_to_fill_in()
+    }
+
+    /// Whether nobody has said yet where the app of an imported run is.
+    pub(super) fn is_to_fill_in(&self) -> bool {
+        self.path == TO_FILL_IN
     }
 }
 

@@ -5,6 +5,164 @@ use crate::resources::planning::{Planned, UNKNOWN, plan};
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app");
 
+/// A finished run of this app, as a state has it, and the configuration that it came from.
+async fn finished(app: &str, run_config: Json) -> (Json, Json) {
+    let config = json!({
+        "source": { "path": app },
+        "control": { "url": "https://h:8000", "flower_version": "1.42.0" },
+        "run_config": run_config,
+    });
+    let created = plan::<AppRun>(None, config.clone()).await;
+    assert_eq!(created.errors, "");
+    let mut prior = config.clone();
+    for (name, value) in [
+        ("fab_hash", json!(created.text("fab_hash").unwrap())),
+        ("on_failure", json!("error")),
+        ("on_missing", json!("keep")),
+        ("stop_on_destroy", json!(true)),
+        ("log_lines", json!(20)),
+        ("id", json!("x#1")),
+        ("place", json!("here")),
+        ("run_id", json!("1")),
+        ("status", json!("finished")),
+        ("sub_status", json!("completed")),
+        ("details", json!("")),
+        ("pending_at", json!("1")),
+        ("running_at", json!("2")),
+        ("finished_at", json!("3")),
+    ] {
+        prior[name] = value;
+    }
+    (prior, config)
+}
+
+/// A run configuration with this value.
+fn rounds(value: &Json) -> Json {
+    let ty = match value {
+        Json::String(_) => "string",
+        Json::Bool(_) => "bool",
+        _ => "number",
+    };
+    json!({
+        "type": ["object", { "num-server-rounds": ty }],
+        "value": { "num-server-rounds": value },
+    })
+}
+
+/// A copy of the app that can be changed.
+fn copy() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let app = dir.path().join("app");
+    std::fs::create_dir_all(app.join("quickstart")).unwrap();
+    for file in [
+        "pyproject.toml",
+        "quickstart/server_app.py",
+        "quickstart/client_app.py",
+    ] {
+        std::fs::copy(std::path::Path::new(APP).join(file), app.join(file)).unwrap();
+    }
+    let path = app.display().to_string();
+    (dir, path)
+}
+
+#[tokio::test]
+async fn a_run_of_the_state_is_planned_without_its_app_and_a_new_one_is_not() {
+    let (dir, app) = copy();
+    let (prior, config) = finished(&app, Json::Null).await;
+    dir.close().unwrap();
+    let planned = plan::<AppRun>(Some(&prior), config.clone()).await;
+    assert_eq!(planned.errors, "");
+    assert!(!planned.differs);
+    assert!(
+        planned.warnings.contains("cannot be bundled"),
+        "{}",
+        planned.warnings
+    );
+
+    // What needs no app changes in place.
+    let mut changed = config.clone();
+    changed["stop_on_destroy"] = json!(false);
+    let planned = plan::<AppRun>(Some(&prior), changed).await;
+    assert_eq!((planned.errors.as_str(), planned.replaces.len()), ("", 0));
+    assert_eq!(planned.text("fab_hash"), prior["fab_hash"].as_str());
+
+    for (name, value) in [
+        ("triggers", json!({ "a": "1" })),
+        ("federation", json!("other")),
+        ("run_config", rounds(&json!(7))),
+    ] {
+        let mut changed = config.clone();
+        changed[name] = value;
+        let planned = plan::<AppRun>(Some(&prior), changed).await;
+        assert!(planned.errors.contains("cannot be bundled"), "{name}");
+    }
+    let created = plan::<AppRun>(None, config).await;
+    assert!(created.errors.contains("cannot be bundled"));
+}
+
+#[tokio::test]
+async fn a_value_in_other_words_is_no_change() {
+    let (prior, config) = finished(APP, rounds(&json!(3))).await;
+    for (value, differs) in [
+        (json!("3"), false),
+        (json!("3.0"), false),
+        (json!(3), false),
+        (json!("4"), true),
+        (json!(4), true),
+    ] {
+        let mut changed = config.clone();
+        changed["run_config"] = rounds(&value);
+        let planned = plan::<AppRun>(Some(&prior), changed).await;
+        assert_eq!(planned.errors, "", "{value}");
+        assert_eq!(planned.differs, differs, "{value}");
+        assert_eq!(planned.replaces.is_empty(), !differs, "{value}");
+    }
+    for value in [json!("3.5"), json!(3.5), json!("three"), json!(true)] {
+        let mut changed = config.clone();
+        changed["run_config"] = rounds(&value);
+        let planned = plan::<AppRun>(Some(&prior), changed).await;
+        assert!(planned.errors.contains("num-server-rounds"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_for_a_users_prompt_is_an_error_of_the_plan() {
+    let (_dir, app) = copy();
+    let pyproject = std::path::Path::new(&app).join("pyproject.toml");
+    let text = std::fs::read_to_string(&pyproject).unwrap();
+    let agent = "[tool.flwr.app.components]\nagentapp = \"quickstart.server_app:app\"";
+    std::fs::write(
+        &pyproject,
+        text.replace("[tool.flwr.app.components]", agent),
+    )
+    .unwrap();
+    let config = json!({ "source": { "path": app }, "control": { "url": "https://h:8000" } });
+    let planned = plan::<AppRun>(None, config).await;
+    assert_eq!(planned.errors, "flower_app_run cannot start an AgentApp");
+}
+
+#[tokio::test]
+async fn the_source_of_an_imported_run_says_what_to_fill_in() {
+    let (mut prior, mut config) = finished(APP, Json::Null).await;
+    let imported = super::Source::imported().path;
+    prior["source"]["path"] = json!(imported);
+    config["source"]["path"] = json!(imported);
+    let planned = plan::<AppRun>(Some(&prior), config.clone()).await;
+    assert_eq!((planned.errors.as_str(), planned.differs), ("", false));
+    assert!(
+        planned.warnings.contains("is not filled in"),
+        "{}",
+        planned.warnings
+    );
+    let created = plan::<AppRun>(None, config.clone()).await;
+    assert!(created.errors.contains("is not filled in"));
+    // Filled in, with the same app.
+    config["source"]["path"] = json!(APP);
+    let planned = plan::<AppRun>(Some(&prior), config).await;
+    assert_eq!((planned.errors.as_str(), planned.replaces.len()), ("", 0));
+    assert_eq!(planned.warnings, "");
+}
+
 /// Plans a finished run whose SuperLink goes from one URL to another.
 async fn move_from(before: &str, after: &str) -> Planned {
     let config = |url: &str, version: &str| {

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::federation::{Federation, first_dead};
 use super::model::{Model, Wait};
 use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
@@ -11,7 +12,7 @@ use crate::resources::Configured;
 use crate::resources::reach::until_healthy;
 use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
-use crate::runtime::RuntimeError;
+use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Maybe;
@@ -92,9 +93,17 @@ pub(super) async fn ready(
         },
     };
     let mut seen = Seen::default();
-    match wait(&call.stop, bound.limit, online(client, &wanted, &mut seen)).await {
-        Waited::Done(Ok(())) => Ok(()),
-        Waited::Done(Err(error)) => Err(failed(NOT_SUBMITTED, &error).on("control").into()),
+    let runtime = call.provider.runtime.as_ref();
+    let waiting = async {
+        tokio::select! {
+            done = online(client, &wanted, &mut seen) => {
+                done.map_err(|error| failed(NOT_SUBMITTED, &error).on("control"))
+            }
+            dead = member_dies(runtime, &model.control.url, &wanted) => Err(in_vain(&dead)),
+        }
+    };
+    match wait(&call.stop, bound.limit, waiting).await {
+        Waited::Done(done) => Ok(done?),
         Waited::Stopped => Err(interrupted()),
         Waited::TimedOut => Err(too_late(&wanted, &seen, &bound).into()),
     }
@@ -188,6 +197,30 @@ async fn online(
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Waits until the SuperLink, or a SuperNode that is waited for, is seen to be dead; for ever where
+/// others run them.
+async fn member_dies(runtime: &dyn Runtime, url: &str, wanted: &Wanted) -> String {
+    let Some(federation) = Federation::of(runtime, url).await else {
+        return std::future::pending().await;
+    };
+    let nodes = federation.with_ids(&wanted.ids);
+    let nodes = nodes.iter().map(|node| &node.object);
+    let objects: Vec<_> = nodes.chain([&federation.superlink.object]).collect();
+    first_dead(runtime, &objects).await
+}
+
+/// What is waited for cannot come.
+fn in_vain(dead: &str) -> Diagnostic {
+    Diagnostic::error(NOT_SUBMITTED)
+        .detail(format!(
+            "The SuperNodes that `wait` asks for cannot come online: {dead}."
+        ))
+        .detail(
+            "Look at its log, and apply: it is started or created again, and the run submitted.",
+        )
+        .on("wait")
 }
 
 fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {

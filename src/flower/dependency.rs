@@ -1,0 +1,187 @@
+//! The Python packages that an app needs, and how one that is missing shows in a log.
+
+/// Packages that come with every release of Flower, so that nobody has to name them.
+const WITH_FLOWER: &[&str] = &[
+    "flwr",
+    "flwr-nightly",
+    "numpy",
+    "grpcio",
+    "protobuf",
+    "cryptography",
+    "typer",
+    "tomli",
+    "tomli-w",
+    "pathspec",
+    "rich",
+    "pyyaml",
+    "requests",
+];
+
+/// Modules that are not called like the package that has them.
+const PACKAGES: &[(&str, &str)] = &[
+    ("PIL", "pillow"),
+    ("bs4", "beautifulsoup4"),
+    ("cv2", "opencv-python-headless"),
+    ("dateutil", "python-dateutil"),
+    ("dotenv", "python-dotenv"),
+    ("hydra", "hydra-core"),
+    ("skimage", "scikit-image"),
+    ("sklearn", "scikit-learn"),
+    ("yaml", "pyyaml"),
+];
+
+/// A Python module that could not be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingModule(String);
+
+impl MissingModule {
+    /// What a line of a log says of one.
+    pub fn in_line(line: &str) -> Option<Self> {
+        let (_, after) = line.rsplit_once("No module named ")?;
+        let after = after.trim_start_matches('\\');
+        let quote = after.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let name = after.get(1..)?.split([quote, '\\']).next()?;
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+        (!name.is_empty() && name.chars().all(is_name)).then(|| Self(name.to_owned()))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The package or module that holds it, as an app's folder is called.
+    pub fn top(&self) -> &str {
+        self.0.split('.').next().unwrap_or(&self.0)
+    }
+
+    /// What to require so that it is there: as the app writes it, where it does.
+    pub fn requirement(&self, dependencies: &[String]) -> String {
+        let package = PACKAGES.iter().find(|(module, _)| *module == self.top());
+        let package = package.map_or(self.top(), |(_, package)| package);
+        let wanted = normalized(package);
+        let declared = dependencies
+            .iter()
+            .find(|one| name_of(one).as_deref() == Some(&wanted));
+        declared.map_or(wanted, |one| one.trim().to_owned())
+    }
+}
+
+/// Which of an app's dependencies are in no requirement; none where that cannot be told, since a
+/// requirement may be a folder or an archive of any name.
+pub fn lacking<'a>(dependencies: &'a [String], requirements: &[String]) -> Vec<&'a str> {
+    let named: Option<Vec<String>> = requirements.iter().map(|one| name_of(one)).collect();
+    let Some(named) = named else {
+        return Vec::new();
+    };
+    let lacks = |one: &&String| {
+        // Whether one with a condition is needed depends on the machine.
+        !one.contains(';')
+            && name_of(one)
+                .is_some_and(|name| !named.contains(&name) && !WITH_FLOWER.contains(&name.as_str()))
+    };
+    let lacking = dependencies.iter().filter(lacks);
+    lacking.map(|one| one.trim()).collect()
+}
+
+/// The name of the package that a requirement asks for, in the one form that names are compared in.
+fn name_of(requirement: &str) -> Option<String> {
+    let text = requirement.trim();
+    let file = text.rsplit('/').next().unwrap_or(text);
+    if std::path::Path::new(file)
+        .extension()
+        .is_some_and(|end| end == "whl")
+    {
+        return file.split('-').next().map(normalized);
+    }
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+    let (name, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
+    let goes_on = rest.trim_start();
+    let is_end = goes_on.is_empty()
+        || goes_on.starts_with(['[', '(', '<', '>', '=', '!', '~', ';', '@', ',']);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    (is_name && is_end).then(|| normalized(name))
+}
+
+/// As packages are compared: in lower case, with one hyphen for whatever separates words.
+fn normalized(name: &str) -> String {
+    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_missing_module_is_found_in_the_words_of_python_and_of_flower() {
+        for (line, module) in [
+            (
+                "ModuleNotFoundError: No module named 'torch'",
+                Some("torch"),
+            ),
+            (
+                "INFO : > Received error in reply from node 7: <class 'ModuleNotFoundError'>:<'No module named 'sklearn.svm''>",
+                Some("sklearn.svm"),
+            ),
+            (r"details: 'No module named \'pandas\''", Some("pandas")),
+            ("No module named \"x\"", Some("x")),
+            ("No module named ''", None),
+            ("No module named torch", None),
+            ("ImportError: cannot import name 'a' from 'b'", None),
+        ] {
+            let found = MissingModule::in_line(line);
+            assert_eq!(found.as_ref().map(MissingModule::name), module, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_to_require_is_what_the_app_requires() {
+        let dependencies = owned(&["torch==2.7.1", "scikit_learn >= 1.5 "]);
+        for (module, requirement) in [
+            ("torch.nn", "torch==2.7.1"),
+            ("sklearn", "scikit_learn >= 1.5"),
+            ("cv2", "opencv-python-headless"),
+            ("flwr_datasets", "flwr-datasets"),
+        ] {
+            let module = MissingModule(module.to_owned());
+            assert_eq!(module.requirement(&dependencies), requirement);
+        }
+    }
+
+    #[test]
+    fn dependencies_that_nothing_installs_are_told() {
+        let dependencies = owned(&[
+            "flwr[simulation]>=1.26",
+            "numpy>=2",
+            "torch==2.7.1",
+            "flwr_datasets[vision]",
+            "uvloop; sys_platform != 'win32'",
+        ]);
+        for (requirements, expected) in [
+            (&[][..], &["torch==2.7.1", "flwr_datasets[vision]"][..]),
+            (&["Torch"], &["flwr_datasets[vision]"]),
+            (&["torch>=2", "flwr-datasets"], &[]),
+            (
+                &["./wheels/torch-2.7.1-cp311-any.whl"],
+                &["flwr_datasets[vision]"],
+            ),
+            (
+                &["torch @ https://example.org/t.zip"],
+                &["flwr_datasets[vision]"],
+            ),
+            // Whatever is in there.
+            (&["./vendored"], &[]),
+            (&["https://example.org/t.zip"], &[]),
+        ] {
+            assert_eq!(
+                lacking(&dependencies, &owned(requirements)),
+                expected,
+                "{requirements:?}"
+            );
+        }
+    }
+}

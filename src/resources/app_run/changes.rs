@@ -1,0 +1,137 @@
+//! What of a change asks for a new run, and what stays the same run in other words.
+
+use std::collections::BTreeMap;
+
+use super::app;
+use super::model::Source;
+use crate::flower::control::ControlEndpoint;
+use crate::flower::fab::{Fab, FabError};
+use crate::flower::run_config::RunConfig;
+use crate::resources::config_values::flatten;
+use crate::resources::handover::is_in_cluster;
+use crate::tfplugin::Plan;
+use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
+use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+
+/// How a configuration of a run compares with the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// Written as it was.
+    Same,
+    /// The same values, written in another way.
+    Respelled,
+    Other,
+}
+
+/// Whether the run would get other values. How they are written makes no difference: nested or with
+/// dots, as an object or a map, 0.1 as a text or as a double, 3 as a text or as a number.
+pub(super) fn of_run_config(plan: &Plan, fab: Option<&Fab>) -> Result<Values> {
+    let values = |tree: &Tree| tree.get::<Option<Dynamic>>("run_config");
+    let (Maybe::Known(planned), Maybe::Known(prior)) =
+        (values(&plan.planned)?, values(&plan.prior)?)
+    else {
+        return Ok(Values::Other);
+    };
+    if !plan.changes("run_config") {
+        return Ok(Values::Same);
+    }
+    let same = match (
+        resolved(fab, planned.as_ref())?,
+        resolved(fab, prior.as_ref()),
+    ) {
+        (planned, Ok(prior)) => planned == prior,
+        // What an earlier app took, this one does not.
+        (_, Err(_)) => false,
+    };
+    Ok(if same {
+        Values::Respelled
+    } else {
+        Values::Other
+    })
+}
+
+/// The values with the types that the app declares, or as they are written where there is no app.
+fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
+    match (fab, given) {
+        (_, None) => Ok(RunConfig::new()),
+        (Some(fab), given) => app::overrides(fab, given),
+        (None, Some(given)) => flatten(&given.0, "run_config"),
+    }
+}
+
+/// Keeps the words of the state where both say something: a change of spelling is no change.
+pub(super) fn keep_spelling(plan: &mut Plan) {
+    let prior = plan.prior.value("run_config").clone();
+    if !prior.is_null() && !plan.planned.value("run_config").is_null() {
+        plan.planned.set("run_config", prior);
+    }
+}
+
+/// Plans a run of the state whose app cannot be read: Terraform asks for such a plan also before it
+/// destroys. What needs the app stays an error.
+pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) -> Result<()> {
+    let other = of_run_config(plan, None)? == Values::Other;
+    if plan.is_replacement() || other {
+        return Err(app::not_built(source, error)
+            .detail("The plan submits a new run, which needs the app.")
+            .into());
+    }
+    let hash = plan.prior.value("fab_hash").clone();
+    plan.planned.set("fab_hash", hash);
+    keep_spelling(plan);
+    let unread = Diagnostic {
+        severity: Severity::Warning,
+        ..app::not_built(source, error)
+    };
+    plan.notes.push(unread.detail(
+        "The run stays as the state has it. Whether the app has changed is not known, and a new run \
+         cannot be planned until the app is there again. The run can be destroyed without it.",
+    ));
+    Ok(())
+}
+
+/// Whether the run would be one of another SuperLink. Terraform asks again once an address is known
+/// that was not when it planned, and the answer must stay the same. So a SuperLink of ours that is
+/// being changed is known by its authority, which no other one has; without one, an address that is
+/// not known may be any.
+pub(super) fn moved(plan: &Plan) -> Result<bool> {
+    let text = |tree: &Tree, name: &str| -> Result<Option<String>> {
+        Ok(tree.get::<Option<_>>(name)?.known().flatten())
+    };
+    let Some(before) = text(&plan.prior, "control.url")? else {
+        return Ok(false);
+    };
+    let authority = |tree| text(tree, "control.ca_certificate");
+    let has_same_authority = authority(&plan.prior)?
+        .is_some_and(|ca| matches!(authority(&plan.planned), Ok(Some(now)) if now == ca));
+    let is_ours = |url: &str| has_same_authority && ControlEndpoint::is_by_runtime(url);
+    Ok(match text(&plan.planned, "control.url")? {
+        None => !is_ours(&before),
+        Some(after) => {
+            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_in_cluster(&after);
+            !ControlEndpoint::is_same_place(&before, &after) && !is_on_the_move
+        }
+    })
+}
+
+/// Whether a trigger was added or changed; removing one never runs anything again.
+pub(super) fn triggered(plan: &Plan) -> Result<bool> {
+    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>("triggers");
+    let Maybe::Known(planned) = triggers(&plan.planned)? else {
+        return Ok(true);
+    };
+    let source = plan
+        .prior
+        .get::<Option<Source>>("source")?
+        .known()
+        .flatten();
+    if source.is_some_and(|source| source.is_imported()) {
+        // What once triggered a run that was taken over is not known: it is what is written now.
+        return Ok(false);
+    }
+    let prior = triggers(&plan.prior)?.known().flatten().unwrap_or_default();
+    let planned = planned.unwrap_or_default();
+    Ok(planned
+        .iter()
+        .any(|(name, value)| prior.get(name) != Some(value)))
+}

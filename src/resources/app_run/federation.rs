@@ -1,0 +1,197 @@
+//! The SuperLink and the SuperNodes of a run, where this provider's runtime runs them. A run knows no
+//! more than a URL of its SuperLink; what the runtime has recorded knows the rest, and processes that
+//! ended tell what the SuperLink can only be silent about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::flower::control::NodeId;
+use crate::flower::launch::Isolation;
+use crate::resources::memory;
+use crate::resources::{superlink, supernode};
+use crate::runtime::{Kind, ObjectRef, Runtime, Standing};
+use crate::tfplugin::schema::Model;
+
+/// How often processes are looked at while something is waited for.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// What the runtime has recorded of a federation.
+pub(super) struct Federation {
+    pub superlink: Member<superlink::Model>,
+    pub supernodes: Vec<Member<supernode::Model>>,
+}
+
+/// A SuperLink or a SuperNode.
+pub(super) struct Member<M> {
+    pub object: ObjectRef,
+    pub model: M,
+}
+
+impl Federation {
+    /// The federation whose SuperLink has this URL; `None` where others run it.
+    pub(super) async fn of(runtime: &dyn Runtime, url: &str) -> Option<Self> {
+        let superlinks = members::<superlink::Model>(runtime, Kind::Superlink).await;
+        let superlink = superlinks.into_iter().find(|one| {
+            let control = one.model.control.get();
+            control.is_some_and(|control| control.url == url)
+        })?;
+        let mut supernodes = members::<supernode::Model>(runtime, Kind::Supernode).await;
+        let fleet = superlink.model.fleet.get();
+        supernodes
+            .retain(|one| fleet.is_some_and(|fleet| fleet.address == one.model.superlink.address));
+        Some(Self {
+            superlink,
+            supernodes,
+        })
+    }
+
+    /// The SuperNodes among these.
+    pub(super) fn with_ids(&self, ids: &[NodeId]) -> Vec<&Member<supernode::Model>> {
+        let wanted = |one: &&Member<supernode::Model>| {
+            let id = one.model.node_id.get();
+            id.is_some_and(|id| ids.iter().any(|wanted| wanted.to_string() == *id))
+        };
+        self.supernodes.iter().filter(wanted).collect()
+    }
+}
+
+impl Member<supernode::Model> {
+    /// The processes that apps may run in; which one it is differs between releases.
+    pub(super) const fn app_processes(&self) -> &'static [&'static str] {
+        match self.model.isolation {
+            Isolation::Subprocess => &["supernode"],
+            Isolation::Process => &["superexec", "clientapp"],
+        }
+    }
+}
+
+/// Waits until one of these is seen to be gone or to have stopped for good, and says which.
+pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) -> String {
+    let mut before: Option<&ObjectRef> = None;
+    loop {
+        let mut dead = None;
+        for object in objects {
+            if let Some(how) = is_dead(runtime, object).await {
+                dead = Some((*object, how));
+                break;
+            }
+        }
+        match (dead, before) {
+            // One that is being started again is not dead the next time.
+            (Some((object, how)), Some(same)) if object == same => {
+                return format!("{object} {how}");
+            }
+            (dead, _) => before = dead.map(|(object, _)| object),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// How an object ended, if it did. One that an apply is changing just now may come.
+async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static str> {
+    match runtime.observe(object, &[]).await {
+        Ok(None) => Some("was removed"),
+        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => {
+            Some("has stopped, and nothing starts it again before the next apply")
+        }
+        Ok(Some(_)) | Err(_) => None,
+    }
+}
+
+/// What is recorded of the objects of a kind; what cannot be read is nobody's.
+async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> {
+    let memories = runtime.memories(kind).await.unwrap_or_else(|error| {
+        tracing::warn!("the {kind}s could not be listed: {error}");
+        BTreeMap::default()
+    });
+    let members = memories.into_iter().filter_map(|(name, memory)| {
+        let model = memory::read(&memory).ok()?;
+        let object = ObjectRef { kind, name };
+        Some(Member { object, model })
+    });
+    members.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::runtime::local::LocalRuntime;
+
+    async fn settled(runtime: &LocalRuntime, kind: Kind, name: &str, rest: serde_json::Value) {
+        let object = ObjectRef {
+            kind,
+            name: name.parse().unwrap(),
+        };
+        let mut memory = json!({
+            "name": name, "isolation": "subprocess", "flower_version": "1.42.0",
+            "allow_state_loss": false, "insecure": false, "wait": true, "log_lines": 20,
+        });
+        for (name, value) in rest.as_object().unwrap() {
+            memory[name] = value.clone();
+        }
+        let stop = CancellationToken::new();
+        runtime.claim(&object, &stop).await.unwrap();
+        runtime.settle(&object, &memory).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_superlink_that_was_removed_ends_a_wait_within_seconds() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = LocalRuntime {
+            data_dir: dir.path().join("data"),
+            cache_dir: dir.path().join("cache"),
+            python: "python3".to_owned(),
+        };
+        for (name, port) in [("a", 1), ("b", 2)] {
+            let superlink = json!({
+                "control": { "url": format!("https://127.0.0.1:{port}"), "flower_version": "1.42.0" },
+                "fleet": {
+                    "address": format!("127.0.0.1:{port}"), "insecure": false,
+                    "flower_version": "1.42.0",
+                },
+            });
+            settled(&runtime, Kind::Superlink, name, superlink).await;
+            let supernode = json!({
+                "superlink": { "address": format!("127.0.0.1:{port}") },
+                "node_id": format!("7{port}"),
+            });
+            settled(
+                &runtime,
+                Kind::Supernode,
+                &format!("site-{name}"),
+                supernode,
+            )
+            .await;
+        }
+        assert!(
+            Federation::of(&runtime, "https://127.0.0.1:3")
+                .await
+                .is_none()
+        );
+        let url = "https://127.0.0.1:2";
+        let federation = Federation::of(&runtime, url).await.unwrap();
+        assert_eq!(federation.superlink.object.name.as_str(), "b");
+        let names = |nodes: Vec<&Member<supernode::Model>>| -> Vec<String> {
+            let names = nodes
+                .iter()
+                .map(|node| node.object.name.as_str().to_owned());
+            names.collect()
+        };
+        assert_eq!(names(federation.supernodes.iter().collect()), ["site-b"]);
+        assert_eq!(names(federation.with_ids(&[NodeId(72)])), ["site-b"]);
+        assert!(federation.with_ids(&[NodeId(71)]).is_empty());
+
+        let awaited = [&federation.superlink.object];
+        let waiting = first_dead(&runtime, &awaited);
+        tokio::time::timeout(Duration::from_millis(200), waiting)
+            .await
+            .unwrap_err();
+        std::fs::remove_dir_all(runtime.data_dir.join("superlinks/b")).unwrap();
+        let dead = first_dead(&runtime, &awaited);
+        let dead = tokio::time::timeout(Duration::from_secs(20), dead).await;
+        assert_eq!(dead.unwrap(), "SuperLink \"b\" was removed");
+    }
+}

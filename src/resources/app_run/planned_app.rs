@@ -1,0 +1,240 @@
+//! The app as it was when a new run was planned. A saved plan may be applied much later, and the folder
+//! of the app may hold other files by then.
+//!
+//! Terraform hands the bytes that a plan keeps beside a resource to the destroy step of a replacement, so
+//! that step compares the folder with the plan and refuses before the old run is removed. The create step
+//! plans once more with what is in the folder then, and gets no bytes of the first plan.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::app;
+use super::model::Source;
+use crate::flower::fab::{Fab, FabError};
+use crate::flower::version::DEFAULT;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::path::Path;
+
+/// How many files a message names.
+const NAMED: usize = 10;
+
+/// An app that a plan was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PlannedApp {
+    path: String,
+    /// None where it could not be read.
+    hash: Option<String>,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+}
+
+/// What is kept beside a run, by name, so that something else may be kept there later.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    planned_app: Option<PlannedApp>,
+}
+
+impl PlannedApp {
+    pub(super) fn of(source: &Source, fab: &Fab) -> Self {
+        Self {
+            path: source.path.clone(),
+            hash: Some(fab.hash.as_str().to_owned()),
+            files: fab.digests.clone(),
+        }
+    }
+
+    /// One that could not be read when it was planned.
+    pub(super) fn missing(source: &Source) -> Self {
+        Self {
+            path: source.path.clone(),
+            hash: None,
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// One with this hash; which files it had is known where `planned` is the same app.
+    pub(super) fn known(source: &Source, hash: &str, planned: Option<&Self>) -> Self {
+        let same = planned.filter(|planned| planned.hash.as_deref() == Some(hash));
+        same.cloned().unwrap_or_else(|| Self {
+            path: source.path.clone(),
+            hash: Some(hash.to_owned()),
+            files: BTreeMap::new(),
+        })
+    }
+
+    /// For the call that applies the plan.
+    pub(super) fn to_private(&self) -> Bytes {
+        let kept = Kept {
+            planned_app: Some(self.clone()),
+        };
+        serde_json::to_vec(&kept).unwrap_or_default().into()
+    }
+
+    /// What a plan has kept.
+    pub(super) fn from_private(private: &[u8]) -> Option<Self> {
+        let kept: Kept = serde_json::from_slice(private).ok()?;
+        kept.planned_app
+    }
+}
+
+/// An error where the folder no longer holds the app that the run to come was planned with.
+pub(super) async fn still_there(private: &[u8]) -> Result<()> {
+    let Some(planned) = PlannedApp::from_private(private) else {
+        return Ok(());
+    };
+    let source = Source {
+        path: planned.path.clone(),
+    };
+    match app::try_build(&source, DEFAULT).await? {
+        Ok(fab)
+            if planned
+                .hash
+                .as_deref()
+                .is_none_or(|hash| hash == fab.hash.as_str()) =>
+        {
+            Ok(())
+        }
+        Ok(fab) => Err(changed(&planned, &fab).into()),
+        // A bundle that is too large for a release may be planned for a later one.
+        Err(FabError::TooLarge { .. }) => Ok(()),
+        Err(error) => Err(app::not_built(&source, &error)
+            .detail("Nothing was removed: the run that this plan replaces is as it was.")
+            .into()),
+    }
+}
+
+/// The message for an app that is another one than was planned.
+pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
+    let was = planned.hash.as_deref().unwrap_or("unknown");
+    Diagnostic::error("The app changed after it was planned")
+        .detail(format!(
+            "The app in {:?} is not the one that this plan was made for. It was planned with the \
+             hash {was}, and has the hash {} now.",
+            planned.path, now.hash
+        ))
+        .detail(differences(&planned.files, &now.digests))
+        .detail(
+            "Nothing was removed and nothing was submitted. Plan again (`terraform plan`), and apply \
+             the new plan.",
+        )
+        .at(Path::attribute("source").then("path"))
+}
+
+/// Which files differ, a line for each kind of difference.
+fn differences(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
+    if was.is_empty() {
+        return String::new();
+    }
+    let edited = now
+        .iter()
+        .filter(|(path, digest)| was.get(*path).is_some_and(|before| before != *digest));
+    let added = now.iter().filter(|(path, _)| !was.contains_key(*path));
+    let removed = was.iter().filter(|(path, _)| !now.contains_key(*path));
+    let lines = [
+        ("Edited", names(edited)),
+        ("Added", names(added)),
+        ("Removed", names(removed)),
+    ];
+    let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
+    let lines: Vec<_> = lines
+        .map(|(what, names)| format!("{what}: {}.", listed(&names)))
+        .collect();
+    lines.join("\n")
+}
+
+fn names<'a>(files: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<&'a str> {
+    files.map(|(path, _)| path.as_str()).collect()
+}
+
+fn listed(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let first: Vec<_> = names.iter().take(NAMED).copied().collect();
+    if more == 0 {
+        first.join(", ")
+    } else {
+        format!("{} and {more} more", first.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(dir: &std::path::Path, files: &[(&str, &str)]) -> Source {
+        let root = dir.join("app");
+        let _ = std::fs::remove_dir_all(&root);
+        let pyproject = "[project]\nname = \"a\"\nversion = \"1.0.0\"\n[tool.flwr.app]\npublisher = \"p\"\n[tool.flwr.app.components]\nserverapp = \"a:app\"\nclientapp = \"a:app\"\n";
+        for (path, text) in [("pyproject.toml", pyproject), ("a.py", "app = 1\n")]
+            .iter()
+            .chain(files)
+        {
+            std::fs::create_dir_all(&root).unwrap();
+            std::fs::write(root.join(path), text).unwrap();
+        }
+        Source {
+            path: root.display().to_string(),
+        }
+    }
+
+    async fn planned(source: &Source) -> Bytes {
+        let fab = app::build(source, DEFAULT).await.unwrap();
+        PlannedApp::of(source, &fab).to_private()
+    }
+
+    #[tokio::test]
+    async fn an_app_that_was_edited_after_the_plan_is_told_file_by_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = app(dir.path(), &[("b.py", "1\n"), ("gone.py", "1\n")]);
+        let kept = planned(&source).await;
+        still_there(&kept).await.unwrap();
+        still_there(b"").await.unwrap();
+
+        app(dir.path(), &[("b.py", "2\n"), ("new.py", "1\n")]);
+        let refused = still_there(&kept).await.unwrap_err();
+        let message = refused.iter().next().unwrap();
+        let before = PlannedApp::from_private(&kept).unwrap().hash.unwrap();
+        let now = app::build(&source, DEFAULT).await.unwrap().hash;
+        for words in [
+            "Edited: b.py.",
+            "Added: new.py.",
+            "Removed: gone.py.",
+            "terraform plan",
+            &before,
+            now.as_str(),
+        ] {
+            assert!(
+                message.detail.contains(words),
+                "no {words:?} in {message:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_app_that_is_gone_after_the_plan_is_an_error_before_anything_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = app(dir.path(), &[]);
+        let kept = planned(&source).await;
+        std::fs::remove_dir_all(&source.path).unwrap();
+        let refused = still_there(&kept).await.unwrap_err();
+        let message = refused.iter().next().unwrap();
+        assert!(
+            message.detail.contains("Nothing was removed"),
+            "{message:?}"
+        );
+        // It was not there when it was planned either, and is now.
+        let unread = PlannedApp::missing(&source).to_private();
+        still_there(&unread).await.unwrap_err();
+        app(dir.path(), &[]);
+        still_there(&unread).await.unwrap();
+    }
+
+    #[test]
+    fn many_files_are_not_all_named() {
+        let now = (0..13).map(|number| (format!("f{number:02}"), "x".to_owned()));
+        let was = BTreeMap::from([("f00".to_owned(), "x".to_owned())]);
+        let told = differences(&was, &now.collect());
+        assert!(told.contains("f10 and 2 more"), "{told}");
+    }
+}

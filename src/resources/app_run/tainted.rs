@@ -1,0 +1,70 @@
+//! Failed runs whose app is gone.
+//!
+//! A run that failed is tainted, and Terraform plans a tainted resource like one that is created: nothing
+//! in that request says that there is a run in the state. Terraform asks for such a plan also before it
+//! destroys, and an error would keep the failed run from being destroyed without its app. What tells the
+//! two apart is that the run was read just before, by this process.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::app;
+use super::model::Source;
+use super::planned_app::PlannedApp;
+use crate::flower::fab::FabError;
+use crate::resources::Configured;
+use crate::tfplugin::Plan;
+use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
+
+/// The sources of the runs that were read.
+#[derive(Debug, Default)]
+pub(crate) struct RunsSeen(Mutex<BTreeSet<String>>);
+
+impl RunsSeen {
+    pub(super) fn add(&self, source: &Source) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(source.path.clone());
+    }
+
+    fn has(&self, source: &Source) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.contains(&source.path)
+    }
+}
+
+/// Plans a run that cannot be created without its app: an error, unless it may be one that failed. The
+/// apply of that plan is refused before the failed run is removed.
+pub(super) fn without_app(
+    provider: Option<&Configured>,
+    plan: &mut Plan,
+    source: &Source,
+    error: &FabError,
+) -> Result<()> {
+    let may_be_tainted = provider.is_some_and(|provider| provider.runs_seen.has(source));
+    let error_message = app::not_built(source, error);
+    if !error.is_missing() {
+        return Err(if plan.is_create() && !may_be_tainted {
+            error_message
+        } else {
+            error_message.detail(
+                "To destroy the run as it is, use `terraform destroy -refresh=false`: it does not \
+                 look at the app.",
+            )
+        }
+        .into());
+    }
+    if !may_be_tainted {
+        return Err(error_message.into());
+    }
+    plan.set_unknown("fab_hash");
+    plan.private = PlannedApp::missing(source).to_private();
+    let unread = Diagnostic {
+        severity: Severity::Warning,
+        ..error_message
+    };
+    plan.notes.push(unread.detail(
+        "A new run needs the app: an apply of this plan fails. The run that failed can be destroyed \
+         without it.",
+    ));
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What the plans of this process have said that SuperLinks and SuperNodes get installed. The plan of a
+//! run comes after theirs, and what is recorded of them is as it was before.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::runtime::{Kind, ObjectName, ObjectRef};
+use crate::tfplugin::Plan;
+use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::schema::Maybe;
+
+/// By object.
+#[derive(Debug, Default)]
+pub struct PlannedRequirements(Mutex<HashMap<ObjectRef, Maybe<Vec<String>>>>);
+
+impl PlannedRequirements {
+    /// Keeps what is planned for a SuperLink or a SuperNode.
+    pub fn note(&self, plan: &Plan) -> Result<()> {
+        let Maybe::Known(name) = plan.get::<ObjectName>("name")? else {
+            return Ok(());
+        };
+        // The one of the two that dials the other.
+        let kind = if plan.planned.is_set("superlink") {
+            Kind::Supernode
+        } else {
+            Kind::Superlink
+        };
+        let requirements = plan.get::<Option<Vec<String>>>("requirements")?;
+        let requirements = match requirements {
+            Maybe::Known(requirements) => Maybe::Known(requirements.unwrap_or_default()),
+            Maybe::Unknown => Maybe::Unknown,
+        };
+        let mut planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.insert(ObjectRef { kind, name }, requirements);
+        Ok(())
+    }
+
+    /// What was planned for an object.
+    pub fn of(&self, object: &ObjectRef) -> Option<Maybe<Vec<String>>> {
+        let planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.get(object).cloned()
+    }
+}
