@@ -1,6 +1,8 @@
 //! What can go wrong where processes live, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::RawMode;
 
 use super::{ObjectRef, Port};
 
@@ -73,6 +75,42 @@ impl InstallFault {
     }
 }
 
+/// Why what lies in a folder of ours is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    #[error("belongs to user {owner}, and Terraform runs as user {user}")]
+    Owner { owner: u32, user: u32 },
+    #[error("can be written by other users (mode {mode:04o})")]
+    Writable { mode: RawMode },
+    #[error("is a link")]
+    Link,
+    #[error("is no folder")]
+    NoFolder,
+    #[error("is no regular file")]
+    NoFile,
+}
+
+impl Distrust {
+    fn remedy(self, path: &Path) -> String {
+        let path = path.display();
+        let what = match self {
+            Self::Owner { user, .. } => format!(
+                "Run Terraform as the user that it belongs to. If you trust everything in it, make \
+                 it your own with `chown -R {user} '{path}'`; if not, remove it or"
+            ),
+            Self::Writable { .. } => format!(
+                "If nobody else has written to it, close it to others with `chmod -R go-w \
+                 '{path}'`; if somebody may have, or if its file system has no modes, remove it or"
+            ),
+            Self::Link => {
+                "Only `data_dir` and `cache_dir` themselves may be links. Remove it, or".to_owned()
+            }
+            Self::NoFolder | Self::NoFile => "Remove it, or".to_owned(),
+        };
+        format!("{what} name another folder in the provider's `local`.")
+    }
+}
+
 impl Failure {
     /// More than a person is shown: why a process ended stands above its traceback.
     pub const LINES: usize = 60;
@@ -108,6 +146,8 @@ pub enum RuntimeError {
         path: PathBuf,
         cause: std::io::Error,
     },
+    #[error("{} {why}", path.display())]
+    Distrusted { path: PathBuf, why: Distrust },
     #[error("there is no Python: {python:?} could not be started ({cause})")]
     PythonMissing { python: String, cause: String },
     #[error(
@@ -182,6 +222,7 @@ impl RuntimeError {
                  list` whether the run was submitted, import or stop it, remove the note and apply \
                  again."
             }
+            Self::Distrusted { path, why } => return Some(why.remedy(path)),
             Self::File { .. } => "Check the folder's owner, permissions and free space.",
             Self::PythonMissing { .. } => {
                 "Install Python 3.11 or newer, or name it: provider \"flower\" { local = { python \

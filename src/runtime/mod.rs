@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use error::{Failure, InstallFault, RuntimeError};
+pub use error::{Distrust, Failure, InstallFault, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,

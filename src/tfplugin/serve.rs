@@ -182,7 +182,8 @@ impl Listener {
         let mut builder = tempfile::Builder::new();
         let prefix = format!("tf-{kind}-");
         builder.prefix(&prefix);
-        // `tempfile` makes folders that only their owner can enter.
+        // Whatever the umask is: who reaches the socket speaks with us where there is no TLS.
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let dir = match &host.socket_dir {
             Some(parent) => builder.tempdir_in(parent)?,
             None => builder.tempdir()?,
@@ -353,5 +354,25 @@ impl grpc_stdio_server::GrpcStdio for SideChannels {
         _: Request<Empty>,
     ) -> Result<Response<Self::StreamStdioStream>, Status> {
         Ok(Response::new(Box::pin(tokio_stream::pending())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_folder_of_the_socket_is_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let host = Host {
+            socket_dir: Some(parent.path().display().to_string()),
+            ..Host::default()
+        };
+        let listener = Listener::bind(&host, "flower").await.unwrap();
+        let socket = std::path::PathBuf::from(listener.address());
+        let folder = std::fs::metadata(socket.parent().unwrap()).unwrap();
+        assert_eq!(folder.permissions().mode() & 0o7777, 0o700);
     }
 }

@@ -1,7 +1,6 @@
 //! Python environments: one for each Flower release and set of requirements, made once, shared by
 //! all objects and configurations of the user, and locked while it is made.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{InstallFault, PythonEnvironment, RuntimeError};
-use super::files;
+use super::files::OwnFiles;
 
 const COMPLETE: &str = ".complete";
 /// What Flower installs. An environment without them was not made, whatever pip says: told to show
@@ -32,9 +31,8 @@ pub(super) async fn ensure(
     if complete.exists() {
         return Ok(programs);
     }
-    files::private_dir(cache)?;
-    let lock_path = dir.with_extension("lock");
-    let lock = File::create(&lock_path).map_err(files::failed("open", &lock_path))?;
+    let files = OwnFiles::below(cache, |_| true);
+    let lock = files.open_lock(&dir.with_extension("lock"))?;
     while lock.try_lock().is_err() {
         tokio::select! {
             () = stop.cancelled() => return Err(RuntimeError::Interrupted),
@@ -43,13 +41,13 @@ pub(super) async fn ensure(
     }
     if !complete.exists() {
         // What an interrupted provider left may be anything.
-        files::remove(&dir)?;
+        files.remove(&dir)?;
         tokio::select! {
             () = stop.cancelled() => return Err(RuntimeError::Interrupted),
             made = make(&dir, python, wanted) => made?,
         }
         has_programs(&programs, wanted)?;
-        files::write(&complete, b"")?;
+        files.write(&complete, b"")?;
     }
     Ok(programs)
 }
@@ -244,7 +242,9 @@ pub(super) async fn pretend(cache: &Path, python: &str, wanted: &PythonEnvironme
     let dir = cache.join(key(&check(python, wanted).await.unwrap(), wanted));
     std::fs::create_dir_all(&dir).unwrap();
     std::os::unix::fs::symlink("/bin", dir.join("bin")).unwrap();
-    files::write(&dir.join(COMPLETE), b"").unwrap();
+    OwnFiles::below(cache, |_| true)
+        .write(&dir.join(COMPLETE), b"")
+        .unwrap();
 }
 
 #[cfg(test)]

@@ -1,22 +1,28 @@
-//! Files of this runtime: written whole or not at all, readable by their owner alone.
+//! Files of this runtime: below a folder that is ours alone, written whole or not at all.
 
-use std::fs;
-use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path};
 
+use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::RuntimeError;
+use super::private::{IsOurs, PrivateFolder};
 use super::process::Identity;
 
 /// The form of the files in a `data_dir`; raised when an older provider could not read it.
 pub(super) const FORMAT: u64 = 1;
 
+/// How the names of files begin that are being written; the writer's label follows.
+pub(super) const UNFINISHED: &str = ".unfinished-";
+
 pub(super) fn failed<'a>(
     what: &'static str,
     path: &'a Path,
-) -> impl FnOnce(std::io::Error) -> RuntimeError + 'a {
+) -> impl FnOnce(io::Error) -> RuntimeError + 'a {
     move |cause| RuntimeError::File {
         what,
         path: path.to_owned(),
@@ -24,37 +30,137 @@ pub(super) fn failed<'a>(
     }
 }
 
-/// Makes a folder that only its owner can enter.
-pub(super) fn private_dir(path: &Path) -> Result<(), RuntimeError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(path)
-        .map_err(failed("make the folder", path))
+/// The files below a root folder, which are believed only where nobody else can have written them.
+/// The paths that it takes are those of the root with more behind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwnFiles<'a> {
+    root: &'a Path,
+    is_ours: IsOurs,
 }
 
-/// Replaces a file in one step, so that a crash leaves the old or the new one.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), RuntimeError> {
-    let parent = path.parent().unwrap_or(path);
-    private_dir(parent)?;
-    let save = || -> std::io::Result<()> {
-        // Temporary files are 0600 from the start.
-        let prefix = format!("{UNFINISHED}{}.", Identity::own().label());
-        let mut file = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempfile_in(parent)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    save().map_err(failed("write", path))
+impl<'a> OwnFiles<'a> {
+    /// `is_ours` knows the names that we give in the root itself. One that holds others may be shared
+    /// on purpose, and is not closed to those who share it, but refused.
+    pub(super) fn below(root: &'a Path, is_ours: IsOurs) -> Self {
+        Self { root, is_ours }
+    }
+
+    /// A folder, be it the root; `None` when there is none.
+    pub(super) fn folder(&self, path: &Path) -> Result<Option<PrivateFolder>, RuntimeError> {
+        let Some(mut folder) = PrivateFolder::open(self.root, self.is_ours)? else {
+            return Ok(None);
+        };
+        for name in self.inner(path)? {
+            match folder.folder(name)? {
+                Some(inner) => folder = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(folder))
+    }
+
+    /// The same, made unless it is there.
+    pub(super) fn make_folder(&self, path: &Path) -> Result<PrivateFolder, RuntimeError> {
+        let root = PrivateFolder::make(self.root, self.is_ours)?;
+        let mut names = self.inner(path)?.into_iter();
+        names.try_fold(root, |folder, name| folder.make_folder(name))
+    }
+
+    /// The names on the way from the root.
+    fn inner<'p>(&self, path: &'p Path) -> Result<Vec<&'p OsStr>, RuntimeError> {
+        let outside = || failed("use", path)(ErrorKind::InvalidInput.into());
+        let rest = path.strip_prefix(self.root).map_err(|_| outside())?;
+        let names = rest.components().map(|component| match component {
+            Component::Normal(name) => Ok(name),
+            _ => Err(outside()),
+        });
+        names.collect()
+    }
+
+    /// Reads a file; `None` when there is none.
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, RuntimeError> {
+        let (parent, name) = split(path)?;
+        match self.folder(parent)? {
+            Some(folder) => folder.read(name),
+            None => Ok(None),
+        }
+    }
+
+    /// Replaces a file in one step, so that a crash leaves the old or the new one.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), RuntimeError> {
+        let (parent, name) = split(path)?;
+        self.make_folder(parent)?.write(name, bytes)
+    }
+
+    /// Opens a file to be locked, which may be somebody else's lock already.
+    pub(super) fn open_lock(&self, path: &Path) -> Result<File, RuntimeError> {
+        let (parent, name) = split(path)?;
+        self.make_folder(parent)?.open_or_make(name, OFlags::RDWR)
+    }
+
+    /// Opens a file for appending.
+    pub(super) fn open_log(&self, path: &Path) -> Result<File, RuntimeError> {
+        let (parent, name) = split(path)?;
+        let flags = OFlags::WRONLY | OFlags::APPEND;
+        self.make_folder(parent)?.open_or_make(name, flags)
+    }
+
+    /// Reads what this or another provider wrote; of another format than ours not even the rest is
+    /// tried.
+    pub(super) fn read_form<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+    ) -> Result<Option<T>, RuntimeError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u64,
+        }
+        let Some(bytes) = self.read(path)? else {
+            return Ok(None);
+        };
+        let damaged = |error: serde_json::Error| RuntimeError::Damaged {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        };
+        let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if head.format != FORMAT {
+            return Err(RuntimeError::Format {
+                path: path.to_owned(),
+                found: head.format,
+                known: FORMAT,
+            });
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// Writes what [`Self::read_form`] reads.
+    pub(super) fn write_form(
+        &self,
+        path: &Path,
+        form: &impl serde::Serialize,
+    ) -> Result<(), RuntimeError> {
+        let bytes = serde_json::to_vec_pretty(form).map_err(|error| RuntimeError::Damaged {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        })?;
+        self.write(path, &bytes)
+    }
+
+    /// Removes a file or folder; gone already is success.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), RuntimeError> {
+        // Through a link, this would be somebody else's.
+        match self.folder(split(path)?.0)? {
+            Some(_) => remove(path),
+            None => Ok(()),
+        }
+    }
 }
 
-/// How the names of files begin that are being written; the writer's label follows.
-const UNFINISHED: &str = ".unfinished-";
+fn split(path: &Path) -> Result<(&Path, &OsStr), RuntimeError> {
+    path.parent()
+        .zip(path.file_name())
+        .ok_or_else(|| failed("use", path)(ErrorKind::InvalidInput.into()))
+}
 
 /// Removes what was being written in a folder when its writer was killed: it may be half a secret, and
 /// nobody would know its name.
@@ -68,48 +174,6 @@ pub(super) fn sweep(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-/// Reads a file; `None` when there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, RuntimeError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path)(error)),
-    }
-}
-
-/// Reads what this or another provider wrote; of another format than ours not even the rest is tried.
-pub(super) fn read_form<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RuntimeError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: u64,
-    }
-    let Some(bytes) = read(path)? else {
-        return Ok(None);
-    };
-    let damaged = |error: serde_json::Error| RuntimeError::Damaged {
-        path: path.to_owned(),
-        cause: error.to_string(),
-    };
-    let head: Head = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if head.format != FORMAT {
-        return Err(RuntimeError::Format {
-            path: path.to_owned(),
-            found: head.format,
-            known: FORMAT,
-        });
-    }
-    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
-}
-
-/// Writes what [`read_form`] reads.
-pub(super) fn write_form(path: &Path, form: &impl serde::Serialize) -> Result<(), RuntimeError> {
-    let bytes = serde_json::to_vec_pretty(form).map_err(|error| RuntimeError::Damaged {
-        path: path.to_owned(),
-        cause: error.to_string(),
-    })?;
-    write(path, &bytes)
 }
 
 /// Removes a file or folder; gone already is success.

@@ -2,12 +2,48 @@
 //! an object is taken away.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use super::super::{Kind, Layout, ObjectName, ObjectRef, RuntimeError};
+use super::files::{OwnFiles, UNFINISHED};
+use super::private::PrivateFolder;
 use super::record::Record;
 use super::{LOOPBACK, LocalRuntime, files};
+
+const LOCK: &str = ".lock";
+const IGNORE: &str = ".gitignore";
+/// How often the lock may be gone when we have it, until that is no chance any more.
+const ATTEMPTS: usize = 1000;
+const KINDS: [Kind; 3] = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
+const VAULT: &str = "vault";
+const JOURNAL: &str = "journal";
+
+/// Whether we give this name in a data folder itself.
+fn is_ours(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    [LOCK, IGNORE, VAULT, JOURNAL].contains(&name)
+        || KINDS.map(Kind::plural).contains(&name)
+        || name.starts_with(UNFINISHED)
+}
+
+impl PrivateFolder {
+    /// Keeps keys and databases out of version control, where the folder is for nothing else.
+    fn ignore_in_git(&self) -> Result<(), RuntimeError> {
+        let names = self.names()?;
+        let is_known = |name: &Vec<u8>| is_ours(OsStr::from_bytes(name));
+        if names.iter().all(is_known) && !names.iter().any(|name| name == IGNORE.as_bytes()) {
+            let text = "# Keys and databases of the Terraform provider for Flower.\n*\n";
+            self.write(OsStr::new(IGNORE), text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
 
 impl LocalRuntime {
     pub(super) fn dir(&self, object: &ObjectRef) -> PathBuf {
@@ -29,16 +65,52 @@ impl LocalRuntime {
     }
 
     pub(super) fn record(&self, object: &ObjectRef) -> Result<Record, RuntimeError> {
-        Record::load(&self.record_path(object))?.ok_or_else(|| RuntimeError::Gone(object.clone()))
+        self.load(object)?
+            .ok_or_else(|| RuntimeError::Gone(object.clone()))
     }
 
-    /// Held while names and ports are given out, by all providers that use this data folder.
+    /// `None` when there is no such object.
+    pub(super) fn load(&self, object: &ObjectRef) -> Result<Option<Record>, RuntimeError> {
+        self.files().read_form(&self.record_path(object))
+    }
+
+    pub(super) fn save(&self, object: &ObjectRef, record: &Record) -> Result<(), RuntimeError> {
+        self.files().write_form(&self.record_path(object), record)
+    }
+
+    /// What is in the data folder, and believed.
+    pub(super) fn files(&self) -> OwnFiles<'_> {
+        OwnFiles::below(&self.data_dir, is_ours)
+    }
+
+    /// Held while names and ports are given out and while folders are made or removed that another
+    /// provider may be about to use, by all providers that use this data folder. Makes the folder.
     pub(super) fn lock(&self) -> Result<File, RuntimeError> {
-        files::private_dir(&self.data_dir)?;
-        let path = self.data_dir.join(".lock");
-        let lock = File::create(&path).map_err(files::failed("open", &path))?;
-        lock.lock().map_err(files::failed("lock", &path))?;
-        Ok(lock)
+        let path = self.data_dir.join(LOCK);
+        // The one who held it before may have removed it, with the folder.
+        for _ in 0..ATTEMPTS {
+            match self.try_to_lock(&path) {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) => {}
+                Err(RuntimeError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(files::failed("lock", &path)(ErrorKind::ResourceBusy.into()))
+    }
+
+    /// `None` when it was locked, and is no lock any more.
+    fn try_to_lock(&self, path: &Path) -> Result<Option<File>, RuntimeError> {
+        let lock = self.files().open_lock(path)?;
+        lock.lock().map_err(files::failed("lock", path))?;
+        let Some(root) = self.files().folder(&self.data_dir)? else {
+            return Ok(None);
+        };
+        if !root.names_still(OsStr::new(LOCK), &lock)? {
+            return Ok(None);
+        }
+        root.ignore_in_git()?;
+        Ok(Some(lock))
     }
 
     /// The objects of this kind that have a folder.
@@ -54,9 +126,7 @@ impl LocalRuntime {
         [Kind::Superlink, Kind::Supernode]
             .into_iter()
             .flat_map(|kind| self.names(kind).into_iter().map(move |name| (kind, name)))
-            .filter_map(|(kind, name)| {
-                Record::load(&self.record_path(&ObjectRef { kind, name })).ok()?
-            })
+            .filter_map(|(kind, name)| self.load(&ObjectRef { kind, name }).ok()?)
             .flat_map(|record| record.ports.into_values())
             .collect()
     }
@@ -83,17 +153,23 @@ impl LocalRuntime {
     /// that is cut short is ended by the next one.
     pub(super) fn clear(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
         let folders = ["files", "state", "home"].map(|name| self.dir(object).join(name));
-        folders.iter().try_for_each(|folder| files::remove(folder))
+        let files = self.files();
+        folders.iter().try_for_each(|folder| files.remove(folder))
     }
 
     /// Removes the folders that nothing is left in, so that the last destroy leaves none.
     pub(super) fn tidy(&self) {
-        let kinds = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
-        for name in kinds
-            .map(Kind::plural)
-            .into_iter()
-            .chain(["vault", "journal"])
-        {
+        // What is not believed, or gone, is left as it is.
+        let open = || self.files().folder(&self.data_dir);
+        if !matches!(open(), Ok(Some(_))) {
+            return;
+        }
+        let (Ok(_lock), Ok(Some(root))) = (self.lock(), open()) else {
+            return;
+        };
+        files::sweep(&self.data_dir);
+        let folders = KINDS.map(Kind::plural).into_iter();
+        for name in folders.chain([VAULT, JOURNAL]) {
             let folder = self.data_dir.join(name);
             files::sweep(&folder);
             files::remove_if_empty(&folder);
@@ -102,10 +178,14 @@ impl LocalRuntime {
             let mut objects = self.names(kind).into_iter();
             objects.any(|name| self.record_path(&ObjectRef { kind, name }).exists())
         };
-        let in_use = ["vault", "journal"].map(|name| self.data_dir.join(name).exists());
+        let in_use = [VAULT, JOURNAL].map(|name| self.data_dir.join(name).exists());
         // Logs that were asked for may be left.
-        if !in_use.contains(&true) && !kinds.into_iter().any(has_record) {
-            let _ = fs::remove_file(self.data_dir.join(".lock"));
+        if !in_use.contains(&true) && !KINDS.into_iter().any(has_record) {
+            // While it is locked: who waits for it sees that it is gone, and makes another one.
+            let _ = root.remove_file(OsStr::new(LOCK));
+            if root.names().is_ok_and(|names| names == [IGNORE.as_bytes()]) {
+                let _ = root.remove_file(OsStr::new(IGNORE));
+            }
             files::remove_if_empty(&self.data_dir);
         }
     }

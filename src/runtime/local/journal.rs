@@ -33,7 +33,8 @@ impl LocalRuntime {
             owner: Identity::own(),
             note: note.clone(),
         };
-        files::write_form(&self.note_path(key), &entry)
+        let _lock = self.lock()?;
+        self.files().write_form(&self.note_path(key), &entry)
     }
 
     pub(super) fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
@@ -53,7 +54,7 @@ impl LocalRuntime {
             else {
                 continue;
             };
-            let read = files::read_form(&entry.path()).map_err(as_note)?;
+            let read = self.files().read_form(&entry.path()).map_err(as_note)?;
             if let Some(Entry { owner, note, .. }) = read {
                 found.push(JournalEntry {
                     key: key.to_owned(),

@@ -6,7 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::super::RuntimeError;
-use super::files::failed;
+use super::files::{OwnFiles, failed};
 use crate::terminal;
 
 const LARGEST: u64 = 8 << 20;
@@ -15,13 +15,9 @@ const KEPT: usize = 3;
 const TAIL: u64 = 64 << 10;
 
 /// Opens a log for appending; also the length that it has now.
-pub(super) fn open(path: &Path) -> Result<(File, u64), RuntimeError> {
+pub(super) fn open(files: OwnFiles<'_>, path: &Path) -> Result<(File, u64), RuntimeError> {
     rotate(path);
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(failed("open", path))?;
+    let file = files.open_log(path)?;
     let length = file.metadata().map_err(failed("read", path))?.len();
     Ok((file, length))
 }
@@ -92,7 +88,8 @@ mod tests {
     fn a_long_log_is_cut_and_its_writer_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let (mut writer, from) = open(&path).unwrap();
+        let files = OwnFiles::below(dir.path(), |_| true);
+        let (mut writer, from) = open(files, &path).unwrap();
         assert_eq!(from, 0);
         std::io::Write::write_all(&mut writer, &vec![b'x'; 9 << 20]).unwrap();
         rotate(&path);

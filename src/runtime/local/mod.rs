@@ -12,6 +12,7 @@ mod journal;
 mod logs;
 mod place;
 mod ports;
+mod private;
 mod process;
 mod record;
 mod running;
@@ -96,7 +97,7 @@ impl Runtime for LocalRuntime {
                 for started in record.processes.values_mut() {
                     started.whole = true;
                 }
-                return record.save(&self.record_path(object));
+                return self.save(object, &record);
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -115,11 +116,10 @@ impl Runtime for LocalRuntime {
             return Err(RuntimeError::Unsupported);
         }
         let lock = self.lock()?;
-        let path = self.record_path(object);
-        let Some(mut record) = Record::load(&path)? else {
+        let Some(mut record) = self.load(object)? else {
             // A new object must not find the database of an old one of its name.
             self.clear(object)?;
-            Record::new(Identity::own()).save(&path)?;
+            self.save(object, &Record::new(Identity::own()))?;
             drop(lock);
             process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
             return Ok(Claim::New);
@@ -135,7 +135,7 @@ impl Runtime for LocalRuntime {
             }),
             Some(_) => {
                 record.owner = Some(Identity::own());
-                record.save(&path)?;
+                self.save(object, &record)?;
                 Ok(Claim::Unfinished)
             }
         }
@@ -153,7 +153,7 @@ impl Runtime for LocalRuntime {
             started.settled = true;
         }
         record.memory = memory.clone();
-        record.save(&self.record_path(object))
+        self.save(object, &record)
     }
 
     async fn memories(
@@ -163,7 +163,7 @@ impl Runtime for LocalRuntime {
         let mut memories = BTreeMap::new();
         for name in self.names(kind) {
             let object = ObjectRef { kind, name };
-            if let Some(record) = Record::load(&self.record_path(&object))?
+            if let Some(record) = self.load(&object)?
                 && !record.memory.is_null()
             {
                 memories.insert(object.name, record.memory);
@@ -203,7 +203,7 @@ impl Runtime for LocalRuntime {
             record.ports.insert(*port, number);
         }
         record.changing = record.owner.is_none();
-        record.save(&self.record_path(object))?;
+        self.save(object, &record)?;
         let mut layout = self.layout_of(object, &record);
         // An earlier release may have had more, which stay its own in case it comes back.
         layout.ports.retain(|port, _| wanted.contains(port));
@@ -231,7 +231,7 @@ impl Runtime for LocalRuntime {
         object: &ObjectRef,
         parts: &[Part],
     ) -> Result<Option<Observation>, RuntimeError> {
-        let Some(record) = Record::load(&self.record_path(object))? else {
+        let Some(record) = self.load(object)? else {
             return Ok(None);
         };
         for name in record.processes.keys() {
@@ -326,14 +326,14 @@ impl Runtime for LocalRuntime {
         }
         process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
         for secret in how.secrets {
-            files::remove(&self.secret_path(secret))?;
+            self.files().remove(&self.secret_path(secret))?;
         }
         self.clear(object)?;
-        files::remove(&self.record_path(object))?;
+        self.files().remove(&self.record_path(object))?;
         if how.keep_logs {
             files::sweep(&self.dir(object));
         } else {
-            files::remove(&self.dir(object))?;
+            self.files().remove(&self.dir(object))?;
         }
         self.tidy();
         Ok(())
@@ -378,7 +378,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
-        files::remove(&self.note_path(key))?;
+        self.files().remove(&self.note_path(key))?;
         self.tidy();
         Ok(())
     }

@@ -2,12 +2,11 @@
 //! for one plan or apply.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Port, RuntimeError, Standing};
+use super::super::{Port, Standing};
 use super::files;
 use super::process::Identity;
 
@@ -99,13 +98,5 @@ impl Record {
     pub(super) fn standing(&self) -> Standing {
         let each = self.processes.values().map(Started::standing);
         each.max().unwrap_or(Standing::Up)
-    }
-
-    pub(super) fn load(path: &Path) -> Result<Option<Self>, RuntimeError> {
-        files::read_form(path)
-    }
-
-    pub(super) fn save(&self, path: &Path) -> Result<(), RuntimeError> {
-        files::write_form(path, self)
     }
 }

@@ -12,7 +12,7 @@ use super::super::{
     Begun, Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload,
 };
 use super::record::Started;
-use super::{GRACE, LocalRuntime, files, logs, ports, process};
+use super::{GRACE, LocalRuntime, logs, ports, process};
 
 impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
@@ -56,10 +56,10 @@ impl LocalRuntime {
                 let started = self.spawn(object, process, &programs, digest)?;
                 record.processes.insert(process.name.to_owned(), started);
                 // After each: one that is not recorded when we are killed is ended by the next start.
-                record.save(&self.record_path(object))?;
+                self.save(object, &record)?;
             }
         }
-        record.save(&self.record_path(object))?;
+        self.save(object, &record)?;
         let first = workload.processes.first();
         let first = first.and_then(|process| record.processes.get(process.name));
         Ok(match first {
@@ -72,7 +72,7 @@ impl LocalRuntime {
     fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
         let folder = self.dir(&workload.object).join("files");
         let mut hash = Sha256::new();
-        files::remove(&folder)?;
+        self.files().remove(&folder)?;
         for (name, content) in &workload.files {
             let text = match content {
                 Content::Public(text) => Zeroizing::new(text.clone()),
@@ -80,7 +80,7 @@ impl LocalRuntime {
             };
             hash.update(name.as_bytes());
             hash.update(text.as_bytes());
-            files::write(&folder.join(name), text.as_bytes())?;
+            self.files().write(&folder.join(name), text.as_bytes())?;
         }
         Ok(hex::encode(hash.finalize()))
     }
@@ -95,7 +95,7 @@ impl LocalRuntime {
         let dir = self.dir(object);
         let home = self.home(object);
         for folder in [&home, &dir.join("state"), &dir.join("logs")] {
-            files::private_dir(folder)?;
+            self.files().make_folder(folder)?;
         }
         let path = std::env::var("PATH").unwrap_or_default();
         let mut env: BTreeMap<String, String> = [
@@ -107,7 +107,7 @@ impl LocalRuntime {
         .map(|(key, value)| (key.to_owned(), value))
         .into();
         env.extend(process.env.clone());
-        let (log, log_from) = logs::open(&self.log_path(object, process.name))?;
+        let (log, log_from) = logs::open(self.files(), &self.log_path(object, process.name))?;
         let program = programs.join(&process.program);
         let identity = process::spawn(&program, &process.args, &env, &home, &log)?;
         tracing::info!(object = %object, process = process.name, pid = identity.pid, "started");

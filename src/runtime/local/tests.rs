@@ -8,6 +8,7 @@ use super::*;
 use crate::runtime::{Duty, PodSettings, Port, Process};
 
 mod processes;
+mod trust;
 
 fn runtime(dir: &Path) -> LocalRuntime {
     LocalRuntime {
@@ -101,7 +102,7 @@ fn start(runtime: &LocalRuntime, object: &ObjectRef, script: &str) -> Identity {
         .unwrap();
     let identity = started.identity.clone();
     record.processes.insert("superlink".to_owned(), started);
-    record.save(&runtime.record_path(&object)).unwrap();
+    runtime.save(&object, &record).unwrap();
     identity
 }
 
@@ -258,14 +259,23 @@ async fn a_removal_that_is_cut_short_leaves_nothing_for_the_next_of_that_name() 
     let stop = CancellationToken::new();
     let path = |name: &str| runtime.dir(&object).join(name);
     for name in ["files", "state", "home", "logs"] {
-        files::write(&path(name).join("old"), b"old").unwrap();
+        runtime
+            .files()
+            .write(&path(name).join("old"), b"old")
+            .unwrap();
     }
     runtime.clear(&object).unwrap();
     let observed = runtime.observe(&object, &[]).await.unwrap();
     assert!(observed.is_some(), "the next removal still finds it");
 
-    files::write(&path("state").join("old"), b"old").unwrap();
-    files::remove(&runtime.record_path(&object)).unwrap();
+    runtime
+        .files()
+        .write(&path("state").join("old"), b"old")
+        .unwrap();
+    runtime
+        .files()
+        .remove(&runtime.record_path(&object))
+        .unwrap();
     runtime.claim(&object, &stop).await.unwrap();
     assert!(!path("state").exists(), "a new object has no old database");
     assert!(path("logs").exists(), "logs are kept where that was asked");
@@ -300,7 +310,7 @@ async fn what_a_killed_provider_was_writing_goes_with_the_rest() {
     let (runtime, object) = claimed(dir.path()).await;
     let other = start(&runtime, &object, "exec sleep 60");
     let half = |folder: &Path, writer: &Identity| {
-        files::private_dir(folder).unwrap();
+        runtime.files().make_folder(folder).unwrap();
         let path = folder.join(format!(".unfinished-{}.x", writer.label()));
         fs::write(&path, "half a secr").unwrap();
         path
@@ -325,7 +335,8 @@ fn what_is_being_written_is_known_by_its_writer() {
     let path = dir.path().join("blocked/x.json");
     // A folder cannot be replaced by a file: the last step fails, and nothing may stay.
     fs::create_dir_all(path.join("full")).unwrap();
-    assert!(files::write(&path, b"x").is_err());
+    let files = files::OwnFiles::below(dir.path(), |_| true);
+    assert!(files.write(&path, b"x").is_err());
     let entries = fs::read_dir(path.parent().unwrap()).unwrap();
     assert_eq!(entries.count(), 1, "only what was there");
     assert!(Identity::lives_by(&Identity::own().label()));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::super::{Missing, Part, RuntimeError, SecretEntries};
-use super::{LocalRuntime, files};
+use super::LocalRuntime;
 
 impl LocalRuntime {
     pub(super) fn secret_path(&self, name: &str) -> PathBuf {
@@ -35,7 +35,7 @@ impl LocalRuntime {
 
     pub(super) fn read_secret(&self, name: &str) -> Result<Option<SecretEntries>, RuntimeError> {
         let path = self.secret_path(name);
-        let Some(bytes) = files::read(&path)?.map(Zeroizing::new) else {
+        let Some(bytes) = self.files().read(&path)?.map(Zeroizing::new) else {
             return Ok(None);
         };
         let entries: BTreeMap<String, String> =
@@ -65,6 +65,7 @@ impl LocalRuntime {
             path: path.clone(),
             cause: "it cannot be written as JSON".to_owned(),
         })?;
-        files::write(&path, &bytes)
+        let _lock = self.lock()?;
+        self.files().write(&path, &bytes)
     }
 }
