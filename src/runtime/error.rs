@@ -170,6 +170,13 @@ pub enum RuntimeError {
         /// The last lines of what made it.
         words: String,
     },
+    #[error("the database {} is gone", path.display())]
+    StateLost { path: PathBuf },
+    #[error(
+        "the folder of the {object} is a copy of {}, where its processes run",
+        path.display()
+    )]
+    Copied { object: ObjectRef, path: PathBuf },
     #[error("{program} could not be started: {cause}")]
     Spawn { program: String, cause: String },
     #[error("process {pid} ({process}) does not end, not even when killed")]
@@ -236,6 +243,13 @@ impl RuntimeError {
                  it first."
             }
             Self::Environment { fault, .. } => fault.remedy(),
+            Self::StateLost { .. } => {
+                "Bring it back from a backup, or plan again and see what `allow_state_loss` does."
+            }
+            Self::Copied { .. } => {
+                "Run Terraform where the original is. For another SuperLink or SuperNode begin \
+                 without a state and without a `data_dir`: a copy of them stands for the same one."
+            }
             Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
             Self::Cluster(error) => return error.remedy(),
             Self::NeedsImage => {

@@ -205,7 +205,7 @@ pub struct Removal<'a> {
 pub enum Part {
     /// The way that others come in, where a runtime makes one.
     Service,
-    /// The volume of [`Workload::storage`], where a runtime has volumes.
+    /// The volume of [`Workload::storage`], or its file where a runtime has no volumes.
     Volume,
     /// The secret of this name.
     Secret(String),

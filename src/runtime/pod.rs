@@ -146,6 +146,8 @@ pub enum VolumeSource {
 pub struct Storage {
     pub size: String,
     pub storage_class: Option<String>,
+    /// The file in it that holds what outlives the processes.
+    pub file: &'static str,
 }
 
 /// How SuperNodes reach a SuperLink.

@@ -27,9 +27,11 @@ pub const WAIT: &str = "wait = { nodes = [for node in flower_supernode.site : no
 
 #[test]
 fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
-    let it = Workspace::new(&run(&format!(
-        "{WAIT}\nrun_config = {{ num-server-rounds = 1 }}"
-    )));
+    // Whatever the folders on the way to it are called.
+    let it = Workspace::in_folder_like(
+        "Jo's \u{e4},50%:#&",
+        &run(&format!("{WAIT}\nrun_config = {{ num-server-rounds = 1 }}")),
+    );
     it.app();
     it.apply().succeeded();
     it.plan_is_empty();

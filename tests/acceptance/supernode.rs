@@ -34,9 +34,8 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
 
     let config =
         "node_config = { name = \"hospital a\", part = 0, ratio = 0.1, deep = { on = true } }";
-    it.configure(&supernode(&format!(
-        "{KEY}\n{config}\nisolation = \"process\""
-    )));
+    let changed = supernode(&format!("{KEY}\n{config}\nisolation = \"process\""));
+    it.configure(&changed);
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
@@ -46,16 +45,44 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
 
+    // What was started in a folder that was moved starts anew, and nothing is left behind.
+    let home = "moved/to, \u{e4} 50%:#&/here";
+    let moved = |main: &str| {
+        let local = format!("provider \"flower\" {{\n  local = {{ data_dir = \"{home}\" }}\n}}");
+        main.replace("provider \"flower\" {}", &local)
+    };
+    fs::create_dir_all(it.path(home).parent().unwrap()).unwrap();
+    fs::rename(it.path(".flower"), it.path(home)).unwrap();
+    it.configure(&moved(&changed));
+    let plan = it.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.text);
+    plan.says(&["superlink was started in", "supernode was started in"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    assert!(!it.path(".flower").exists());
+
+    // Without its database it would forget the node; nothing is touched until it is back.
+    let state = it.path(home).join("superlinks/main/state");
+    fs::rename(&state, it.path("aside")).unwrap();
+    it.plan()
+        .says(&["state.db is gone", "The database of the SuperLink is lost"]);
+    it.apply()
+        .failed_with(&["The database of the SuperLink is lost"]);
+    fs::rename(it.path("aside"), &state).unwrap();
+    it.plan_is_empty();
+
     // A rotated key is registered before the SuperNode starts with it.
     let rotated = supernode(KEY).replace(
         "name = \"site-a\"\n}",
         "name = \"site-a\"\n  rotation = \"2\"\n}",
     );
-    it.configure(&rotated);
+    it.configure(&moved(&rotated));
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode.a")["node_id"], registered);
     it.destroy();
+    assert!(!it.path(home).exists());
 }
 
 #[test]

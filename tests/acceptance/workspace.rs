@@ -65,7 +65,12 @@ impl Said {
 
 impl Workspace {
     pub fn new(main: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_folder_like(".tmp", main)
+    }
+
+    /// The same in a folder whose name begins so.
+    pub fn in_folder_like(name: &str, main: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         let path = std::env::var("FLOWER_TEST_TERRAFORM").unwrap_or_else(|_| "terraform".into());
         let workspace = Self {
             dir,

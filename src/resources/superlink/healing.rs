@@ -30,7 +30,7 @@ pub(super) fn tell(
         Diagnostic::warning(format!("Parts of {object} were taken away"))
             .detail(format!("{}.", words.join("; ")))
             .detail(if is_lost {
-                "Its runs and registrations are gone with its volume, or will be."
+                "Its runs and registrations are gone with its database, or will be."
             } else {
                 "Apply makes them anew, and changes what follows from them."
             }),
@@ -165,8 +165,8 @@ fn begin_anew(plan: &mut Plan) -> Result<()> {
 pub(super) fn has_database(prior: &Model) -> Result<()> {
     if prior.status.get() == Some(&Status::Lost) {
         let error = Diagnostic::error("The database of the SuperLink is lost")
-            .detail("The claim of its volume was deleted or has lost its volume.")
-            .detail("Nothing was changed: with an empty volume it would know no run and no node.");
+            .detail("Its file or volume was deleted.")
+            .detail("Nothing was changed: with an empty one it would know no run and no node.");
         return Err(bring_back(error).into());
     }
     Ok(())
@@ -175,8 +175,8 @@ pub(super) fn has_database(prior: &Model) -> Result<()> {
 fn bring_back(message: Diagnostic) -> Diagnostic {
     message
         .detail(
-            "Bring the claim and its volume back from a backup, with the labels that it had; or \
-             set `allow_state_loss = true`: a new SuperLink is then made without the runs and \
+            "Bring it back from a backup (in a cluster: the claim, with its volume and the labels \
+             that it had); or set `allow_state_loss = true`: a new SuperLink is then made without the runs and \
              nodes of this one, and nodes need new keys.",
         )
         .on("persistence")

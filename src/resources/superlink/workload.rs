@@ -30,6 +30,7 @@ const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
 const VALIDITY: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
+const DATABASE: &str = "state.db";
 const CA: &str = "ca.crt";
 const CERTIFICATE: &str = "server.crt";
 const KEY: &str = "server.key";
@@ -278,7 +279,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         tls,
         isolation: model.isolation,
         database: if persistent(model) {
-            Database::File(format!("{}/state.db", layout.state))
+            Database::File(format!("{}/{DATABASE}", layout.state))
         } else {
             Database::Memory
         },
@@ -331,6 +332,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         storage: persistent(model).then(|| {
             let settings = model.persistence.as_ref();
             Storage {
+                file: DATABASE,
                 size: settings
                     .and_then(|one| one.size.clone())
                     .unwrap_or_else(|| storage::DEFAULT.to_owned()),

@@ -23,7 +23,7 @@ const VAULT: &str = "vault";
 const JOURNAL: &str = "journal";
 
 /// Whether we give this name in a data folder itself.
-fn is_ours(name: &OsStr) -> bool {
+pub(super) fn is_ours(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else {
         return false;
     };

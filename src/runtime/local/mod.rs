@@ -5,6 +5,7 @@
 //! * `<kind>/<name>/{files,state,home,logs}`
 //! * `vault/<secret>.json` and `journal/<key>.json`
 
+mod drift;
 mod environment;
 mod files;
 mod folder;
@@ -121,7 +122,8 @@ impl Runtime for LocalRuntime {
             self.clear(object)?;
             self.save(object, &Record::new(Identity::own()))?;
             drop(lock);
-            process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
+            let home = self.home(object);
+            process::stop_strays(&[&home], std::iter::empty(), GRACE).await?;
             return Ok(Claim::New);
         };
         match record.owner.take() {
@@ -152,6 +154,7 @@ impl Runtime for LocalRuntime {
         for started in record.processes.values_mut() {
             started.settled = true;
         }
+        self.know_database(object, &mut record);
         record.memory = memory.clone();
         self.save(object, &record)
     }
@@ -221,7 +224,9 @@ impl Runtime for LocalRuntime {
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
         // The record keeps them: they should run, and do not.
         for (name, started) in &self.record(object)?.processes {
-            started.identity.stop(name, GRACE).await?;
+            if self.original(object, started).is_none() {
+                started.identity.stop(name, GRACE).await?;
+            }
         }
         Ok(())
     }
@@ -234,16 +239,7 @@ impl Runtime for LocalRuntime {
         let Some(record) = self.load(object)? else {
             return Ok(None);
         };
-        for name in record.processes.keys() {
-            logs::rotate(&self.log_path(object, name));
-        }
-        Ok(Some(Observation {
-            standing: record.standing(),
-            changed: Vec::new(),
-            unfinished: record.changing,
-            outdated: Vec::new(),
-            missing: parts.iter().filter_map(|one| self.missing(one)).collect(),
-        }))
+        Ok(Some(self.look(object, &record, parts)))
     }
 
     async fn fleet_address(
@@ -321,10 +317,18 @@ impl Runtime for LocalRuntime {
 
     // Processes get their grace and are killed: that is short, and half of it would be of no use.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        if self.record_path(object).exists() {
+        let mut former = Vec::new();
+        if let Some(record) = self.load(object)? {
             self.end(object).await?;
+            former = self.former_homes(object, &record);
         }
-        process::stop_strays(&self.home(object), std::iter::empty(), GRACE).await?;
+        let home = self.home(object);
+        let homes: Vec<_> = former.iter().map(|(home, _)| home.as_path()).collect();
+        let homes = [&[home.as_path()], &*homes].concat();
+        process::stop_strays(&homes, std::iter::empty(), GRACE).await?;
+        for (home, started) in &former {
+            drift::leave(home, *started);
+        }
         for secret in how.secrets {
             self.files().remove(&self.secret_path(secret))?;
         }

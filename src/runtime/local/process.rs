@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::fs::Mode;
+use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -70,6 +73,13 @@ impl Identity {
         found.is_some_and(|found| found.label() == label)
     }
 
+    /// The folder that it was started in.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        // Behind it stand a pid and a time.
+        let home = self.mark.rsplitn(3, ':').nth(2)?;
+        Some(PathBuf::from(home))
+    }
+
     /// How it ended, when that is known.
     pub(super) fn end(&self) -> String {
         let ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,17 +109,22 @@ impl Identity {
     }
 }
 
-/// Asks the processes to end that were started for an object with this `home`, except for those that
-/// are `known` and what they started, and kills what has not ended after `grace`.
+/// Asks the processes to end that were started for an object in one of these `homes`, which are all
+/// the same folder, except for those that are `known` and what they started, and kills what has not
+/// ended after `grace`.
 pub(super) async fn stop_strays<'a>(
-    home: &Path,
+    homes: &[&Path],
     known: impl Iterator<Item = &'a Identity> + Clone,
     grace: Duration,
 ) -> Result<(), RuntimeError> {
     let strays = || {
-        let mut found = running::find(None, &mark_of(home));
+        let marked = homes
+            .iter()
+            .flat_map(|home| running::find(None, &mark_of(home)));
+        let mut found: Vec<_> = marked.collect();
         let kept: Vec<_> = known.clone().flat_map(Identity::family).collect();
-        found.retain(|one| !kept.contains(one) && running::works_in(one.pid, home));
+        let works = |pid| homes.iter().any(|home| running::works_in(pid, home));
+        found.retain(|one| !kept.contains(one) && works(one.pid));
         found
     };
     end("unrecorded", grace, strays, || true).await
@@ -184,7 +199,8 @@ pub(super) fn spawn(
         .stdin(Stdio::null())
         .stdout(clone()?)
         .stderr(clone()?);
-    own_session(&mut command);
+    inherit_nothing();
+    on_its_own(&mut command);
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let pid = child.id();
     let identity = Identity::of(pid, mark).ok_or_else(|| failed("it ended at once".to_owned()))?;
@@ -210,16 +226,34 @@ fn mark_of(home: &Path) -> String {
     format!("{}:", home.display())
 }
 
-#[cfg(unix)]
+/// Gives it a session of its own, and what it writes to its user alone.
 #[allow(unsafe_code)]
-fn own_session(command: &mut Command) {
+fn on_its_own(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid is one, and
-    // the closure neither allocates nor takes locks.
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid and umask are,
+    // and the closure neither allocates nor takes locks.
     unsafe {
         command.pre_exec(|| {
             rustix::process::setsid()?;
+            rustix::process::umask(Mode::RWXG | Mode::RWXO);
             Ok(())
         });
+    }
+}
+
+/// Closes to programs that we start what we were started with. Our own files are closed to them
+/// already; those that a shell or Terraform left open to us are not.
+#[allow(unsafe_code)]
+fn inherit_nothing() {
+    let open = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for number in numbers
+        .filter(|number: &RawFd| *number > 2)
+        .collect::<Vec<_>>()
+    {
+        // SAFETY: it is used for this call alone, which does no harm to a file that was closed
+        // meanwhile, nor to another one of ours that has its number.
+        let file = unsafe { BorrowedFd::borrow_raw(number) };
+        let _ = rustix::io::fcntl_setfd(file, FdFlags::CLOEXEC);
     }
 }

@@ -1,12 +1,13 @@
 //! What this runtime knows of an object, on disk: it must survive the provider, which lives only
 //! for one plan or apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{Port, Standing};
+use super::drift::{Database, Program};
 use super::files;
 use super::process::Identity;
 
@@ -22,6 +23,12 @@ pub(super) struct Record {
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
     pub processes: BTreeMap<String, Started>,
+    /// The names of the files that its processes read.
+    #[serde(default)]
+    pub files: BTreeSet<String>,
+    /// What outlives its processes.
+    #[serde(default)]
+    pub database: Option<Database>,
     /// Whether it is being changed, from before the first change until it is settled anew.
     #[serde(default)]
     pub changing: bool,
@@ -42,6 +49,9 @@ pub(super) struct Started {
     /// When that was.
     #[serde(default = "SystemTime::now")]
     pub at: SystemTime,
+    /// The program that it was started from.
+    #[serde(default)]
+    pub program: Option<Program>,
     /// The program that it keeps beside it.
     #[serde(default)]
     pub keeps: Option<String>,
@@ -90,6 +100,8 @@ impl Record {
             memory: serde_json::Value::Null,
             ports: BTreeMap::new(),
             processes: BTreeMap::new(),
+            files: BTreeSet::new(),
+            database: None,
             changing: false,
         }
     }

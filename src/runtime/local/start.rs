@@ -1,6 +1,8 @@
 //! Bringing a workload about: its files, and its processes as far as they are not what they should be.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,8 +13,9 @@ use zeroize::Zeroizing;
 use super::super::{
     Begun, Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload,
 };
-use super::record::Started;
-use super::{GRACE, LocalRuntime, logs, ports, process};
+use super::drift::{Database, Program};
+use super::record::{Record, Started};
+use super::{GRACE, LocalRuntime, drift, logs, ports, process};
 
 impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
@@ -22,19 +25,31 @@ impl LocalRuntime {
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
         let object = &workload.object;
+        let mut record = self.record(object)?;
+        self.can_start(workload, &record)?;
         let programs = self.programs(&workload.python, stop).await?;
         let contents = self.write_files(workload)?;
-        let mut record = self.record(object)?;
+        record.files = workload.files.keys().cloned().collect();
+        if let Some(storage) = &workload.storage {
+            let database = record.database.get_or_insert_with(|| Database {
+                file: storage.file.to_owned(),
+                id: None,
+            });
+            storage.file.clone_into(&mut database.file);
+        }
+        let former = self.former_homes(object, &record);
         let wanted: BTreeMap<&str, String> = workload
             .processes
             .iter()
             .map(|process| (process.name, digest(process, &contents, &programs)))
             .collect();
         let same = workload.processes.len() == record.processes.len()
-            && record
-                .processes
-                .iter()
-                .all(|(name, started)| wanted.get(name.as_str()) == Some(&started.digest));
+            && record.processes.iter().all(|(name, started)| {
+                wanted.get(name.as_str()) == Some(&started.digest)
+                    && started.program.as_ref().is_none_or(Program::is_same)
+                    && self.is_here(object, started)
+            })
+            && self.has_same_database(object, &record);
         let mut kept = BTreeMap::new();
         for (name, started) in std::mem::take(&mut record.processes) {
             if same && started.standing() != Standing::Down {
@@ -46,7 +61,12 @@ impl LocalRuntime {
         record.processes = kept;
         // What was started and not recorded would answer in place of what is started now.
         let known = record.processes.values().map(|started| &started.identity);
-        process::stop_strays(&self.home(object), known, GRACE).await?;
+        let home = self.home(object);
+        let homes: Vec<_> = former.iter().map(|(home, _)| home.as_path()).collect();
+        process::stop_strays(&[&[home.as_path()], &*homes].concat(), known, GRACE).await?;
+        for (home, started) in &former {
+            drift::leave(home, *started);
+        }
         for process in &workload.processes {
             if !record.processes.contains_key(process.name) {
                 if process.duty == Duty::Main {
@@ -68,11 +88,37 @@ impl LocalRuntime {
         })
     }
 
+    /// An error where a start would make it worse.
+    fn can_start(&self, workload: &Workload, record: &Record) -> Result<(), RuntimeError> {
+        let object = &workload.object;
+        let mut all = record.processes.values();
+        if let Some(path) = all.find_map(|started| self.original(object, started)) {
+            return Err(RuntimeError::Copied {
+                object: object.clone(),
+                path,
+            });
+        }
+        // It would make an empty one, and know neither its runs nor its nodes.
+        match self.lost_database(object, record) {
+            Some(path) if workload.storage.is_some() => Err(RuntimeError::StateLost { path }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the files of a workload; a digest of what they hold.
     fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
         let folder = self.dir(&workload.object).join("files");
         let mut hash = Sha256::new();
-        self.files().remove(&folder)?;
+        let made = self.files().make_folder(&folder)?;
+        for name in made.names()? {
+            let name = OsStr::from_bytes(&name);
+            if !name
+                .to_str()
+                .is_some_and(|name| workload.files.contains_key(name))
+            {
+                self.files().remove(&folder.join(name))?;
+            }
+        }
         for (name, content) in &workload.files {
             let text = match content {
                 Content::Public(text) => Zeroizing::new(text.clone()),
@@ -97,9 +143,8 @@ impl LocalRuntime {
         for folder in [&home, &dir.join("state"), &dir.join("logs")] {
             self.files().make_folder(folder)?;
         }
-        let path = std::env::var("PATH").unwrap_or_default();
         let mut env: BTreeMap<String, String> = [
-            ("PATH", format!("{}:{path}", programs.display())),
+            ("PATH", search_path(programs, std::env::var("PATH").ok())),
             ("HOME", home.display().to_string()),
             ("LANG", "C.UTF-8".to_owned()),
             ("PYTHONUNBUFFERED", "1".to_owned()),
@@ -113,6 +158,7 @@ impl LocalRuntime {
         tracing::info!(object = %object, process = process.name, pid = identity.pid, "started");
         Ok(Started {
             identity,
+            program: Some(Program::at(&program)),
             digest,
             log_from,
             at: SystemTime::now(),
@@ -121,6 +167,18 @@ impl LocalRuntime {
             settled: false,
         })
     }
+}
+
+/// Where programs are looked for: those of the environment first, then those of the user. What is
+/// relative there would lead into the folder of the process, which apps write.
+fn search_path(programs: &Path, inherited: Option<String>) -> String {
+    let inherited = inherited.unwrap_or_default();
+    let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
+    let programs = programs.display().to_string();
+    let all: Vec<_> = std::iter::once(programs.as_str())
+        .chain(inherited)
+        .collect();
+    all.join(":")
 }
 
 /// An error when somebody else listens where a server of ours is to listen: it would answer in our
@@ -149,4 +207,17 @@ fn digest(process: &Process, contents: &str, programs: &Path) -> String {
     hash.update(contents.as_bytes());
     hash.update(programs.as_os_str().as_encoded_bytes());
     hex::encode(hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_program_is_looked_for_where_apps_write() {
+        let inherited = Some("/usr/bin:bin::.:/bin:".to_owned());
+        let path = search_path(Path::new("/env/bin"), inherited);
+        assert_eq!(path, "/env/bin:/usr/bin:/bin");
+        assert_eq!(search_path(Path::new("/env/bin"), None), "/env/bin");
+    }
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::runtime::{Duty, PodSettings, Port, Process};
 
+mod drift;
 mod processes;
 mod trust;
 

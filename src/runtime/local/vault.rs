@@ -5,24 +5,12 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::super::{Missing, Part, RuntimeError, SecretEntries};
+use super::super::{RuntimeError, SecretEntries};
 use super::LocalRuntime;
 
 impl LocalRuntime {
     pub(super) fn secret_path(&self, name: &str) -> PathBuf {
         self.data_dir.join("vault").join(format!("{name}.json"))
-    }
-
-    /// A part that is gone, where it is a file of the vault.
-    pub(super) fn missing(&self, part: &Part) -> Option<Missing> {
-        let Part::Secret(name) = part else {
-            return None;
-        };
-        let path = self.secret_path(name);
-        (!path.exists()).then(|| Missing {
-            part: part.clone(),
-            words: format!("{} is gone", path.display()),
-        })
     }
 
     pub(super) fn entry(&self, name: &str, key: &str) -> Result<Zeroizing<String>, RuntimeError> {

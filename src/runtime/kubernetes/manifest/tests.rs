@@ -89,6 +89,7 @@ fn workload() -> Workload {
         }),
         storage: Some(Storage {
             size: "1Gi".to_owned(),
+            file: "state.db",
             storage_class: None,
         }),
     }

@@ -1,6 +1,8 @@
 //! Which processes are ours: a wrong answer ends somebody else's, or leaves one that answers in the
 //! place of what is started next.
 
+use std::path::PathBuf;
+
 use super::*;
 
 #[tokio::test]
@@ -74,7 +76,11 @@ async fn children_of_a_recycled_pid_are_never_touched() {
 }
 
 /// A workload of one script, in an environment that needs not be made.
-async fn with_environment(runtime: &LocalRuntime, object: &ObjectRef, script: &str) -> Workload {
+pub(super) async fn with_environment(
+    runtime: &LocalRuntime,
+    object: &ObjectRef,
+    script: &str,
+) -> Workload {
     let workload = Workload {
         object: object.clone(),
         python: PythonEnvironment {
@@ -212,5 +218,77 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     runtime.ready(&object).await.unwrap();
     assert_ne!(leader().identity, first);
     assert_eq!(standing().await, Standing::Up);
+    remove(&runtime, &object, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_gets_no_more_of_its_user_than_it_needs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
+    // As a shell leaves one open to what it starts.
+    let open = fs::File::create(dir.path().join("open")).unwrap();
+    rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
+    let script = "echo x > made; mkdir folder; echo ready; read forever < fifo";
+    let (mut process, _) = shell(&object, &format!("mkfifo fifo; {script}"));
+    process
+        .env
+        .insert("SET".to_owned(), "by the user".to_owned());
+    let started = runtime.spawn(&object, &process, Path::new("/bin"), "digest".to_owned());
+    let mut record = runtime.record(&object).unwrap();
+    record
+        .processes
+        .insert("superlink".to_owned(), started.unwrap());
+    runtime.save(&object, &record).unwrap();
+    let ready = |line: &str| (line == "ready").then(String::new);
+    runtime
+        .wait_log(&object, "superlink", &ready)
+        .await
+        .unwrap();
+
+    let home = runtime.home(&object);
+    let proc = PathBuf::from(format!(
+        "/proc/{}",
+        record.processes["superlink"].identity.pid
+    ));
+    let environ = fs::read_to_string(proc.join("environ")).unwrap();
+    let mut names: Vec<_> = environ
+        .split_terminator('\0')
+        .map(|one| one.split_once('=').unwrap().0)
+        .collect();
+    names.sort_unstable();
+    let expected = [
+        "HOME",
+        "LANG",
+        "PATH",
+        "PYTHONUNBUFFERED",
+        "SET",
+        running::MARK,
+    ];
+    assert_eq!(names, expected);
+    assert!(environ.contains(&format!("HOME={}\0", home.display())));
+    assert_eq!(
+        fs::read_link(proc.join("cwd")).unwrap(),
+        home.canonicalize().unwrap()
+    );
+    let status = fs::read_to_string(proc.join("status")).unwrap();
+    assert!(status.contains("Umask:\t0077\n"), "{status}");
+    let open = fs::read_dir(proc.join("fd")).unwrap();
+    let open = open.map(|one| one.unwrap().file_name().into_string().unwrap());
+    let open: BTreeMap<_, _> = open
+        .map(|fd| (fd.clone(), fs::read_link(proc.join("fd").join(fd)).unwrap()))
+        .filter(|(_, path)| !path.ends_with("fifo"))
+        .collect();
+    assert_eq!(open.keys().collect::<Vec<_>>(), ["0", "1", "2"], "{open:?}");
+    let log = runtime.log_path(&object, "superlink");
+    for (path, expected) in [
+        (home.join("made"), 0o600),
+        (home.join("folder"), 0o700),
+        (log, 0o600),
+        (home, 0o700),
+    ] {
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, expected, "{}", path.display());
+    }
     remove(&runtime, &object, &[]).await.unwrap();
 }

@@ -219,7 +219,7 @@ fn two_never_hold_the_lock_though_it_is_removed_all_the_time() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..200 {
+                for _ in 0..50 {
                     let lock = runtime.lock().unwrap();
                     // Fails where somebody else is inside.
                     fs::File::create_new(&inside).unwrap();
