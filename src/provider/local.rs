@@ -12,8 +12,10 @@ model! {
     /// Processes of this machine, bound to 127.0.0.1.
     pub struct Local {
         /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
-        /// ones start where Terraform runs; `~/` is your home. Keep it out of version control. A log
-        /// longer than 8 MiB is cut by the next plan or apply, which keeps three older parts, and by
+        /// ones start where Terraform runs; `~/` is your home. A `.gitignore` in it keeps it out of
+        /// version control. It must belong to the user who runs Terraform; what belongs to another
+        /// user in it, or can be written by one, is an error. A folder that was moved is found by its
+        /// new path, and the next apply restarts what runs. A log longer than 8 MiB is cut by the next plan or apply, which keeps three older parts, and by
         /// nothing else: where none passes by for weeks, cut it yourself (`logrotate` with
         /// `copytruncate`). An idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or
         /// older about 2 MB a day for each SuperNode.
@@ -37,7 +39,9 @@ pub(super) fn runtime(settings: Option<&Local>, here: &Path) -> Result<LocalRunt
     let cache_dir = settings.and_then(|local| local.cache_dir.as_ref());
     let python = settings.and_then(|local| local.python.as_ref());
     Ok(LocalRuntime {
-        data_dir: data_dir.map_or_else(|| here.join(".flower"), |dir| dir.from(here)),
+        data_dir: for_databases(
+            data_dir.map_or_else(|| here.join(".flower"), |dir| dir.from(here)),
+        )?,
         cache_dir: match cache_dir {
             Some(dir) => dir.from(here),
             None => here.join(default_cache()?),
@@ -47,6 +51,29 @@ pub(super) fn runtime(settings: Option<&Local>, here: &Path) -> Result<LocalRunt
             |python| python.command(here).display().to_string(),
         ),
     })
+}
+
+/// A folder whose path Flower can use: it makes a URL of the path of a database.
+fn for_databases(dir: PathBuf) -> Result<PathBuf> {
+    let why = match dir.to_str() {
+        None => "its path is not UTF-8",
+        Some(text) if text.contains('?') => {
+            "Flower reads the path of a database as a URL, which ends at a question mark"
+        }
+        Some(text) if text.chars().any(char::is_control) => "its path has control characters",
+        Some(_) => return Ok(dir.components().collect()),
+    };
+    Err(Diagnostic::error("This folder cannot be the data_dir")
+        .detail(format!(
+            "{:?} cannot be used: {why}.",
+            dir.to_string_lossy()
+        ))
+        .detail(
+            "Set `local = { data_dir = \"…\" }` in the provider's configuration to a folder whose \
+             path is without that, or rename the folder that Terraform runs in.",
+        )
+        .on("local.data_dir")
+        .into())
 }
 
 fn default_cache() -> Result<PathBuf> {
@@ -63,4 +90,25 @@ fn default_cache() -> Result<PathBuf> {
                 .on("local")
                 .into()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_data_dir_that_flower_would_keep_no_database_in_is_refused() {
+        let usable = |path: &OsStr| for_databases(PathBuf::from(path));
+        for path in ["/a b/\u{e4},50%:#&@;'$(x)\"", "/a/./b/"] {
+            assert!(usable(OsStr::new(path)).is_ok(), "{path}");
+        }
+        for path in [b"/q?x/.flower".as_slice(), b"/\xff/.flower", b"/a\nb"] {
+            let refused = usable(OsStr::from_bytes(path)).unwrap_err();
+            let at = refused.iter().next().unwrap().path.as_ref().unwrap();
+            assert_eq!(at.to_string(), "local.data_dir");
+        }
+    }
 }

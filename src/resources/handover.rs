@@ -3,6 +3,7 @@
 
 use crate::flower::version::FlowerVersion;
 use crate::model;
+use crate::resources::local_path::LocalPath;
 use crate::tfplugin::schema::{computed, optional, required};
 
 model! {
@@ -69,7 +70,7 @@ model! {
         /// authentication. It is read whenever the SuperLink is asked something, so that whatever
         /// renews it can do so, and its content is in no plan, state or log. It needs TLS. Without
         /// it the provider's `control_token` is used, where there is one.
-        token_file: Option<String> = optional(),
+        token_file: Option<LocalPath> = optional(),
     }
 }
 

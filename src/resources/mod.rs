@@ -101,7 +101,7 @@ impl Configured {
         let row = version.and_then(|version| row_of(version).ok());
         let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
         endpoint = match (&input.token_file, &self.token) {
-            (Some(path), _) => endpoint.with_token_file(Path::new(path))?,
+            (Some(file), _) => endpoint.with_token_file(&file.from(Path::new("")))?,
             (None, Some(token)) => endpoint.with_token(token),
             (None, None) => endpoint,
         };

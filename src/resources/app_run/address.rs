@@ -21,15 +21,14 @@ pub(super) enum AddressError {
     NoRun,
     #[error("{0:?} is not the number of a run")]
     NotARun(String),
-    #[error("There are more than four parts in it")]
-    TooMuch,
 }
 
 impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let mut parts = text.split('#');
+        // The last one is a path, which may have any character.
+        let mut parts = text.splitn(4, '#');
         let url = parts.next().unwrap_or_default().to_owned();
         let run = parts.next().ok_or(AddressError::NoRun)?;
         let run = run
@@ -37,15 +36,12 @@ impl FromStr for Address {
             .map_err(|NotARunId| AddressError::NotARun(run.to_owned()))?;
         let mut file = || parts.next().filter(|file| !file.is_empty());
         let (ca_file, token_file) = (file().map(str::to_owned), file().map(str::to_owned));
-        match parts.next() {
-            None => Ok(Self {
-                url,
-                run,
-                ca_file,
-                token_file,
-            }),
-            Some(_) => Err(AddressError::TooMuch),
-        }
+        Ok(Self {
+            url,
+            run,
+            ca_file,
+            token_file,
+        })
     }
 }
 
@@ -67,6 +63,7 @@ mod tests {
             ("https://h:1#7#ca.pem", of(Some("ca.pem"), None)),
             ("https://h:1#7#ca.pem#t", of(Some("ca.pem"), Some("t"))),
             ("https://h:1#7##t", of(None, Some("t"))),
+            ("https://h:1#7##~/a, b#c", of(None, Some("~/a, b#c"))),
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
@@ -77,6 +74,5 @@ mod tests {
         let why = |text: &str| text.parse::<Address>().unwrap_err().to_string();
         assert_eq!(why("https://h:1"), "There is no # in it");
         assert_eq!(why("https://h:1#x"), "\"x\" is not the number of a run");
-        assert_eq!(why("h#1#a#b#c"), "There are more than four parts in it");
     }
 }

@@ -1,7 +1,5 @@
 //! The app of a run: built from its source, with the configuration checked against what it declares.
 
-use std::path::PathBuf;
-
 use super::model::{Model, Source};
 use super::planned_app::{self, PlannedApp};
 use super::release;
@@ -12,10 +10,11 @@ use crate::flower::fab::{self, AppKind, Fab, FabError};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
 use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
 use crate::resources::config_values::flatten;
+use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::Dynamic;
+use crate::tfplugin::schema::{Dynamic, refused};
 
 /// What to submit: the app that was planned, with its configuration.
 pub(super) async fn checked(
@@ -64,9 +63,12 @@ pub(super) async fn try_build(
 ) -> Result<std::result::Result<Fab, FabError>> {
     // What keeps a release from being used is said where it is set.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
-    let path = PathBuf::from(&source.path);
+    let path: LocalPath = source.path.parse().map_err(|why: LocalPathError| {
+        let at = Path::attribute("source").then("path");
+        refused(&source.path, &why, &at)
+    })?;
     let built = tokio::task::spawn_blocking(move || {
-        AppTree::from_dir(&path)
+        AppTree::from_dir(&path.from(std::path::Path::new("")))
             .map_err(FabError::from)
             .and_then(|tree| fab::build_within(&tree, limit))
     });

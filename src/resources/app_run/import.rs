@@ -1,5 +1,7 @@
 //! Taking over a run that is there already, by its address.
 
+use std::path::Path;
+
 use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
@@ -7,6 +9,7 @@ use crate::flower::control::is_default_federation;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::report::failed;
@@ -37,13 +40,24 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
         .map_err(|error: AddressError| unknown(&error.to_string()))?;
     let (runtime, run) = (call.provider.runtime.as_ref(), address.run);
     let mut control = known(runtime, &address.url).await?;
-    if let Some(file) = &address.ca_file {
-        let authority = std::fs::read_to_string(file);
-        let authority =
-            authority.map_err(|error| unknown(&format!("{file:?} cannot be read: {error}")))?;
+    let path = |file: Option<String>| -> Result<Option<LocalPath>> {
+        let parsed = file.map(|file| {
+            file.parse()
+                .map_err(|why: LocalPathError| unknown(&format!("{file:?}: {why}")))
+        });
+        parsed.transpose()
+    };
+    if let Some(file) = path(address.ca_file)? {
+        let authority = std::fs::read_to_string(file.from(Path::new("")));
+        let authority = authority.map_err(|error| {
+            unknown(&format!(
+                "{} cannot be read: {error}",
+                file.from(Path::new("")).display()
+            ))
+        })?;
         control.ca_certificate = Some(authority);
     }
-    control.token_file = address.token_file;
+    control.token_file = path(address.token_file)?;
     let client = call.provider.control(&control);
     let client = client.map_err(|error| failed(what.clone(), &error))?;
     let client = client.client();
