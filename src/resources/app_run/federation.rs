@@ -69,13 +69,7 @@ impl Member<supernode::Model> {
 pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) -> String {
     let mut before: Option<&ObjectRef> = None;
     loop {
-        let mut dead = None;
-        for object in objects {
-            if let Some(how) = is_dead(runtime, object).await {
-                dead = Some((*object, how));
-                break;
-            }
-        }
+        let dead = dead_now(runtime, objects).await;
         match (dead, before) {
             // One that is being started again is not dead the next time.
             (Some((object, how)), Some(same)) if object == same => {
@@ -85,6 +79,19 @@ pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) ->
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// The first of these that is gone or has stopped, and how.
+pub(super) async fn dead_now<'a>(
+    runtime: &dyn Runtime,
+    objects: &[&'a ObjectRef],
+) -> Option<(&'a ObjectRef, &'static str)> {
+    for object in objects {
+        if let Some(how) = is_dead(runtime, object).await {
+            return Some((*object, how));
+        }
+    }
+    None
 }
 
 /// How an object ended, if it did. One that an apply is changing just now may come.
@@ -184,7 +191,8 @@ mod tests {
         assert_eq!(names(federation.with_ids(&[NodeId(72)])), ["site-b"]);
         assert!(federation.with_ids(&[NodeId(71)]).is_empty());
 
-        let awaited = [&federation.superlink.object];
+        let superlink = &federation.superlink.object;
+        let awaited = [superlink];
         let waiting = first_dead(&runtime, &awaited);
         tokio::time::timeout(Duration::from_millis(200), waiting)
             .await
@@ -193,5 +201,9 @@ mod tests {
         let dead = first_dead(&runtime, &awaited);
         let dead = tokio::time::timeout(Duration::from_secs(20), dead).await;
         assert_eq!(dead.unwrap(), "SuperLink \"b\" was removed");
+        let now = dead_now(&runtime, &awaited).await;
+        assert_eq!(now, Some((superlink, "was removed")));
+        let other = [&federation.supernodes[0].object];
+        assert_eq!(dead_now(&runtime, &other).await, None);
     }
 }

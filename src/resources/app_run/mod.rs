@@ -212,7 +212,10 @@ impl Resource for AppRun {
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         // Of a replacement: the run to come must be possible before this one is removed.
-        planned_app::still_there(&call.private()).await?;
+        let private = call.private();
+        // Also when that is refused, or the next destroy would ask for the app of this plan.
+        call.keep_private(Bytes::new());
+        planned_app::still_there(&private).await?;
         let over = state
             .status
             .get()

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::federation::{Federation, first_dead};
+use super::federation::{Federation, dead_now, first_dead};
 use super::model::{Model, Wait};
 use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
@@ -103,7 +103,10 @@ pub(super) async fn ready(
         }
     };
     match wait(&call.stop, bound.limit, waiting).await {
-        Waited::Done(done) => Ok(done?),
+        Waited::Done(done) => {
+            done?;
+            all_live(runtime, model, &wanted).await
+        }
         Waited::Stopped => Err(interrupted()),
         Waited::TimedOut => Err(too_late(&wanted, &seen, &bound).into()),
     }
@@ -209,6 +212,23 @@ async fn member_dies(runtime: &dyn Runtime, url: &str, wanted: &Wanted) -> Strin
     let nodes = nodes.iter().map(|node| &node.object);
     let objects: Vec<_> = nodes.chain([&federation.superlink.object]).collect();
     first_dead(runtime, &objects).await
+}
+
+/// An error where a SuperNode has stopped that the SuperLink still counts as online, which it does for
+/// a minute. In a cluster others start it again.
+async fn all_live(runtime: &dyn Runtime, model: &Model, wanted: &Wanted) -> Result<()> {
+    if wanted.ids.is_empty() || model.control.is_in_cluster() {
+        return Ok(());
+    }
+    let Some(federation) = Federation::of(runtime, &model.control.url).await else {
+        return Ok(());
+    };
+    let nodes = federation.with_ids(&wanted.ids);
+    let nodes: Vec<_> = nodes.iter().map(|node| &node.object).collect();
+    match dead_now(runtime, &nodes).await {
+        Some((object, how)) => Err(in_vain(&format!("{object} {how}")).into()),
+        None => Ok(()),
+    }
 }
 
 /// What is waited for cannot come.

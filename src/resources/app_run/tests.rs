@@ -43,6 +43,24 @@ fn call(dir: &std::path::Path, fake: &Fake) -> Call<Configured> {
 }
 
 #[tokio::test]
+async fn a_replacement_without_its_app_is_refused_once_and_a_destroy_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new(|_, _, _| Ok(listed([])));
+    let call = call(dir.path(), &fake);
+    let mut state = model();
+    state.run_id.set("7".to_owned());
+    state.status.set("finished".to_owned());
+    let gone = Source {
+        path: dir.path().join("gone").display().to_string(),
+    };
+    call.keep_private(PlannedApp::missing(&gone).to_private());
+    let refused = AppRun::delete(call.clone(), state.clone()).await;
+    assert!(refused.unwrap_err().has_errors());
+    // What stays in the state is what the call keeps.
+    AppRun::delete(call.clone(), state).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refresh_of_a_thousand_runs_asks_a_few_times() {
     let dir = tempfile::tempdir().unwrap();
     let runs = || (0..1000).map(|id| run(id, "finished", "completed"));
