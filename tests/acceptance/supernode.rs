@@ -173,7 +173,7 @@ fn logs_that_were_asked_for_are_all_that_stays() {
         assert!(left.iter().any(|file| file.ends_with(log)), "{left:?}");
     }
     let logs = |file: &std::path::PathBuf| file.parent().is_some_and(|one| one.ends_with("logs"));
-    let is_kept = |file| logs(file) || file.ends_with(".flower/.gitignore");
+    let is_kept = |file: &std::path::PathBuf| logs(file) || file.as_os_str() == ".gitignore";
     assert!(left.iter().all(is_kept), "{left:?}");
 }
 

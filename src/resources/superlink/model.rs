@@ -28,8 +28,8 @@ model! {
         /// warning; one with another major number, such as `2.0.0`, is refused.
         flower_version: FlowerVersion = defaulted(version::DEFAULT),
         /// Let a change of `flower_version` make a new SuperLink where the other release cannot read
-        /// the database, or where the volume of the database is gone: its runs and registrations are
-        /// lost. Without it either is an error.
+        /// the database, or where the database is gone (its file, or its volume in a cluster): its
+        /// runs and registrations are lost. Without it either is an error.
         allow_state_loss: bool = defaulted(false),
         /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
         /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
@@ -82,8 +82,8 @@ model! {
         certificate_not_after: Computed<String> = computed().keep(),
         /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
         /// its database and ports; `changed` when somebody else changed how it runs or took its
-        /// Service or a Secret away, or an earlier apply did not finish; or `lost` when the volume
-        /// of its database is gone: an apply is refused then without `allow_state_loss`.
+        /// Service or a Secret away, or an earlier apply did not finish; or `lost` when its database
+        /// is gone: an apply is refused then without `allow_state_loss`.
         status: Computed<Status> = computed(),
     }
 }
