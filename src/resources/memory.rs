@@ -52,12 +52,42 @@ pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
     M::decode(&value, &Path::default())
 }
 
-/// Says how to take over what exists already, where that is why it was not made.
+/// Says why there may be one already, and how to take it over, where that is why it was not made.
 pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &str) -> Diagnostic {
     match error {
-        RuntimeError::Exists { .. } => message.detail(format!(
-            "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
-        )),
+        // Whether it is the object of this very state cannot be seen from here.
+        RuntimeError::Exists { .. } => message
+            .detail(
+                "If Terraform is replacing that object now, it cannot make the new one first: \
+                 `create_before_destroy`, on this resource or on one that depends on it, does not \
+                 work with a fixed name. Remove it from the `lifecycle` of both, or change `name` \
+                 in the same apply.",
+            )
+            .detail("Otherwise it is an object of no state, or of another one. Take it over with an `import` block, or choose another name.")
+            .detail(format!(
+                "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
+            )),
         _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Kind;
+
+    #[test]
+    fn an_object_that_exists_may_be_the_one_that_is_being_replaced() {
+        let object = ObjectRef {
+            kind: Kind::Superlink,
+            name: "s1".parse().unwrap(),
+        };
+        let error = RuntimeError::Exists {
+            object,
+            place: "/data/.flower/superlink/s1".to_owned(),
+        };
+        let message = failed("SuperLink \"s1\" was not made", &error);
+        let message = offer(message, &error, "flower_superlink", "s1");
+        insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::Configured;
+use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::schema::{Attribute, Schema, Tree};
 use crate::tfplugin::value::{Value, from_json};
 use crate::tfplugin::{Resource, resource};
@@ -22,11 +23,17 @@ pub(super) struct Planned {
     pub errors: String,
     /// The same of warnings.
     pub warnings: String,
+    pub notes: Vec<Diagnostic>,
 }
 
 impl Planned {
     pub(super) fn text(&self, dotted: &str) -> Option<&str> {
         self.tree.value(dotted).as_str()
+    }
+
+    /// The summaries of its warnings.
+    pub(super) fn warned(&self) -> Vec<&str> {
+        self.notes.iter().map(|one| one.summary.as_str()).collect()
     }
 
     pub(super) fn is_unknown(&self, dotted: &str) -> bool {
@@ -71,6 +78,11 @@ pub(super) async fn plan_in<R: Resource<Provider = Configured>>(
         replaces: outcome.replace.iter().map(ToString::to_string).collect(),
         errors,
         warnings,
+        notes: outcome
+            .messages
+            .into_iter()
+            .filter(|one| !one.is_error())
+            .collect(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::runtime::{
     Toleration, TolerationOperator,
 };
 use crate::tfplugin::GoDuration;
-use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, path, required};
 use crate::tfplugin::value::to_json;
@@ -68,7 +68,8 @@ model! {
         /// Further annotations of its pods.
         annotations: Option<BTreeMap<String, String>> = optional(),
         /// Whether a NetworkPolicy lets in nobody but SuperNodes, and those at the Fleet API alone;
-        /// `true` by default. It needs a network plugin that enforces policies.
+        /// `true` by default. It needs a network plugin that enforces policies. `false` cannot be set
+        /// together with `service.allow_from`, which the NetworkPolicy enforces.
         network_policy: Option<bool> = optional(),
         /// How long a node and volumes for it are waited for, such as `3m`, on clusters that make them
         /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
@@ -162,8 +163,8 @@ model! {
         /// into the certificate and into `fleet.address`. `host:port` when the port differs too.
         hostname: Option<String> = optional(),
         /// The networks that SuperNodes dial from, such as `10.0.0.0/8`: the NetworkPolicy lets in
-        /// nobody else. Everywhere when left out. Name what the pod sees: a load balancer may put
-        /// its own address in place of the caller's.
+        /// nobody else, and an empty list lets in nobody. When left out, every network may connect.
+        /// Name what the pod sees: a load balancer may put its own address in place of the caller's.
         allow_from: Option<Vec<String>> = optional(),
         /// Annotations of the Service, which load balancers are configured with.
         annotations: Option<BTreeMap<String, String>> = optional(),
@@ -220,6 +221,7 @@ pub fn validate(config: &Tree) -> Result<()> {
         found.absorb(texts(config, name, labels::check_annotations));
     }
     found.absorb(is_reachable(config));
+    found.absorb(is_enforced(config));
     found.or(())
 }
 
@@ -246,6 +248,36 @@ fn is_reachable(config: &Tree) -> Result<()> {
     Err(failed("SuperNodes could not reach it", &error)
         .at(Path::attribute("service").then("hostname"))
         .into())
+}
+
+/// An error where a list of networks would be enforced by nothing.
+fn is_enforced(config: &Tree) -> Result<()> {
+    let policy = config.get::<Option<bool>>("kubernetes.network_policy");
+    let is_off = matches!(policy, Ok(Maybe::Known(Some(false))));
+    if !is_off || !config.is_set("service.allow_from") {
+        return Ok(());
+    }
+    Err(
+        Diagnostic::error("`service.allow_from` needs the NetworkPolicy")
+            .detail(
+                "The NetworkPolicy alone keeps other networks out, and `kubernetes.network_policy = \
+                 false` turns it off: every network could connect.",
+            )
+            .detail("Remove `kubernetes.network_policy`, or leave `service.allow_from` out.")
+            .at(Path::attribute("service").then("allow_from"))
+            .into(),
+    )
+}
+
+/// Whether a Service of these settings is reached from outside the cluster.
+pub fn is_open_to_outside(config: &Tree) -> bool {
+    let kind = config.get::<Option<ServiceKind>>("service.service_type");
+    matches!(
+        kind,
+        Ok(Maybe::Known(Some(
+            ServiceKind::NodePort | ServiceKind::LoadBalancer
+        )))
+    )
 }
 
 /// What a runtime gets of the settings.
@@ -299,9 +331,7 @@ pub fn exposure(service: Option<&ServiceSettings>, shared_port: bool, tls: bool)
         annotations: service
             .and_then(|one| one.annotations.clone())
             .unwrap_or_default(),
-        allow_from: service
-            .and_then(|one| one.allow_from.clone())
-            .unwrap_or_default(),
+        allow_from: service.and_then(|one| one.allow_from.clone()),
         shared_port,
         tls,
     }
@@ -428,6 +458,35 @@ mod tests {
             panic!("the settings are not read");
         };
         insta::assert_debug_snapshot!(settings(Some(&pod)).unwrap());
+    }
+
+    #[test]
+    fn a_list_of_networks_that_nothing_enforces_is_refused() {
+        let ty = Schema::of::<crate::resources::superlink::Model>().ty();
+        for (networks, policy, refused) in [
+            (json!(["10.0.0.0/8"]), json!(false), true),
+            (json!([]), json!(false), true),
+            (Json::Null, json!(false), false),
+            (json!(["10.0.0.0/8"]), json!(true), false),
+            (json!([]), Json::Null, false),
+        ] {
+            let config = json!({
+                "service": { "allow_from": networks },
+                "kubernetes": { "network_policy": policy },
+            });
+            let found = validate(&Tree(from_json(&config, &ty).unwrap()));
+            let found = found.err().unwrap_or_default();
+            let paths: Vec<_> = found
+                .iter()
+                .map(|one| one.path.as_ref().unwrap().to_string())
+                .collect();
+            let expected: &[&str] = if refused {
+                &["service.allow_from"]
+            } else {
+                &[]
+            };
+            assert_eq!(paths, expected, "{config}");
+        }
     }
 
     #[test]

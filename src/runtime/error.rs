@@ -206,7 +206,6 @@ impl RuntimeError {
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
-            Self::Exists { .. } => "Take it over with an `import` block, or choose another name.",
             Self::BeingMade { .. } => {
                 "Choose another name if both are meant to exist; else wait for the other apply."
             }
@@ -261,7 +260,10 @@ impl RuntimeError {
                 "Use the provider configuration (alias) whose `kubernetes` is that cluster."
             }
             Self::Unsupported => "Run Terraform on Linux or macOS, or use another runtime.",
-            Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => return None,
+            // Who owns it is for those to say who know of states.
+            Self::Exists { .. } | Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => {
+                return None;
+            }
         };
         Some(text.to_owned())
     }

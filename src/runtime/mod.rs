@@ -268,6 +268,11 @@ pub trait Runtime: Send + Sync {
         })
     }
 
+    /// Whether objects have pods, and a Service before them: settings of those mean nothing elsewhere.
+    fn has_pods(&self) -> bool {
+        false
+    }
+
     /// Whether it can install what apps need beside Flower. Asked while planning, so nothing is dialled.
     fn installs_requirements(&self) -> bool;
 

@@ -158,8 +158,9 @@ pub struct Exposure {
     /// What SuperNodes dial, when that is not the Service's own name or address.
     pub hostname: Option<String>,
     pub annotations: BTreeMap<String, String>,
-    /// The networks (CIDRs) that may connect, in the NetworkPolicy; everywhere when empty.
-    pub allow_from: Vec<String>,
+    /// The networks (CIDRs) that may connect, in the NetworkPolicy: none of them when empty, and all when
+    /// there is no list.
+    pub allow_from: Option<Vec<String>>,
     /// Whether the Fleet API shares its port with the others, so that something must stand in front
     /// which lets nothing else through.
     pub shared_port: bool,

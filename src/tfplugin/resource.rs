@@ -97,7 +97,7 @@ pub struct Plan {
     pub config: Tree,
     /// The state after, as far as known.
     pub planned: Tree,
-    replace: Vec<(Path, String)>,
+    replace: Vec<Path>,
     /// Warnings for the user.
     pub notes: Diagnostics,
     /// What was kept by [`Call::keep_private`]; the call that applies this plan finds what is
@@ -140,12 +140,18 @@ impl Plan {
         self.planned.get(dotted)
     }
 
-    /// Asks for a new resource because of the attribute at `dotted`.
-    pub fn replace(&mut self, dotted: &str, reason: impl Into<String>) {
+    /// Asks for a new resource because of the attribute at `dotted`. Terraform's plan shows which one
+    /// that is; why belongs into its description.
+    pub fn replace(&mut self, dotted: &str) {
         let path = schema::path(dotted);
-        if !self.is_create() && !self.replace.iter().any(|(other, _)| *other == path) {
-            self.replace.push((path, reason.into()));
+        if !self.is_create() && !self.replace.contains(&path) {
+            self.replace.push(path);
         }
+    }
+
+    /// The attributes for which a new resource is asked.
+    pub fn replaced_for(&self) -> &[Path] {
+        &self.replace
     }
 }
 
@@ -259,11 +265,7 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             prior: Tree(prior),
             config: Tree(config),
             planned: Tree(first.state),
-            replace: first
-                .replace
-                .into_iter()
-                .map(|(path, reason)| (path, reason.to_owned()))
-                .collect(),
+            replace: first.replace,
             notes: Diagnostics::default(),
             private,
         };
@@ -271,16 +273,9 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             let refined = R::plan(provider, &mut plan).await;
             let mut messages = std::mem::take(&mut plan.notes);
             messages.absorb(refined);
-            messages.extend(plan.replace.iter().map(|(path, reason)| {
-                Diagnostic::warning(format!("A change of {path} replaces this {}", R::TYPE))
-                    .detail(format!(
-                        "The old one is removed and a new one made: {reason}."
-                    ))
-                    .at(path.clone())
-            }));
             PlanOutcome {
                 state: plan.planned.0,
-                replace: plan.replace.into_iter().map(|(path, _)| path).collect(),
+                replace: plan.replace,
                 private: plan.private,
                 messages,
             }

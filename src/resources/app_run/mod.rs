@@ -62,16 +62,15 @@ impl Resource for AppRun {
         ready::check(plan)?;
         let source = plan.config.get::<Source>("source")?;
         if changes::moved(plan)? {
-            let why = "a run belongs to the SuperLink that it was submitted to";
-            plan.replace("control.url", why);
+            plan.replace("control.url");
         }
         if changes::triggered(plan)? {
-            plan.replace("triggers", "a trigger was added or changed");
+            plan.replace("triggers");
         }
         let Maybe::Known(source) = source else {
             plan.set_unknown("fab_hash");
             if !plan.is_create() {
-                plan.replace("source", "which app it is becomes known only when applied");
+                plan.replace("source");
             }
             return Ok(());
         };
@@ -97,10 +96,10 @@ impl Resource for AppRun {
             return requirements::check(provider.as_deref(), plan, &source, &fab).await;
         }
         if plan.changes("fab_hash") {
-            plan.replace("fab_hash", "the app changed");
+            plan.replace("fab_hash");
         }
         match changes::of_run_config(plan, Some(&fab))? {
-            Values::Other => plan.replace("run_config", "a run's configuration is fixed"),
+            Values::Other => plan.replace("run_config"),
             Values::Respelled if !plan.is_replacement() => changes::keep_spelling(plan),
             Values::Respelled | Values::Same => {}
         }

@@ -151,7 +151,7 @@ fn begin_anew(plan: &mut Plan) -> Result<()> {
     let allowed = plan.get::<Option<bool>>("allow_state_loss")?;
     let keeps = storage::is_kept(&plan.planned)?;
     if keeps == Some(false) || allowed.known().flatten() == Some(true) {
-        plan.replace("status", "its database is lost");
+        plan.replace("status");
     } else {
         let note =
             Diagnostic::warning("The database of the SuperLink is lost, and apply will fail");

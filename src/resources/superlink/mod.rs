@@ -1,5 +1,6 @@
 //! `flower_superlink`: the server of a federation.
 
+mod allow_list;
 mod foresight;
 mod healing;
 mod model;
@@ -86,12 +87,16 @@ impl Resource for Superlink {
             {
                 lose_state(plan, prior, version)?;
             }
-            note_restart(plan, version)?;
-            can_check_keys(plan, version)?;
+            allow_list::note_memory(plan, version)?;
+            allow_list::can_check_keys(plan, version)?;
             let supernodes = plan.planned.value("supernodes");
             plan.notes.extend(nodes::without_place(supernodes, version));
             plan.notes.extend(release::newer(version));
         }
+        plan.notes.extend(allow_list::open_to_outside(
+            provider.as_deref(),
+            &plan.config,
+        ));
         foresight::hand_over(plan)?;
         if plan.is_create() {
             return Ok(());
@@ -99,13 +104,14 @@ impl Resource for Superlink {
         healing::heal(plan)?;
         storage::grows(plan)?;
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
-            plan.replace("persistence", "a database in memory cannot be moved");
+            plan.replace("persistence");
         }
         // Its names follow from how it is reached.
         let causes = foresight::REACHED_BY.iter().chain(&["tls", "insecure"]);
         if causes.copied().any(|cause| plan.changes(cause)) {
             plan.set_unknown("certificate_not_after");
         }
+        storage::note_loss(plan)?;
         Ok(())
     }
 
@@ -267,59 +273,7 @@ fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> 
         .on("flower_version")
         .into());
     }
-    plan.replace(
-        "flower_version",
-        "the other Flower cannot read its database",
-    );
-    Ok(())
-}
-
-/// An error where the release cannot check keys and keep its database, too.
-fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> {
-    let row = release::row(version)?;
-    let refused = matches!(
-        row.node_auth,
-        NodeAuth::KeyList {
-            database: false,
-            ..
-        }
-    );
-    let keeps = storage::is_kept(&plan.planned)?.unwrap_or(true);
-    if refused && keeps && plan.planned.is_set("supernodes") {
-        return Err(Diagnostic::error(format!(
-            "Flower {version} cannot check node keys and keep its database"
-        ))
-        .detail(
-            "It looks keys up in a thread that must not use the database, and would refuse every \
-             SuperNode.",
-        )
-        .detail(
-            "Use Flower 1.14 or newer, set `persistence = { enabled = false }`, or leave \
-             `supernodes` out.",
-        )
-        .on("supernodes")
-        .into());
-    }
-    Ok(())
-}
-
-/// Says that a change of the allow-list restarts a SuperLink of a release that reads it once.
-fn note_restart(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
-    let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
-    if lists && !plan.is_create() && plan.changes("supernodes") {
-        let mut note =
-            Diagnostic::warning("The SuperLink is restarted for its new list of SuperNodes")
-                .detail(format!(
-                    "Flower {version} reads the list once, at its start."
-                ));
-        if storage::is_kept(&plan.planned)? == Some(false) {
-            note = note.detail(
-                "Its database is in memory: it forgets the SuperNodes that are connected, which then \
-                 end. Once they have, apply again to start them.",
-            );
-        }
-        plan.notes.push(note.on("supernodes"));
-    }
+    plan.replace("flower_version");
     Ok(())
 }
 

@@ -39,9 +39,11 @@ model! {
         insecure: bool = defaulted(false),
         /// The certificate.
         tls: Option<Tls> = optional(),
-        /// The SuperNodes that may connect, by any name. Left out: every SuperNode may. Empty: none
-        /// may. A key that is taken off this list is unregistered for good: Flower never accepts
-        /// it again.
+        /// The SuperNodes that may connect, by any name. When left out, every SuperNode may connect,
+        /// and a plan warns where the Service is reached from outside the cluster. An empty map lets
+        /// in none. A key that is removed from this map, or replaced in it, is unregistered: this
+        /// SuperLink never accepts it again, and a plan says so. To let that SuperNode back in, give
+        /// its `flower_supernode_key` another `rotation`.
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
         /// The database.
         persistence: Option<Persistence> = optional(),

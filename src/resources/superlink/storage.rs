@@ -1,5 +1,6 @@
 //! The size of the database's volume, which can grow and never shrink.
 
+use crate::resources::choices::Status;
 use crate::resources::quantity;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -43,6 +44,31 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;
+/// what goes with the old one is not.
+pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
+    let is_lost = plan.prior.get::<Option<Status>>("status")?.known() == Some(Some(Status::Lost));
+    let Some(first) = plan.replaced_for().first().cloned() else {
+        return Ok(());
+    };
+    if is_lost || is_kept(&plan.prior)? == Some(false) {
+        // There is nothing left, or it would not outlive a restart either.
+        return Ok(());
+    }
+    let causes = plan.replaced_for().iter();
+    let causes: Vec<_> = causes.map(|cause| format!("`{cause}`")).collect();
+    plan.notes.push(
+        Diagnostic::warning("The runs and registrations of this SuperLink will be lost")
+            .detail(format!(
+                "A new SuperLink with an empty database replaces it because of {}.",
+                causes.join(", ")
+            ))
+            .detail("To keep them, take that change back.")
+            .at(first),
+    );
+    Ok(())
 }
 
 /// An error unless the size is a quantity.
@@ -100,6 +126,14 @@ mod tests {
                 plan::<Superlink>(Some(&stood(before.clone())), with(after.clone())).await;
             let expected: Vec<_> = path.into_iter().collect();
             assert_eq!(planned.replaces, expected, "{before} to {after}");
+            let has_data = before["persistence"]["enabled"] != json!(false);
+            let loss = "The runs and registrations of this SuperLink will be lost";
+            let expected: &[&str] = if path.is_some() && has_data {
+                &[loss]
+            } else {
+                &[]
+            };
+            assert_eq!(planned.warned(), expected, "{before} to {after}");
         }
     }
 

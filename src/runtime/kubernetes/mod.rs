@@ -117,6 +117,10 @@ impl KubernetesRuntime {
 
 #[async_trait]
 impl Runtime for KubernetesRuntime {
+    fn has_pods(&self) -> bool {
+        true
+    }
+
     fn installs_requirements(&self) -> bool {
         false
     }

@@ -124,7 +124,7 @@ mod tests {
             node_port: None,
             hostname: hostname.map(str::to_owned),
             annotations: BTreeMap::default(),
-            allow_from: Vec::new(),
+            allow_from: None,
             shared_port: true,
             tls: true,
         };

@@ -9,8 +9,8 @@ use super::{Attribute, Kind, Nesting};
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub state: Value,
-    /// Attributes whose change needs a new resource, each with the reason.
-    pub replace: Vec<(Path, &'static str)>,
+    /// Attributes whose change needs a new resource.
+    pub replace: Vec<Path>,
 }
 
 /// Plans a create (`prior` null) or a change. `proposed` is the host's merge of the configuration
@@ -76,7 +76,7 @@ fn replaced(
     prior: &Value,
     planned: &Value,
     at: &Path,
-    found: &mut Vec<(Path, &'static str)>,
+    found: &mut Vec<Path>,
 ) {
     for attribute in attributes {
         let before = prior.get(&attribute.name);
@@ -85,16 +85,14 @@ fn replaced(
             continue;
         }
         let at = at.then(&attribute.name);
-        if let Some(reason) = attribute.replace {
-            found.push((at, reason));
+        if attribute.replace.is_some() {
+            found.push(at);
         } else if let Kind::Nested(Nesting::Single, inner) = &attribute.kind {
             let mut within = Vec::new();
             replaced(inner, before, after, &at, &mut within);
             let whole = before.is_null() || after.is_null() || after.is_unknown();
-            found.extend(within.into_iter().map(|(inner, reason)| {
-                let at = if whole { at.clone() } else { inner };
-                (at, reason)
-            }));
+            let within = within.into_iter();
+            found.extend(within.map(|inner| if whole { at.clone() } else { inner }));
         }
     }
 }

@@ -117,22 +117,20 @@ pub(super) fn claim(context: &Context<'_>, storage: &Storage) -> Json {
     })
 }
 
-/// Who may connect: everyone to the Fleet API of a SuperLink, nobody to anything else.
+/// Who may connect: to the Fleet API of a SuperLink everyone, or the networks of its list; nobody to
+/// anything else.
 pub(super) fn network_policy(context: &Context<'_>, workload: &Workload) -> Json {
-    let ingress = match &workload.exposure {
-        None => json!([]),
-        Some(exposure) => {
-            let mut rule = json!({ "ports": [{ "protocol": "TCP", "port": FLEET_PORT }] });
-            let from: Vec<Json> = exposure
-                .allow_from
-                .iter()
-                .map(|cidr| json!({ "ipBlock": { "cidr": cidr } }))
-                .collect();
-            if let (false, Some(rule)) = (from.is_empty(), rule.as_object_mut()) {
-                rule.insert("from".to_owned(), from.into());
-            }
-            json!([rule])
+    let fleet = json!([{ "protocol": "TCP", "port": FLEET_PORT }]);
+    let allowed = workload.exposure.as_ref().map(|one| &one.allow_from);
+    let ingress = match allowed {
+        Some(None) => json!([{ "ports": fleet }]),
+        // A rule whose `from` is empty would let everybody in.
+        Some(Some(networks)) if !networks.is_empty() => {
+            let networks = networks.iter();
+            let from = networks.map(|cidr| json!({ "ipBlock": { "cidr": cidr } }));
+            json!([{ "ports": fleet, "from": from.collect::<Vec<_>>() }])
         }
+        None | Some(Some(_)) => json!([]),
     };
     json!({
         "apiVersion": "networking.k8s.io/v1",

@@ -83,7 +83,7 @@ fn workload() -> Workload {
             node_port: None,
             hostname: None,
             annotations: BTreeMap::new(),
-            allow_from: Vec::new(),
+            allow_from: None,
             shared_port: true,
             tls: true,
         }),
@@ -111,7 +111,7 @@ fn a_superlink_behind_its_gateway() {
 #[test]
 fn the_fleet_api_can_be_kept_to_networks() {
     let mut workload = workload();
-    workload.exposure.as_mut().unwrap().allow_from = vec!["10.0.0.0/8".to_owned()];
+    workload.exposure.as_mut().unwrap().allow_from = Some(vec!["10.0.0.0/8".to_owned()]);
     let policy = network_policy(&context(), &workload);
     assert_eq!(
         policy["spec"]["ingress"],
@@ -120,6 +120,15 @@ fn the_fleet_api_can_be_kept_to_networks() {
             "from": [{ "ipBlock": { "cidr": "10.0.0.0/8" } }],
         }])
     );
+}
+
+#[test]
+fn an_empty_list_of_networks_lets_in_nobody() {
+    let mut workload = workload();
+    workload.exposure.as_mut().unwrap().allow_from = Some(Vec::new());
+    let policy = network_policy(&context(), &workload);
+    assert_eq!(policy["spec"]["ingress"], json!([]));
+    assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress"]));
 }
 
 #[test]
