@@ -95,8 +95,33 @@ impl Configured {
         self.notes.get_or_init(list).await
     }
 
+    /// The same, with what answers in the place of the SuperLink at this address.
+    #[cfg(test)]
+    pub(crate) fn answering(self, input: &ControlInput, client: ControlClient) -> Self {
+        let endpoint = self.endpoint(input).unwrap();
+        self.controls.get_or_connect(&endpoint, || client);
+        self
+    }
+
     /// The client of the SuperLink at this address; nothing is sent yet.
     pub fn control(&self, input: &ControlInput) -> Result<Arc<SharedReads>, EndpointError> {
+        let endpoint = self.endpoint(input)?;
+        Ok(self
+            .controls
+            .get_or_connect(&endpoint, || match endpoint.pod() {
+                None => ControlClient::connect(&endpoint),
+                Some(pod) => {
+                    let dial = ThroughRuntime {
+                        runtime: Arc::clone(&self.runtime),
+                        pod: pod.to_owned(),
+                        port: endpoint.port(),
+                    };
+                    ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
+                }
+            }))
+    }
+
+    fn endpoint(&self, input: &ControlInput) -> Result<ControlEndpoint, EndpointError> {
         let version = input.flower_version;
         let row = version.and_then(|version| row_of(version).ok());
         let mut endpoint = ControlEndpoint::parse(&input.url, input.ca_certificate.as_deref())?;
@@ -114,19 +139,7 @@ impl Configured {
                 ControlPlane::Grpc { .. } => Protocol::Grpc,
             });
         }
-        Ok(self
-            .controls
-            .get_or_connect(&endpoint, || match endpoint.pod() {
-                None => ControlClient::connect(&endpoint),
-                Some(pod) => {
-                    let dial = ThroughRuntime {
-                        runtime: Arc::clone(&self.runtime),
-                        pod: pod.to_owned(),
-                        port: endpoint.port(),
-                    };
-                    ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
-                }
-            }))
+        Ok(endpoint)
     }
 }
 

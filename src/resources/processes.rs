@@ -1,22 +1,48 @@
 //! From Flower's command lines to what a runtime starts, for every kind of object.
 
+use std::time::Duration;
+
 use super::Configured;
 use super::failure::not_started;
 use super::release;
 use super::report::failed;
-use crate::flower::launch::{LaunchError, LaunchedProcess, Role};
+use super::timeouts::{Operation, Waited, wait};
+use crate::flower::launch::{LaunchError, LaunchedProcess, Role, check_argument, check_variable};
 use crate::flower::version::{FlowerVersion, VersionRow};
 use crate::runtime::{
     Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime, RuntimeError,
+    Workload,
 };
-use crate::tfplugin::Plan;
+use crate::tfplugin::{Call, Plan};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;
 use crate::tfplugin::value::Value;
 
+/// Errors for what processes cannot be started with: entries of `requirements`, `extra_args` and `env`.
+pub fn validate(config: &Tree, role: Role) -> Diagnostics {
+    let mut found = requirements(config);
+    if let Value::List(arguments) = config.value("extra_args") {
+        for (position, one) in arguments.iter().enumerate() {
+            if let Some(Err(error)) = one.as_str().map(|one| check_argument(role, one)) {
+                let at = Path::attribute("extra_args").index(position);
+                found.push(launch(&error).at(at));
+            }
+        }
+    }
+    if let Value::Map(variables) = config.value("env") {
+        for (name, value) in variables {
+            // A value that is not known yet can be any.
+            if let Err(error) = check_variable(name, value.as_str().unwrap_or_default()) {
+                found.push(launch(&error).at(Path::attribute("env").key(name)));
+            }
+        }
+    }
+    found
+}
+
 /// Errors for requirements that pip would take for its own options, or for nothing.
-pub fn validate(config: &Tree) -> Diagnostics {
+fn requirements(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let Value::List(requirements) = config.value("requirements") else {
         return found;
@@ -69,6 +95,31 @@ pub async fn can_run(
     let python = python(version, release::row(version)?, requirements);
     let fits = runtime.can_run(&python).await;
     fits.map_err(|error| not_started(format!("{object} was not made"), &error).into())
+}
+
+/// Makes what the processes of a workload need beside their object, such as a Python environment. Whatever
+/// is wrong with that is an error before anything of the object is touched.
+pub async fn prepare(
+    call: &Call<Configured>,
+    workload: &Workload,
+    what: &str,
+    limit: Duration,
+) -> Result<()> {
+    let preparing = call.provider.runtime.prepare(workload, &call.stop);
+    match wait(&call.stop, limit, preparing).await {
+        Waited::Done(done) => done.map_err(|error| not_started(what, &error).into()),
+        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::TimedOut => Err(Diagnostic::error(what)
+            .detail(format!(
+                "What its processes need was not made within {} s. Nothing was changed.",
+                limit.as_secs()
+            ))
+            .detail(format!(
+                "Raise `{}` if it only needs more time.",
+                Operation::Update.attribute()
+            ))
+            .into()),
+    }
 }
 
 /// The processes of an object as runtimes take them.
@@ -203,7 +254,8 @@ mod tests {
         let list = ["numpy>=2", "--help", " -r x.txt", " ", "./a-1.whl"];
         let list = list.iter().map(|&text| Value::from(text));
         let list = Value::List(list.chain([Value::UNKNOWN]).collect());
-        let found = validate(&Tree(Value::object([("requirements", list)])));
+        let config = Tree(Value::object([("requirements", list)]));
+        let found = validate(&config, Role::SuperLink);
         let at: Vec<_> = found
             .iter()
             .map(|one| one.path.as_ref().unwrap().to_string())
@@ -212,6 +264,34 @@ mod tests {
             at,
             ["requirements[1]", "requirements[2]", "requirements[3]"]
         );
-        assert!(validate(&Tree(Value::Null)).is_empty());
+        assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());
+    }
+
+    #[test]
+    fn what_the_provider_sets_is_refused_at_its_place_by_the_plan() {
+        let arguments = ["--log-file", "/l", "--database", "/d"];
+        let arguments = arguments.iter().map(|&text| Value::from(text));
+        let arguments = arguments.chain([Value::UNKNOWN]).collect();
+        let env = Value::Map(
+            [
+                ("A".to_owned(), Value::from("b")),
+                ("A=B".to_owned(), Value::from("c")),
+                ("FLWR_HOME".to_owned(), Value::UNKNOWN),
+            ]
+            .into(),
+        );
+        let config = Tree(Value::object([
+            ("extra_args", Value::List(arguments)),
+            ("env", env),
+        ]));
+        let at = |role| -> Vec<String> {
+            let found = validate(&config, role);
+            let paths = found.iter().map(|one| one.path.as_ref().unwrap());
+            paths.map(ToString::to_string).collect()
+        };
+        let of_env = ["env[\"A=B\"]", "env[\"FLWR_HOME\"]"];
+        let of_superlink = [&["extra_args[2]"], of_env.as_slice()].concat();
+        assert_eq!(at(Role::SuperLink), of_superlink);
+        assert_eq!(at(Role::SuperNode), of_env);
     }
 }

@@ -281,6 +281,12 @@ pub trait Runtime: Send + Sync {
         Ok(())
     }
 
+    /// Makes what the processes of a workload need beside their object. Nothing of the object changes, so
+    /// that whatever fails here has changed nothing.
+    async fn prepare(&self, _: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     /// Makes a name ours, durably and before anything else.
     /// Waits, where that takes time, until it is known whether somebody else is making it.
     async fn claim(

@@ -55,23 +55,30 @@ const OWNED: &[(&str, &str)] = &[
     ),
     ("FLWR_INTERNAL_GRPC_CONTROL_API", "the provider chooses"),
     ("FLWR_INTERNAL_GRPC_FLEET_API", "the provider chooses"),
+    // By which a runtime knows processes of its own.
+    ("TERRAFORM_PROVIDER_FLOWER_PROCESS", "the provider chooses"),
 ];
+
+/// An error where one of the user's variables has an owner, or is none.
+pub fn check_variable(name: &str, value: &str) -> Result<(), LaunchError> {
+    if let Some((_, owner)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+        return Err(LaunchError::OwnedVariable {
+            name: name.to_owned(),
+            owner,
+        });
+    }
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return Err(LaunchError::NotAVariable {
+            name: name.to_owned(),
+        });
+    }
+    Ok(())
+}
 
 impl ProcessEnvironment {
     pub(super) fn build(&self) -> Result<BTreeMap<String, String>, LaunchError> {
-        for (name, owner) in OWNED {
-            if self.variables.contains_key(*name) {
-                return Err(LaunchError::OwnedVariable {
-                    name: (*name).to_owned(),
-                    owner,
-                });
-            }
-        }
-        let possible = |(name, value): (&String, &String)| {
-            !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
-        };
-        if let Some((name, _)) = self.variables.iter().find(|one| !possible(*one)) {
-            return Err(LaunchError::NotAVariable { name: name.clone() });
+        for (name, value) in &self.variables {
+            check_variable(name, value)?;
         }
         let mut env = self.variables.clone();
         let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());

@@ -80,19 +80,20 @@ pub(super) fn append(
     args: &mut Vec<String>,
     extra: &[String],
 ) -> Result<(), LaunchError> {
-    let owned = match role {
-        Role::SuperLink => SUPERLINK,
-        Role::SuperNode => SUPERNODE,
-        Role::SuperExec | Role::ServerApp | Role::ClientApp => &[],
-    };
     for argument in extra {
-        check(owned, argument)?;
+        check_argument(role, argument)?;
     }
     args.extend(extra.iter().cloned());
     Ok(())
 }
 
-fn check(owned: &[(&'static str, Owner)], argument: &str) -> Result<(), LaunchError> {
+/// An error where one of the user's arguments has an owner, or ends the process.
+pub fn check_argument(role: Role, argument: &str) -> Result<(), LaunchError> {
+    let owned = match role {
+        Role::SuperLink => SUPERLINK,
+        Role::SuperNode => SUPERNODE,
+        Role::SuperExec | Role::ServerApp | Role::ClientApp => &[],
+    };
     let flag = argument.split('=').next().unwrap_or(argument);
     let named = || flag.to_owned();
     if matches!(flag, "-h" | "-V") || (flag.len() > 2 && begins(flag, &["--help", "--version"])) {

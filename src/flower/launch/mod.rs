@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use environment::{LogLevel, ProcessEnvironment};
+pub use environment::{LogLevel, ProcessEnvironment, check_variable};
+pub use extra_args::check_argument;
 pub use superlink::{Database, KeyPair, NodeKeys, SuperLinkSettings, superlink_processes};
 pub use supernode::{SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};

@@ -1,6 +1,8 @@
 //! `flower_superlink`: the server of a federation.
 
+mod active_runs;
 mod allow_list;
+mod effect;
 mod foresight;
 mod healing;
 mod model;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::flower::control::SharedReads;
+use crate::flower::launch::Role;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
@@ -28,7 +31,7 @@ use crate::resources::report::{failed, noticed};
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::schema::{Maybe, Schema, Tree};
 use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
@@ -45,6 +48,15 @@ impl Resource for Superlink {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_superlink";
+
+    fn schema() -> Schema {
+        let schema = Schema::of::<Model>();
+        let description = format!("{}\n\n{}", schema.description, effect::table());
+        Schema {
+            description,
+            ..schema
+        }
+    }
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
@@ -70,7 +82,7 @@ impl Resource for Superlink {
         found.absorb(outlives_renewal(config));
         found.absorb(storage::is_quantity(config));
         found.absorb(pod::validate(config));
-        found.extend(processes::validate(config));
+        found.extend(processes::validate(config, Role::SuperLink));
         if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
             found.absorb(nodes::keys(&list).map(drop));
         }
@@ -112,7 +124,7 @@ impl Resource for Superlink {
             plan.set_unknown("certificate_not_after");
         }
         storage::note_loss(plan)?;
-        Ok(())
+        active_runs::note(provider.as_deref(), plan).await
     }
 
     async fn create(
@@ -196,6 +208,7 @@ impl Resource for Superlink {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
         healing::has_database(&prior)?;
+        refuse(&call, &prior, &planned).await?;
         let reissue = planned.certificate_not_after.get().is_none();
         for secret in workload::secrets(&planned.name) {
             let relabelled = runtime
@@ -275,6 +288,17 @@ fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> 
     }
     plan.replace("flower_version");
     Ok(())
+}
+
+/// Refuses what cannot be done, and what is not to be done now, before anything is touched: what was
+/// refused is no change that an apply left unfinished.
+async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Result<()> {
+    let object = object(&planned.name);
+    let sketch = workload::sketch(planned)?;
+    let what = format!("{object} was not changed");
+    let limit = Operation::Update.limit(planned.timeouts.as_ref(), START);
+    processes::prepare(call, &sketch, &what, limit).await?;
+    active_runs::spare(call, prior, planned, limit).await
 }
 
 /// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.

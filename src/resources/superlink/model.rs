@@ -6,6 +6,7 @@ use crate::flower::control::Location;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
 use crate::model;
+use super::active_runs::OnActiveRuns;
 use crate::resources::choices::Status;
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod::{Pod, ServiceSettings};
@@ -31,6 +32,12 @@ model! {
         /// the database, or where the database is gone (its file, or its volume in a cluster): its
         /// runs and registrations are lost. Without it either is an error.
         allow_state_loss: bool = defaulted(false),
+        /// What an update that restarts the SuperLink does while runs are in progress. `wait`: it waits
+        /// until they have ended, as long as `timeouts.update` allows, and then fails with nothing
+        /// changed; the restart itself has that time again. `fail`: it names them and fails with
+        /// nothing changed. `restart` (the default): it ends them as failed. A plan says when the
+        /// SuperLink restarts, why, and how many runs are in progress. A replacement does not wait.
+        on_active_runs: Option<OnActiveRuns> = optional(),
         /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
         /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
         isolation: Isolation = defaulted(Isolation::Subprocess),

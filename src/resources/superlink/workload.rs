@@ -129,18 +129,7 @@ pub(super) async fn ensure_certificate(
     }
     let problem = |error| failed("The certificate could not be kept", &error);
     let tls = tls_secret(&model.name);
-    let settings = model.tls.as_ref();
-    let dns = settings.and_then(|tls| tls.dns_names.as_ref());
-    let ips = settings.and_then(|tls| tls.ip_addresses.as_ref());
-    let own = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
-    let names = ServerNames::new(
-        own(dns).iter().chain(&layout.dns_names).map(String::as_str),
-        own(ips)
-            .iter()
-            .chain(&layout.ip_addresses)
-            .map(String::as_str),
-    )
-    .map_err(|error| failed("The certificate cannot have this name", &error).on("tls"))?;
+    let names = own_names(model, layout)?;
     if !reissue
         && let Some(found) = runtime
             .secret(&object(&model.name), &tls)
@@ -254,6 +243,37 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
     .into();
     let kept = runtime.put_secret(&owner, &name, &entries).await;
     kept.map_err(|error| problem(error).into())
+}
+
+/// What would run, wherever that is: whether it can be started so is seen without a place for it.
+pub(super) fn sketch(model: &Model) -> Result<Workload> {
+    own_names(model, &Layout::default())?;
+    let ports = ports(model)?.into_iter().map(|port| (port, 1));
+    let layout = Layout {
+        ports: ports.collect(),
+        ..Layout::default()
+    };
+    workload(model, &layout)
+}
+
+/// The names and addresses of the certificate.
+fn own_names(model: &Model, layout: &Layout) -> Result<ServerNames> {
+    let settings = model.tls.as_ref();
+    let dns = settings.and_then(|tls| tls.dns_names.as_ref());
+    let ips = settings.and_then(|tls| tls.ip_addresses.as_ref());
+    let own = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
+    ServerNames::new(
+        own(dns).iter().chain(&layout.dns_names).map(String::as_str),
+        own(ips)
+            .iter()
+            .chain(&layout.ip_addresses)
+            .map(String::as_str),
+    )
+    .map_err(|error| {
+        failed("The certificate cannot have this name", &error)
+            .on("tls")
+            .into()
+    })
 }
 
 /// What runs, and where.

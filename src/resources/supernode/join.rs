@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::Model;
 use super::witness::{Refusal, Witness};
-use super::workload::{object, workload};
+use super::workload::{object, sketch, workload};
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
 use crate::flower::launch::LogLevel;
 use crate::flower::version::{VersionRow, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure::{self, BringUp};
+use crate::resources::processes;
 use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
@@ -50,6 +51,24 @@ pub(super) async fn bring_up(
     let what = format!("{object} did not join {}", model.superlink.address);
     let version = super::version(model)?;
     let row = release::row(version)?;
+    let coming = BringUp {
+        call,
+        object: &object,
+        process: "supernode",
+        what: &what,
+        operation,
+        limit: operation.limit(model.timeouts.as_ref(), START),
+        begun: Instant::now(),
+    };
+    let looked = match operation {
+        Operation::Update => {
+            // Before anything is touched: what is refused here is no change that was left unfinished.
+            let sketch = sketch(model, version)?;
+            processes::prepare(call, &sketch, &what, coming.limit).await?;
+            Some(coming.within(look(call, model)).await?)
+        }
+        Operation::Create | Operation::Delete => None,
+    };
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let layout = runtime
         .layout(LayoutRequest {
@@ -68,23 +87,18 @@ pub(super) async fn bring_up(
     if matches!(operation, Operation::Create) {
         slot.put(model);
     }
-    let coming = BringUp {
-        call,
-        object: &object,
-        process: "supernode",
-        what: &what,
-        operation,
-        limit: operation.limit(model.timeouts.as_ref(), START),
-        begun: Instant::now(),
-    };
     let id = coming
         .within(async {
             if model.wait {
+                let witness = match looked {
+                    Some(witness) => witness,
+                    None => look(call, model).await?,
+                };
                 let awaited = Awaited {
                     announced: announces(row, model.log_level),
                     told: kept.get().is_some(),
                     known,
-                    witness: Witness::of(call, model).await?,
+                    witness,
                 };
                 return join(&coming, &workload, awaited).await;
             }
@@ -99,6 +113,15 @@ pub(super) async fn bring_up(
         None => kept,
     };
     Ok(())
+}
+
+/// What the SuperLink's list says before the start, where that is awaited and can be asked.
+async fn look(call: &Call<Configured>, model: &Model) -> Result<Option<Witness>> {
+    if model.wait {
+        Witness::of(call, model).await
+    } else {
+        Ok(None)
+    }
 }
 
 /// By what a SuperNode is seen to be let in.

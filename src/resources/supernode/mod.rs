@@ -9,6 +9,7 @@ mod workload;
 
 use std::sync::Arc;
 
+use crate::flower::launch::Role;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
@@ -54,7 +55,7 @@ impl Resource for Supernode {
             );
         }
         found.absorb(pod::validate(config));
-        found.extend(processes::validate(config));
+        found.extend(processes::validate(config, Role::SuperNode));
         if let Ok(Maybe::Known(Some(node_config))) = config.get::<Option<Dynamic>>("node_config") {
             found.absorb(flatten(&node_config.0, "node_config").map(drop));
         }

@@ -37,6 +37,15 @@ pub(super) fn parse_version(text: Option<&str>) -> Result<FlowerVersion> {
         })
 }
 
+/// What would run, wherever that is: whether it can be started so is seen without a place for it.
+pub(super) fn sketch(model: &Model, version: FlowerVersion) -> Result<Workload> {
+    let layout = Layout {
+        ports: [(Port::Runtime, 1)].into(),
+        ..Layout::default()
+    };
+    workload(model, version, &layout)
+}
+
 /// What runs, and where.
 pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -> Result<Workload> {
     let row = release::row(version)?;

@@ -91,6 +91,14 @@ impl Runtime for LocalRuntime {
         environment::check(&self.python, python).await.map(drop)
     }
 
+    async fn prepare(
+        &self,
+        workload: &Workload,
+        stop: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        self.programs(&workload.python, stop).await.map(drop)
+    }
+
     async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
         loop {
             let mut record = self.record(object)?;

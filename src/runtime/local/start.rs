@@ -143,15 +143,19 @@ impl LocalRuntime {
         for folder in [&home, &dir.join("state"), &dir.join("logs")] {
             self.files().make_folder(folder)?;
         }
+        // Its programs come first, also before a PATH of the user's.
+        let path = process.env.get("PATH").cloned();
+        let path = path.or_else(|| std::env::var("PATH").ok());
         let mut env: BTreeMap<String, String> = [
-            ("PATH", search_path(programs, std::env::var("PATH").ok())),
+            ("PATH", search_path(programs, path)),
             ("HOME", home.display().to_string()),
             ("LANG", "C.UTF-8".to_owned()),
             ("PYTHONUNBUFFERED", "1".to_owned()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        env.extend(process.env.clone());
+        let own = process.env.iter().filter(|(name, _)| *name != "PATH");
+        env.extend(own.map(|(name, value)| (name.clone(), value.clone())));
         let (log, log_from) = logs::open(self.files(), &self.log_path(object, process.name))?;
         let program = programs.join(&process.program);
         let identity = process::spawn(&program, &process.args, &env, &home, &log)?;

@@ -1,0 +1,282 @@
+//! Runs that are in progress when a SuperLink is to restart. A restart ends them as failed, so the plan
+//! says that it comes, why, and for how many runs; and an update can wait for them, or refuse. That is
+//! decided before anything is touched: what was refused leaves no trace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::effect::{self, Cause};
+use super::workload::object;
+use super::{Model, storage};
+use crate::choice_attribute;
+use crate::flower::control::{ControlError, RunId, RunListing, SharedReads};
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::resources::handover::ControlOutput;
+use crate::resources::report::failed;
+use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::runtime::RuntimeError;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::{Attr as _, Tree, path};
+use crate::tfplugin::{Call, Plan};
+
+/// How long a plan waits for the SuperLink's answer, and how old that may be.
+const GLANCE: Duration = Duration::from_secs(2);
+const RECENT: Duration = Duration::from_secs(15);
+/// How often an update that waits looks again.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many runs a message names.
+const NAMED: usize = 10;
+
+/// What an update that restarts the SuperLink does while runs are in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnActiveRuns {
+    #[default]
+    Restart,
+    Wait,
+    Fail,
+}
+
+choice_attribute!(OnActiveRuns {
+    "restart" => Self::Restart => Self::Restart,
+    "wait" => Self::Wait => Self::Wait,
+    "fail" => Self::Fail => Self::Fail,
+});
+
+/// The runs of a SuperLink that have not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum InProgress {
+    These(Vec<RunId>),
+    /// It could not be asked.
+    Unknown,
+}
+
+/// Says in the plan that the SuperLink restarts, where that may end runs.
+pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
+    let status = plan.prior.get::<Option<Status>>("status")?;
+    let runs = matches!(status.known().flatten(), Some(Status::Running | Status::Changed));
+    if plan.is_create() || !runs || !plan.replaced_for().is_empty() || !plan.has_changes() {
+        return Ok(());
+    }
+    let has_pods = provider.is_none_or(|provider| provider.runtime.has_pods());
+    let causes = effect::restarts(&plan.prior, &plan.planned, has_pods)?;
+    let Some(first) = causes.first() else {
+        return Ok(());
+    };
+    let runs = match provider {
+        Some(provider) => glance(provider, &plan.prior).await?,
+        None => InProgress::Unknown,
+    };
+    let policy = plan.get::<Option<OnActiveRuns>>("on_active_runs")?;
+    let policy = policy.known().flatten().unwrap_or_default();
+    let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
+    let Some(note) = told(policy, &causes, &runs, keeps) else {
+        return Ok(());
+    };
+    plan.notes.push(match first {
+        Cause::Attribute(attribute) => note.at(path(attribute)),
+        Cause::Renewal | Cause::Drift => note,
+    });
+    Ok(())
+}
+
+/// The runs in progress, where the SuperLink of a state says so at once.
+async fn glance(provider: &Configured, prior: &Tree) -> Result<InProgress> {
+    let control = prior.get::<Option<ControlOutput>>("control")?;
+    let Some(control) = control.known().flatten() else {
+        return Ok(InProgress::Unknown);
+    };
+    let Ok(control) = provider.control(&control.into()) else {
+        return Ok(InProgress::Unknown);
+    };
+    let asked = tokio::time::timeout(GLANCE, control.runs(RECENT)).await;
+    Ok(match asked {
+        Ok(Ok(listing)) => InProgress::These(in_progress(&listing)),
+        Ok(Err(_)) | Err(_) => InProgress::Unknown,
+    })
+}
+
+fn in_progress(listing: &RunListing) -> Vec<RunId> {
+    let runs = listing.runs.values().filter(|run| !run.is_finished());
+    let mut ids: Vec<_> = runs.map(|run| run.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// What the plan says; nothing where no run is in progress.
+fn told(
+    policy: OnActiveRuns,
+    causes: &[Cause],
+    runs: &InProgress,
+    keeps: bool,
+) -> Option<Diagnostic> {
+    let because = format!("It restarts because of {}.", listed(causes));
+    let end = if keeps {
+        "A restart ends the runs that are in progress as failed."
+    } else {
+        "A restart ends the runs that are in progress, and loses all runs: its database is in memory."
+    };
+    let runs = match runs {
+        InProgress::These(runs) if runs.is_empty() => return None,
+        InProgress::These(runs) => Some(runs),
+        InProgress::Unknown => None,
+    };
+    let summary = match (policy, runs) {
+        (_, None) => "The SuperLink restarts, and runs may be in progress".to_owned(),
+        (OnActiveRuns::Restart, Some(runs)) => {
+            format!("The SuperLink restarts and ends {}", counted(runs))
+        }
+        (OnActiveRuns::Wait, Some(runs)) => {
+            format!("The SuperLink restarts after {}", counted(runs))
+        }
+        (OnActiveRuns::Fail, Some(runs)) => {
+            format!("Apply will refuse to restart the SuperLink during {}", counted(runs))
+        }
+    };
+    let found = match runs {
+        Some(runs) => format!("In progress: {}.", named(runs)),
+        None => "The SuperLink could not be asked for its runs within two seconds.".to_owned(),
+    };
+    let remedy = match policy {
+        OnActiveRuns::Restart => {
+            "To keep them, apply when they have ended, or set `on_active_runs` to `wait` or `fail`."
+        }
+        OnActiveRuns::Wait => {
+            "Apply waits for them as long as `timeouts.update` allows, and changes nothing if they \
+             take longer (`on_active_runs = \"wait\"`)."
+        }
+        OnActiveRuns::Fail => {
+            "Apply changes nothing while they are in progress (`on_active_runs = \"fail\"`)."
+        }
+    };
+    Some(
+        Diagnostic::warning(summary)
+            .detail(format!("{because} {end}"))
+            .detail(found)
+            .detail(remedy),
+    )
+}
+
+/// An error, before anything is touched, where the update would end runs that it is to spare.
+pub(super) async fn spare(
+    call: &Call<Configured>,
+    prior: &Model,
+    planned: &Model,
+    limit: Duration,
+) -> Result<()> {
+    let policy = planned.on_active_runs.unwrap_or_default();
+    let runs = matches!(
+        prior.status.get(),
+        Some(Status::Running | Status::Changed)
+    );
+    if policy == OnActiveRuns::Restart || !runs {
+        return Ok(());
+    }
+    let has_pods = call.provider.runtime.has_pods();
+    let (before, after) = (Tree(prior.encode()), Tree(planned.encode()));
+    let causes = effect::restarts(&before, &after, has_pods)?;
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let control = super::control(call, prior)?;
+    let waits = policy == OnActiveRuns::Wait;
+    let mut last = Vec::new();
+    let ended = wait(&call.stop, limit, until_ended(&control, waits, &mut last)).await;
+    let what = format!("{} was not changed", object(&prior.name));
+    let because = format!("{} would restart it. Nothing was changed.", capital(&listed(&causes)));
+    match ended {
+        Waited::Done(Ok(())) if last.is_empty() => Ok(()),
+        Waited::Done(Ok(())) => Err(Diagnostic::error(format!("{what} during {}", counted(&last)))
+            .detail(format!("{because} In progress: {}.", named(&last)))
+            .detail(
+                "Apply again once they have ended, or set `on_active_runs` to `wait` or `restart`.",
+            )
+            .on("on_active_runs")
+            .into()),
+        Waited::Done(Err(error)) => Err(failed(what, &error)
+            .detail(format!(
+                "{because} Whether runs are in progress could not be found out."
+            ))
+            .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
+            .on("on_active_runs")
+            .into()),
+        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::TimedOut if last.is_empty() => Err(Diagnostic::error(what)
+            .detail(format!(
+                "{because} The SuperLink did not say within {} s whether runs are in progress.",
+                limit.as_secs()
+            ))
+            .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
+            .on("on_active_runs")
+            .into()),
+        Waited::TimedOut => Err(Diagnostic::error(format!("{what} during {}", counted(&last)))
+            .detail(format!(
+                "{because} After {} s these runs are still in progress: {}.",
+                limit.as_secs(),
+                named(&last)
+            ))
+            .detail(format!(
+                "Raise `{}`, stop the runs, or set `on_active_runs = \"restart\"`.",
+                Operation::Update.attribute()
+            ))
+            .on("on_active_runs")
+            .into()),
+    }
+}
+
+/// Looks which runs are in progress, and where it `waits`, until there is none.
+async fn until_ended(
+    control: &Arc<SharedReads>,
+    waits: bool,
+    last: &mut Vec<RunId>,
+) -> std::result::Result<(), ControlError> {
+    loop {
+        match control.client().list_runs().await {
+            Ok(listing) => *last = in_progress(&listing),
+            Err(error) if waits && error.may_pass() => {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        if last.is_empty() || !waits {
+            return Ok(());
+        }
+        tracing::info!("runs are waited for: {}", named(last));
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn listed(causes: &[Cause]) -> String {
+    let words: Vec<_> = causes.iter().map(Cause::words).collect();
+    match words.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        all => all.concat(),
+    }
+}
+
+fn counted(runs: &[RunId]) -> String {
+    match runs.len() {
+        0 => "runs".to_owned(),
+        1 => "1 run".to_owned(),
+        count => format!("{count} runs"),
+    }
+}
+
+fn named(runs: &[RunId]) -> String {
+    let mut names: Vec<_> = runs.iter().take(NAMED).map(ToString::to_string).collect();
+    if runs.len() > NAMED {
+        names.push(format!("{} more", runs.len() - NAMED));
+    }
+    names.join(", ")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+#[path = "active_runs_tests.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::super::{Model, Superlink, workload};
+use super::*;
+use crate::resources::memory;
+use crate::resources::planning::plan;
+use crate::runtime::{PodSettings, Workload};
+use crate::tfplugin::schema::{Attribute, Kind, Nesting, Presence, Schema};
+
+/// A value of each attribute of the table that is another one than none.
+fn sample(attribute: &str) -> Json {
+    match attribute {
+        "name" => json!("b"),
+        "flower_version" => json!("1.42.0"),
+        "allow_state_loss" | "insecure" | "local.keep_logs" => json!(true),
+        "persistence.enabled" | "kubernetes.network_policy" => json!(false),
+        "on_active_runs" => json!("fail"),
+        "isolation" => json!("process"),
+        "log_level" => json!("DEBUG"),
+        "tls" => json!({ "dns_names": ["a.example.org"] }),
+        "supernodes" => json!({}),
+        "persistence.size" => json!("2Gi"),
+        "service.service_type" => json!("LoadBalancer"),
+        "service.node_port" => json!(30001),
+        "local.port" => json!(8123),
+        "requirements" | "kubernetes.image_pull_secrets" | "kubernetes.env_from_secrets" => {
+            json!(["a"])
+        }
+        "service.allow_from" => json!(["10.0.0.0/8"]),
+        "extra_args" => json!(["--log-file", "/l"]),
+        "env"
+        | "service.annotations"
+        | "kubernetes.node_selector"
+        | "kubernetes.labels"
+        | "kubernetes.annotations" => json!({ "a": "b" }),
+        "kubernetes.image_pull_policy" => json!("Never"),
+        "kubernetes.resources" | "kubernetes.server_resources" | "kubernetes.gateway_resources" => {
+            json!({ "limits": { "cpu": "1" } })
+        }
+        "kubernetes.tolerations" => json!([{ "key": "a" }]),
+        "kubernetes.affinity" => {
+            json!({ "type": ["object", { "a": "string" }], "value": { "a": "b" } })
+        }
+        "kubernetes.volumes" => json!({ "a": { "mount_path": "/a", "claim": "c" } }),
+        "kubernetes.scheduling_timeout" | "kubernetes.start_timeout" => json!("1m"),
+        "timeouts" => json!({ "update": "1m" }),
+        _ => json!("x"),
+    }
+}
+
+fn settings(attribute: &str, value: Json) -> Map<String, Json> {
+    let mut settings = Map::new();
+    settings.insert("name".to_owned(), json!("a"));
+    match attribute.split_once('.') {
+        Some(("persistence", "enabled")) => {
+            settings.insert("persistence".to_owned(), json!({ "enabled": value }));
+        }
+        Some(("persistence", inner)) => {
+            let persistence = json!({ "enabled": true, inner: value });
+            settings.insert("persistence".to_owned(), persistence);
+        }
+        Some((outer, inner)) => {
+            settings.insert(outer.to_owned(), json!({ inner: value }));
+        }
+        None => {
+            settings.insert(attribute.to_owned(), value);
+        }
+    }
+    settings
+}
+
+fn state(mut settings: Map<String, Json>) -> Json {
+    for (name, value) in [
+        ("flower_version", json!("1.42.0")),
+        ("allow_state_loss", json!(false)),
+        ("isolation", json!("subprocess")),
+        ("insecure", json!(false)),
+        ("certificate_not_after", json!("2999-01-01T00:00:00Z")),
+        ("status", json!("running")),
+        ("nodes", json!({})),
+    ] {
+        settings.entry(name.to_owned()).or_insert(value);
+    }
+    Json::Object(settings)
+}
+
+fn sketch(settings: Map<String, Json>) -> Workload {
+    let model: Model = memory::read(&state(settings)).unwrap();
+    workload::sketch(&model).unwrap()
+}
+
+/// Whether what runs differs, and whether its pod does.
+fn differ(before: &Workload, after: &Workload) -> (bool, bool) {
+    let of_no_pod = |pod: &PodSettings| PodSettings {
+        network_policy: true,
+        scheduling_timeout: None,
+        ..pod.clone()
+    };
+    let runs = before.processes != after.processes
+        || before.python != after.python
+        || before.files != after.files;
+    (runs, of_no_pod(&before.pod) != of_no_pod(&after.pod))
+}
+
+fn settable(attributes: &[Attribute], within: &str, found: &mut BTreeSet<String>) {
+    for attribute in attributes {
+        if attribute.presence == Presence::Computed {
+            continue;
+        }
+        let path = format!("{within}{}", attribute.name);
+        match &attribute.kind {
+            Kind::Nested(Nesting::Single, inner) if !EFFECTS.iter().any(|row| row.0 == path) => {
+                settable(inner, &format!("{path}."), found);
+            }
+            _ => drop(found.insert(path)),
+        }
+    }
+}
+
+#[test]
+fn every_attribute_has_one_row() {
+    let mut expected = BTreeSet::new();
+    settable(&Schema::of::<Model>().attributes, "", &mut expected);
+    let rows: BTreeSet<_> = EFFECTS.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(rows, expected);
+    assert_eq!(rows.len(), EFFECTS.len(), "a row is there twice");
+}
+
+#[tokio::test]
+async fn the_table_says_what_the_code_does() {
+    for (attribute, effect) in EFFECTS {
+        let after = settings(attribute, sample(attribute));
+        let before = match *attribute {
+            "flower_version" => settings(attribute, json!("1.41.0")),
+            _ => settings("name", json!("a")),
+        };
+        let planned = plan::<Superlink>(
+            Some(&state(before.clone())),
+            Json::Object({
+                let mut config = after.clone();
+                config
+                    .entry("flower_version")
+                    .or_insert_with(|| json!("1.42.0"));
+                config
+            }),
+        )
+        .await;
+        assert_eq!(planned.errors, "", "{attribute}");
+        let (runs, pod) = differ(&sketch(before), &sketch(after));
+        let renews = planned.is_unknown("certificate_not_after");
+        let replaces = !planned.replaces.is_empty();
+        // A port is a part of what runs that follows from the place.
+        let runs = runs || *attribute == "local.port";
+        let expected = match (replaces, runs, pod, renews) {
+            (true, ..) => Effect::Replacement,
+            (_, true, ..) if *attribute == "supernodes" => Effect::AllowList,
+            (_, true, ..) => Effect::Restart,
+            (_, _, true, _) => Effect::Pod,
+            (_, _, _, true) => Effect::Certificate,
+            _ => Effect::InPlace,
+        };
+        assert_eq!(*effect, expected, "{attribute}");
+    }
+}
+
+fn causes(before: &Json, after: &Json, has_pods: bool) -> Vec<String> {
+    let tree = |state: &Json| {
+        let model: Model = memory::read(state).unwrap();
+        Tree(crate::tfplugin::schema::Attr::encode(&model))
+    };
+    let causes = restarts(&tree(before), &tree(after), has_pods).unwrap();
+    causes.iter().map(Cause::words).collect()
+}
+
+#[test]
+fn a_restart_is_told_with_its_cause_where_there_is_one() {
+    let plain = state(settings("name", json!("a")));
+    let with = |attribute: &str| state(settings(attribute, sample(attribute)));
+    let none = Vec::<String>::new();
+    assert_eq!(causes(&plain, &with("log_level"), false), [
+        "a change of `log_level`"
+    ]);
+    assert_eq!(causes(&plain, &with("kubernetes.image"), false), none);
+    assert_eq!(causes(&plain, &with("kubernetes.image"), true), [
+        "a change of `kubernetes.image`"
+    ]);
+    assert_eq!(causes(&plain, &with("local.port"), true), none);
+    assert_eq!(causes(&plain, &with("service.allow_from"), true), none);
+    assert_eq!(causes(&plain, &with("supernodes"), false), [
+        "a change of `supernodes`"
+    ]);
+    // None and an empty one are the same.
+    assert_eq!(causes(&plain, &state(settings("env", json!({}))), false), none);
+    let mut due = plain.clone();
+    due["certificate_not_after"] = Json::Null;
+    assert_eq!(causes(&plain, &due, false), ["the renewal of its certificate"]);
+    let mut drifted = plain.clone();
+    drifted["status"] = json!("changed");
+    assert_eq!(causes(&drifted, &plain, false), [
+        "what has changed outside of this configuration"
+    ]);
+}
