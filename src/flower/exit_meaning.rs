@@ -21,6 +21,9 @@ pub enum Rejection {
     /// Another process lives that the SuperLink let in with its key. No log tells that from
     /// [`Self::Refused`]; the SuperLink's list of nodes does.
     Double,
+    /// Its key was taken off the SuperLink's list, which is for good. No log tells that from
+    /// [`Self::Refused`] either.
+    Revoked,
     /// It does not trust the SuperLink's certificate.
     Untrusted,
 }
@@ -45,6 +48,7 @@ impl Rejection {
             Self::Refused => &NOT_ON_THE_LIST,
             Self::KeyInUse => &NEVER_FORGOTTEN,
             Self::Double => &DOUBLE,
+            Self::Revoked => &REVOKED,
             Self::Untrusted => &NOT_TRUSTED,
         }
     }
@@ -196,6 +200,11 @@ const DOUBLE: Entry = row(
     NOT_LET_IN,
     "another process is connected to the SuperLink with its key",
     "Give each SuperNode a key of its own (another `flower_supernode_key`), or end the other process.",
+);
+const REVOKED: Entry = row(
+    NOT_LET_IN,
+    "its key is revoked: it was taken off the SuperLink's list, and a SuperLink never accepts an unregistered key again",
+    "Give its key another `rotation` (of the `flower_supernode_key`), with the new key in `supernodes`; or remove the SuperNode.",
 );
 const NOT_TRUSTED: Entry = row(
     NOT_LET_IN,

@@ -60,10 +60,12 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
             .detail(
                 "If Terraform is replacing that object now, it cannot make the new one first: \
                  `create_before_destroy`, on this resource or on one that depends on it, does not \
-                 work with a fixed name. Remove it from the `lifecycle` of both, or change `name` \
-                 in the same apply.",
+                 work with a fixed name. Remove it there, or change `name` in the same apply.",
             )
-            .detail("Otherwise it is an object of no state, or of another one. Take it over with an `import` block, or choose another name.")
+            .detail(
+                "Otherwise it is an object of no state, or of another one. Take it over with an \
+                 `import` block, or choose another name.",
+            )
             .detail(format!(
                 "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             )),

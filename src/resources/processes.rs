@@ -13,11 +13,11 @@ use crate::runtime::{
     Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime, RuntimeError,
     Workload,
 };
-use crate::tfplugin::{Call, Plan};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;
 use crate::tfplugin::value::Value;
+use crate::tfplugin::{Call, Plan};
 
 /// Errors for what processes cannot be started with: entries of `requirements`, `extra_args` and `env`.
 pub fn validate(config: &Tree, role: Role) -> Diagnostics {

@@ -256,8 +256,43 @@ fn a_run_can_be_left_alone_once_it_runs() {
     let it = Workspace::new(&running);
     it.app();
     it.apply().succeeded();
-    assert_eq!(it.state("flower_app_run.r")["status"], "running");
+    let run = it.state("flower_app_run.r");
+    assert_eq!(run["status"], "running");
     it.plan_is_empty();
+
+    // What would end it is said, and can be refused; what was refused leaves no trace.
+    let changed = |rest: &str| {
+        let settings = "insecure    = true\n";
+        running.replacen(settings, &format!("{settings}  {rest}\n"), 1)
+    };
+    it.configure(&changed("log_level = \"DEBUG\""));
+    it.plan().says(&[
+        "The SuperLink restarts and ends 1 run",
+        "It restarts because of a change of `log_level`",
+    ]);
+    let id = run["run_id"].as_str().unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    for (refused, words) in [
+        (
+            "log_level = \"DEBUG\"\n  on_active_runs = \"fail\"".to_owned(),
+            [id, "Nothing was changed"],
+        ),
+        (
+            "requirements = [\"no-such-package-of-ours==1\"]".to_owned(),
+            ["Python environment", "no-such-package-of-ours"],
+        ),
+        (
+            format!("local = {{ port = {port} }}"),
+            ["is taken", "set another one in `local`"],
+        ),
+    ] {
+        it.configure(&changed(&refused));
+        it.apply().failed_with(&words);
+        it.configure(&running);
+        it.plan_is_empty();
+    }
+    assert_eq!(it.state("flower_app_run.r")["status"], "running");
     it.destroy();
 }
 

@@ -155,7 +155,12 @@ fn two_superlinks_of_one_name_are_refused() {
         superlink("")
     );
     let it = Workspace::new(&two);
-    it.apply().failed_with(&["SuperLink \"main\" was not made"]);
+    // The same as with `create_before_destroy`, which goes to all that a resource depends on.
+    it.apply().failed_with(&[
+        "SuperLink \"main\" was not made",
+        "If Terraform is replacing that object now",
+        "`create_before_destroy`, on this resource or on one that depends on it",
+    ]);
     it.destroy();
 }
 
@@ -180,7 +185,7 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         ),
         (
             "supernodes = { x = { public_key = \"ssh-rsa AAAA\" } }",
-            &["This is no SuperNode key"],
+            &["has no SuperNode key"],
         ),
         (
             "timeouts = { create = \"soon\" }",

@@ -1,6 +1,7 @@
 //! `flower_supernode`.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use crate::workspace::{Cut, Workspace, eventually};
 
@@ -78,9 +79,24 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
         "name = \"site-a\"\n  rotation = \"2\"\n}",
     );
     it.configure(&moved(&rotated));
+    it.plan()
+        .says(&["The old key of \"a\" will be refused for good"]);
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode.a")["node_id"], registered);
+
+    // A key that was taken off the list is refused for good, and that is said at once.
+    it.configure(&moved(&rotated.replace(
+        "{ a = { public_key = flower_supernode_key.a.public_key } }",
+        "{}",
+    )));
+    it.apply().succeeded();
+    it.kill_program("flower-supernode");
+    let begun = Instant::now();
+    it.apply()
+        .failed_with(&["did not join", "its key is revoked", "another `rotation`"]);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
     it.destroy();
     assert!(!it.path(home).exists());
 }

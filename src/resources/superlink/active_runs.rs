@@ -54,7 +54,10 @@ enum InProgress {
 /// Says in the plan that the SuperLink restarts, where that may end runs.
 pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>("status")?;
-    let runs = matches!(status.known().flatten(), Some(Status::Running | Status::Changed));
+    let runs = matches!(
+        status.known().flatten(),
+        Some(Status::Running | Status::Changed)
+    );
     if plan.is_create() || !runs || !plan.replaced_for().is_empty() || !plan.has_changes() {
         return Ok(());
     }
@@ -130,7 +133,10 @@ fn told(
             format!("The SuperLink restarts after {}", counted(runs))
         }
         (OnActiveRuns::Fail, Some(runs)) => {
-            format!("Apply will refuse to restart the SuperLink during {}", counted(runs))
+            format!(
+                "Apply will refuse to restart the SuperLink during {}",
+                counted(runs)
+            )
         }
     };
     let found = match runs {
@@ -165,10 +171,7 @@ pub(super) async fn spare(
     limit: Duration,
 ) -> Result<()> {
     let policy = planned.on_active_runs.unwrap_or_default();
-    let runs = matches!(
-        prior.status.get(),
-        Some(Status::Running | Status::Changed)
-    );
+    let runs = matches!(prior.status.get(), Some(Status::Running | Status::Changed));
     if policy == OnActiveRuns::Restart || !runs {
         return Ok(());
     }
@@ -183,7 +186,10 @@ pub(super) async fn spare(
     let mut last = Vec::new();
     let ended = wait(&call.stop, limit, until_ended(&control, waits, &mut last)).await;
     let what = format!("{} was not changed", object(&prior.name));
-    let because = format!("{} would restart it. Nothing was changed.", capital(&listed(&causes)));
+    let because = format!(
+        "{} would restart it. Nothing was changed.",
+        capital(&listed(&causes))
+    );
     match ended {
         Waited::Done(Ok(())) if last.is_empty() => Ok(()),
         Waited::Done(Ok(())) => Err(Diagnostic::error(format!("{what} during {}", counted(&last)))

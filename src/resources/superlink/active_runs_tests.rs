@@ -25,7 +25,10 @@ fn state() -> Json {
 fn running() -> Fake {
     Fake::new(|_, _, before| {
         let second = if before == 0 { "running" } else { "finished" };
-        Ok(listed([run(7, "finished", "completed"), run(8, second, "")]))
+        Ok(listed([
+            run(7, "finished", "completed"),
+            run(8, second, ""),
+        ]))
     })
 }
 
@@ -64,7 +67,7 @@ async fn a_plan_says_that_a_restart_ends_runs() {
     let fake = running();
     let told = planned(&fake, restart.clone()).await;
     assert_eq!(told.warned(), ["The SuperLink restarts and ends 1 run"]);
-    let note = &told.warnings[0];
+    let note = &told.notes[0];
     assert_eq!(note.path.as_ref().unwrap().to_string(), "log_level");
     assert!(note.detail.contains("In progress: 8."), "{}", note.detail);
     assert_eq!(fake.count(ControlCall::ListRuns), 1);
@@ -93,7 +96,10 @@ async fn a_plan_says_what_apply_will_do_about_runs() {
     for (policy, expected) in [
         ("restart", "The SuperLink restarts and ends 1 run"),
         ("wait", "The SuperLink restarts after 1 run"),
-        ("fail", "Apply will refuse to restart the SuperLink during 1 run"),
+        (
+            "fail",
+            "Apply will refuse to restart the SuperLink during 1 run",
+        ),
     ] {
         let config = json!({ "log_level": "DEBUG", "on_active_runs": policy });
         assert_eq!(planned(&running(), config).await.warned(), [expected]);
@@ -124,6 +130,8 @@ async fn an_update_spares_runs_as_it_is_told() {
     spared(&ended(), "fail", long).await.unwrap();
     insta::assert_snapshot!(words(spared(&running(), "fail", long).await));
     let endless = Fake::new(|_, _, _| Ok(listed([run(8, "running", "")])));
-    insta::assert_snapshot!(words(spared(&endless, "wait", Duration::from_secs(1)).await));
+    insta::assert_snapshot!(words(
+        spared(&endless, "wait", Duration::from_secs(1)).await
+    ));
     insta::assert_snapshot!(words(spared(&silent(), "fail", long).await));
 }

@@ -2,12 +2,18 @@
 //! away for good. Registrations outlive their entry in the configuration, so that what looks like a line
 //! that can be put back may be a key that Flower never accepts again.
 
+use std::collections::BTreeMap;
+
 use super::storage;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
+use crate::pki::NodePublicKey;
+use crate::resources::choices::Status;
 use crate::resources::{Configured, pod, release};
 use crate::tfplugin::Plan;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;
+use crate::tfplugin::value::Value;
 
 /// Says that any SuperNode may join from outside the cluster, where nothing keeps strangers out.
 pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> Option<Diagnostic> {
@@ -76,6 +82,175 @@ pub(super) fn note_memory(plan: &mut Plan, version: FlowerVersion) -> Result<()>
         );
     }
     Ok(())
+}
+
+/// The keys of a list as Flower compares them, by name; `None` for one that is not known yet.
+type Keys = BTreeMap<String, Option<String>>;
+
+fn keys(supernodes: &Value) -> Option<Keys> {
+    let Value::Map(entries) = supernodes else {
+        return None;
+    };
+    let pem = |entry: &Value| {
+        let key = NodePublicKey::parse(entry.get("public_key").as_str()?).ok()?;
+        key.pem().ok()
+    };
+    let entries = entries.iter();
+    Some(
+        entries
+            .map(|(name, entry)| (name.clone(), pem(entry)))
+            .collect(),
+    )
+}
+
+/// What is registered, and stays it: none of a release that reads a list, and none of a SuperLink that
+/// is replaced or does not keep its database.
+struct Registered<'a> {
+    ids: &'a BTreeMap<String, Value>,
+    keys: Keys,
+}
+
+impl<'a> Registered<'a> {
+    fn of(plan: &'a Plan) -> Result<Option<Self>> {
+        let registers = |tree: &Tree| -> Result<bool> {
+            let version = tree.get::<Option<FlowerVersion>>("flower_version")?;
+            let row = version.known().flatten().and_then(|one| row_of(one).ok());
+            Ok(row.is_some_and(|row| row.node_auth == NodeAuth::Registration))
+        };
+        let status = plan.prior.get::<Option<Status>>("status")?.known();
+        let stays = plan.replaced_for().is_empty()
+            && status != Some(Some(Status::Lost))
+            && storage::is_kept(&plan.prior)? == Some(true)
+            && storage::is_kept(&plan.planned)? == Some(true)
+            && registers(&plan.prior)?
+            && registers(&plan.planned)?;
+        let Value::Map(ids) = plan.prior.value("nodes") else {
+            return Ok(None);
+        };
+        let keys = keys(plan.prior.value("supernodes")).unwrap_or_default();
+        Ok(stays.then_some(Self { ids, keys }))
+    }
+
+    /// The name under which a key is registered.
+    fn name_of(&self, pem: &str) -> Option<&str> {
+        let mut keys = self.keys.iter();
+        let (name, _) = keys.find(|(_, key)| key.as_deref() == Some(pem))?;
+        self.ids.contains_key(name).then_some(name.as_str())
+    }
+}
+
+/// Plans `nodes` as far as it is known: a key that stays registered keeps its number.
+pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
+    let Some(registered) = Registered::of(plan)? else {
+        return Ok(());
+    };
+    let supernodes = plan.planned.value("supernodes");
+    let ids = match keys(supernodes) {
+        Some(keys) => {
+            let id = |pem: Option<String>| {
+                let name = registered.name_of(&pem?)?;
+                registered.ids.get(name).cloned()
+            };
+            let keys = keys.into_iter();
+            keys.map(|(name, pem)| (name, id(pem).unwrap_or(Value::UNKNOWN)))
+                .collect()
+        }
+        // Without a list, those that an earlier one named stay registered.
+        None if supernodes.is_null() => registered.ids.clone(),
+        None => return Ok(()),
+    };
+    plan.planned.set("nodes", Value::Map(ids));
+    Ok(())
+}
+
+/// Says which keys this SuperLink will refuse for good.
+pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
+    let Some(registered) = Registered::of(plan)? else {
+        return Ok(());
+    };
+    let Some(after) = keys(plan.planned.value("supernodes")) else {
+        return Ok(());
+    };
+    let stays = |pem: &Option<String>| pem.is_some() && after.values().any(|one| one == pem);
+    let revoked: Vec<_> = registered
+        .ids
+        .keys()
+        .filter(|name| match registered.keys.get(*name) {
+            Some(pem) => !stays(pem),
+            // Of one that an earlier list named, the name is all that is known.
+            None => !after.contains_key(*name),
+        })
+        .collect();
+    let Some(first) = revoked.first() else {
+        return Ok(());
+    };
+    let at = Path::attribute("supernodes").key(first);
+    let names: Vec<_> = revoked.iter().map(|name| format!("{name:?}")).collect();
+    let names = names.join(", ");
+    let is_one = revoked.len() == 1;
+    let note = Diagnostic::warning(if is_one {
+        format!("The old key of {names} will be refused for good")
+    } else {
+        format!("The old keys of {names} will be refused for good")
+    })
+    .detail(
+        "It is removed from `supernodes`, or replaced there by another key. Apply unregisters it, and \
+         this SuperLink never accepts an unregistered key again.",
+    )
+    .detail(
+        "If a SuperNode that is removed now is to come back later, give its `flower_supernode_key` \
+         another `rotation` then.",
+    );
+    plan.notes.push(note.at(at));
+    Ok(())
+}
+
+/// An error for a location that would change: Flower stores it when a key is registered, and has no call
+/// to change it.
+pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
+    let version = plan.get::<Option<FlowerVersion>>("flower_version")?;
+    let row = version.known().flatten().and_then(|one| row_of(one).ok());
+    let is_stored = row.is_some_and(|row| row.node_names);
+    let Some(registered) = Registered::of(plan)?.filter(|_| is_stored) else {
+        return Ok(());
+    };
+    let mut found = Diagnostics::default();
+    let (before, after) = (
+        plan.prior.value("supernodes"),
+        plan.planned.value("supernodes"),
+    );
+    for (name, pem) in keys(after).unwrap_or_default() {
+        let Some(old) = pem.as_deref().and_then(|pem| registered.name_of(pem)) else {
+            continue;
+        };
+        let new = after.get(&name).get("location");
+        let old = before.get(old).get("location");
+        if new.is_unknown() || place(new) == place(old) {
+            continue;
+        }
+        let old = old.as_str().map_or("without a location".to_owned(), |old| {
+            format!("with the location {old:?}")
+        });
+        found.push(
+            Diagnostic::error(format!("The location of {name:?} cannot change"))
+                .detail(format!(
+                    "Flower stores a location only when a key is registered, and this key was \
+                     registered {old}."
+                ))
+                .detail(
+                    "Take the change back, or give its `flower_supernode_key` another `rotation`: \
+                     the new key is registered with the new location.",
+                )
+                .at(Path::attribute("supernodes").key(&name).then("location")),
+        );
+    }
+    found.or(())
+}
+
+/// The numbers of a location, however they are written.
+fn place(value: &Value) -> Option<Vec<Option<f64>>> {
+    let numbers = value.as_str()?.split(',');
+    Some(numbers.map(|number| number.trim().parse().ok()).collect())
 }
 
 #[cfg(test)]

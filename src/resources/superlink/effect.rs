@@ -28,9 +28,8 @@ impl Effect {
     const fn words(self) -> &'static str {
         match self {
             Self::InPlace => "in place",
-            Self::Restart => "restart",
+            Self::Restart | Self::Pod => "restart",
             Self::Certificate => "restart, with another certificate; in place with `insecure`",
-            Self::Pod => "restart",
             Self::AllowList => {
                 "in place; a restart where it is set for the first time or left out again, and with \
                  Flower 1.22 and older"

@@ -179,26 +179,36 @@ fn a_restart_is_told_with_its_cause_where_there_is_one() {
     let plain = state(settings("name", json!("a")));
     let with = |attribute: &str| state(settings(attribute, sample(attribute)));
     let none = Vec::<String>::new();
-    assert_eq!(causes(&plain, &with("log_level"), false), [
-        "a change of `log_level`"
-    ]);
+    assert_eq!(
+        causes(&plain, &with("log_level"), false),
+        ["a change of `log_level`"]
+    );
     assert_eq!(causes(&plain, &with("kubernetes.image"), false), none);
-    assert_eq!(causes(&plain, &with("kubernetes.image"), true), [
-        "a change of `kubernetes.image`"
-    ]);
+    assert_eq!(
+        causes(&plain, &with("kubernetes.image"), true),
+        ["a change of `kubernetes.image`"]
+    );
     assert_eq!(causes(&plain, &with("local.port"), true), none);
     assert_eq!(causes(&plain, &with("service.allow_from"), true), none);
-    assert_eq!(causes(&plain, &with("supernodes"), false), [
-        "a change of `supernodes`"
-    ]);
+    assert_eq!(
+        causes(&plain, &with("supernodes"), false),
+        ["a change of `supernodes`"]
+    );
     // None and an empty one are the same.
-    assert_eq!(causes(&plain, &state(settings("env", json!({}))), false), none);
+    assert_eq!(
+        causes(&plain, &state(settings("env", json!({}))), false),
+        none
+    );
     let mut due = plain.clone();
     due["certificate_not_after"] = Json::Null;
-    assert_eq!(causes(&plain, &due, false), ["the renewal of its certificate"]);
+    assert_eq!(
+        causes(&plain, &due, false),
+        ["the renewal of its certificate"]
+    );
     let mut drifted = plain.clone();
     drifted["status"] = json!("changed");
-    assert_eq!(causes(&drifted, &plain, false), [
-        "what has changed outside of this configuration"
-    ]);
+    assert_eq!(
+        causes(&drifted, &plain, false),
+        ["what has changed outside of this configuration"]
+    );
 }

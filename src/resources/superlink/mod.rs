@@ -123,6 +123,9 @@ impl Resource for Superlink {
         if causes.copied().any(|cause| plan.changes(cause)) {
             plan.set_unknown("certificate_not_after");
         }
+        allow_list::foresee(plan)?;
+        allow_list::keeps_locations(plan)?;
+        allow_list::note_revoked(plan)?;
         storage::note_loss(plan)?;
         active_runs::note(provider.as_deref(), plan).await
     }

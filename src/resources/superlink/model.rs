@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::active_runs::OnActiveRuns;
 use crate::flower::control::Location;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
 use crate::model;
-use super::active_runs::OnActiveRuns;
 use crate::resources::choices::Status;
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod::{Pod, ServiceSettings};
@@ -118,7 +118,8 @@ model! {
         /// Its public key: `flower_supernode_key.NAME.public_key`, or one in OpenSSH or PEM form.
         public_key: String = required(),
         /// Where it stands, as latitude and longitude in degrees (`47.37,8.54`); shown by Flower's
-        /// tools from 1.38 on, and fixed when the key is registered.
+        /// tools from 1.38 on. Flower stores it when the key is registered: a later change is an
+        /// error, unless the key changes as well.
         location: Option<Location> = optional(),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::model::AllowedNode;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, row_of};
-use crate::pki::NodePublicKey;
+use crate::pki::{NodeKeyError, NodePublicKey};
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
@@ -27,17 +27,27 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
             Ok(pem) => {
                 if let Some((other, _)) = keys.iter().find(|(_, known)| **known == pem) {
                     found.push(
-                        Diagnostic::error(format!("{other:?} and {name:?} have the same key"))
-                            .detail("Each SuperNode needs a key of its own.")
-                            .at(at()),
+                        Diagnostic::error(format!(
+                            "The entries {other:?} and {name:?} of `supernodes` have the same key"
+                        ))
+                        .detail("Each SuperNode needs a key of its own.")
+                        .at(at()),
                     );
                 }
                 keys.insert(name.clone(), pem);
             }
-            Err(error) => found.push(failed("This is no SuperNode key", &error).at(at())),
+            Err(error) => found.push(no_key(name, &error).at(at())),
         }
     }
     found.or(keys)
+}
+
+/// A list is often written as a `for` expression, of which Terraform shows no entry.
+fn no_key(name: &str, error: &NodeKeyError) -> Diagnostic {
+    failed(
+        format!("The entry {name:?} of `supernodes` has no SuperNode key"),
+        error,
+    )
 }
 
 /// Says which locations a SuperLink of this release will not show.
@@ -63,7 +73,12 @@ pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<D
         .collect()
 }
 
-/// The list as a file of public keys, one a line.
+/// A key whose private half nobody has: the point of P-256 with an even y whose x is the SHA-256 of
+/// `terraform-provider-flower: the key of nobody 0`.
+const NOBODY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCqV0J046ZZMDTdixnzZtEzGJz2g2eqxrBK/bLFmUQz/apW+9jCW+jP/l784aayJOH2wjmGr9FKGrLRA1s5zuIA=";
+
+/// The list as a file of public keys, one a line. A SuperLink that reads an empty file ends with a
+/// traceback of its database, so that the list which lets in nobody has the key of nobody.
 pub(super) fn key_list(list: &AllowList) -> Result<String> {
     let mut found = Diagnostics::default();
     let mut text = String::new();
@@ -71,10 +86,12 @@ pub(super) fn key_list(list: &AllowList) -> Result<String> {
         match NodePublicKey::parse(&node.public_key).and_then(|key| key.openssh()) {
             Ok(line) => text.extend([line.trim(), "\n"]),
             Err(error) => found.push(
-                failed("This is no SuperNode key", &error)
-                    .at(Path::attribute("supernodes").key(name).then("public_key")),
+                no_key(name, &error).at(Path::attribute("supernodes").key(name).then("public_key")),
             ),
         }
+    }
+    if text.is_empty() {
+        text.extend([NOBODY, "\n"]);
     }
     found.or(text)
 }

@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::flower::control::Call;
 use crate::flower::control::fake::Registry;
@@ -177,6 +180,25 @@ async fn a_list_that_was_left_out_for_a_while_is_not_forgotten() {
     let (one, _) = reconciled(&control, Some(&list([("a", &a)])), &seen).await;
     assert_eq!(one, ids([("a", 1)]));
     assert_eq!(registry.registered(), [1]);
+}
+
+#[test]
+fn a_list_that_lets_in_nobody_has_the_key_of_nobody() {
+    let text = key_list(&AllowList::new()).unwrap();
+    let key = NodePublicKey::parse(text.trim()).unwrap();
+    let x = Sha256::digest("terraform-provider-flower: the key of nobody 0");
+    let wire = key.openssh().unwrap();
+    let blob = wire.split(' ').nth(1).unwrap();
+    let point = base64::engine::general_purpose::STANDARD
+        .decode(blob)
+        .unwrap();
+    // The last 65 bytes are the point, uncompressed.
+    let (_, point) = point.split_at(point.len() - 65);
+    assert_eq!((point[0], &point[1..33]), (4, x.as_slice()));
+    let [a, _, _] = three();
+    let listed = key_list(&list([("a", &a)])).unwrap();
+    assert_eq!(listed.lines().count(), 1);
+    assert!(!listed.contains(text.trim()));
 }
 
 #[test]

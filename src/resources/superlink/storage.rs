@@ -100,7 +100,12 @@ mod tests {
     /// The same as a state.
     fn stood(config: Json) -> Json {
         let mut prior = with(config);
-        for (name, value) in [("insecure", json!(false)), ("status", json!("running"))] {
+        for (name, value) in [
+            ("insecure", json!(false)),
+            ("status", json!("running")),
+            ("isolation", json!("subprocess")),
+            ("certificate_not_after", json!("2999-01-01T00:00:00Z")),
+        ] {
             prior[name] = value;
         }
         prior

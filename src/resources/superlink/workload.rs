@@ -129,7 +129,7 @@ pub(super) async fn ensure_certificate(
     }
     let problem = |error| failed("The certificate could not be kept", &error);
     let tls = tls_secret(&model.name);
-    let names = own_names(model, layout)?;
+    let names = names(model, layout)?;
     if !reissue
         && let Some(found) = runtime
             .secret(&object(&model.name), &tls)
@@ -247,17 +247,18 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
 
 /// What would run, wherever that is: whether it can be started so is seen without a place for it.
 pub(super) fn sketch(model: &Model) -> Result<Workload> {
-    own_names(model, &Layout::default())?;
     let ports = ports(model)?.into_iter().map(|port| (port, 1));
     let layout = Layout {
         ports: ports.collect(),
+        dns_names: vec!["localhost".to_owned()],
         ..Layout::default()
     };
+    names(model, &layout)?;
     workload(model, &layout)
 }
 
 /// The names and addresses of the certificate.
-fn own_names(model: &Model, layout: &Layout) -> Result<ServerNames> {
+fn names(model: &Model, layout: &Layout) -> Result<ServerNames> {
     let settings = model.tls.as_ref();
     let dns = settings.and_then(|tls| tls.dns_names.as_ref());
     let ips = settings.and_then(|tls| tls.ip_addresses.as_ref());

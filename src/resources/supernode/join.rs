@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Model;
+use super::registrar::Registrar;
 use super::witness::{Refusal, Witness};
 use super::workload::{object, sketch, workload};
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
@@ -99,8 +100,9 @@ pub(super) async fn bring_up(
                     told: kept.get().is_some(),
                     known,
                     witness,
+                    registrar: None,
                 };
-                return join(&coming, &workload, awaited).await;
+                return join(&coming, model, &workload, awaited).await;
             }
             let started = runtime.start(&workload, &call.stop).await;
             started.map_err(|error| failure::not_started(what.as_str(), &error))?;
@@ -133,6 +135,8 @@ struct Awaited {
     /// Whether it was let in before, so that a refusal will pass even if no list explains it.
     known: bool,
     witness: Option<Witness>,
+    /// Its SuperLink, where that is one of this runtime. Looked for once it refused.
+    registrar: Option<Registrar>,
 }
 
 impl Awaited {
@@ -150,6 +154,10 @@ impl Awaited {
         let listed = match &mut self.witness {
             Some(witness) => witness.refusal().await,
             None => Refusal::Unexplained,
+        };
+        let listed = match (listed, &self.registrar) {
+            (Refusal::Unexplained, Some(registrar)) => registrar.refusal().await,
+            (listed, _) => listed,
         };
         match listed {
             Refusal::Unexplained if self.known => Refusal::Passing,
@@ -174,6 +182,7 @@ enum Heard {
 /// Starts the processes and listens until the SuperNode was let in; its number then, where it is told.
 async fn join(
     coming: &BringUp<'_>,
+    model: &Model,
     workload: &Workload,
     mut awaited: Awaited,
 ) -> Result<Option<String>> {
@@ -192,15 +201,22 @@ async fn join(
             },
         };
         let (exit, may_pass) = match FlowerExit::in_log(&failure.log.join("\n")) {
-            Some(refused) if refused.may_pass() => match awaited.refusal().await {
-                Refusal::Passing => (Some(refused), true),
-                Refusal::Unexplained => (Some(refused), false),
-                Refusal::Double => (Some(refused.because(Rejection::Double)), false),
-            },
+            Some(refused) if refused.may_pass() => {
+                if awaited.registrar.is_none() {
+                    awaited.registrar = Registrar::of(call, model).await;
+                }
+                match awaited.refusal().await {
+                    Refusal::Passing => (Some(refused), true),
+                    Refusal::Unexplained | Refusal::Unlisted => (Some(refused), false),
+                    Refusal::Revoked => (Some(refused.because(Rejection::Revoked)), false),
+                    Refusal::Double => (Some(refused.because(Rejection::Double)), false),
+                }
+            }
             other => (other, false),
         };
         if !may_pass || Instant::now() + AGAIN > until {
-            return Err(turned_away(what, &failure, exit.as_ref()).into());
+            let entry = awaited.registrar.as_ref().and_then(Registrar::entry);
+            return Err(turned_away(what, &failure, exit.as_ref(), entry).into());
         }
         tracing::info!(object = %coming.object, "refused, trying again");
         tokio::time::sleep(AGAIN).await;
@@ -208,13 +224,19 @@ async fn join(
 }
 
 /// The failure of a SuperNode that is not tried again, at the attribute to blame.
-fn turned_away(what: &str, failure: &Failure, exit: Option<&FlowerExit>) -> Diagnostic {
-    let report = failure::report_with(exit, what, failure);
+fn turned_away(
+    what: &str,
+    failure: &Failure,
+    exit: Option<&FlowerExit>,
+    entry: Option<&str>,
+) -> Diagnostic {
+    let entry = entry.map(|entry| format!("Its key is the entry {entry:?} of `supernodes`."));
+    let report = failure::report_with(exit, what, failure).remedy(entry);
     match exit.and_then(|exit| exit.rejection) {
         Some(Rejection::Untrusted) => {
             report.at(Path::attribute("superlink").then("ca_certificate"))
         }
-        Some(Rejection::Double) => report.on("key"),
+        Some(Rejection::Double | Rejection::Revoked) => report.on("key"),
         Some(Rejection::Refused | Rejection::KeyInUse) | None => report,
     }
 }
@@ -319,6 +341,7 @@ mod tests {
                 told,
                 known: true,
                 witness: None,
+                registrar: None,
             };
             assert_eq!(
                 awaited.silence(begun),

@@ -3,6 +3,7 @@
 mod departed;
 mod join;
 mod model;
+mod registrar;
 mod skew;
 mod witness;
 mod workload;

@@ -31,9 +31,23 @@ impl Who {
     fn is(&self, node: &Node) -> bool {
         match self {
             Self::Key(pem) => node.public_key == *pem && node.status != NodeStatus::Unregistered,
-            Self::Number(id) => node.id.to_string() == *id,
+            Self::Number(id) => {
+                node.id.to_string() == *id && node.status != NodeStatus::Unregistered
+            }
             Self::Stranger => false,
         }
+    }
+
+    /// Whether a list of nodes says that it was unregistered.
+    fn is_revoked(&self, nodes: &[Node]) -> bool {
+        nodes.iter().any(|node| {
+            node.status == NodeStatus::Unregistered
+                && match self {
+                    Self::Key(pem) => node.public_key == *pem,
+                    Self::Number(id) => node.id.to_string() == *id,
+                    Self::Stranger => false,
+                }
+        })
     }
 }
 
@@ -89,6 +103,10 @@ pub(super) enum Refusal {
     Passing,
     /// Another process with its key is heard of.
     Double,
+    /// Its key was unregistered, which is for good.
+    Revoked,
+    /// Its key is on no list.
+    Unlisted,
 }
 
 impl Witness {
@@ -131,6 +149,9 @@ impl Witness {
         match self.control.nodes(LOOK).await {
             Ok(nodes) => {
                 let found = nodes.iter().find(|node| self.who.is(node));
+                if found.is_none() && self.who.is_revoked(&nodes) {
+                    return Refusal::Revoked;
+                }
                 self.counted.judge(Connection::of_online(found))
             }
             // Its reason can be read later.
@@ -302,6 +323,22 @@ mod tests {
         ] {
             assert_eq!(counted.judge(connection.clone()), refusal, "{connection:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_was_unregistered_is_revoked_unless_it_is_listed_again() {
+        let with = |key: &str, status: NodeStatus| Node {
+            public_key: key.to_owned(),
+            status,
+            ..node("", 0.0)
+        };
+        let gone = || with("a", NodeStatus::Unregistered);
+        let key = Who::Key("a".to_owned());
+        assert!(key.is_revoked(&[gone()]) && !key.is(&gone()));
+        assert!(!key.is_revoked(&[with("b", NodeStatus::Unregistered)]));
+        assert!(!key.is_revoked(&[with("a", NodeStatus::Online)]));
+        assert!(Who::Number("7".to_owned()).is_revoked(&[gone()]));
+        assert!(!Who::Stranger.is_revoked(&[gone()]));
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Runtime for KubernetesRuntime {
         let object = request.object;
         let api = self.api().await?;
         let name = names::of(object);
-        self.begin_change(api, object, &name).await?;
+        let begun = self.begin_change(api, object, &name).await?;
         let mut layout = Layout {
             bind_host: LOOPBACK.to_owned(),
             fleet_bind_host: ANY.to_owned(),
@@ -189,9 +189,17 @@ impl Runtime for KubernetesRuntime {
         let names = names::service_names(&name, &api.namespace);
         layout.dns_names.extend(names);
         let context = self.context(object).await?;
-        let mut service = api
-            .apply_service(&name, &manifest::service(&context, exposure))
-            .await?;
+        let manifest = manifest::service(&context, exposure);
+        let mut service = match api.apply_service(&name, &manifest).await {
+            Ok(service) => service,
+            Err(error) => {
+                // One that got no answer may have been done.
+                if begun && !error.may_pass() {
+                    self.take_back_change(api, object, &name).await?;
+                }
+                return Err(error.into());
+            }
+        };
         if exposure.kind == ServiceKind::LoadBalancer {
             // Whatever name leads there, nobody is let in before it has an address.
             service = api.load_balancer(&name, request.until).await?;

@@ -203,20 +203,36 @@ impl KubernetesRuntime {
     }
 
     /// Says in the record of a settled object that it is being changed, before anything of it is: an
-    /// apply that ends on its way is seen by the next refresh.
+    /// apply that ends on its way is seen by the next refresh. Whether that was not said before.
     pub(super) async fn begin_change(
         &self,
         api: &Api,
         object: &ObjectRef,
         name: &str,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<bool, RuntimeError> {
         self.is_not_lost(object, name)?;
         if self.holds.has(name) {
             // It is being made.
-            return Ok(());
+            return Ok(false);
+        }
+        let found = api.get::<ConfigMap>(name).await?;
+        if found.is_some_and(|record| record.annotations().contains_key(CHANGING)) {
+            return Ok(false);
         }
         let changing = json!({ "metadata": { "annotations": { CHANGING: "true" } } });
-        self.change_record(api, object, name, &changing).await
+        self.change_record(api, object, name, &changing).await?;
+        Ok(true)
+    }
+
+    /// Takes back that it is being changed: the first change was refused, and so none was made.
+    pub(super) async fn take_back_change(
+        &self,
+        api: &Api,
+        object: &ObjectRef,
+        name: &str,
+    ) -> Result<(), RuntimeError> {
+        let unchanged = json!({ "metadata": { "annotations": { CHANGING: null } } });
+        self.change_record(api, object, name, &unchanged).await
     }
 
     /// Records are changed as they are made, by updates, and never by server-side apply: those would

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::diagnosis::{Diagnosis, condition};
 use super::kind::Kind;
-use super::reports::{Reports, latest};
+use super::reports::{Reports, latest, words};
 use super::volumes::claims;
 use super::words::{of_refusal, of_scheduling};
 
@@ -114,15 +114,22 @@ pub(super) fn no_pod(
     let mut failures =
         conditions.filter(|one| one.type_ == "ReplicaFailure" && one.status == "True");
     let failure = failures.next()?;
-    let said = failure.message.as_deref().unwrap_or_default();
     let since = failure.last_transition_time.as_ref().map(|time| time.0);
     let of_it = events.values().filter(|event| {
         event.reason.as_deref() == Some("FailedCreate")
             && is_of(event, deployment)
             && latest(event) >= since
     });
+    let of_it: Vec<_> = of_it.collect();
+    // The condition keeps the words of the first refusal, be the reason another one by now.
+    let last = of_it.iter().max_by_key(|event| latest(event));
+    let said = last.map_or_else(
+        || failure.message.as_deref().unwrap_or_default(),
+        |event| words(event),
+    );
+    let said = said.strip_prefix("Error creating: ").unwrap_or(said);
     Some(Diagnosis {
-        reports: Reports::of(of_it),
+        reports: Reports::of(of_it.iter().copied()),
         ..Diagnosis::of_pod(of_refusal(said), said)
     })
 }

@@ -391,6 +391,56 @@ fn refused(message: &str, generation: i64) -> Deployment {
 }
 
 #[test]
+fn a_refusal_is_told_in_the_words_of_the_last_attempt() {
+    let of = |set: &str, message: &str, at: &str| {
+        let about = json!({
+            "involvedObject": { "kind": "ReplicaSet", "name": set },
+            "lastTimestamp": at,
+        });
+        event("FailedCreate", message, about)
+    };
+    let mut stale = refused("exceeded quota: pods", 2);
+    let conditions = stale.status.as_mut().unwrap().conditions.as_mut().unwrap();
+    conditions[0].last_transition_time =
+        serde_json::from_value(json!("2026-01-01T10:05:00Z")).unwrap();
+    let words = |events: Vec<Event>| {
+        let snapshot = Snapshot {
+            deployments: by_name(vec![stale.clone()]),
+            events: by_name(events),
+            ..Snapshot::default()
+        };
+        diagnose(&snapshot).unwrap().how()
+    };
+    let ours = "superlink-main-5d5b887b55";
+    let first = of(
+        ours,
+        "Error creating: exceeded quota: pods",
+        "2026-01-01T10:05:00Z",
+    );
+    let last = of(
+        ours,
+        "Error creating: exceeded quota: memory",
+        "2026-01-01T11:00:00Z",
+    );
+    assert_eq!(words(vec![]), "a quota is used up: exceeded quota: pods");
+    assert_eq!(
+        words(vec![first, last]),
+        "a quota is used up: exceeded quota: memory"
+    );
+    // What was said before, or of another object, is not it.
+    let old = of(ours, "Error creating: no", "2026-01-01T10:00:00Z");
+    let other = of(
+        "superlink-main-b-5d5b887b55",
+        "Error creating: no",
+        "2026-01-01T12:00:00Z",
+    );
+    assert_eq!(
+        words(vec![old, other]),
+        "a quota is used up: exceeded quota: pods"
+    );
+}
+
+#[test]
 fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
     let snapshot = |generation, pods| Snapshot {
         deployments: by_name(vec![refused("exceeded quota: small", generation)]),

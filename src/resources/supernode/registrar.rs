@@ -1,0 +1,113 @@
+//! The SuperLink of a SuperNode, where this runtime has both: what it was made from says whose keys it
+//! takes, also where the SuperNode was given no `control`. So a key that was taken off the list is told
+//! from one whose earlier process counts as connected, which the SuperLink's own words do not do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::Model;
+use super::witness::Refusal;
+use crate::flower::control::{NodeStatus, SharedReads};
+use crate::pki::NodePublicKey;
+use crate::resources::Configured;
+use crate::resources::handover::{ControlInput, FleetInput};
+use crate::resources::supernode_key::public_pem;
+use crate::runtime::Kind;
+use crate::tfplugin::Call;
+
+/// How old its list of nodes may be.
+const RECENT: Duration = Duration::from_secs(1);
+
+pub(super) struct Registrar {
+    /// The key of the SuperNode, as PEM.
+    key: String,
+    /// The keys of the allow-list by name; `None` where everybody is let in.
+    allowed: Option<BTreeMap<String, String>>,
+    control: Option<Arc<SharedReads>>,
+}
+
+impl Registrar {
+    /// `None` where the SuperLink, or the SuperNode's key, is not one of this runtime.
+    pub(super) async fn of(call: &Call<Configured>, model: &Model) -> Option<Self> {
+        let runtime = call.provider.runtime.as_ref();
+        let key = public_pem(runtime, model.key.as_ref()?).await?;
+        let superlinks = runtime.memories(Kind::Superlink).await.ok()?;
+        let mut superlinks = superlinks.into_values();
+        let superlink = superlinks.find(|one| is_dialled(one, &model.superlink))?;
+        let control = control(&superlink).and_then(|input| call.provider.control(&input).ok());
+        Some(Self {
+            key,
+            allowed: allowed(&superlink),
+            control,
+        })
+    }
+
+    /// The entry of `supernodes` that has its key.
+    pub(super) fn entry(&self) -> Option<&str> {
+        let mut allowed = self.allowed.iter().flatten();
+        let (name, _) = allowed.find(|(_, key)| **key == self.key)?;
+        Some(name)
+    }
+
+    /// Why its key is refused, where the allow-list says so.
+    pub(super) async fn refusal(&self) -> Refusal {
+        if self.allowed.is_none() || self.entry().is_some() {
+            return Refusal::Unexplained;
+        }
+        let nodes = match &self.control {
+            Some(control) => control.nodes(RECENT).await.ok(),
+            None => None,
+        };
+        let mut nodes = nodes.iter().flat_map(|nodes| nodes.iter());
+        let is_revoked = nodes
+            .any(|node| node.public_key == self.key && node.status == NodeStatus::Unregistered);
+        if is_revoked {
+            Refusal::Revoked
+        } else {
+            Refusal::Unlisted
+        }
+    }
+}
+
+/// Whether a SuperLink is the one that is dialled: by its address and its authority.
+fn is_dialled(superlink: &Json, fleet: &FleetInput) -> bool {
+    text(superlink, "/fleet/address") == Some(&fleet.address)
+        && text(superlink, "/fleet/ca_certificate") == fleet.ca_certificate.as_deref()
+}
+
+fn allowed(superlink: &Json) -> Option<BTreeMap<String, String>> {
+    let entries = superlink.get("supernodes")?.as_object()?;
+    let pem = |entry: &Json| {
+        let key = NodePublicKey::parse(text(entry, "/public_key")?).ok()?;
+        key.pem().ok()
+    };
+    let entries = entries.iter();
+    Some(
+        entries
+            .filter_map(|(name, entry)| Some((name.clone(), pem(entry)?)))
+            .collect(),
+    )
+}
+
+fn control(superlink: &Json) -> Option<ControlInput> {
+    let authority = text(superlink, "/control/ca_certificate");
+    let version = text(superlink, "/control/flower_version");
+    Some(ControlInput {
+        url: text(superlink, "/control/url")?.to_owned(),
+        ca_certificate: authority.map(str::to_owned),
+        flower_version: version.and_then(|text| text.parse().ok()),
+        token_file: None,
+    })
+}
+
+/// The text at this JSON pointer.
+fn text<'a>(json: &'a Json, pointer: &str) -> Option<&'a str> {
+    json.pointer(pointer)?.as_str()
+}
+
+#[cfg(test)]
+#[path = "registrar_tests.rs"]
+mod tests;
