@@ -249,6 +249,7 @@ async fn git_does_not_see_the_folder_and_its_ignore_file_goes_with_it() {
     assert!(!runtime.data_dir.exists());
     // A folder that holds more than ours is in version control for what else it holds.
     fs::create_dir(&runtime.data_dir).unwrap();
+    chmod(&runtime.data_dir, 0o755);
     let main = runtime.data_dir.join("main.tf");
     fs::write(&main, "").unwrap();
     claim(&runtime, &object).await.unwrap();
