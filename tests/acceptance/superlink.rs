@@ -51,6 +51,15 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     it.configure(&superlink(ONE));
     it.apply().succeeded();
 
+    // What is refused before anything is touched leaves no trace.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    it.configure(&superlink(&format!("{ONE}\nlocal = {{ port = {port} }}")));
+    it.apply()
+        .failed_with(&[&format!("Port {port} for the API is taken")]);
+    it.configure(&superlink(ONE));
+    it.plan_is_empty();
+
     it.configure(&superlink(&format!(
         "{ONE}\nisolation = \"process\"\nlog_level = \"DEBUG\""
     )));
@@ -155,6 +164,7 @@ fn two_superlinks_of_one_name_are_refused() {
         superlink("")
     );
     let it = Workspace::new(&two);
+    it.apply().failed_with(&["SuperLink \"main\" was not made"]);
     // The same as with `create_before_destroy`, which goes to all that a resource depends on.
     it.apply().failed_with(&[
         "SuperLink \"main\" was not made",
