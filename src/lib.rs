@@ -1,11 +1,12 @@
 //! The Terraform provider for Flower.
 //!
 //! Arrows point one way: `provider → data_sources → resources → {flower, runtime, pki}`, and resources speak to
-//! Terraform through `tfplugin`, which knows no Flower.
+//! Terraform through `tfplugin`, which knows no Flower. All of them know `masking`, which knows none of them.
 
 pub mod data_sources;
 pub mod docs;
 pub mod flower;
+pub mod masking;
 pub mod pki;
 pub mod provider;
 pub mod resources;

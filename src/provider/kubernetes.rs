@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
+use crate::masking;
 use crate::resources::labels;
 use crate::resources::local_path::LocalPath;
 use crate::runtime::kubernetes::{
@@ -10,7 +11,6 @@ use crate::runtime::kubernetes::{
     PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::log;
 use crate::tfplugin::schema::{Maybe, Tree, optional, path, required};
 use crate::{model, setting_attribute};
 
@@ -137,14 +137,9 @@ fn needs(config: &Tree, one: &str, other: &str) -> Result<()> {
 
 /// The runtime of these settings. Nothing is read or dialled yet.
 pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
-    let environment = settings.exec.iter().filter_map(|exec| exec.env.as_ref());
-    let token = settings.token.iter().map(Token::get);
-    let key = settings.client_key.iter().map(PrivateKey::pem);
-    let proxy = settings.proxy_url.iter();
-    let proxy = proxy.flat_map(|one| [Some(one.text()), one.password()].into_iter().flatten());
-    let environment = environment.flat_map(BTreeMap::values).map(String::as_str);
-    for secret in token.chain(key).chain(proxy).chain(environment) {
-        log::mask(secret);
+    // Its text is hidden with all that is sensitive; others may show its password alone.
+    if let Some(password) = settings.proxy_url.as_ref().and_then(ProxyUrl::password) {
+        masking::hide(password);
     }
     let credentials = match settings.host {
         None => Credentials::File {

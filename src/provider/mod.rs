@@ -15,7 +15,7 @@ use crate::resources::{
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
-use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider, log};
+use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
 
 model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
@@ -105,7 +105,6 @@ fn token(config: &Tree) -> Result<Option<AccountToken>> {
     else {
         return Ok(None);
     };
-    log::mask(&token);
     token.parse().map(Some).map_err(|error: EndpointError| {
         failed("The token for SuperLinks cannot be used", &error)
             .on("control_token")

@@ -42,7 +42,6 @@ use crate::flower::control::{
 };
 use crate::flower::version::{ControlPlane, row_of};
 use crate::runtime::Runtime;
-use crate::tfplugin::log;
 use app_run::RunsSeen;
 use handover::ControlInput;
 use journal::SUBMISSIONS;
@@ -130,9 +129,6 @@ impl Configured {
             (None, Some(token)) => endpoint.with_token(token),
             (None, None) => endpoint,
         };
-        if let Some(token) = endpoint.secret() {
-            log::mask(&token);
-        }
         if let Some(row) = row {
             endpoint = endpoint.speaking(match row.control {
                 ControlPlane::Http => Protocol::Http,

@@ -1,13 +1,10 @@
 //! Logs as Terraform reads them: one JSON object a line on standard error.
 //!
 //! Terraform parses every line that a plugin writes, whatever level the user asked for, so nothing
-//! below that level is written. Secrets that were named with [`mask`] are cut out of every line, as
-//! a net below the rule that none is logged at all.
+//! below that level is written. Secrets are cut out of every line by [`masked`].
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
@@ -18,25 +15,15 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
-static SECRETS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-
-/// Shorter texts would blank out half of every line.
-const SHORTEST_SECRET: usize = 6;
-
-/// Cuts `secret` out of everything that is logged from now on, line by line.
-pub fn mask(secret: &str) {
-    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    let lines = secret.lines().map(str::trim);
-    secrets.extend(
-        lines
-            .filter(|l| l.len() >= SHORTEST_SECRET)
-            .map(str::to_owned),
-    );
-}
+use crate::masking::masked;
 
 /// Starts logging for the provider of this type, at the level that `TF_LOG_PROVIDER_TYPE`,
 /// `TF_LOG_PROVIDER` or `TF_LOG` names.
 pub(super) fn start(provider: &str) {
+    // A panic may be about a value that is a secret.
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(std::io::stderr().lock(), "{}", masked(&panic.to_string()));
+    }));
     let Some(level) = level(provider, |key| std::env::var(key).ok()) else {
         return;
     };
@@ -84,8 +71,8 @@ impl<S: Subscriber> Layer<S> for HostLog {
         if let Ok(stamp) = now.format(STAMP) {
             line.0.insert("@timestamp".to_owned(), stamp.into());
         }
-        let text = masked(Json::Object(line.0).to_string());
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let text = Json::Object(line.0).to_string();
+        let _ = writeln!(std::io::stderr().lock(), "{}", masked(&text));
     }
 }
 
@@ -131,30 +118,9 @@ impl Visit for Line {
     }
 }
 
-fn masked(line: String) -> String {
-    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    secrets.iter().fold(line, |line, secret| {
-        // As it stands inside a JSON string.
-        let quoted = Json::from(secret.as_str()).to_string();
-        let inner = quoted.trim_matches('"');
-        if line.contains(inner) {
-            line.replace(inner, "***")
-        } else {
-            line
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_cut_out_of_lines() {
-        mask("-----BEGIN KEY-----\nabc\"defghi\n");
-        let line = Json::from("key: abc\"defghi!").to_string();
-        assert_eq!(masked(line), "\"key: ***!\"");
-    }
 
     #[test]
     fn the_most_specific_variable_names_the_level() {

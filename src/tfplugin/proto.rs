@@ -4,6 +4,7 @@
 
 use super::diagnostic::{Diagnostic as Message, Severity};
 use super::path::{Path, Step};
+use crate::masking::masked;
 
 include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
 
@@ -20,9 +21,19 @@ impl From<Message> for Diagnostic {
         };
         Self {
             severity: severity.into(),
-            summary: message.summary,
-            detail: message.detail,
+            summary: masked(&message.summary).into_owned(),
+            detail: masked(&message.detail).into_owned(),
             attribute: message.path.map(|path| (&path).into()),
+        }
+    }
+}
+
+impl FunctionError {
+    /// An error of a function, at one of its arguments.
+    pub fn masked(text: &str, function_argument: Option<i64>) -> Self {
+        Self {
+            text: masked(text).into_owned(),
+            function_argument,
         }
     }
 }

@@ -29,6 +29,7 @@ use super::proto::provider_server;
 use super::provider::Provider;
 use super::service::Service;
 use super::tls::{Identity, TlsError};
+use crate::masking;
 
 /// How the process was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,7 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
     // Without a host nobody hears the answers, but what is told to stop still tidies up.
     calls.close();
     let _ = tokio::time::timeout(LAST_WORK, calls.wait()).await;
+    masking::forget();
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use super::endpoint::EndpointError;
+use crate::masking;
 
 /// A token as such. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +25,7 @@ impl FromStr for AccountToken {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(EndpointError::Token);
         }
+        masking::hide(token);
         Ok(Self(Zeroizing::new(token.to_owned())))
     }
 }

@@ -12,6 +12,7 @@ use crate::flower::launch::{
     superlink_processes,
 };
 use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow, row_of};
+use crate::masking;
 use crate::pki::{Authority, AuthorityAlgorithm, NodeKey, NodeKeyAlgorithm, ServerNames, inspect};
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod;
@@ -23,7 +24,7 @@ use crate::runtime::{
     Storage, Workload,
 };
 use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::{GoDuration, log};
+use crate::tfplugin::GoDuration;
 
 /// Ten years: authorities outlive the certificates that they sign.
 const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
@@ -153,7 +154,7 @@ pub(super) async fn ensure_certificate(
             now,
         )
         .map_err(|error| failed("The certificate could not be made", &error).on("tls"))?;
-    log::mask(&issued.private_key_pem);
+    masking::hide(&issued.private_key_pem);
     let ca = authority.certificate_pem().to_owned();
     let entries: SecretEntries = [
         (CA.to_owned(), Zeroizing::new(ca.clone())),
@@ -184,7 +185,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
     if let Some(found) = found
         && let (Some(certificate), Some(key)) = (found.get(CA), found.get("ca.key"))
     {
-        log::mask(key);
+        masking::hide(key);
         return Authority::load(certificate, key)
             .map_err(|error| failed("The SuperLink's authority is damaged", &error).into());
     }
@@ -197,7 +198,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
         now,
     )
     .map_err(|error| failed("The authority could not be made", &error))?;
-    log::mask(authority.private_key_pem());
+    masking::hide(authority.private_key_pem());
     let entries: SecretEntries = [
         (
             CA.to_owned(),
@@ -227,7 +228,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
     let owner = object(&model.name);
     if let Some(found) = runtime.secret(&owner, &name).await.map_err(problem)? {
         if let Some(private) = found.get(OWN_KEY) {
-            log::mask(private);
+            masking::hide(private);
         }
         return Ok(());
     }
@@ -235,7 +236,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
         .and_then(|key| Ok((key.private_openssh()?, key.public_openssh()?)));
     let (private, public) =
         made.map_err(|error| failed("The SuperLink's key could not be made", &error))?;
-    log::mask(&private);
+    masking::hide(&private);
     let entries: SecretEntries = [
         (OWN_KEY.to_owned(), private),
         (OWN_PUBLIC_KEY.to_owned(), Zeroizing::new(public)),

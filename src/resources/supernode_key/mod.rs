@@ -4,6 +4,7 @@ mod model;
 
 use std::sync::Arc;
 
+use crate::masking;
 use crate::pki::{NodeKey, NodePublicKey};
 use crate::resources::Configured;
 use crate::resources::handover::{SecretInput, SecretOutput};
@@ -14,7 +15,7 @@ use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Tree, WriteOnly};
-use crate::tfplugin::{Call, Plan, Resource, Slot, log};
+use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 use zeroize::Zeroizing;
 
@@ -68,7 +69,7 @@ impl Resource for SupernodeKey {
             let record = runtime.observe(&object, &[]).await.map_err(explain)?;
             return Ok(record.map(|_| without_secret(&call, &object, state)));
         };
-        log::mask(&text);
+        masking::hide(&text);
         let key = NodeKey::parse(&text)
             .map_err(|error| failed(format!("The key in {name:?} is damaged"), &error))?;
         describe(&mut state, &key, entry)?;
@@ -167,7 +168,7 @@ fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
     let own = config.get::<WriteOnly<String>>("private_key_wo")?.known();
     match own.and_then(|own| own.0) {
         Some(text) => {
-            log::mask(&text);
+            masking::hide(&text);
             let key = NodeKey::parse(&text).map_err(|error| {
                 failed("The private key cannot be used", &error).on("private_key_wo")
             })?;
@@ -194,7 +195,7 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
     let explain = |error| Diagnostics::from(failed("The key cannot be written", &error));
     let fingerprint = key.fingerprint().map_err(explain)?;
     let text = key.private_openssh().map_err(explain)?;
-    log::mask(&text);
+    masking::hide(&text);
     // A rotated key has another entry, so that whoever uses it sees a change.
     let short: String = fingerprint
         .trim_start_matches("SHA256:")

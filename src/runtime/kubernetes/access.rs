@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use kube::Config;
 use kube::config::{
-    AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig, KubeconfigError,
+    AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig,
 };
 
-use super::cause::chain;
+use super::cause;
 use super::error::ClusterError;
+use super::login;
 use super::settings::{
-    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
+    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token, password,
 };
+use crate::masking;
 
 /// How a cluster is reached.
 #[derive(Clone)]
@@ -49,7 +51,7 @@ pub struct Host {
 }
 
 /// A program that prints credentials, as in a kubeconfig file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExecCredentials {
     pub api_version: String,
     pub command: String,
@@ -78,7 +80,8 @@ impl Access {
         };
         let mut config = match &self.credentials {
             Credentials::File { path, context } => {
-                let file = Kubeconfig::read_from(path).map_err(|error| unusable(unread(&error)))?;
+                let file = Kubeconfig::read_from(path)
+                    .map_err(|error| unusable(cause::of_file(&error)))?;
                 let options = KubeConfigOptions {
                     context: context.clone(),
                     ..KubeConfigOptions::default()
@@ -86,7 +89,7 @@ impl Access {
                 let proxy = proxy_of(&file, context.as_deref());
                 let mut config = Config::from_custom_kubeconfig(file, &options)
                     .await
-                    .map_err(|error| unusable(chain(&error)))?;
+                    .map_err(|error| unusable(cause::of_file(&error)))?;
                 // kube also takes one from the environment, whatever NO_PROXY says of the cluster.
                 config.proxy_url = proxy.and_then(|proxy| proxy.parse().ok());
                 if let Some(exec) = &mut config.auth_info.exec {
@@ -110,6 +113,10 @@ impl Access {
         }
         if let Some(name) = &self.tls_server_name {
             config.tls_server_name = Some(name.get().to_owned());
+        }
+        login::hide(&config.auth_info);
+        if let Some(password) = config.proxy_url.as_ref().and_then(password) {
+            masking::hide(password);
         }
         Ok(config)
     }
@@ -165,16 +172,4 @@ fn proxy_of(file: &Kubeconfig, context: Option<&str>) -> Option<String> {
     let cluster = file.clusters.iter().find(|one| &one.name == cluster)?;
     let proxy = cluster.cluster.as_ref()?.proxy_url.clone();
     proxy.filter(|proxy| !proxy.is_empty())
-}
-
-/// Why a kubeconfig cannot be read. The parser would quote the lines around, tokens and all.
-fn unread(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(at) => format!("it is not a kubeconfig; see its line {}", at.line()),
-            None => "it is not a kubeconfig".to_owned(),
-        },
-        KubeconfigError::ReadConfig(error, _) => format!("the file cannot be read: {error}"),
-        other => chain(other),
-    }
 }

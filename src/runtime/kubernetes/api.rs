@@ -16,6 +16,7 @@ use super::access::Access;
 use super::cause;
 use super::changes::{Change, Changes};
 use super::error::{ClusterError, is_passing_clash};
+use super::login::{self, Login};
 use super::names::MANAGER;
 use super::patient::patient;
 
@@ -35,6 +36,7 @@ pub(super) struct Api {
     client: Client,
     pub namespace: String,
     at: String,
+    login: Login,
 }
 
 /// What lives in a namespace and can be read and written.
@@ -76,14 +78,22 @@ impl Api {
         config.default_retry = false;
         let at = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|error| ClusterError::Config {
-            place: at.clone(),
-            cause: cause::of_client(&error),
+        let login = Login::of(&config.auth_info);
+        let client = login::client(config).await.map_err(|error| {
+            let at = at.clone();
+            match login.lacks(error) {
+                Ok(fault) => ClusterError::Login { at, fault },
+                Err(error) => ClusterError::Config {
+                    place: at,
+                    cause: cause::of_client(&error),
+                },
+            }
         })?;
         Ok(Self {
             client: patient(client, &namespace),
             namespace,
             at,
+            login,
         })
     }
 
@@ -100,7 +110,7 @@ impl Api {
     }
 
     pub(super) fn failed(&self, error: kube::Error, object: &str) -> ClusterError {
-        ClusterError::of(error, object, &self.at)
+        ClusterError::of(&error, object, &self.at, &self.login)
     }
 
     /// What tells this cluster from every other one.

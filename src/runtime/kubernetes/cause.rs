@@ -1,12 +1,29 @@
-//! What lies behind an error, in words that hold no secret: both those who open the way to a cluster and
-//! those who tell what came of it use them.
+//! What lies behind an error, in words that hold no secret.
+//!
+//! Many errors quote what they stumbled over: a credential program's arguments and output, a line of a
+//! kubeconfig, a byte of a key. So an error is looked through to its innermost cause before any of its
+//! words are used, however deep a library has wrapped it.
 
-use kube::client::AuthError;
+use std::error::Error;
+
+use kube::config::{KubeconfigError, LoadDataError};
+use rustls::pki_types::pem;
+
+/// The first error of this type in a chain of causes.
+pub(super) fn find<E: Error + 'static>(error: &(dyn Error + 'static)) -> Option<&E> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
+}
 
 /// Why a client cannot be made. A proxy is never quoted: its URL may hold a password.
 pub(super) fn of_client(error: &kube::Error) -> String {
     match error {
-        kube::Error::Auth(error) => without_credentials(error),
         kube::Error::ProxyProtocolUnsupported { .. }
         | kube::Error::ProxyProtocolDisabled { .. } => {
             "the URL of its proxy does not begin with \"http://\" or \"https://\"".to_owned()
@@ -15,28 +32,54 @@ pub(super) fn of_client(error: &kube::Error) -> String {
     }
 }
 
-/// Why there are no credentials, without what their program was given and printed.
-pub(super) fn without_credentials(error: &AuthError) -> String {
+/// Why a kubeconfig cannot be used. The parser would quote the lines around, tokens and all; a path may
+/// be a key that somebody wrote in its place.
+pub(super) fn of_file(error: &KubeconfigError) -> String {
     match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let lines: Vec<_> = said.trim().lines().collect();
-            let last = lines.get(lines.len().saturating_sub(5)..).unwrap_or(&[]);
-            format!(
-                "the exec plugin failed ({}): {}",
-                out.status,
-                last.join("\n")
-            )
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("it is not a kubeconfig; see its line {}", at.line()),
+            None => "it is not a kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(error, _) => format!("the file cannot be read: {error}"),
+        KubeconfigError::CurrentContextNotSet
+        | KubeconfigError::KindMismatch
+        | KubeconfigError::ApiVersionMismatch
+        | KubeconfigError::LoadContext(_)
+        | KubeconfigError::LoadClusterOfContext(_)
+        | KubeconfigError::FindPath
+        | KubeconfigError::MissingClusterUrl => error.to_string(),
+        KubeconfigError::ParseClusterUrl(_) => "`server` of its cluster is not a URL".to_owned(),
+        KubeconfigError::ParseProxyUrl(_) => "`proxy-url` of its cluster is not a URL".to_owned(),
+        KubeconfigError::LoadCertificateAuthority(error) => unloaded("authority", error),
+        KubeconfigError::LoadClientCertificate(error) => unloaded("client certificate", error),
+        KubeconfigError::LoadClientKey(error) => unloaded("client key", error),
+        KubeconfigError::ParseCertificates(_) => {
+            "the certificate authority of its cluster is not in PEM form".to_owned()
         }
-        AuthError::AuthExecParse(_) => {
-            "what the exec plugin printed is not an ExecCredential".to_owned()
+        KubeconfigError::ParseNoProxy(_) => "NO_PROXY in the environment is malformed".to_owned(),
+    }
+}
+
+fn unloaded(what: &str, error: &LoadDataError) -> String {
+    match error {
+        LoadDataError::DecodeBase64(_) => format!("the data of its {what} is not base64"),
+        LoadDataError::ReadFile(error, _) => {
+            format!("the file of its {what} cannot be read: {error}")
         }
-        other => chain(other),
+        LoadDataError::NoBase64DataOrFile => format!("it has no {what}"),
     }
 }
 
 /// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    // Both quote their input.
+    if find::<pem::Error>(error).is_some() {
+        return "a certificate or key is not in PEM form, or damaged".to_owned();
+    }
+    if let Some(json) = find::<serde_json::Error>(error) {
+        let (line, column) = (json.line(), json.column());
+        return format!("an answer is not as expected, at line {line}, column {column}");
+    }
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,9 +1,10 @@
 //! What a cluster refuses, in words that name the object, the reason and the remedy.
 
-use kube::client::UpgradeConnectionError;
+use kube::client::{AuthError, UpgradeConnectionError};
 use kube::core::Status;
 
-use super::cause::{chain, without_credentials};
+use super::cause::{chain, find};
+use super::login::{Login, LoginFault};
 use super::patient::NoAnswer;
 
 /// Why something did not work in the cluster.
@@ -11,6 +12,8 @@ use super::patient::NoAnswer;
 pub enum ClusterError {
     #[error("the cluster access {place} cannot be used: {cause}")]
     Config { place: String, cause: String },
+    #[error("there are no credentials for the cluster {at}: {fault}")]
+    Login { at: String, fault: LoginFault },
     #[error("the cluster at {at} cannot be reached: {cause}")]
     Unreachable { at: String, cause: String },
     #[error("the cluster at {at} did not answer within {seconds} s: it was asked to {asked}")]
@@ -78,7 +81,10 @@ impl ClusterError {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Config { .. } | Self::Forbidden { .. } | Self::Unauthenticated { .. }
+            Self::Config { .. }
+                | Self::Login { .. }
+                | Self::Forbidden { .. }
+                | Self::Unauthenticated { .. }
         )
     }
 
@@ -97,6 +103,7 @@ impl ClusterError {
                 "Check `kubernetes` in the provider's configuration: the file, its context, and the \
                  credentials that they name."
             }
+            Self::Login { fault, .. } => fault.remedy(),
             Self::Unreachable { .. } => {
                 "Check the address, that this machine may connect to it, and the CA certificate."
             }
@@ -144,35 +151,36 @@ impl ClusterError {
         Some(text.to_owned())
     }
 
-    /// What the API server, or the way to it, said about `object`.
-    pub(super) fn of(error: kube::Error, object: &str, at: &str) -> Self {
+    /// What the API server, or the way to it, said about `object`, to a client that logs in so.
+    pub(super) fn of(error: &kube::Error, object: &str, at: &str, login: &Login) -> Self {
+        let at = at.to_owned();
+        if let Some(error) = find::<AuthError>(error) {
+            let fault = login.fault(error);
+            return Self::Login { at, fault };
+        }
+        if let Some(NoAnswer { asked, limit }) = find::<NoAnswer>(error) {
+            return Self::NoAnswer {
+                at,
+                asked: asked.clone(),
+                seconds: limit.as_secs(),
+            };
+        }
         match error {
-            kube::Error::Api(status) => Self::of_status(&status, object, at),
-            kube::Error::Auth(error) => Self::Unauthenticated {
-                at: at.to_owned(),
-                words: without_credentials(&error),
-            },
+            kube::Error::Api(status) => Self::of_status(status, object, &at),
             kube::Error::HyperError(error) => Self::Unreachable {
-                at: at.to_owned(),
-                cause: chain(&error),
+                at,
+                cause: chain(error),
             },
-            kube::Error::Service(error) => match error.downcast_ref::<NoAnswer>() {
-                Some(no_answer) => Self::NoAnswer {
-                    at: at.to_owned(),
-                    asked: no_answer.asked.clone(),
-                    seconds: no_answer.limit.as_secs(),
-                },
-                None => Self::Unreachable {
-                    at: at.to_owned(),
-                    cause: chain(error.as_ref()),
-                },
+            kube::Error::Service(error) => Self::Unreachable {
+                at,
+                cause: chain(error.as_ref()),
             },
             kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
-                Self::of_upgrade(status.as_u16(), object, at)
+                Self::of_upgrade(status.as_u16(), object, &at)
             }
             other => Self::Api {
                 object: object.to_owned(),
-                words: chain(&other),
+                words: chain(other),
             },
         }
     }

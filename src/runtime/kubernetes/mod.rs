@@ -15,6 +15,7 @@ mod failure;
 mod forward;
 mod holding;
 mod listing;
+mod login;
 mod logs;
 mod manifest;
 mod names;

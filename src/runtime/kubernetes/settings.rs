@@ -38,10 +38,7 @@ pub struct ServerUrl(Uri);
 
 /// A proxy on the way to it, which may hold a password.
 #[derive(Clone)]
-pub struct ProxyUrl {
-    text: Zeroizing<String>,
-    url: Uri,
-}
+pub struct ProxyUrl(Uri);
 
 /// One or more certificates, as PEM.
 #[derive(Clone)]
@@ -74,19 +71,19 @@ impl ServerUrl {
 
 impl ProxyUrl {
     pub const fn get(&self) -> &Uri {
-        &self.url
-    }
-
-    /// As it was written.
-    pub fn text(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// The password in it, as it is written there.
     pub fn password(&self) -> Option<&str> {
-        let (user, _) = self.url.authority()?.as_str().rsplit_once('@')?;
-        user.split_once(':').map(|(_, password)| password)
+        password(&self.0)
     }
+}
+
+/// The password in a URL, as it is written there.
+pub(super) fn password(url: &Uri) -> Option<&str> {
+    let (user, _) = url.authority()?.as_str().rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
 }
 
 impl Certificates {
@@ -161,10 +158,7 @@ impl FromStr for ProxyUrl {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
-        Ok(Self {
-            text: Zeroizing::new(text.to_owned()),
-            url: url(text)?,
-        })
+        url(text).map(Self)
     }
 }
 

@@ -8,6 +8,7 @@
 mod attr;
 mod model;
 mod plan;
+mod sensitive;
 mod tree;
 mod validate;
 mod wire;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 pub use attr::{Computed, Dynamic, WriteOnly, expect_object, refused, refused_unseen};
 pub use model::{Attr, Model, description_of};
 pub use plan::{Planned, plan};
+pub use sensitive::{each_secret, without_secrets};
 pub use tree::{Maybe, Tree, path};
 pub use validate::validate;
 pub use wire::{identity_to_wire, to_wire};

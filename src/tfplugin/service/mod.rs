@@ -25,6 +25,7 @@ use super::provider::{AnyDataSource, Provider};
 use super::resource::{AnyResource, Compiled};
 use super::schema::{self, Schema};
 use super::value::{self, Value};
+use crate::masking;
 
 /// One provider, served.
 pub(super) struct Service<P: Provider>(Arc<Inner<P>>);
@@ -160,7 +161,9 @@ fn read(compiled: &Compiled, wire: Option<proto::DynamicValue>) -> Result<Value>
     } else {
         value::decode(&wire.msgpack, &compiled.ty).map_err(|error| error.to_string())
     };
-    read.map_err(|error| unreadable(&error))
+    let read = read.map_err(|error| unreadable(&error))?;
+    schema::each_secret(&compiled.schema.attributes, &read, &mut masking::hide);
+    Ok(read)
 }
 
 fn unreadable(error: &str) -> Diagnostics {

@@ -13,6 +13,7 @@ use super::super::schema::{self, Tree};
 use super::super::value::{self, Type};
 use super::answer::Answer;
 use super::{Inner, identity, read, unreadable, write};
+use crate::masking;
 
 impl<P: Provider> Inner<P> {
     pub(super) fn validate_resource(
@@ -54,6 +55,7 @@ impl<P: Provider> Inner<P> {
             state = resource.upgrade(request.version, state)?;
         }
         let state = value::from_json(&state, &compiled.ty).map_err(|error| unreadable(&error))?;
+        schema::each_secret(&compiled.schema.attributes, &state, &mut masking::hide);
         Ok(upgrade_resource_state::Response {
             upgraded_state: write(&state),
             diagnostics: Vec::new(),

@@ -160,10 +160,7 @@ service! {
         Ok(Response::new(answer.unwrap_or_else(|failed| {
             call_function::Response {
                 result: None,
-                error: Some(proto::FunctionError {
-                    text: bug(failed).detail,
-                    function_argument: None,
-                }),
+                error: Some(proto::FunctionError::masked(&bug(failed).detail, None)),
             }
         })))
     }

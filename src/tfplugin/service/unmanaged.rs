@@ -103,10 +103,10 @@ impl<P: Provider> Inner<P> {
     pub(super) fn call_function(&self, request: call_function::Request) -> call_function::Response {
         let failed = |text: String, argument: Option<usize>| call_function::Response {
             result: None,
-            error: Some(proto::FunctionError {
-                text,
-                function_argument: argument.and_then(|index| i64::try_from(index).ok()),
-            }),
+            error: Some(proto::FunctionError::masked(
+                &text,
+                argument.and_then(|index| i64::try_from(index).ok()),
+            )),
         };
         let Some(function) = self.functions.get(request.name.as_str()) else {
             return failed(

@@ -1,0 +1,205 @@
+//! What must never leave the process: every secret that the provider has seen, cut out of whatever it
+//! says. Logs, diagnostics and the errors of calls pass through [`masked`], as a net below the rule that
+//! no message is made of a secret at all.
+//!
+//! A secret is also found as base64, JSON, a URL and Rust's own notation write it. What is kept here is
+//! wiped when the process ends.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
+
+static SECRETS: Mutex<Secrets> = Mutex::new(Secrets {
+    known: BTreeSet::new(),
+    forms: Vec::new(),
+});
+
+/// Shorter texts would blank out half of every line.
+const SHORTEST: usize = 6;
+const MASK: &str = "***";
+
+struct Secrets {
+    /// Digests of what was hidden: the same secret comes with every call.
+    known: BTreeSet<[u8; 32]>,
+    /// What is looked for, the longest first: one may be a part of another.
+    forms: Vec<Zeroizing<String>>,
+}
+
+/// Cuts `secret` out of everything that is said from now on: as a whole, and line by line.
+pub fn hide(secret: &str) {
+    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    secrets.add(secret);
+}
+
+/// Private keys among other texts: certificates and public keys may be shown.
+pub fn hide_private_key(text: &str) {
+    if text.contains("PRIVATE KEY") {
+        hide(text);
+    }
+}
+
+/// `text` without any secret.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    secrets.mask(text)
+}
+
+/// Wipes what was hidden, when nothing is said any more.
+pub fn forget() {
+    let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    secrets.forms.clear();
+    secrets.known.clear();
+}
+
+impl Secrets {
+    fn add(&mut self, secret: &str) {
+        let secret = secret.trim();
+        if secret.len() < SHORTEST || !self.known.insert(Sha256::digest(secret).into()) {
+            return;
+        }
+        let mut forms = encoded(secret);
+        for line in secret.lines().map(str::trim) {
+            // The first and the last line of a key are in messages that ask for one.
+            if line.len() >= SHORTEST && !line.starts_with("-----") {
+                forms.extend(written(line));
+            }
+        }
+        forms.retain(|form| form.len() >= SHORTEST && !self.forms.contains(form));
+        self.forms.append(&mut forms);
+        self.forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        self.forms.dedup();
+    }
+
+    fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(text);
+        for form in &self.forms {
+            if masked.contains(form.as_str()) {
+                masked = Cow::Owned(masked.replace(form.as_str(), MASK));
+            }
+        }
+        masked
+    }
+}
+
+/// A line as it is, and as it stands within a JSON string, a Debug text and a URL.
+fn written(line: &str) -> Vec<Zeroizing<String>> {
+    let inner = |quoted: String| {
+        let quoted = Zeroizing::new(quoted);
+        let inner = quoted.strip_prefix('"').and_then(|one| one.strip_suffix('"'));
+        Zeroizing::new(inner.unwrap_or_default().to_owned())
+    };
+    let json = serde_json::to_string(line).unwrap_or_default();
+    vec![
+        Zeroizing::new(line.to_owned()),
+        inner(json),
+        inner(format!("{line:?}")),
+        in_a_url(line),
+    ]
+}
+
+fn in_a_url(line: &str) -> Zeroizing<String> {
+    let mut url = Zeroizing::new(String::with_capacity(line.len() * 3));
+    for byte in line.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble & 15)]);
+            url.extend(['%', digit(byte >> 4), digit(byte)]);
+        }
+    }
+    url
+}
+
+/// The base64 of a whole secret, as it stands by itself and within that of a longer text: the
+/// characters that its neighbours have a part in are left out.
+fn encoded(secret: &str) -> Vec<Zeroizing<String>> {
+    let mut forms = Vec::new();
+    for before in 0..3 {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(secret.as_bytes());
+        // Whole characters of its own: 4 for each 3 bytes.
+        let (from, to) = ((before * 4).div_ceil(3), bytes.len() * 4 / 3);
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let text = Zeroizing::new(engine.encode(&bytes));
+            if let Some(own) = text.get(from..to) {
+                forms.push(Zeroizing::new(own.to_owned()));
+            }
+        }
+        bytes.zeroize();
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    fn secrets(all: &[&str]) -> Secrets {
+        let mut secrets = Secrets {
+            known: BTreeSet::new(),
+            forms: Vec::new(),
+        };
+        for secret in all {
+            secrets.add(secret);
+        }
+        secrets
+    }
+
+    #[test]
+    fn a_secret_is_cut_out_in_every_notation() {
+        let secret = "pa\"ss\\wö rd+/1";
+        let secrets = secrets(&[secret]);
+        for text in [
+            secret.to_owned(),
+            serde_json::json!({ "a": secret }).to_string(),
+            serde_json::json!(secret).to_string(),
+            format!("{secret:?}"),
+            "x?token=pa%22ss%5Cw%C3%B6%20rd%2B%2F1&y".to_owned(),
+            STANDARD.encode(secret),
+            URL_SAFE_NO_PAD.encode(secret),
+        ] {
+            let masked = secrets.mask(&text);
+            assert!(masked.contains(MASK), "{text}");
+            assert!(!masked.contains("ss"), "{masked}");
+        }
+        // Within the base64 of a longer text, at each place that it can have there.
+        for before in ["", "a", "ab", "abc"] {
+            let text = STANDARD.encode(format!("{before}{secret}:more"));
+            assert!(secrets.mask(&text).contains(MASK), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_cut_out_line_by_line_and_its_frame_stays() {
+        let key = "-----BEGIN PRIVATE KEY-----\nabc\"defghi\n\tjklmno\n-----END PRIVATE KEY-----\n";
+        let secrets = secrets(&[key]);
+        assert_eq!(secrets.mask("key: abc\"defghi! jklmno"), "key: ***! ***");
+        assert!(secrets.mask(&STANDARD.encode(key)).starts_with(MASK));
+        let advice = "it holds no key (\"-----BEGIN PRIVATE KEY-----\")";
+        assert_eq!(secrets.mask(advice), advice);
+    }
+
+    #[test]
+    fn the_longest_secret_is_cut_out_first_and_short_ones_not_at_all() {
+        let secrets = secrets(&["secret", "secret-and-more", "short", " ", ""]);
+        assert_eq!(
+            secrets.mask("secret-and-more, secret, short"),
+            "***, ***, short"
+        );
+    }
+
+    #[test]
+    fn the_same_secret_is_kept_once() {
+        let mut secrets = secrets(&["a-token"]);
+        let forms = secrets.forms.len();
+        secrets.add("a-token\n");
+        assert_eq!(secrets.forms.len(), forms);
+    }
+}
