@@ -21,6 +21,8 @@ static SECRETS: Mutex<Secrets> = Mutex::new(Secrets {
 
 /// Shorter texts would blank out half of every line.
 const SHORTEST: usize = 6;
+/// Shorter ones are names.
+const SHORTEST_TOKEN: usize = 16;
 const MASK: &str = "***";
 
 struct Secrets {
@@ -40,6 +42,23 @@ pub fn hide(secret: &str) {
 pub fn hide_private_key(text: &str) {
     if text.contains("PRIVATE KEY") {
         hide(text);
+    }
+}
+
+/// Passwords within URLs, and what stands there in the place of a user and is long enough for a token:
+/// package indexes, proxies and requirements have them, and installers quote their addresses.
+pub fn hide_passwords(text: &str) {
+    for word in text.split_whitespace() {
+        let authority = word.split_once("://").map(|(_, rest)| rest);
+        let authority = authority.and_then(|rest| rest.split(['/', '?', '#']).next());
+        let Some((user, _)) = authority.and_then(|one| one.rsplit_once('@')) else {
+            continue;
+        };
+        match user.split_once(':') {
+            Some((_, password)) => hide(password),
+            None if user.len() >= SHORTEST_TOKEN => hide(user),
+            None => {}
+        }
     }
 }
 
@@ -71,7 +90,8 @@ impl Secrets {
         }
         forms.retain(|form| form.len() >= SHORTEST && !self.forms.contains(form));
         self.forms.append(&mut forms);
-        self.forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        self.forms
+            .sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         self.forms.dedup();
     }
 
@@ -90,7 +110,9 @@ impl Secrets {
 fn written(line: &str) -> Vec<Zeroizing<String>> {
     let inner = |quoted: String| {
         let quoted = Zeroizing::new(quoted);
-        let inner = quoted.strip_prefix('"').and_then(|one| one.strip_suffix('"'));
+        let inner = quoted
+            .strip_prefix('"')
+            .and_then(|one| one.strip_suffix('"'));
         Zeroizing::new(inner.unwrap_or_default().to_owned())
     };
     let json = serde_json::to_string(line).unwrap_or_default();
@@ -108,8 +130,10 @@ fn in_a_url(line: &str) -> Zeroizing<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble & 15)]);
-            url.extend(['%', digit(byte >> 4), digit(byte)]);
+            let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+            let digits = [byte >> 4, byte & 15].map(|one| digit(one).to_ascii_uppercase());
+            url.push('%');
+            url.extend(digits);
         }
     }
     url
@@ -192,6 +216,21 @@ mod tests {
         assert_eq!(
             secrets.mask("secret-and-more, secret, short"),
             "***, ***, short"
+        );
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_hidden_and_its_host_is_not() {
+        hide_passwords(
+            "pkg @ https://somebody:pass-9c1e@index.example/simple?a=b@c and http://proxy:3128",
+        );
+        hide_passwords("git+https://token-0123456789abcdef@git.example/x http://someone@proxy");
+        let said =
+            "somebody:pass-9c1e@index.example token-0123456789abcdef@git.example someone@proxy";
+        let masked = masked(said);
+        assert_eq!(
+            masked,
+            "somebody:***@index.example ***@git.example someone@proxy"
         );
     }
 

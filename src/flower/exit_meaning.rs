@@ -182,7 +182,7 @@ const fn row(code: u16, meaning: &'static str, remedy: &'static str) -> Entry {
     }
 }
 
-const LICENCE: &str = "This is a Flower Enterprise build; give it a licence with FLWR_LICENSE_KEY or FLWR_LICENSE_URL in `env`, or use the open-source package.";
+const LICENCE: &str = "This is a Flower Enterprise build; give it a licence with FLWR_LICENSE_KEY or FLWR_LICENSE_URL in a Secret that `kubernetes.server_env_from_secrets` names, or, in the runtime `local`, in `env`; or use the open-source package.";
 const IN_THE_APP: &str =
     "Read the ServerApp's log lines above the exit code; the cause is in the app.";
 

@@ -1,9 +1,8 @@
-//! The one string in which a SuperNode takes its configuration.
+//! The file in which a SuperNode takes its configuration.
 //!
-//! `flower-supernode --node-config` reads `key=value` pairs with a regular expression before it hands
-//! them to a TOML parser: a value ends at the next quote, whatever stands before that quote. This
-//! module writes strings in which nothing can end early, so that what was written in HCL is what the
-//! ClientApp reads.
+//! `flower-supernode --node-config` takes the path of a TOML file, in every release, or `key=value` pairs
+//! that everybody sees who may list processes. This module writes the file: plain ASCII, so that what was
+//! written in HCL is what the ClientApp reads, whatever the locale.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,8 +11,8 @@ use thiserror::Error;
 
 use super::run_config::ConfigValue;
 
-/// Linux refuses a single argument of this length or more (`MAX_ARG_STRLEN`).
-const MAX_ARGUMENT: usize = 128 * 1024;
+/// Longer than any configuration; it goes with every message to an app.
+const MAX_LENGTH: usize = 128 * 1024;
 
 /// Why a map cannot be a node configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,12 +31,12 @@ pub enum NodeConfigError {
         /// The key that would need it to be a table.
         inner: String,
     },
-    /// The operating system would refuse to start the process.
-    #[error("the configuration takes {bytes} bytes as an argument, and the limit is {limit}")]
+    /// More than a configuration.
+    #[error("the configuration takes {bytes} bytes, and the limit is {limit}")]
     TooLong {
         /// Length as written.
         bytes: usize,
-        /// Longest that can be started.
+        /// The longest one.
         limit: usize,
     },
 }
@@ -59,30 +58,23 @@ impl NodeConfigError {
     }
 }
 
-/// Writes the configuration as the argument of `--node-config`, keys in order.
-///
-/// The result is plain ASCII in one line, whatever the values are, so that neither a locale nor a log
-/// can change it.
-pub fn node_config_argument(
-    config: &BTreeMap<String, ConfigValue>,
-) -> Result<String, NodeConfigError> {
+/// Writes the configuration as TOML, keys in order; nothing where there is none.
+pub fn node_config_toml(config: &BTreeMap<String, ConfigValue>) -> Result<String, NodeConfigError> {
     check_keys(config)?;
-    let mut argument = String::new();
+    let mut file = String::new();
     for (key, value) in config {
-        if !argument.is_empty() {
-            argument.push(' ');
-        }
-        argument.push_str(key);
-        argument.push('=');
-        write_value(&mut argument, value);
+        file.push_str(key);
+        file.push_str(" = ");
+        write_value(&mut file, value);
+        file.push('\n');
     }
-    if argument.len() >= MAX_ARGUMENT {
+    if file.len() >= MAX_LENGTH {
         return Err(NodeConfigError::TooLong {
-            bytes: argument.len(),
-            limit: MAX_ARGUMENT - 1,
+            bytes: file.len(),
+            limit: MAX_LENGTH - 1,
         });
     }
-    Ok(argument)
+    Ok(file)
 }
 
 fn check_keys(config: &BTreeMap<String, ConfigValue>) -> Result<(), NodeConfigError> {
@@ -126,7 +118,7 @@ fn write_value(out: &mut String, value: &ConfigValue) {
     }
 }
 
-/// A TOML basic string without any quote inside: Flower's regular expression knows no `\"`.
+/// A TOML basic string of plain ASCII, without any quote inside.
 fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -152,7 +144,7 @@ mod tests {
     use super::*;
 
     fn argument(pairs: &[(&str, ConfigValue)]) -> Result<String, NodeConfigError> {
-        node_config_argument(
+        node_config_toml(
             &pairs
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), v.clone()))
@@ -177,7 +169,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             written,
-            r#"huge=1e300 lr=1.0 on=true partition-id=-3 site="north" tiny=1e-9"#
+            "huge = 1e300\nlr = 1.0\non = true\npartition-id = -3\nsite = \"north\"\ntiny = 1e-9\n"
         );
     }
 
@@ -186,7 +178,7 @@ mod tests {
         let written = argument(&[("s", text("a \"b\" 'c' \\ \n é 🌸 x=1 #"))]).unwrap();
         assert_eq!(
             written,
-            r#"s="a \u0022b\u0022 'c' \\ \n \u00E9 \U0001F338 x=1 #""#
+            "s = \"a \\u0022b\\u0022 'c' \\\\ \\n \\u00E9 \\U0001F338 x=1 #\"\n"
         );
         assert_eq!(written.matches('"').count(), 2);
     }
@@ -220,21 +212,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_could_not_start_is_refused() {
-        let fits = "x".repeat(MAX_ARGUMENT - 5);
+    fn what_is_too_long_is_refused() {
+        let fits = "x".repeat(MAX_LENGTH - 8);
         assert_eq!(
             argument(&[("k", text(&fits))]).unwrap().len(),
-            MAX_ARGUMENT - 1
+            MAX_LENGTH - 1
         );
-        let over = "x".repeat(MAX_ARGUMENT - 4);
+        let over = "x".repeat(MAX_LENGTH - 7);
         assert!(matches!(
             argument(&[("k", text(&over))]),
-            Err(NodeConfigError::TooLong { bytes, .. }) if bytes == MAX_ARGUMENT
+            Err(NodeConfigError::TooLong { bytes, .. }) if bytes == MAX_LENGTH
         ));
     }
 
     #[test]
-    fn no_configuration_is_an_empty_argument() {
+    fn no_configuration_is_an_empty_file() {
         assert_eq!(argument(&[]).unwrap(), "");
     }
 }

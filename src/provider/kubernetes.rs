@@ -112,6 +112,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             ));
         }
     }
+    found.absorb(keeps_credentials(config));
     found.absorb(needs(config, "client_certificate", "client_key"));
     found.absorb(needs(config, "client_key", "client_certificate"));
     let labels = config.get::<Option<BTreeMap<String, String>>>("kubernetes.labels");
@@ -119,6 +120,31 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
         found.absorb(labels::check(&set, &path("kubernetes.labels")));
     }
     found
+}
+
+/// An error where everybody on the way could read the credentials.
+fn keeps_credentials(config: &Tree) -> Result<()> {
+    let host = config.get::<Option<ServerUrl>>("kubernetes.host");
+    let Ok(Maybe::Known(Some(host))) = host else {
+        return Ok(());
+    };
+    let credentials = ["token", "token_file", "client_key", "exec"];
+    let shown = credentials
+        .into_iter()
+        .find(|one| config.is_set(&format!("kubernetes.{one}")));
+    match shown {
+        Some(shown) if !host.keeps_secrets() => Err(Diagnostic::error(
+            "Credentials would be sent without TLS",
+        )
+        .detail(format!(
+            "`host` begins with \"http://\" and is not this machine: everybody on the way could read \
+             what `{shown}` gives."
+        ))
+        .detail("Use the address with `https://` and its `cluster_ca_certificate`.")
+        .at(path("kubernetes.host"))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// An error where one of a pair stands alone.

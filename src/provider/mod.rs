@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::data_sources;
 use crate::flower::control::{AccountToken, EndpointError};
+use crate::masking;
 use crate::model;
 use crate::resources::report::failed;
 use crate::resources::{
@@ -60,6 +61,10 @@ impl Provider for Flower {
         let here = std::env::current_dir().map_err(|error| {
             Diagnostic::error("The current folder cannot be found").detail(error.to_string())
         })?;
+        // Of package indexes and proxies, whose addresses installers quote.
+        for (_, value) in std::env::vars_os() {
+            value.to_str().map(masking::hide_passwords);
+        }
         let token = token(config)?;
         match config.get::<Option<kubernetes::Kubernetes>>("kubernetes")? {
             Maybe::Unknown => return Ok(None),

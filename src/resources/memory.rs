@@ -5,16 +5,18 @@ use crate::resources::report::failed;
 use crate::runtime::{ObjectName, ObjectRef, Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Model, Schema};
+use crate::tfplugin::schema::{Model, Schema, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
 
-/// Records that the object is in a state, with all that the state knows of it.
-pub async fn settle(
+/// Records that the object is in a state, with all that the state knows of it but what is sensitive: after
+/// an import, the configuration says that once more.
+pub async fn settle<M: Model>(
     runtime: &dyn Runtime,
     object: &ObjectRef,
-    model: &impl Model,
+    model: &M,
 ) -> std::result::Result<(), RuntimeError> {
-    runtime.settle(object, &to_state(&model.encode())).await
+    let memory = without_secrets(&M::attributes(), model.encode());
+    runtime.settle(object, &to_state(&memory)).await
 }
 
 /// The state of the object with this name, for an import.

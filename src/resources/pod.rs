@@ -28,7 +28,10 @@ model! {
         /// The image of what runs apps beside it with `isolation = "process"`; `flwr/superexec` by
         /// default, and `flwr/serverapp` or `flwr/clientapp` before Flower 1.21. Apps run in it.
         superexec_image: Option<String> = optional(),
-        /// An image with nginx, for the gateway that lets nothing but the Fleet API through.
+        /// An image with nginx, for the gateway that lets nothing but the Fleet API through;
+        /// `nginxinc/nginx-unprivileged:1.29-alpine` by default. A tag can be given another image by
+        /// its registry: name one by its digest (`…@sha256:…`) where that matters, since the gateway
+        /// holds the SuperLink's TLS key.
         gateway_image: Option<String> = optional(),
         /// When images are pulled.
         image_pull_policy: Option<PullPolicy> = optional(),
@@ -60,6 +63,9 @@ model! {
         /// Names of Secrets whose entries become environment variables of apps. When one of them is
         /// changed, the next plan starts the pods again.
         env_from_secrets: Option<Vec<String>> = optional(),
+        /// The same for the SuperLink or SuperNode itself, such as a licence key. With `isolation =
+        /// "subprocess"` apps run in the same container and have these variables, too.
+        server_env_from_secrets: Option<Vec<String>> = optional(),
         /// Volumes by name, such as the data that a site trains on. A name has 1 to 53 lower-case
         /// letters, digits and hyphens.
         volumes: Option<BTreeMap<String, VolumeSettings>> = optional(),
@@ -220,9 +226,37 @@ pub fn validate(config: &Tree) -> Result<()> {
     for name in ["kubernetes.annotations", "service.annotations"] {
         found.absorb(texts(config, name, labels::check_annotations));
     }
+    for name in ["image", "superexec_image", "gateway_image"] {
+        found.absorb(is_image(config, name));
+    }
     found.absorb(is_reachable(config));
     found.absorb(is_enforced(config));
     found.or(())
+}
+
+/// An error where an image is named by what is no digest.
+fn is_image(config: &Tree, name: &str) -> Result<()> {
+    let dotted = format!("kubernetes.{name}");
+    let Ok(Maybe::Known(Some(image))) = config.get::<Option<String>>(&dotted) else {
+        return Ok(());
+    };
+    let Some((named, digest)) = image.split_once('@') else {
+        return Ok(());
+    };
+    let digits = digest.strip_prefix("sha256:").unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if !named.is_empty() && digits.len() == 64 && digits.bytes().all(is_digit) {
+        return Ok(());
+    }
+    Err(Diagnostic::error("The digest of an image cannot be one")
+        .detail(format!(
+            "{digest:?} is not `sha256:` and 64 lower-case hexadecimal digits."
+        ))
+        .detail(
+            "Write `name@sha256:…` as `docker buildx imagetools inspect` or the registry shows it.",
+        )
+        .at(path(&dotted))
+        .into())
 }
 
 /// Checks a map of texts that is known.
@@ -311,6 +345,7 @@ pub fn settings(pod: Option<&Pod>) -> Result<PodSettings> {
         runtime_class: pod.runtime_class.clone(),
         service_account: pod.service_account.clone(),
         env_from_secrets: pod.env_from_secrets.clone().unwrap_or_default(),
+        server_env_from_secrets: pod.server_env_from_secrets.clone().unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
         labels: pod.labels.clone().unwrap_or_default(),
         annotations: pod.annotations.clone().unwrap_or_default(),
@@ -410,6 +445,25 @@ mod tests {
     }
 
     #[test]
+    fn an_image_may_be_named_by_a_digest_that_is_one() {
+        let digest = "0123456789abcdef".repeat(4);
+        let images = |digest: &str| {
+            let image = format!("r.example/nginx:1@{digest}");
+            json!({ "image": image, "superexec_image": "a/b:1", "gateway_image": image })
+        };
+        assert!(wrong("kubernetes", &images(&format!("sha256:{digest}"))).is_empty());
+        for bad in [
+            digest.clone(),
+            format!("sha256:{}", digest.to_uppercase()),
+            format!("sha256:{digest}0"),
+            "sha256:".to_owned(),
+        ] {
+            let both = ["kubernetes.image", "kubernetes.gateway_image"];
+            assert_eq!(wrong("kubernetes", &images(&bad)), both, "{bad}");
+        }
+    }
+
+    #[test]
     fn every_setting_reaches_the_runtime() {
         let ty = Schema::of::<crate::resources::supernode::Model>().ty();
         let set = json!({ "kubernetes": {
@@ -437,6 +491,7 @@ mod tests {
             "runtime_class": "gvisor",
             "service_account": "trainer",
             "env_from_secrets": ["credentials"],
+            "server_env_from_secrets": ["licence"],
             "volumes": {
                 "data": { "mount_path": "/data", "claim": "cohort", "read_only": true },
                 "secret": { "mount_path": "/secret", "secret": "s" },

@@ -9,6 +9,7 @@ use super::report::failed;
 use super::timeouts::{Operation, Waited, wait};
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role, check_argument, check_variable};
 use crate::flower::version::{FlowerVersion, VersionRow};
+use crate::masking;
 use crate::runtime::{
     Duty, Health, Layout, ObjectRef, Port, Process, PythonEnvironment, Runtime, RuntimeError,
     Workload,
@@ -142,6 +143,7 @@ pub fn processes(
             program: launched.program.to_owned(),
             args: launched.args,
             env: launched.env,
+            private_env: launched.private_env,
             keeps: launched.keeps,
         }
     };
@@ -187,6 +189,10 @@ pub fn python(
     row: &VersionRow,
     requirements: Option<&[String]>,
 ) -> PythonEnvironment {
+    requirements
+        .into_iter()
+        .flatten()
+        .for_each(|one| masking::hide_passwords(one));
     PythonEnvironment {
         flower_version: version.to_string(),
         oldest: row.pythons.oldest,

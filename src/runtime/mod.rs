@@ -113,6 +113,8 @@ pub struct Process {
     pub program: String,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
+    /// Those that may be secrets.
+    pub private_env: BTreeMap<String, String>,
     /// The program that it starts beside itself and does not start again, without which it is of no
     /// use.
     pub keeps: Option<&'static str>,
@@ -131,6 +133,8 @@ pub enum Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Public(String),
+    /// A text that nobody but the processes should read.
+    Private(String),
     /// An entry of a secret.
     Secret {
         name: String,

@@ -35,8 +35,10 @@ pub struct PodSettings {
     pub priority_class: Option<String>,
     pub runtime_class: Option<String>,
     pub service_account: Option<String>,
-    /// Secrets whose entries become environment variables.
+    /// Secrets whose entries become environment variables of the process that runs apps.
     pub env_from_secrets: Vec<String>,
+    /// The same for the main process.
+    pub server_env_from_secrets: Vec<String>,
     pub volumes: Vec<Volume>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,

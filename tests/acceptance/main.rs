@@ -3,7 +3,7 @@
 //!
 //! One file for each resource and one for the data sources. The others are about what all of them
 //! share: the plugin layer and who may call it (`plugin`, `automtls`), texts that nobody should write
-//! (`garbage`), the pages' examples (`examples`) and Flower's older releases (`eras`).
+//! (`garbage`), secrets that must be nowhere (`canary`), the pages' examples (`examples`) and Flower's older releases (`eras`).
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 mod accounts;
 mod app_run;
 mod automtls;
+mod canary;
 mod data_sources;
 mod eras;
 mod examples;

@@ -40,6 +40,11 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
+    let lines = it.command_lines("flower-supernode").join(" ");
+    assert!(
+        lines.contains("--node-config") && !lines.contains("hospital"),
+        "{lines}"
+    );
 
     it.kill_processes();
     it.apply().succeeded();

@@ -231,20 +231,23 @@ fn credentials_that_cannot_be_used_are_said_with_the_remedy() {
         ("config_path = \"wrong\"".into(), &[not_one, SETTINGS]),
         (
             format!("{host}token_file = \"nowhere\""),
-            &["nowhere", "No such file", SETTINGS],
+            &[
+                "the file of the token cannot be read: No such file",
+                SETTINGS,
+            ],
         ),
         (
             exec("fails.sh"),
             &[
-                "the exec plugin failed (exit status: 1): log in first",
-                SETTINGS,
+                "the exec plugin \"sh\" failed (exit status: 1)",
+                "Run it in a terminal",
             ],
         ),
         (
             exec("babbles.sh"),
             &[
-                "what the exec plugin printed is not an ExecCredential",
-                SETTINGS,
+                "what the exec plugin \"sh\" printed is not an ExecCredential",
+                "Run it in a terminal",
             ],
         ),
     ];

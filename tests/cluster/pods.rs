@@ -1,5 +1,6 @@
 //! The settings of pods, on pods that run.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use serde_json::{Value as Json, json};
 
@@ -59,7 +60,8 @@ resource "flower_supernode" "site" {{
   name      = "site"
   superlink = flower_superlink.main.fleet
   isolation = "process"
-  env       = {{ SITE = "a" }}
+  env       = {{ SITE = "canary-of-env" }}
+  node_config = {{ site = "canary-of-config" }}
   kubernetes = {{
     image_pull_policy = "IfNotPresent"
     resources = {{
@@ -116,6 +118,20 @@ resource "flower_supernode" "site" {{
     assert_eq!(apps["envFrom"][0]["secretRef"]["name"], "credentials");
     assert_eq!(apps["resources"]["limits"]["memory"], "1Gi");
     is_placed(&pod);
+    // What may be secret is in a Secret of the pod alone.
+    let deployment: Deployment = tenant.get("supernode-site");
+    for shown in [pod.to_string(), json!(deployment).to_string()] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let record: ConfigMap = tenant.get("supernode-site");
+    assert!(!json!(record).to_string().contains("canary-of-env"));
+    let private: Secret = tenant.get("supernode-site.private");
+    let entries = private.data.unwrap();
+    assert_eq!(entries["env.SITE"].0, b"canary-of-env");
+    assert_eq!(
+        entries["file.node-config.toml"].0,
+        b"site = \"canary-of-config\"\n"
+    );
 
     // Two sources of one volume are refused when planned... and nothing is changed.
     it.configure(&format!(

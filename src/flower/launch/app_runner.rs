@@ -1,7 +1,7 @@
 //! What runs apps beside a SuperLink or SuperNode, in process isolation: the same program for both,
 //! told whose apps they are.
 
-use super::{Isolation, LaunchedProcess, Role, push};
+use super::{Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role, push};
 use crate::flower::version::{AppRunner, PluginType, VersionRow};
 
 /// Whose apps they are.
@@ -66,8 +66,9 @@ pub(super) fn launched(
     row: &VersionRow,
     isolation: Isolation,
     parts: impl IntoIterator<Item = (Role, Vec<String>)>,
-    env: &std::collections::BTreeMap<String, String>,
-) -> Vec<LaunchedProcess> {
+    environment: &ProcessEnvironment,
+) -> Result<Vec<LaunchedProcess>, LaunchError> {
+    let env = environment.build()?;
     let has_child = isolation == Isolation::Subprocess && row.app_runner != AppRunner::AppProcess;
     let launch = |(role, mut args): (Role, Vec<String>)| {
         let code = mended(row, role);
@@ -81,8 +82,9 @@ pub(super) fn launched(
             program: code.map_or(role.program(), |_| "python"),
             args,
             env: env.clone(),
+            private_env: environment.variables.clone(),
             keeps: has_child.then_some(Role::SuperExec.program()),
         }
     };
-    parts.into_iter().map(launch).collect()
+    Ok(parts.into_iter().map(launch).collect())
 }

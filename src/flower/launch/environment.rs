@@ -76,11 +76,12 @@ pub fn check_variable(name: &str, value: &str) -> Result<(), LaunchError> {
 }
 
 impl ProcessEnvironment {
+    /// What is set besides the user's variables.
     pub(super) fn build(&self) -> Result<BTreeMap<String, String>, LaunchError> {
         for (name, value) in &self.variables {
             check_variable(name, value)?;
         }
-        let mut env = self.variables.clone();
+        let mut env = BTreeMap::new();
         let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
         set("FLWR_TELEMETRY_ENABLED", "0");
         set("FLWR_DISABLE_UPDATE_CHECK", "1");

@@ -37,6 +37,8 @@ pub struct LaunchedProcess {
     pub args: Vec<String>,
     /// Its environment variables.
     pub env: BTreeMap<String, String>,
+    /// Those that the user gave, which may be secrets.
+    pub private_env: BTreeMap<String, String>,
     /// The program that it starts beside itself and does not start again: without that it goes on,
     /// and no app runs any more.
     pub keeps: Option<&'static str>,

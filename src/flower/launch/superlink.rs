@@ -80,12 +80,11 @@ pub fn superlink_processes(
     if settings.node_keys != NodeKeys::Open && settings.tls == ServerTls::Insecure {
         return Err(LaunchError::KeysWithoutTls);
     }
-    let env = settings.environment.build()?;
     let mut parts = vec![(Role::SuperLink, superlink_args(row, settings)?)];
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    Ok(launched(row, settings.isolation, parts, &env))
+    launched(row, settings.isolation, parts, &settings.environment)
 }
 
 fn superlink_args(

@@ -7,7 +7,7 @@ use super::{
     ClientTls, Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role, address,
     extra_args, local_address, push,
 };
-use crate::flower::node_config::node_config_argument;
+use crate::flower::node_config::node_config_toml;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
 
@@ -24,6 +24,8 @@ pub struct SuperNodeSettings {
     pub public_key_file: Option<String>,
     /// What ClientApps read as `context.node_config`.
     pub node_config: BTreeMap<String, ConfigValue>,
+    /// The file that holds it: an argument can be read by every user of the machine.
+    pub node_config_file: String,
     /// Where ClientApps run.
     pub isolation: Isolation,
     /// Address on which the SuperNode serves its own apps.
@@ -48,12 +50,11 @@ pub fn supernode_processes(
     if settings.key_file.is_some() && settings.tls == ClientTls::Insecure {
         return Err(LaunchError::KeysWithoutTls);
     }
-    let env = settings.environment.build()?;
     let mut parts = vec![(Role::SuperNode, supernode_args(row, settings)?)];
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(settings).role_and_args(row));
     }
-    Ok(launched(row, settings.isolation, parts, &env))
+    launched(row, settings.isolation, parts, &settings.environment)
 }
 
 fn supernode_args(
@@ -70,9 +71,8 @@ fn supernode_args(
             push(&mut args, "--auth-supernode-public-key", public);
         }
     }
-    let node_config = node_config_argument(&settings.node_config)?;
-    if !node_config.is_empty() {
-        push(&mut args, "--node-config", node_config);
+    if !node_config_toml(&settings.node_config)?.is_empty() {
+        push(&mut args, "--node-config", &settings.node_config_file);
     }
     push(&mut args, "--isolation", settings.isolation.flag());
     if row.apps == AppPlane::GrpcOwnPort {

@@ -51,6 +51,7 @@ fn supernode() -> SuperNodeSettings {
             ("site".to_owned(), ConfigValue::Str("north wing".to_owned())),
         ]
         .into(),
+        node_config_file: "/files/node-config.toml".to_owned(),
         isolation: Isolation::Subprocess,
         runtime_host: "127.0.0.1".to_owned(),
         runtime_port: 19094,
@@ -186,13 +187,8 @@ fn supernode_line_is_the_same_in_every_release() {
             lines(&processes),
             [
                 "flower-supernode --superlink 127.0.0.1:18000 --root-certificates /tls/ca.pem --auth-supernode-private-key /keys/site \
-              --node-config partition-id=0 site=\"north wing\" --isolation subprocess --host 127.0.0.1 --port 19094"
+              --node-config /files/node-config.toml --isolation subprocess --host 127.0.0.1 --port 19094"
             ]
-        );
-        assert!(
-            processes[0]
-                .args
-                .contains(&"partition-id=0 site=\"north wing\"".to_owned())
         );
     }
 }
@@ -238,12 +234,12 @@ fn every_process_has_flowers_environment_and_the_users() {
         ("FLWR_HOME", "/data/home"),
         ("FLWR_LOG_LEVEL", "DEBUG"),
         ("FLWR_TELEMETRY_ENABLED", "0"),
-        ("HTTPS_PROXY", "http://proxy:3128"),
     ]
     .map(|(k, v)| (k.to_owned(), v.to_owned()))
     .into();
     for process in supernode_processes(row(42), &settings).unwrap() {
         assert_eq!(process.env, expected);
+        assert_eq!(process.private_env, settings.environment.variables);
     }
 }
 

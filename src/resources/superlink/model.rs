@@ -58,10 +58,15 @@ model! {
         /// or paths of wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
         /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
-        /// Environment variables of the processes.
-        env: Option<BTreeMap<String, String>> = optional(),
+        /// Environment variables of the processes, such as a licence key. They are hidden in plans and
+        /// written to no record, but stand in the state. In the runtime `kubernetes` they are a Secret
+        /// of the pod. After an import they are null: the next plan sets them, and the apply restarts
+        /// nothing where they are what the processes have.
+        env: Option<BTreeMap<String, String>> = optional().sensitive(),
         /// Further arguments of `flower-superlink`. One that the provider sets itself is an error
-        /// that names the attribute to use instead.
+        /// that names the attribute to use instead. Everybody can read them who may read the state, a
+        /// plan, the object's record, its pod, or the list of processes of its machine: a secret
+        /// belongs into `env`.
         extra_args: Option<Vec<String>> = optional(),
         /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),

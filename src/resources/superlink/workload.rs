@@ -23,8 +23,8 @@ use crate::runtime::{
     Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Runtime, SecretEntries,
     Storage, Workload,
 };
-use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::GoDuration;
+use crate::tfplugin::diagnostic::Result;
 
 /// Ten years: authorities outlive the certificates that they sign.
 const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);

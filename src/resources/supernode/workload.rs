@@ -6,6 +6,7 @@ use super::Model;
 use crate::flower::launch::{
     ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
 };
+use crate::flower::node_config::node_config_toml;
 use crate::flower::version::{self, FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::FleetInput;
@@ -20,6 +21,7 @@ use crate::tfplugin::diagnostic::Result;
 const KEY_FILE: &str = "node.key";
 const PUBLIC_KEY_FILE: &str = "node.pub";
 const CA_FILE: &str = "ca.crt";
+const NODE_CONFIG_FILE: &str = "node-config.toml";
 
 pub(super) fn object(name: &ObjectName) -> ObjectRef {
     ObjectRef {
@@ -94,6 +96,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         key_file,
         public_key_file,
         node_config,
+        node_config_file: file(NODE_CONFIG_FILE),
         isolation: model.isolation,
         runtime_host: layout.bind_host.clone(),
         runtime_port: layout
@@ -111,6 +114,11 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         extra_args: model.extra_args.clone().unwrap_or_default(),
     };
     let launched = supernode_processes(row, &settings).map_err(|error| launch(&error))?;
+    let node_config = node_config_toml(&settings.node_config);
+    let node_config = node_config.map_err(|error| launch(&error.into()))?;
+    if !node_config.is_empty() {
+        files.insert(NODE_CONFIG_FILE.to_owned(), Content::Private(node_config));
+    }
     Ok(Workload {
         object: object(&model.name),
         python: python(version, row, model.requirements.as_deref()),

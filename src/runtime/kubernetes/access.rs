@@ -4,15 +4,14 @@
 use std::path::PathBuf;
 
 use kube::Config;
-use kube::config::{
-    AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig,
-};
+use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 
 use super::cause;
 use super::error::ClusterError;
 use super::login;
 use super::settings::{
-    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token, password,
+    Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token, keeps_secrets,
+    password,
 };
 use crate::masking;
 
@@ -115,6 +114,13 @@ impl Access {
             config.tls_server_name = Some(name.get().to_owned());
         }
         login::hide(&config.auth_info);
+        if login::has_credentials(&config.auth_info) && !keeps_secrets(&config.cluster_url) {
+            return Err(unusable(
+                "the address begins with \"http://\" and is not this machine: everybody on the way \
+                 could read the credentials"
+                    .to_owned(),
+            ));
+        }
         if let Some(password) = config.proxy_url.as_ref().and_then(password) {
             masking::hide(password);
         }

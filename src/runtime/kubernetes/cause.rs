@@ -10,7 +10,7 @@ use kube::config::{KubeconfigError, LoadDataError};
 use rustls::pki_types::pem;
 
 /// The first error of this type in a chain of causes.
-pub(super) fn find<E: Error + 'static>(error: &(dyn Error + 'static)) -> Option<&E> {
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(found) = cause.downcast_ref() {

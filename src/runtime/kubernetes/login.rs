@@ -63,9 +63,10 @@ impl Login {
                 Some(command) => named("the program", command),
                 None => named("the auth provider", &provider.name),
             },
-            (None, Some(exec)) => {
-                named("the exec plugin", exec.command.as_deref().unwrap_or_default())
-            }
+            (None, Some(exec)) => named(
+                "the exec plugin",
+                exec.command.as_deref().unwrap_or_default(),
+            ),
             (None, None) => Self(None),
         }
     }
@@ -129,10 +130,14 @@ impl fmt::Display for LoginFault {
                 write!(f, "{who} printed nothing within {} s", PROGRAM.as_secs())
             }
             Why::NoTokenFile(cause) => write!(f, "the file of the token cannot be read: {cause}"),
-            Why::NotAHeader => f.write_str("the token or password has characters that none can have"),
+            Why::NotAHeader => {
+                f.write_str("the token or password has characters that none can have")
+            }
             Why::Unsupported => write!(f, "{who} cannot be used"),
             Why::Incomplete => write!(f, "the settings of {who} are incomplete"),
-            Why::NoRoots(cause) => write!(f, "this machine has no certificate authorities: {cause}"),
+            Why::NoRoots(cause) => {
+                write!(f, "this machine has no certificate authorities: {cause}")
+            }
         }
     }
 }
@@ -207,7 +212,9 @@ fn logged_in(mut config: Config) -> kube::Result<Client> {
     };
     let namespace = config.default_namespace.clone();
     let client = Seen(Client::try_from(config)?);
-    Ok(ClientBuilder::new(client, namespace).with_layer(&auth).build())
+    Ok(ClientBuilder::new(client, namespace)
+        .with_layer(&auth)
+        .build())
 }
 
 /// Sees each request with its credentials, so that those that were renewed are hidden like the first.
@@ -248,7 +255,10 @@ pub(super) fn hide(info: &AuthInfo) {
     if let Some(key) = &info.client_key_data {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.decode(key.expose_secret());
-        if let Ok(text) = text.map_err(drop).and_then(|key| String::from_utf8(key).map_err(drop)) {
+        if let Ok(text) = text
+            .map_err(drop)
+            .and_then(|key| String::from_utf8(key).map_err(drop))
+        {
             masking::hide(&zeroize::Zeroizing::new(text));
         }
     }
@@ -261,6 +271,15 @@ pub(super) fn hide(info: &AuthInfo) {
             masking::hide(value);
         }
     }
+}
+
+/// Whether anything is sent that others could use.
+pub(super) fn has_credentials(info: &AuthInfo) -> bool {
+    info.token.is_some()
+        || info.token_file.is_some()
+        || info.password.is_some()
+        || info.auth_provider.is_some()
+        || info.exec.is_some()
 }
 
 #[cfg(test)]

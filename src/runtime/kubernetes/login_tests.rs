@@ -10,8 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::access::{Access, Credentials, ExecCredentials, Host};
 use super::super::api::Api;
 use super::super::error::ClusterError;
-use super::*;
-
 const CANARY: &str = "canary-3f9a61";
 
 fn access(credentials: Credentials) -> Access {
@@ -86,20 +84,27 @@ fn host(exec: Option<ExecCredentials>) -> Host {
 #[tokio::test]
 async fn no_message_of_an_exec_plugin_shows_what_it_was_given_or_printed() {
     let status = |status: &str| {
-        format!(
-            "echo '{{\"apiVersion\":\"wrong/{CANARY}\",\"kind\":\"ExecCredential\"{status}}}'"
-        )
+        format!("echo '{{\"apiVersion\":\"wrong/{CANARY}\",\"kind\":\"ExecCredential\"{status}}}'")
     };
     let cases = [
-        (format!("echo {CANARY} $PASSWORD $1; exit 3"), "failed (exit status: 3)"),
-        (format!("echo {CANARY}; kill -9 $$"), "failed (signal: 9 (SIGKILL))"),
+        (
+            format!("echo {CANARY} $PASSWORD $1; exit 3"),
+            "failed (exit status: 3)",
+        ),
+        (
+            format!("echo {CANARY}; kill -9 $$"),
+            "failed (signal: 9 (SIGKILL))",
+        ),
         (
             format!("echo Password for {CANARY}:; read answer || exit 7"),
             "failed (exit status: 7)",
         ),
         (format!("echo '{{ {CANARY}: ['"), "is not an ExecCredential"),
         (format!("echo '[\"{CANARY}\"]'"), "is not an ExecCredential"),
-        (format!("printf '\\377{CANARY}'"), "is not an ExecCredential"),
+        (
+            format!("printf '\\377{CANARY}'"),
+            "is not an ExecCredential",
+        ),
         (status(""), "has no status"),
         (
             status(&format!(
@@ -167,7 +172,10 @@ async fn a_token_file_that_is_gone_is_told_without_its_path() {
 #[tokio::test]
 async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    let fails = script(folder.path(), &format!("echo {CANARY}; echo {CANARY} >&2; exit 4"));
+    let fails = script(
+        folder.path(),
+        &format!("echo {CANARY}; echo {CANARY} >&2; exit 4"),
+    );
     let provider = |config: &str| {
         format!("auth-provider: {{ name: gcp, config: {{ access-token: {CANARY}, {config} }} }}")
     };
@@ -180,7 +188,10 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
     let cluster = |cluster: &str| (cluster.to_owned(), "token: abc".to_owned());
     let cases = [
         (user(&format!("token: [{CANARY}")), "it is not a kubeconfig"),
-        (user(&format!("token: {{ {CANARY}: 1 }}")), "it is not a kubeconfig"),
+        (
+            user(&format!("token: {{ {CANARY}: 1 }}")),
+            "it is not a kubeconfig",
+        ),
         (
             user(&format!("{certificate}\n    client-key-data: '{CANARY}*'")),
             "the data of its client key is not base64",
@@ -192,17 +203,30 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
             "the file of its client key cannot be read",
         ),
         (
-            user(&format!("{certificate}\n    client-key-data: {}", pem("PRIVATE KEY"))),
+            user(&format!(
+                "{certificate}\n    client-key-data: {}",
+                pem("PRIVATE KEY")
+            )),
             "not in PEM form, or damaged",
         ),
-        (user(&format!("tokenFile: {CANARY}")), "the file of the token cannot be read"),
-        (user(&format!("token: \"{CANARY}\\nx\"")), "characters that none can have"),
         (
-            user(&provider(&format!("cmd-path: {fails}, cmd-args: '{CANARY}'"))),
+            user(&format!("tokenFile: {CANARY}")),
+            "the file of the token cannot be read",
+        ),
+        (
+            user(&format!("token: \"{CANARY}\\nx\"")),
+            "characters that none can have",
+        ),
+        (
+            user(&provider(&format!(
+                "cmd-path: {fails}, cmd-args: '{CANARY}'"
+            ))),
             "the program \"log-me-in.sh\" failed (exit status: 4)",
         ),
         (
-            user(&provider(&format!("cmd-path: /no/{fails}, cmd-args: '{CANARY}'"))),
+            user(&provider(&format!(
+                "cmd-path: /no/{fails}, cmd-args: '{CANARY}'"
+            ))),
             "the program \"log-me-in.sh\" cannot be used",
         ),
         (
@@ -216,7 +240,9 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
             "a time of expiry that cannot be read",
         ),
         (
-            user(&format!("auth-provider: {{ name: azure, config: {{ a: {CANARY} }} }}")),
+            user(&format!(
+                "auth-provider: {{ name: azure, config: {{ a: {CANARY} }} }}"
+            )),
             "the auth provider \"azure\" cannot be used",
         ),
         (
@@ -249,11 +275,11 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
              users:\n- name: u\n  user:\n    {user}\n"
         );
         std::fs::write(&path, text).unwrap();
-        let error = asked(&access(Credentials::File {
+        let access = access(Credentials::File {
             path,
             context: None,
-        }));
-        let error = error.await;
+        });
+        let error = asked(&access).await;
         let said = said(&error);
         assert!(said.contains(words), "no {words:?} in {said}");
     }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::super::{Kind, ObjectRef};
 
 /// The field manager, and the first part of annotations.
@@ -53,6 +55,26 @@ pub(super) fn of(object: &ObjectRef) -> String {
 /// The ConfigMap of its pod's public files.
 pub(super) fn files(name: &str) -> String {
     format!("{name}.files")
+}
+
+/// The Secret of what nobody but its pod should read.
+pub(super) fn private(name: &str) -> String {
+    format!("{name}.private")
+}
+
+/// The entry of it that is the value of a variable, which may have a name that no entry can have.
+pub(super) fn variable(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.len() <= 200 && name.bytes().all(is_plain) {
+        format!("env.{name}")
+    } else {
+        format!("env-sha256.{}", hex::encode(Sha256::digest(name)))
+    }
+}
+
+/// The entry of it that is a file.
+pub(super) fn private_file(name: &str) -> String {
+    format!("file.{name}")
 }
 
 /// The ConfigMap of a note.
@@ -160,7 +182,7 @@ mod tests {
             for name in ["a", "a-files", "key-a", "a-tls", "a-ca", "a-key", "files"] {
                 let object = object(kind, name);
                 let own = of(&object);
-                for config_map in [files(&own), own] {
+                for config_map in [files(&own), private(&own), own] {
                     let other = seen.insert(config_map.clone(), object.clone());
                     assert_eq!(other, None, "{config_map} is also of {object}");
                 }

@@ -52,7 +52,8 @@ async fn parts(api: &Api, object: &ObjectRef, how: &Removal<'_>) -> Result<(), C
         );
         gone.0.and(gone.1).and(gone.2).and(gone.3).and(gone.4)?;
     }
-    for secret in how.secrets {
+    let private = (object.kind != Kind::SupernodeKey).then(|| names::private(name));
+    for secret in how.secrets.iter().chain(&private) {
         let uid = api
             .delete_ours::<Secret>(secret, name, DeleteParams::default())
             .await?;

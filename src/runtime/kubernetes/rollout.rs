@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
@@ -26,7 +26,14 @@ impl KubernetesRuntime {
         let name = &context.name;
         self.listings.forget();
         let public = manifest::public_files(workload);
-        let versions = secrets::named_by(api, &workload.pod).await?;
+        let private = manifest::private_entries(workload);
+        if !private.is_empty() {
+            vault::put(api, &context, &context.private_name(), &private).await?;
+        }
+        let mut versions = secrets::named_by(api, &workload.pod).await?;
+        if !private.is_empty() {
+            versions.extend(secrets::version(api, &context.private_name()).await?);
+        }
         let hash = self.files_hash(workload, &public, &versions).await?;
         if !public.is_empty() {
             let files = manifest::files(&context, &public);
@@ -59,6 +66,11 @@ impl KubernetesRuntime {
             let version = json!(applied.metadata.resource_version);
             annotate(&mut deployment, names::AGAIN, version);
             api.apply::<Deployment>(name, &deployment).await?;
+        }
+        if private.is_empty() {
+            let how = DeleteParams::default();
+            api.delete_ours::<Secret>(&context.private_name(), name, how)
+                .await?;
         }
         restart_failed(api, name).await?;
         // A Deployment that was changed, or whose pod is being made anew, does not stand.

@@ -1,4 +1,4 @@
-//! Secrets that the user named for apps. A pod sees what they held when it was started, or a mixture of
+//! Secrets that the user named for apps, and the one of the pod's own. A pod sees what they held when it was started, or a mixture of
 //! that and what they hold now: so their versions are a part of what a pod was made from. What they
 //! hold is never read.
 
@@ -12,7 +12,8 @@ use kube::ResourceExt as _;
 use super::super::{PodSettings, VolumeSource};
 use super::api::{Api, named};
 use super::error::ClusterError;
-use super::names::SECRETS;
+use super::names::{SECRETS, private};
+use super::parts::gone;
 
 /// Versions by name.
 pub(super) type Versions = BTreeMap<String, String>;
@@ -23,8 +24,8 @@ pub(super) async fn named_by(api: &Api, pod: &PodSettings) -> Result<Versions, C
     versions(api, names(pod)).await
 }
 
-/// Which Secrets are others than those that the pod was made with. One that is gone is none: what runs
-/// has what it held.
+/// Which Secrets are others than those that the pod was made with. One of the user's that is gone is
+/// none: what runs has what it held.
 pub(super) async fn rotated(
     api: &Api,
     deployment: Option<&Deployment>,
@@ -36,14 +37,22 @@ pub(super) async fn rotated(
     let changed = now
         .iter()
         .filter(|(name, now)| before.get(*name) != Some(*now));
-    Ok(changed
-        .map(|(name, _)| {
-            format!(
-                "{} was changed since its pod was made",
-                named::<Secret>(name)
-            )
-        })
-        .collect())
+    let changed = changed.map(|(name, _)| {
+        format!(
+            "{} was changed since its pod was made",
+            named::<Secret>(name)
+        )
+    });
+    // Ours is made again by the next apply.
+    let own = deployment.map(|one| private(&one.name_any()));
+    let own = own.filter(|own| before.contains_key(own) && !now.contains_key(own));
+    let gone = own.map(|own| gone(&named::<Secret>(&own)));
+    Ok(changed.chain(gone).collect())
+}
+
+/// The version of one Secret.
+pub(super) async fn version(api: &Api, name: &str) -> Result<Versions, ClusterError> {
+    versions(api, [name]).await
 }
 
 fn names(pod: &PodSettings) -> BTreeSet<&str> {
@@ -58,6 +67,7 @@ fn names(pod: &PodSettings) -> BTreeSet<&str> {
             | VolumeSource::Ephemeral { .. } => None,
         });
     let all = pod.env_from_secrets.iter().chain(volumes);
+    let all = all.chain(&pod.server_env_from_secrets);
     all.map(String::as_str).collect()
 }
 
@@ -94,6 +104,7 @@ mod tests {
         let pod = PodSettings {
             pull_secrets: vec!["registry".to_owned()],
             env_from_secrets: vec!["login".to_owned()],
+            server_env_from_secrets: vec!["licence".to_owned()],
             volumes: vec![
                 volume(VolumeSource::Secret("data".to_owned())),
                 volume(VolumeSource::Secret("login".to_owned())),
@@ -101,6 +112,6 @@ mod tests {
             ],
             ..PodSettings::default()
         };
-        assert_eq!(names(&pod), ["data", "login"].into());
+        assert_eq!(names(&pod), ["data", "licence", "login"].into());
     }
 }

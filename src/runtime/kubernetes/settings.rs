@@ -2,6 +2,7 @@
 //! one is an error of the plan, at its attribute, and not of the first object that is made.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
@@ -67,6 +68,11 @@ impl ServerUrl {
     pub const fn get(&self) -> &Uri {
         &self.0
     }
+
+    /// Whether nobody on the way can read what is sent.
+    pub fn keeps_secrets(&self) -> bool {
+        keeps_secrets(&self.0)
+    }
 }
 
 impl ProxyUrl {
@@ -78,6 +84,15 @@ impl ProxyUrl {
     pub fn password(&self) -> Option<&str> {
         password(&self.0)
     }
+}
+
+/// Whether nobody on the way to this URL can read what is sent: it has TLS, or is this machine.
+pub(super) fn keeps_secrets(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    url.scheme_str() == Some("https")
+        || host == "localhost"
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The password in a URL, as it is written there.
@@ -259,6 +274,25 @@ mod tests {
             let refusal = refusal::<ProxyUrl>(text);
             assert!(refusal.contains(words), "{text}: {refusal}");
             assert!(!refusal.contains("secret"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_kept_by_tls_and_by_this_machine() {
+        for url in [
+            "https://k.example",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(url.parse::<ServerUrl>().unwrap().keeps_secrets(), "{url}");
+        }
+        for url in [
+            "http://k.example",
+            "http://10.0.0.1:1",
+            "http://localhost.example",
+        ] {
+            assert!(!url.parse::<ServerUrl>().unwrap().keeps_secrets(), "{url}");
         }
     }
 

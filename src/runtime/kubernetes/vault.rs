@@ -10,6 +10,7 @@ use super::api::{Api, named};
 use super::error::ClusterError;
 use super::manifest::Context;
 use super::names;
+use crate::masking;
 
 /// Refuses to write into a Secret that somebody else made.
 pub(super) async fn put(
@@ -80,6 +81,7 @@ fn entries(name: &str, found: Secret) -> Result<SecretEntries, ClusterError> {
             object: named::<Secret>(name),
             words: format!("the entry {key:?} is not text"),
         })?;
+        masking::hide_private_key(&text);
         entries.insert(key, Zeroizing::new(text));
     }
     Ok(entries)

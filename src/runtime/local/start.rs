@@ -121,7 +121,7 @@ impl LocalRuntime {
         }
         for (name, content) in &workload.files {
             let text = match content {
-                Content::Public(text) => Zeroizing::new(text.clone()),
+                Content::Public(text) | Content::Private(text) => Zeroizing::new(text.clone()),
                 Content::Secret { name, key } => self.entry(name, key)?,
             };
             hash.update(name.as_bytes());
@@ -144,7 +144,9 @@ impl LocalRuntime {
             self.files().make_folder(folder)?;
         }
         // Its programs come first, also before a PATH of the user's.
-        let path = process.env.get("PATH").cloned();
+        let given = || process.env.iter().chain(&process.private_env);
+        let path = given().find(|(name, _)| *name == "PATH");
+        let path = path.map(|(_, value)| value.clone());
         let path = path.or_else(|| std::env::var("PATH").ok());
         let mut env: BTreeMap<String, String> = [
             ("PATH", search_path(programs, path)),
@@ -154,7 +156,7 @@ impl LocalRuntime {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        let own = process.env.iter().filter(|(name, _)| *name != "PATH");
+        let own = given().filter(|(name, _)| *name != "PATH");
         env.extend(own.map(|(name, value)| (name.clone(), value.clone())));
         let (log, log_from) = logs::open(self.files(), &self.log_path(object, process.name))?;
         let program = programs.join(&process.program);
@@ -199,7 +201,8 @@ fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
 
 fn digest(process: &Process, contents: &str, programs: &Path) -> String {
     let mut hash = Sha256::new();
-    let env = process.env.iter().flat_map(|(key, value)| [key, value]);
+    let env: BTreeMap<_, _> = process.env.iter().chain(&process.private_env).collect();
+    let env = env.into_iter().flat_map(|(key, value)| [key, value]);
     for part in [&process.program]
         .into_iter()
         .chain(&process.args)

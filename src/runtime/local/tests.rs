@@ -89,6 +89,7 @@ fn shell(object: &ObjectRef, script: &str) -> (Process, ObjectRef) {
         program: "sh".to_owned(),
         args: vec!["-c".to_owned(), script.to_owned()],
         env: BTreeMap::new(),
+        private_env: BTreeMap::new(),
         keeps: None,
     };
     (process, object.clone())

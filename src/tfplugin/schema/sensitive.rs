@@ -16,7 +16,9 @@ pub fn each_secret(attributes: &[Attribute], value: &Value, found: &mut impl FnM
                     items.iter().for_each(|one| each_secret(inner, one, found));
                 }
                 (Nesting::Map, Value::Map(entries)) => {
-                    entries.values().for_each(|one| each_secret(inner, one, found));
+                    entries
+                        .values()
+                        .for_each(|one| each_secret(inner, one, found));
                 }
                 _ => {}
             }
@@ -111,7 +113,9 @@ mod tests {
         let schema = Schema::of::<Outer>();
         let value = from_json(&all, &schema.ty()).unwrap();
         let mut found = Vec::new();
-        each_secret(&schema.attributes, &value, &mut |text| found.push(text.to_owned()));
+        each_secret(&schema.attributes, &value, &mut |text| {
+            found.push(text.to_owned())
+        });
         assert_eq!(found, ["1", "2", "3", "4", "5", "6"]);
         let inner = json!({ "shown": "s", "token": null });
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use terraform_provider_flower::flower::node_config::node_config_argument;
+use terraform_provider_flower::flower::node_config::node_config_toml;
 use terraform_provider_flower::flower::run_config::ConfigValue;
 
 use crate::flower_env;
@@ -45,12 +45,15 @@ fn flower_reads_every_node_configuration_as_it_was_written() {
         ("1", ConfigValue::Float(f64::INFINITY)),
     ];
     config.extend(others.map(|(key, value)| (key.to_owned(), value)));
-    let argument = node_config_argument(&config).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("node-config.toml");
+    std::fs::write(&file, node_config_toml(&config).unwrap()).unwrap();
     let script = "import sys\nfrom flwr.common.config import parse_config_args\n\
         for k, v in sorted(parse_config_args([sys.argv[1]]).items()):\n\
         \x20   print(k, type(v).__name__, v.encode().hex() if isinstance(v, str) else v.hex() if isinstance(v, float) else v)\n";
     let output = Command::new(flower_env::bin("python"))
-        .args(["-c", script, &argument])
+        .args(["-c", script])
+        .arg(file)
         .env("LC_ALL", "C")
         .output()
         .unwrap();

@@ -6,8 +6,9 @@ mod pod;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use zeroize::Zeroizing;
 
-use super::super::{Exposure, ObjectRef, Storage, Workload};
+use super::super::{Content, Exposure, ObjectRef, SecretEntries, Storage, Workload};
 use super::{FLEET_PORT, names};
 
 /// What the gateway's container is called.
@@ -37,6 +38,11 @@ impl Context<'_> {
     /// The ConfigMap of the pod's public files.
     pub(super) fn files_name(&self) -> String {
         names::files(&self.name)
+    }
+
+    /// The Secret of what nobody but the pod should read.
+    pub(super) fn private_name(&self) -> String {
+        names::private(&self.name)
     }
 }
 
@@ -150,8 +156,8 @@ pub(super) fn public_files(workload: &Workload) -> BTreeMap<String, String> {
         .files
         .iter()
         .filter_map(|(name, content)| match content {
-            super::super::Content::Public(text) => Some((name.clone(), text.clone())),
-            super::super::Content::Secret { .. } => None,
+            Content::Public(text) => Some((name.clone(), text.clone())),
+            Content::Private(_) | Content::Secret { .. } => None,
         })
         .collect();
     if has_gateway(workload) {
@@ -159,6 +165,23 @@ pub(super) fn public_files(workload: &Workload) -> BTreeMap<String, String> {
         files.insert(gateway::CONFIG.to_owned(), gateway::config(tls));
     }
     files
+}
+
+/// The entries of the Secret that belongs to the pod: variables and files that may be secrets.
+pub(super) fn private_entries(workload: &Workload) -> SecretEntries {
+    let variables = workload.processes.iter().flat_map(|one| &one.private_env);
+    let variables = variables.map(|(name, value)| (names::variable(name), value));
+    let files = workload
+        .files
+        .iter()
+        .filter_map(|(name, content)| match content {
+            Content::Private(text) => Some((names::private_file(name), text)),
+            Content::Public(_) | Content::Secret { .. } => None,
+        });
+    let entries = variables.chain(files);
+    entries
+        .map(|(entry, text)| (entry, Zeroizing::new(text.clone())))
+        .collect()
 }
 
 /// The ConfigMap that holds them.

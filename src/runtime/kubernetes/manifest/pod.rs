@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::super::{
-    Content, Duty, Health, Process, Resources, TaintEffect, TolerationOperator, Volume,
-    VolumeSource, Workload,
+    Content, Duty, Health, PodSettings, Process, Resources, TaintEffect, TolerationOperator,
+    Volume, VolumeSource, Workload,
 };
 use super::super::{FILES, FLEET_PORT, HOME, START, STATE, TMP};
-use super::{Context, GATEWAY, gateway, has_gateway};
+use super::{Context, GATEWAY, gateway, has_gateway, names};
 
 /// The user of Flower's images.
 const USER: u32 = 49_999;
@@ -122,6 +122,11 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         .env
         .iter()
         .map(|(name, value)| json!({ "name": name, "value": value }))
+        .chain(process.private_env.keys().map(|name| {
+            let entry = names::variable(name);
+            let of = json!({ "name": context.private_name(), "key": entry });
+            json!({ "name": name, "valueFrom": { "secretKeyRef": of } })
+        }))
         .chain([json!({ "name": "HOME", "value": HOME })])
         .collect();
     let mut container = base(workload, process.name);
@@ -137,15 +142,11 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     if let Some(health) = process.health {
         extend(&mut container, probes(health, pod.start_timeout));
     }
-    if process.runs_apps {
-        let secrets: Vec<Json> = pod
-            .env_from_secrets
-            .iter()
-            .map(|name| json!({ "secretRef": { "name": name } }))
-            .collect();
-        if !secrets.is_empty() {
-            extend(&mut container, json!({ "envFrom": secrets }));
-        }
+    let env_from: Vec<Json> = env_from(pod, process)
+        .map(|name| json!({ "secretRef": { "name": name } }))
+        .collect();
+    if !env_from.is_empty() {
+        extend(&mut container, json!({ "envFrom": env_from }));
     }
     let resources = if process.runs_apps {
         resources(&pod.resources)
@@ -170,6 +171,15 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     }
     extend(&mut container, json!({ "volumeMounts": mounts }));
     container
+}
+
+/// The Secrets whose entries are variables of this process, each once.
+fn env_from<'a>(pod: &'a PodSettings, process: &Process) -> impl Iterator<Item = &'a String> {
+    let of_apps = pod.env_from_secrets.iter().filter(|_| process.runs_apps);
+    let of_server = pod.server_env_from_secrets.iter();
+    let of_server = of_server.filter(|_| process.duty == Duty::Main);
+    let twice = |name: &&String| process.runs_apps && pod.env_from_secrets.contains(name);
+    of_apps.chain(of_server.filter(move |name| !twice(name)))
 }
 
 /// How a container is asked whether it answers: from its start until it first does, and then for good.
@@ -289,6 +299,12 @@ fn own_volumes(
     let sources: Vec<Json> = files
         .into_iter()
         .map(|(file, content)| match content {
+            Some(Content::Private(_)) => json!({
+                "secret": {
+                    "name": context.private_name(),
+                    "items": [{ "key": names::private_file(file), "path": file }],
+                },
+            }),
             Some(Content::Secret { name, key }) => json!({
                 "secret": { "name": name, "items": [{ "key": key, "path": file }] },
             }),

@@ -30,6 +30,7 @@ fn workload() -> Workload {
         program: format!("flower-{name}"),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         env: [("FLWR_HOME".to_owned(), "/flower/home".to_owned())].into(),
+        private_env: BTreeMap::new(),
         keeps: None,
     };
     let secret = |key: &str| Content::Secret {
@@ -229,6 +230,7 @@ fn every_setting_of_a_pod_is_carried() {
         runtime_class: Some("gvisor".to_owned()),
         service_account: Some("trainer".to_owned()),
         env_from_secrets: vec!["credentials".to_owned()],
+        server_env_from_secrets: vec!["licence".to_owned()],
         volumes: vec![
             volume("data", VolumeSource::Claim("cohort".to_owned())),
             volume("secret", VolumeSource::Secret("s".to_owned())),
@@ -249,4 +251,58 @@ fn every_setting_of_a_pod_is_carried() {
         start_timeout: Some(std::time::Duration::from_mins(1)),
     };
     insta::assert_json_snapshot!(deployment(&context(), &workload, "hash"));
+}
+
+#[test]
+fn what_may_be_secret_is_in_a_secret_and_in_no_pod() {
+    let mut workload = workload();
+    let file = "/flower/files/node-config.toml";
+    for process in &mut workload.processes {
+        process.args.push(file.to_owned());
+        let variables = [("KEY", "canary-a"), ("odd name", "canary-b")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        process.private_env = variables.into();
+    }
+    let content = Content::Private("canary-c".to_owned());
+    workload
+        .files
+        .insert("node-config.toml".to_owned(), content);
+    let shown = [
+        deployment(&context(), &workload, "hash").to_string(),
+        json!(public_files(&workload)).to_string(),
+    ];
+    for shown in &shown {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let entries = private_entries(&workload);
+    let odd = names::variable("odd name");
+    assert!(odd.starts_with("env-sha256."));
+    for (entry, text) in [
+        ("env.KEY", "canary-a"),
+        (&odd, "canary-b"),
+        ("file.node-config.toml", "canary-c"),
+    ] {
+        assert_eq!(entries.get(entry).map(|one| one.as_str()), Some(text));
+        assert!(shown.iter().any(|shown| shown.contains(entry)), "{entry}");
+    }
+    assert_eq!(entries.len(), 3);
+}
+
+#[test]
+fn the_server_and_apps_have_secrets_of_their_own() {
+    let mut workload = workload();
+    workload.pod.env_from_secrets = vec!["data".to_owned(), "both".to_owned()];
+    workload.pod.server_env_from_secrets = vec!["licence".to_owned(), "both".to_owned()];
+    let secrets = |workload: &Workload, position: usize| -> Vec<String> {
+        let deployment = deployment(&context(), workload, "hash");
+        let container = &deployment["spec"]["template"]["spec"]["containers"][position];
+        let all = container["envFrom"].as_array().unwrap().iter();
+        all.map(|one| one["secretRef"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(secrets(&workload, 0), ["licence", "both"]);
+    assert_eq!(secrets(&workload, 1), ["data", "both"]);
+    workload.processes.truncate(1);
+    workload.processes[0].runs_apps = true;
+    assert_eq!(secrets(&workload, 0), ["data", "both", "licence"]);
 }
