@@ -206,3 +206,43 @@ pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntim
         settings.image_prefix.unwrap_or_default(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tfplugin::schema::Schema;
+    use crate::tfplugin::value::from_json;
+
+    #[test]
+    fn credentials_are_not_sent_without_tls_but_to_this_machine() {
+        let ty = Schema::of::<super::super::Config>().ty();
+        let refused = |host: &str, name: &str, value: serde_json::Value| {
+            let mut settings = json!({ "host": host });
+            settings[name] = value;
+            let config = Tree(from_json(&json!({ "kubernetes": settings }), &ty).unwrap());
+            let found = validate(&config);
+            found.iter().any(|one| one.summary.contains("without TLS"))
+        };
+        let exec = json!({ "command": "login" });
+        for (name, value) in [
+            ("token", json!("abc")),
+            ("token_file", json!("t")),
+            ("exec", exec),
+        ] {
+            assert!(
+                refused("http://10.0.0.1:8080", name, value.clone()),
+                "{name}"
+            );
+            for fine in [
+                "http://127.0.0.1:8001",
+                "http://localhost",
+                "https://10.0.0.1",
+            ] {
+                assert!(!refused(fine, name, value.clone()), "{fine}");
+            }
+        }
+        assert!(!refused("http://10.0.0.1:8080", "namespace", json!("a")));
+    }
+}

@@ -63,7 +63,9 @@ impl Provider for Flower {
         })?;
         // Of package indexes and proxies, whose addresses installers quote.
         for (_, value) in std::env::vars_os() {
-            value.to_str().map(masking::hide_passwords);
+            if let Some(value) = value.to_str() {
+                masking::hide_passwords(value);
+            }
         }
         let token = token(config)?;
         match config.get::<Option<kubernetes::Kubernetes>>("kubernetes")? {

@@ -65,11 +65,12 @@ impl Watch {
                 "TF_VAR_key",
                 fs::read_to_string(self.it.path("key")).unwrap(),
             )
-            .env(
-                "PIP_INDEX_URL",
-                format!("http://u:{CANARY}-index@127.0.0.1:1/simple"),
-            )
             .env("PIP_RETRIES", "0");
+        // An index that is not there, once nothing is to be installed that must be.
+        if self.it.path("no-index").exists() {
+            let index = format!("http://u:{CANARY}-index@127.0.0.1:1/simple");
+            command.env("PIP_INDEX_URL", index);
+        }
         let output = command.output().unwrap();
         self.is_clean(
             "what Terraform said",
@@ -294,6 +295,7 @@ fn no_secret_is_written_said_or_seen() {
         .succeeded();
 
     it.configure(&format!("{VARIABLES}{MADE}{FAILS}"));
+    it.file("no-index", "");
     let failed = watch.run(&["apply", "-no-color", "-auto-approve"]);
     failed.failed_with(&[
         "https://127.0.0.1:1/ cannot be reached",

@@ -24,6 +24,7 @@ pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
 /// Why a client cannot be made. A proxy is never quoted: its URL may hold a password.
 pub(super) fn of_client(error: &kube::Error) -> String {
     match error {
+        kube::Error::InferKubeconfig(error) => of_file(error),
         kube::Error::ProxyProtocolUnsupported { .. }
         | kube::Error::ProxyProtocolDisabled { .. } => {
             "the URL of its proxy does not begin with \"http://\" or \"https://\"".to_owned()

@@ -84,7 +84,9 @@ fn host(exec: Option<ExecCredentials>) -> Host {
 #[tokio::test]
 async fn no_message_of_an_exec_plugin_shows_what_it_was_given_or_printed() {
     let status = |status: &str| {
-        format!("echo '{{\"apiVersion\":\"wrong/{CANARY}\",\"kind\":\"ExecCredential\"{status}}}'")
+        format!(
+            "printf '%s' '{{\"apiVersion\":\"wrong/{CANARY}\",\"kind\":\"ExecCredential\"{status}}}'"
+        )
     };
     let cases = [
         (
@@ -114,7 +116,7 @@ async fn no_message_of_an_exec_plugin_shows_what_it_was_given_or_printed() {
         ),
         (
             status(&format!(
-                ",\"status\":{{\"token\":\"{CANARY}\\\\n{CANARY}\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\"}}"
+                ",\"status\":{{\"token\":\"{CANARY}\\n{CANARY}\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\"}}"
             )),
             "has characters that none can have",
         ),
@@ -179,13 +181,8 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
     let provider = |config: &str| {
         format!("auth-provider: {{ name: gcp, config: {{ access-token: {CANARY}, {config} }} }}")
     };
-    let pem = |kind: &str| {
-        let text = format!("-----BEGIN {kind}-----\n{CANARY}*\n-----END {kind}-----\n");
-        STANDARD.encode(text)
-    };
     let certificate = "client-certificate-data: YQ==";
-    let user = |user: &str| (String::new(), user.to_owned());
-    let cluster = |cluster: &str| (cluster.to_owned(), "token: abc".to_owned());
+    let user = |user: &str| user.to_owned();
     let cases = [
         (user(&format!("token: [{CANARY}")), "it is not a kubeconfig"),
         (
@@ -245,6 +242,17 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
             )),
             "the auth provider \"azure\" cannot be used",
         ),
+    ];
+    for (user, words) in cases {
+        is_said(folder.path(), "", &user, words).await;
+    }
+}
+
+#[tokio::test]
+async fn no_message_of_a_cluster_in_a_kubeconfig_shows_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = |cluster: &str| cluster.to_owned();
+    let cases = [
         (
             cluster(&format!("proxy-url: 'http://u:{CANARY} x@proxy'")),
             "`proxy-url` of its cluster is not a URL",
@@ -266,21 +274,33 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
             "the file of its authority cannot be read",
         ),
     ];
-    for ((cluster, user), words) in cases {
-        let path = folder.path().join("config");
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
-             contexts:\n- name: c\n  context: {{ cluster: k, user: u }}\n\
-             clusters:\n- name: k\n  cluster:\n    server: https://127.0.0.1:1\n    {cluster}\n\
-             users:\n- name: u\n  user:\n    {user}\n"
-        );
-        std::fs::write(&path, text).unwrap();
-        let access = access(Credentials::File {
-            path,
-            context: None,
-        });
-        let error = asked(&access).await;
-        let said = said(&error);
-        assert!(said.contains(words), "no {words:?} in {said}");
+    for (cluster, words) in cases {
+        is_said(folder.path(), &cluster, "token: abc", words).await;
     }
+}
+
+/// A damaged PEM text, as a kubeconfig holds it.
+fn pem(kind: &str) -> String {
+    STANDARD.encode(format!(
+        "-----BEGIN {kind}-----\n{CANARY}*\n-----END {kind}-----\n"
+    ))
+}
+
+/// Fails unless a kubeconfig with these settings is an error with these words and without secrets.
+async fn is_said(folder: &Path, cluster: &str, user: &str, words: &str) {
+    let path = folder.join("config");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+         contexts:\n- name: c\n  context: {{ cluster: k, user: u }}\n\
+         clusters:\n- name: k\n  cluster:\n    server: https://127.0.0.1:1\n    {cluster}\n\
+         users:\n- name: u\n  user:\n    {user}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    let access = access(Credentials::File {
+        path,
+        context: None,
+    });
+    let error = asked(&access).await;
+    let said = said(&error);
+    assert!(said.contains(words), "no {words:?} in {said}");
 }
