@@ -191,10 +191,6 @@ resource "flower_supernode_key" "file" {
   provider = flower.file
   name     = "a"
 }
-data "flower_runs" "nobody" {
-  control    = { url = "http://127.0.0.1:1", token_file = "token" }
-  depends_on = [flower_supernode_key.own]
-}
 resource "flower_superlink" "broken" {
   name         = "broken"
   insecure     = true
@@ -293,6 +289,11 @@ fn no_secret_is_written_said_or_seen() {
     watch
         .run(&["plan", "-detailed-exitcode", "-no-color"])
         .succeeded();
+
+    let nobody = "data \"flower_runs\" \"nobody\" {\n  control = { url = \"http://127.0.0.1:1\", token_file = \"token\" }\n}\n";
+    it.configure(&format!("{VARIABLES}{MADE}{nobody}"));
+    let plan = watch.run(&["plan", "-no-color"]);
+    plan.failed_with(&["The runs could not be listed"]);
 
     it.configure(&format!("{VARIABLES}{MADE}{FAILS}"));
     it.file("no-index", "");

@@ -56,7 +56,7 @@ impl Login {
         let named = |kind: &str, command: &str| {
             let words = command.split_whitespace().next().unwrap_or_default();
             let file = Path::new(words).file_name().unwrap_or_default();
-            Self(Some(format!("{kind} {file:?}")))
+            Self(Some(format!("{kind} \"{}\"", file.display())))
         };
         match (&info.auth_provider, &info.exec) {
             (Some(provider), _) => match provider.config.get("cmd-path") {

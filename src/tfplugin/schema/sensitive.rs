@@ -13,12 +13,14 @@ pub fn each_secret(attributes: &[Attribute], value: &Value, found: &mut impl FnM
             match (nesting, value) {
                 (Nesting::Single, one) => each_secret(inner, one, found),
                 (Nesting::List, Value::List(items)) => {
-                    items.iter().for_each(|one| each_secret(inner, one, found));
+                    for one in items {
+                        each_secret(inner, one, found);
+                    }
                 }
                 (Nesting::Map, Value::Map(entries)) => {
-                    entries
-                        .values()
-                        .for_each(|one| each_secret(inner, one, found));
+                    for one in entries.values() {
+                        each_secret(inner, one, found);
+                    }
                 }
                 _ => {}
             }
