@@ -33,6 +33,7 @@ fn a_supernode_that_is_refused_ends_and_says_why() {
         key_file: None,
         public_key_file: None,
         node_config: [].into(),
+        node_config_file: String::new(),
         isolation: Isolation::Process,
         runtime_host: "127.0.0.1".to_owned(),
         runtime_port: 2,

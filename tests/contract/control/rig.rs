@@ -22,6 +22,7 @@ use terraform_provider_flower::flower::launch::{
     ClientTls, Database, Isolation, LaunchedProcess, NodeKeys, ProcessEnvironment, ServerTls,
     SuperLinkSettings, SuperNodeSettings, superlink_processes, supernode_processes,
 };
+use terraform_provider_flower::flower::node_config::node_config_toml;
 use terraform_provider_flower::flower::run_config::{ConfigValue, RunConfig};
 use terraform_provider_flower::flower::version::{DEFAULT, row_of};
 
@@ -204,6 +205,12 @@ impl SuperLink {
                 ConfigValue::Int(i64::from(number)),
             )]
             .into(),
+            node_config_file: self
+                .dir
+                .path()
+                .join(format!("node-{number}.toml"))
+                .display()
+                .to_string(),
             isolation: Isolation::Subprocess,
             runtime_host: "127.0.0.1".to_owned(),
             runtime_port: unused_port(),
@@ -215,6 +222,8 @@ impl SuperLink {
     }
 
     pub fn start_node(&self, settings: &SuperNodeSettings) -> Vec<Running> {
+        let config = node_config_toml(&settings.node_config).unwrap();
+        fs::write(&settings.node_config_file, config).unwrap();
         supernode_processes(row_of(DEFAULT).unwrap(), settings)
             .unwrap()
             .iter()
