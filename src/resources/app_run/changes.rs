@@ -12,6 +12,7 @@ use crate::resources::handover::is_in_cluster;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+use crate::tfplugin::value::Value;
 
 /// How a configuration of a run compares with the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,18 @@ pub(super) fn keep_spelling(plan: &mut Plan) {
     let prior = plan.prior.value("run_config").clone();
     if !prior.is_null() && !plan.planned.value("run_config").is_null() {
         plan.planned.set("run_config", prior);
+    }
+    let mut restored = plan.planned.clone();
+    if let Value::Map(entries) = &plan.planned.0 {
+        for (name, value) in entries {
+            if value.is_unknown() && plan.config.value(name).is_null() {
+                restored.set(name, plan.prior.value(name).clone());
+            }
+        }
+    }
+    // Where nothing else changes, what is computed stays, too: also what the state does not have.
+    if restored.0 == plan.prior.0 {
+        plan.planned = restored;
     }
 }
 

@@ -22,7 +22,6 @@ async fn finished(app: &str, run_config: Json) -> (Json, Json) {
         ("stop_on_destroy", json!(true)),
         ("log_lines", json!(20)),
         ("id", json!("x#1")),
-        ("place", json!("here")),
         ("run_id", json!("1")),
         ("status", json!("finished")),
         ("sub_status", json!("completed")),
