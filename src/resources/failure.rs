@@ -68,9 +68,12 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
             | InstallFault::NoVenv
             | InstallFault::Unreachable
             | InstallFault::Incomplete(_)
+            | InstallFault::Unusable
             | InstallFault::Other => message,
         },
-        RuntimeError::NeedsImage => message.on("requirements"),
+        RuntimeError::NeedsImage
+        | RuntimeError::FolderRequirement { .. }
+        | RuntimeError::RequirementFile { .. } => message.on("requirements"),
         RuntimeError::PortTaken { .. } => message.on("local"),
         _ => message,
     }

@@ -70,20 +70,26 @@ fn requirements(config: &Tree) -> Diagnostics {
     found
 }
 
-/// An error of the plan where the runtime runs images as they are.
+/// An error of the plan where what processes need can be installed nowhere. What goes on as it is needs
+/// nothing.
 pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
     if let Some(provider) = provider {
         provider.planned_requirements.note(plan)?;
     }
+    let Some(provider) = provider.filter(|_| plan.is_create() || plan.has_changes()) else {
+        return Ok(());
+    };
     let wanted = plan.get::<Option<Vec<String>>>("requirements")?.known();
-    let any = wanted.flatten().is_some_and(|wanted| !wanted.is_empty());
-    match provider {
-        Some(provider) if any && !provider.runtime.installs_requirements() => {
-            let what = "What apps need cannot be installed";
-            Err(not_started(what, &RuntimeError::NeedsImage).into())
-        }
-        _ => Ok(()),
-    }
+    let can = provider
+        .runtime
+        .can_install(&wanted.flatten().unwrap_or_default());
+    can.map_err(|error| {
+        let what = match error {
+            RuntimeError::UnfitCache { .. } => "Flower cannot be installed in `cache_dir`",
+            _ => "What apps need cannot be installed",
+        };
+        not_started(what, &error).into()
+    })
 }
 
 /// An error where it is known, before anything is made, that the processes could not run.
@@ -233,6 +239,7 @@ mod tests {
     use crate::resources::planning::plan_in;
     use crate::resources::superlink::Superlink;
     use crate::runtime::kubernetes::{Access, Credentials, KubernetesRuntime};
+    use crate::runtime::local::LocalRuntime;
 
     #[tokio::test]
     async fn requirements_are_refused_by_the_plan_where_images_run_as_they_are() {
@@ -252,6 +259,39 @@ mod tests {
             let config = json!({ "name": "a", "requirements": requirements });
             let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
             assert_eq!(planned.await.errors, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_installed_on_this_machine_is_refused_by_the_plan() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().display().to_string();
+        let in_cache = |cache: &str| {
+            let runtime = LocalRuntime {
+                data_dir: dir.path().join("data"),
+                cache_dir: dir.path().join(cache),
+                python: "python3".to_owned(),
+            };
+            Arc::new(Configured::new(Arc::new(runtime)))
+        };
+        for (cache, requirement, expected) in [
+            ("cache", "numpy", ""),
+            ("cache", "./built-by-the-apply.whl", ""),
+            (
+                "cache",
+                folder.as_str(),
+                "What apps need cannot be installed",
+            ),
+            (
+                "Jane Doe",
+                "numpy",
+                "Flower cannot be installed in `cache_dir`",
+            ),
+            ("a,b", "numpy", "Flower cannot be installed in `cache_dir`"),
+        ] {
+            let config = json!({ "name": "a", "requirements": [requirement] });
+            let planned = plan_in::<Superlink>(Some(in_cache(cache)), None, config).await;
+            assert_eq!(planned.errors, expected, "{cache} {requirement}");
         }
     }
 

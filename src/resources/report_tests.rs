@@ -9,7 +9,7 @@ use super::*;
 use crate::flower::app_source::TreeError;
 use crate::flower::control::{Answer, Call, RunId, TlsReason};
 use crate::flower::version::FlowerVersion;
-use crate::runtime::{InstallFault, Kind, ObjectRef, Port};
+use crate::runtime::{InstallFault, Kind, ObjectRef, Port, PythonFault};
 
 /// All messages, one below the other.
 fn shown(errors: &[&dyn Explained]) -> String {
@@ -112,7 +112,31 @@ fn of_the_runtime() {
         },
         &RuntimeError::PythonMissing {
             python: text("python3"),
-            cause: text("No such file or directory"),
+            fault: PythonFault::NotFound,
+        },
+        &RuntimeError::PythonMissing {
+            python: text("python3"),
+            fault: PythonFault::Ended {
+                how: text("exit status: 127"),
+                words: text("  pyenv: version `3.12' is not installed"),
+            },
+        },
+        &RuntimeError::UnfitCache {
+            path: PathBuf::from("/home/Jane Doe/.cache"),
+            found: Some(' '),
+        },
+        &RuntimeError::FolderRequirement {
+            text: text("../package"),
+        },
+        &RuntimeError::RequirementFile {
+            text: text("./wheels/m.whl"),
+            path: PathBuf::from("/work/wheels/m.whl"),
+            cause: std::io::Error::from(std::io::ErrorKind::NotFound),
+        },
+        &RuntimeError::Environment {
+            version: text("1.42.0"),
+            fault: InstallFault::Unusable,
+            words: text("  ModuleNotFoundError: No module named 'numpy'"),
         },
         &RuntimeError::PythonUnfit {
             python: text("python3"),

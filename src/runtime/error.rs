@@ -40,8 +40,49 @@ pub enum InstallFault {
     Unreachable,
     #[error("it has no {0}")]
     Incomplete(&'static str),
+    #[error("Flower cannot be loaded in it as its processes would load it")]
+    Unusable,
     #[error("pip failed")]
     Other,
+}
+
+/// Why a Python cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PythonFault {
+    #[error("there is no such program")]
+    NotFound,
+    #[error("it could not be started: {0}")]
+    NotStarted(String),
+    /// With its last lines, which may be none.
+    #[error("it ended with {how}{}{words}", if words.is_empty() { "" } else { "\n" })]
+    Ended { how: String, words: String },
+}
+
+impl PythonFault {
+    pub(super) fn of(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::NotFound,
+            _ => Self::NotStarted(error.to_string()),
+        }
+    }
+
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "Install Python 3.11 or newer, or name it: provider \"flower\" { local = { python \
+                 = \"/path/to/python3\" } }."
+            }
+            Self::NotStarted(_) => {
+                "Check that it is an executable program for this machine, or name another one: \
+                 provider \"flower\" { local = { python = \"/path/to/python3\" } }."
+            }
+            Self::Ended { .. } => {
+                "Correct what it says. If it is a version manager's (pyenv, asdf, mise), choose a \
+                 version there, or name the interpreter itself: provider \"flower\" { local = { \
+                 python = \"/path/to/python3\" } }."
+            }
+        }
+    }
 }
 
 impl InstallFault {
@@ -67,7 +108,16 @@ impl InstallFault {
                 "Check the network; pip's own settings (PIP_INDEX_URL, HTTPS_PROXY, pip.conf) name \
                  another index or a proxy."
             }
-            Self::Incomplete(_) | Self::Other => {
+            Self::Incomplete(_) => {
+                "Check flower_version and requirements, and that no setting of the installer says \
+                 where packages go (`target`, `prefix` or `system` below `[pip]` in uv.toml)."
+            }
+            Self::Unusable => {
+                "Read what Python says above: correct the entry of `requirements` that does not go \
+                 with this Flower, or set the variable in `env` that a library needs. Processes get \
+                 none of Terraform's environment but PATH."
+            }
+            Self::Other => {
                 "Check flower_version and requirements, and that pip reaches a package index from \
                  this machine."
             }
@@ -148,8 +198,26 @@ pub enum RuntimeError {
     },
     #[error("{} {why}", path.display())]
     Distrusted { path: PathBuf, why: Distrust },
-    #[error("there is no Python: {python:?} could not be started ({cause})")]
-    PythonMissing { python: String, cause: String },
+    #[error("the Python {python:?} cannot be used: {fault}")]
+    PythonMissing { python: String, fault: PythonFault },
+    #[error(
+        "Python environments cannot be kept in {}: its path holds {}",
+        path.display(),
+        found.map_or_else(|| "bytes that are no UTF-8".to_owned(), character)
+    )]
+    UnfitCache {
+        path: PathBuf,
+        /// The character at fault, where it is one.
+        found: Option<char>,
+    },
+    #[error("{text:?} in `requirements` names a folder")]
+    FolderRequirement { text: String },
+    #[error("{text:?} in `requirements` cannot be read: {}: {cause}", path.display())]
+    RequirementFile {
+        text: String,
+        path: PathBuf,
+        cause: std::io::Error,
+    },
     #[error(
         "{python:?} is Python {found}, and Flower {version} can be installed on Python {}",
         pythons(*oldest, *newest)
@@ -230,9 +298,19 @@ impl RuntimeError {
             }
             Self::Distrusted { path, why } => return Some(why.remedy(path)),
             Self::File { .. } => "Check the folder's owner, permissions and free space.",
-            Self::PythonMissing { .. } => {
-                "Install Python 3.11 or newer, or name it: provider \"flower\" { local = { python \
-                 = \"/path/to/python3\" } }."
+            Self::PythonMissing { fault, .. } => fault.remedy(),
+            Self::UnfitCache { .. } => {
+                "Flower finds its database migrations and programs at no path with blanks, commas, \
+                 colons or percent signs, also where a link leads to one. Name another folder: \
+                 provider \"flower\" { local = { cache_dir = \"/path/without/them\" } }."
+            }
+            Self::FolderRequirement { .. } => {
+                "What a folder holds changes with every build. Build a wheel of it (`pip wheel \
+                 --no-deps --wheel-dir wheels FOLDER`) and name that file."
+            }
+            Self::RequirementFile { .. } => {
+                "Build or restore the file, or correct the entry. Relative paths start where \
+                 Terraform runs."
             }
             Self::PythonUnfit { .. } => {
                 "Name another one: provider \"flower\" { local = { python = \"python3.12\" } }."
@@ -266,6 +344,17 @@ impl RuntimeError {
             }
         };
         Some(text.to_owned())
+    }
+}
+
+/// A character as a person can find it.
+fn character(found: char) -> String {
+    match found {
+        ' ' => "a blank".to_owned(),
+        ',' => "a comma".to_owned(),
+        ':' => "a colon".to_owned(),
+        '%' => "a percent sign".to_owned(),
+        other => format!("the character {other:?}"),
     }
 }
 

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use error::{Distrust, Failure, InstallFault, RuntimeError};
+pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
 pub use name::{Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
@@ -279,6 +279,16 @@ pub trait Runtime: Send + Sync {
 
     /// Whether it can install what apps need beside Flower. Asked while planning, so nothing is dialled.
     fn installs_requirements(&self) -> bool;
+
+    /// Whether objects with these requirements can be made here, as far as settings and the working
+    /// folder show it. Asked while planning, so nothing is dialled or started.
+    fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
+        if requirements.is_empty() || self.installs_requirements() {
+            Ok(())
+        } else {
+            Err(RuntimeError::NeedsImage)
+        }
+    }
 
     /// Whether processes can run in this Python, as far as that is known without making anything.
     async fn can_run(&self, _: &PythonEnvironment) -> Result<(), RuntimeError> {

@@ -293,12 +293,21 @@ fn two_applies_at_once_make_one_environment() {
         let home = std::env::var_os("HOME").unwrap();
         std::path::Path::new(&home).join(".cache/pip").into()
     });
+    // What a caller's Python finds, and an installer may take for installed.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let installed = elsewhere.path().join("numpy-2.0.0.dist-info");
+    std::fs::create_dir(&installed).unwrap();
+    let metadata = "Metadata-Version: 2.1\nName: numpy\nVersion: 2.0.0\n";
+    std::fs::write(installed.join("METADATA"), metadata).unwrap();
     let plain = "provider \"flower\" {}\nresource \"flower_superlink\" \"main\" {\n  name = \"main\"\n  insecure = true\n}\n";
     let both = [Workspace::new(plain), Workspace::new(plain)];
     let begun = both.each_ref().map(|it| {
         it.command(&["apply", "-auto-approve", "-no-color"])
             .env("XDG_CACHE_HOME", cache.path())
             .env("PIP_CACHE_DIR", &downloads)
+            .env("PYTHONPATH", elsewhere.path())
+            .env("PYTHONHOME", "/opt/other-python")
+            .env("PIP_TARGET", elsewhere.path().join("target"))
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
             .spawn()

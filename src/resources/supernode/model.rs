@@ -45,8 +45,11 @@ model! {
         /// `subprocess` (the default): the SuperNode starts ClientApps itself. `process`: a
         /// SuperExec beside it does.
         isolation: Isolation = defaulted(Isolation::Subprocess),
-        /// What ClientApps need, as pip takes it, installed beside Flower. Packages or paths of
-        /// wheels, no options: those are set in pip's environment (`PIP_INDEX_URL`).
+        /// What ClientApps need, as pip takes it (`numpy>=2`), installed beside Flower.
+        /// Packages or paths of wheels, no options and no folders: an index and the like are set in
+        /// pip's or uv's environment or files (`PIP_INDEX_URL`, pip.conf). Relative paths start where
+        /// Terraform runs. A wheel that was rebuilt, and another index, are drift: apply installs
+        /// again and restarts the processes.
         /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
         /// Environment variables of the processes, such as a licence key. They are hidden in plans and

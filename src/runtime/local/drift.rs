@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Missing, ObjectRef, Observation, Part, RuntimeError, Standing};
+use super::environment::Environment;
 use super::files::OwnFiles;
 use super::folder::is_ours;
 use super::record::{Record, Started};
@@ -103,11 +104,16 @@ impl LocalRuntime {
                     Standing::Down
                 }
             });
-            let gone = started.program.as_ref().and_then(Program::gone);
+            // Its environment says more, where that is recorded.
+            let program = started.program.as_ref();
+            let program = program.filter(|_| record.environment.is_none());
+            let gone = program.and_then(Program::gone);
             outdated.extend(
                 gone.map(|path| format!("{} is gone, and {name} needs it", path.display())),
             );
         }
+        let environment = record.environment.iter();
+        outdated.extend(environment.flat_map(Environment::outdated));
         let folder = self.dir(object).join("files");
         let files = record.files.iter().map(|name| folder.join(name));
         let gone = files.filter(|path| !path.exists());

@@ -33,6 +33,7 @@ use super::{
     RuntimeError, SecretEntries, Standing, Whereabouts, Workload,
 };
 use crate::terminal::Lines;
+use environment::Environment;
 use place::Place;
 use process::Identity;
 use record::{Record, Started};
@@ -62,8 +63,32 @@ impl LocalRuntime {
         python: &PythonEnvironment,
         stop: &CancellationToken,
     ) -> Result<PathBuf, RuntimeError> {
-        let cache = self.cache_dir.join("environments");
-        environment::ensure(&cache, &self.python, python, stop).await
+        let none = BTreeMap::new();
+        let made = self.environment(python, &none, None, stop).await;
+        made.map(|environment| environment.programs())
+    }
+
+    /// The environment itself, for processes with these further variables that run in another one
+    /// by now.
+    async fn environment(
+        &self,
+        wanted: &PythonEnvironment,
+        variables: &BTreeMap<String, String>,
+        before: Option<&Environment>,
+        stop: &CancellationToken,
+    ) -> Result<Environment, RuntimeError> {
+        let request = environment::Request {
+            cache: &self.environments(),
+            python: &self.python,
+            wanted,
+            variables,
+            before,
+        };
+        environment::ensure(request, stop).await
+    }
+
+    fn environments(&self) -> PathBuf {
+        self.cache_dir.join("environments")
     }
 }
 
@@ -71,6 +96,10 @@ impl LocalRuntime {
 impl Runtime for LocalRuntime {
     fn installs_requirements(&self) -> bool {
         true
+    }
+
+    fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
+        environment::check_settings(&self.environments(), requirements)
     }
 
     async fn place(&self) -> Result<String, RuntimeError> {
@@ -88,7 +117,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
-        environment::check(&self.python, python).await.map(drop)
+        environment::check(&self.environments(), &self.python, python).await
     }
 
     async fn prepare(
@@ -273,15 +302,17 @@ impl Runtime for LocalRuntime {
             {
                 // The last lines may still be on their way.
                 tokio::time::sleep(LOOK).await;
+                let log = logs::tail(
+                    &self.log_path(object, name),
+                    started.log_from,
+                    Failure::LINES,
+                );
+                let advice = record.environment.as_ref().and_then(|one| one.blamed(&log));
                 return Failure {
                     process: name.clone(),
                     how: started.end(),
-                    log: logs::tail(
-                        &self.log_path(object, name),
-                        started.log_from,
-                        Failure::LINES,
-                    ),
-                    advice: None,
+                    log,
+                    advice,
                 };
             }
             tokio::time::sleep(LOOK).await;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Port, Standing};
 use super::drift::{Database, Program};
+use super::environment::Environment;
 use super::files;
 use super::process::Identity;
 
@@ -29,6 +30,9 @@ pub(super) struct Record {
     /// What outlives its processes.
     #[serde(default)]
     pub database: Option<Database>,
+    /// The Python environment in which they run.
+    #[serde(default)]
+    pub environment: Option<Environment>,
     /// Whether it is being changed, from before the first change until it is settled anew.
     #[serde(default)]
     pub changing: bool,
@@ -102,6 +106,7 @@ impl Record {
             processes: BTreeMap::new(),
             files: BTreeSet::new(),
             database: None,
+            environment: None,
             changing: false,
         }
     }

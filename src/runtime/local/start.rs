@@ -15,7 +15,7 @@ use super::super::{
 };
 use super::drift::{Database, Program};
 use super::record::{Record, Started};
-use super::{GRACE, LocalRuntime, drift, logs, ports, process};
+use super::{GRACE, LocalRuntime, drift, environment, logs, ports, process};
 
 impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
@@ -27,8 +27,18 @@ impl LocalRuntime {
         let object = &workload.object;
         let mut record = self.record(object)?;
         self.can_start(workload, &record)?;
-        let programs = self.programs(&workload.python, stop).await?;
+        let first = workload.processes.first();
+        let variables = first.map(variables).unwrap_or_default();
+        let environment = self.environment(
+            &workload.python,
+            &variables,
+            record.environment.as_ref(),
+            stop,
+        );
+        let environment = environment.await?;
+        let programs = environment.programs();
         let contents = self.write_files(workload)?;
+        let basis = format!("{contents} {}", environment.identity());
         record.files = workload.files.keys().cloned().collect();
         if let Some(storage) = &workload.storage {
             let database = record.database.get_or_insert_with(|| Database {
@@ -41,7 +51,7 @@ impl LocalRuntime {
         let wanted: BTreeMap<&str, String> = workload
             .processes
             .iter()
-            .map(|process| (process.name, digest(process, &contents, &programs)))
+            .map(|process| (process.name, digest(process, &basis)))
             .collect();
         let same = workload.processes.len() == record.processes.len()
             && record.processes.iter().all(|(name, started)| {
@@ -59,6 +69,7 @@ impl LocalRuntime {
             }
         }
         record.processes = kept;
+        record.environment = Some(environment);
         // What was started and not recorded would answer in place of what is started now.
         let known = record.processes.values().map(|started| &started.identity);
         let home = self.home(object);
@@ -72,7 +83,7 @@ impl LocalRuntime {
                 if process.duty == Duty::Main {
                     are_free(&record.ports)?;
                 }
-                let digest = digest(process, &contents, &programs);
+                let digest = digest(process, &basis);
                 let started = self.spawn(object, process, &programs, digest)?;
                 record.processes.insert(process.name.to_owned(), started);
                 // After each: one that is not recorded when we are killed is ended by the next start.
@@ -143,21 +154,7 @@ impl LocalRuntime {
         for folder in [&home, &dir.join("state"), &dir.join("logs")] {
             self.files().make_folder(folder)?;
         }
-        // Its programs come first, also before a PATH of the user's.
-        let given = || process.env.iter().chain(&process.private_env);
-        let path = given().find(|(name, _)| *name == "PATH");
-        let path = path.map(|(_, value)| value.clone());
-        let path = path.or_else(|| std::env::var("PATH").ok());
-        let mut env: BTreeMap<String, String> = [
-            ("PATH", search_path(programs, path)),
-            ("HOME", home.display().to_string()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("PYTHONUNBUFFERED", "1".to_owned()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into();
-        let own = given().filter(|(name, _)| *name != "PATH");
-        env.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        let env = environment::variables(programs, &home, &variables(process));
         let (log, log_from) = logs::open(self.files(), &self.log_path(object, process.name))?;
         let program = programs.join(&process.program);
         let identity = process::spawn(&program, &process.args, &env, &home, &log)?;
@@ -177,7 +174,7 @@ impl LocalRuntime {
 
 /// Where programs are looked for: those of the environment first, then those of the user. What is
 /// relative there would lead into the folder of the process, which apps write.
-fn search_path(programs: &Path, inherited: Option<String>) -> String {
+pub(super) fn search_path(programs: &Path, inherited: Option<String>) -> String {
     let inherited = inherited.unwrap_or_default();
     let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
     let programs = programs.display().to_string();
@@ -199,10 +196,18 @@ fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
     })
 }
 
-fn digest(process: &Process, contents: &str, programs: &Path) -> String {
+/// Its own variables, secret ones among them.
+fn variables(process: &Process) -> BTreeMap<String, String> {
+    let mut all = process.env.clone();
+    all.extend(process.private_env.clone());
+    all
+}
+
+/// Of a process and the `basis` of all: files and environment.
+fn digest(process: &Process, basis: &str) -> String {
     let mut hash = Sha256::new();
-    let env: BTreeMap<_, _> = process.env.iter().chain(&process.private_env).collect();
-    let env = env.into_iter().flat_map(|(key, value)| [key, value]);
+    let env = variables(process);
+    let env = env.iter().flat_map(|(key, value)| [key, value]);
     for part in [&process.program]
         .into_iter()
         .chain(&process.args)
@@ -211,8 +216,7 @@ fn digest(process: &Process, contents: &str, programs: &Path) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.update(contents.as_bytes());
-    hash.update(programs.as_os_str().as_encoded_bytes());
+    hash.update(basis.as_bytes());
     hex::encode(hash.finalize())
 }
 

@@ -141,6 +141,33 @@ async fn a_process_that_nobody_recorded_is_ended() {
 }
 
 #[tokio::test]
+async fn an_environment_that_is_gone_is_drift_and_its_processes_are_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (runtime, object) = claimed(dir.path()).await;
+    let stop = CancellationToken::new();
+    let workload = with_environment(&runtime, &object, "exec sleep 300").await;
+    runtime.start(&workload, &stop).await.unwrap();
+    let outdated = async || {
+        let observed = runtime.observe(&object, &[]).await;
+        observed.unwrap().unwrap().outdated.concat()
+    };
+    let running = || {
+        let record = runtime.record(&object).unwrap();
+        record.processes["superlink"].identity.clone()
+    };
+    assert_eq!(outdated().await, "");
+    let first = running();
+    fs::remove_dir_all(&runtime.cache_dir).unwrap();
+    let words = outdated().await;
+    assert!(words.contains("cannot be used"), "{words}");
+    with_environment(&runtime, &object, "").await;
+    runtime.start(&workload, &stop).await.unwrap();
+    assert_ne!(running(), first, "what it would load next is another one's");
+    assert_eq!(outdated().await, "");
+    remove(&runtime, &object, &[]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_port_that_somebody_took_is_no_port_to_start_on() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;

@@ -1,0 +1,154 @@
+//! Making an environment with uv or pip. Either runs other people's code, so it gets no more of the
+//! caller than it needs, and works in a folder of ours: Python looks for modules where it is started.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::super::super::{InstallFault, PythonEnvironment, RuntimeError};
+use super::faults;
+use super::marker::PROGRAMS;
+use super::python::Interpreter;
+use super::requirement::Requirement;
+use super::surroundings::{Caller, Variables, pip_settings};
+
+/// Loads what Flower's programs load, as they would. What was compiled for that is there for them.
+const LOADS: &str = "import sys\n\
+    from importlib.metadata import entry_points\n\
+    found = entry_points()\n\
+    named = found.select(group='console_scripts') if hasattr(found, 'select') else found['console_scripts']\n\
+    [one.load() for one in named if one.name in ('flower-superlink', 'flower-supernode')]";
+
+/// One environment to be made.
+pub(super) struct Installer<'a> {
+    pub dir: &'a Path,
+    /// An empty folder.
+    pub work: &'a Path,
+    pub python: &'a Interpreter,
+    pub wanted: &'a PythonEnvironment,
+    pub caller: &'a Caller,
+    /// What the processes get that will be started in it.
+    pub process: &'a Variables,
+}
+
+impl Installer<'_> {
+    /// Makes it; an error unless Flower can be loaded in it.
+    pub(super) async fn install(&self) -> Result<(), RuntimeError> {
+        let version = &self.wanted.flower_version;
+        tracing::info!(version, dir = %self.dir.display(), "making a Python environment");
+        let blamed = |words: String| {
+            let fault = faults::fault(&self.wanted.requirements, &words);
+            faults::failed(version, fault, &words)
+        };
+        self.packages().await.map_err(blamed)?;
+        let programs = self.dir.join("bin");
+        let missing = PROGRAMS
+            .into_iter()
+            .find(|one| !programs.join(one).exists());
+        if let Some(program) = missing {
+            let folder = programs.display().to_string();
+            return Err(faults::failed(
+                version,
+                InstallFault::Incomplete(program),
+                &folder,
+            ));
+        }
+        let python = programs.join("python");
+        let loaded = self.run(&python, self.process, ["-c", LOADS]);
+        loaded
+            .await
+            .map(drop)
+            .map_err(|words| faults::failed(version, InstallFault::Unusable, &words))
+    }
+
+    async fn packages(&self) -> Result<(), String> {
+        let flower = format!("flwr=={}", self.wanted.flower_version);
+        let each = self.wanted.requirements.iter();
+        let each = each.map(|one| Requirement::read(one, &self.caller.here).argument());
+        let packages: Vec<_> = [flower].into_iter().chain(each).collect();
+        let variables = self.caller.for_installers();
+        let inner = self.dir.join("bin/python");
+        let (dir, inner_text) = (self.dir.display().to_string(), inner.display().to_string());
+        let python = self.python.program.display().to_string();
+        let uv = Path::new("uv");
+        if self.run(uv, &variables, ["--version"]).await.is_ok() {
+            // The nearest settings are those of a project, and this is none.
+            std::fs::write(self.work.join("uv.toml"), "").map_err(|error| error.to_string())?;
+            let venv = [
+                "venv",
+                "--quiet",
+                "--no-project",
+                "--python",
+                python.as_str(),
+                dir.as_str(),
+            ];
+            self.run(uv, &variables, venv).await?;
+            let install = ["pip", "install", "--quiet", "--python", inner_text.as_str()];
+            let install = install
+                .into_iter()
+                .chain(packages.iter().map(String::as_str));
+            return self.run(uv, &variables, install).await.map(drop);
+        }
+        self.run(
+            &self.python.program,
+            &variables,
+            ["-I", "-m", "venv", dir.as_str()],
+        )
+        .await?;
+        let variables = self.without_pips_files(&inner, variables).await?;
+        let install = ["-I", "-m", "pip", "install", "--quiet", "--no-input"];
+        let install = install.into_iter().chain(["--disable-pip-version-check"]);
+        let install = install.chain(packages.iter().map(String::as_str));
+        self.run(&inner, &variables, install).await.map(drop)
+    }
+
+    /// pip's files may say where packages come from, and not where they go: an empty option does not
+    /// take back what they say, so that none of them is read but through what we give.
+    async fn without_pips_files(
+        &self,
+        inner: &Path,
+        mut variables: Variables,
+    ) -> Result<Variables, String> {
+        let list = [
+            "-I",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "config",
+            "list",
+        ];
+        let list = self.run(inner, &variables, list).await?;
+        let home = self.caller.get("HOME").map(PathBuf::from);
+        for (name, value) in pip_settings(&list, home.as_deref()) {
+            variables.entry(name).or_insert(value);
+        }
+        variables.insert("PIP_CONFIG_FILE".to_owned(), "/dev/null".to_owned());
+        Ok(variables)
+    }
+
+    /// Runs a program to its end; what it printed, or all that it said when it failed.
+    async fn run(
+        &self,
+        program: &Path,
+        variables: &Variables,
+        args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<String, String> {
+        let output = Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(variables)
+            .current_dir(self.work)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|error| error.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            return Ok(text(&output.stdout));
+        }
+        Err(text(&[output.stdout, output.stderr].concat()))
+    }
+}

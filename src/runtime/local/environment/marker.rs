@@ -1,0 +1,80 @@
+//! What says that an environment is complete, and what is looked at each time before that is
+//! believed: an interpreter may be uninstalled, and folders be removed or moved, behind its back.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::super::RuntimeError;
+use super::super::files::{self, OwnFiles};
+
+/// What Flower installs. An environment without them was not made, whatever pip says: told to show
+/// its help or to install elsewhere, it ends well.
+pub(super) const PROGRAMS: [&str; 2] = ["flower-superlink", "flower-supernode"];
+
+const NAME: &str = ".complete";
+
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    format: u64,
+    /// Where it was made: its programs have that path in them.
+    dir: PathBuf,
+    /// That of no other environment, nor of this one when it is made again.
+    stamp: String,
+}
+
+/// Marks an environment as complete; its stamp.
+pub(super) fn write(dir: &Path) -> Result<String, RuntimeError> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let stamp = format!("{}-{}", now.as_nanos(), std::process::id());
+    let marker = Marker {
+        format: files::FORMAT,
+        dir: dir.to_owned(),
+        stamp: stamp.clone(),
+    };
+    in_cache(dir).write_form(&dir.join(NAME), &marker)?;
+    Ok(stamp)
+}
+
+/// The stamp of an environment that is complete and sound, or what is wrong with it.
+pub(super) fn read(dir: &Path) -> Result<String, &'static str> {
+    let marker: Option<Marker> = in_cache(dir).read_form(&dir.join(NAME)).ok().flatten();
+    let marker = marker.ok_or("it is not there, or not complete")?;
+    if marker.dir != dir {
+        return Err("it was moved");
+    }
+    // What the links lead to, not the links.
+    let runs = |program: &Path| {
+        fs::metadata(program)
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if !runs(&dir.join("bin/python")) {
+        return Err("its Python is gone");
+    }
+    if !PROGRAMS.iter().all(|one| runs(&dir.join("bin").join(one))) {
+        return Err("Flower's programs are gone");
+    }
+    let mut libraries = fs::read_dir(dir.join("lib"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    if !libraries.any(|one| one.path().join("site-packages/flwr").is_dir()) {
+        return Err("Flower's package is gone");
+    }
+    Ok(marker.stamp)
+}
+
+/// Makes the next start make it again.
+pub(super) fn remove(dir: &Path) {
+    let _ = in_cache(dir).remove(&dir.join(NAME));
+}
+
+/// What somebody else may have written says nothing.
+fn in_cache(dir: &Path) -> OwnFiles<'_> {
+    OwnFiles::below(dir.parent().unwrap_or(dir), |_| true)
+}

@@ -1,0 +1,361 @@
+//! What of the caller's environment the programs get that find and install Python packages. They run
+//! other people's code (the `setup.py` of a dependency), so by an allow-list: what names an index, a
+//! proxy, a certificate, a cache, a compiler or a language, and neither credentials of clouds, nor
+//! Terraform's variables, nor what turns a Python into another one.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Beside `LC_*`.
+const GENERAL: [&str; 32] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "XDG_DATA_HOME",
+    "LD_LIBRARY_PATH",
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "CPATH",
+    "LIBRARY_PATH",
+    "PKG_CONFIG_PATH",
+    "CUDA_HOME",
+    "MACOSX_DEPLOYMENT_TARGET",
+    "SDKROOT",
+];
+
+/// Those whose values are paths, which may start where Terraform runs.
+const PATHS: [&str; 17] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSL_CLIENT_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NETRC",
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_CACHE_DIR",
+    "PIP_CONFIG_FILE",
+    "PIP_CONSTRAINT",
+    "PIP_BUILD_CONSTRAINT",
+    "UV_CACHE_DIR",
+    "UV_CONFIG_FILE",
+    "UV_CONSTRAINT",
+    "UV_BUILD_CONSTRAINT",
+    "UV_OVERRIDE",
+];
+
+/// Settings of pip that say where packages come from and how, without `PIP_`. What says where they
+/// go (`target`, `prefix`, `root`, `user`, `python`, `dry-run`) is not among them.
+const PIP: [&str; 19] = [
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "no-index",
+    "trusted-host",
+    "proxy",
+    "timeout",
+    "default-timeout",
+    "retries",
+    "no-cache-dir",
+    "pre",
+    "only-binary",
+    "no-binary",
+    "prefer-binary",
+    "keyring-provider",
+    "no-build-isolation",
+    "use-feature",
+    "use-deprecated",
+    "cert",
+];
+
+/// More of them, which are paths.
+const PIP_PATHS: [&str; 4] = ["client-cert", "cache-dir", "constraint", "build-constraint"];
+
+const UV: [&str; 20] = [
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_NO_INDEX",
+    "UV_NO_CACHE",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
+    "UV_INSECURE_HOST",
+    "UV_KEYRING_PROVIDER",
+    "UV_HTTP_TIMEOUT",
+    "UV_HTTP_CONNECT_TIMEOUT",
+    "UV_HTTP_RETRIES",
+    "UV_REQUEST_TIMEOUT",
+    "UV_LINK_MODE",
+    "UV_OFFLINE",
+    "UV_EXCLUDE_NEWER",
+    "UV_PRERELEASE",
+    "UV_RESOLUTION",
+    "UV_NO_BUILD",
+    "UV_TORCH_BACKEND",
+];
+
+/// What version managers read that stand in for `python3`. They alone get it.
+const MANAGERS: [&str; 4] = ["PYENV_", "ASDF_", "MISE_", "RTX_"];
+
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// The caller's variables and the folder that its relative paths start from.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub variables: Variables,
+    pub here: PathBuf,
+}
+
+impl Caller {
+    pub(super) fn of_this_process() -> Self {
+        let text = |text: OsString| text.into_string().ok();
+        Self {
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+                .collect(),
+            here: std::env::current_dir().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?;
+        (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// What pip and uv get.
+    pub(super) fn for_installers(&self) -> Variables {
+        let mut kept: Variables = self
+            .variables
+            .iter()
+            .filter(|(name, _)| is_for_installers(name))
+            .map(|(name, value)| (name.clone(), self.resolved(name, value)))
+            .collect();
+        kept.insert("PATH".to_owned(), self.path());
+        // Packages of the user are none of the environment's.
+        kept.insert("PYTHONNOUSERSITE".to_owned(), "1".to_owned());
+        kept
+    }
+
+    /// What a Python gets that is asked who it is.
+    pub(super) fn for_python(&self) -> Variables {
+        let managers = self.variables.iter().filter(|(name, _)| {
+            let known = MANAGERS.iter().any(|prefix| name.starts_with(prefix));
+            known
+                && !["TOKEN", "SECRET", "PASSWORD", "KEY"]
+                    .iter()
+                    .any(|word| name.contains(word))
+        });
+        let mut kept = self.for_installers();
+        kept.extend(managers.map(|(name, value)| (name.clone(), value.clone())));
+        kept
+    }
+
+    /// Where programs are looked for, in whatever folder that is.
+    pub(super) fn path(&self) -> String {
+        let path = self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        let absolute: Vec<_> = path.split(':').filter(|one| one.starts_with('/')).collect();
+        absolute.join(":")
+    }
+
+    /// Installers work in a folder of ours: what is relative starts where Terraform runs.
+    fn resolved(&self, name: &str, value: &str) -> String {
+        let absolute = |one: &str| self.here.join(one).display().to_string();
+        if value.is_empty() {
+            String::new()
+        } else if PATHS.contains(&name) {
+            absolute(value)
+        } else if name.ends_with("_FIND_LINKS") {
+            let is_path = |one: &str| !one.contains(':') && self.here.join(one).exists();
+            let each = value.split_whitespace();
+            let each: Vec<_> = each
+                .map(|one| {
+                    if is_path(one) {
+                        absolute(one)
+                    } else {
+                        one.to_owned()
+                    }
+                })
+                .collect();
+            each.join(" ")
+        } else {
+            value.to_owned()
+        }
+    }
+}
+
+fn is_for_installers(name: &str) -> bool {
+    let pip = name
+        .strip_prefix("PIP_")
+        .map(|setting| setting.to_ascii_lowercase().replace('_', "-"));
+    GENERAL.contains(&name)
+        || PATHS.contains(&name)
+        || name.starts_with("LC_")
+        || UV.contains(&name)
+        // With the names and passwords of indexes.
+        || name.starts_with("UV_INDEX")
+        || pip.is_some_and(|setting| is_pip_source(&setting))
+}
+
+fn is_pip_source(setting: &str) -> bool {
+    PIP.contains(&setting) || PIP_PATHS.contains(&setting)
+}
+
+/// The settings of pip's own files that say where packages come from, as variables. pip shows them
+/// with `pip config list`: `global.index-url='https://…'`, those of a command after those of all.
+pub(super) fn pip_settings(list: &str, home: Option<&Path>) -> Variables {
+    let mut found = Variables::new();
+    for section in ["global.", "install."] {
+        let lines = list
+            .lines()
+            .filter_map(|line| line.strip_prefix(section)?.split_once('='));
+        for (setting, value) in lines.filter(|(setting, _)| is_pip_source(setting)) {
+            let mut value = unquoted(value);
+            if let (Some(rest), Some(home)) = (value.strip_prefix("~/"), home) {
+                value = home.join(rest).display().to_string();
+            }
+            let name = format!("PIP_{}", setting.to_ascii_uppercase().replace('-', "_"));
+            found.insert(name, value);
+        }
+    }
+    found
+}
+
+/// A text as Python writes it.
+fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let inner = text
+        .get(1..text.len().saturating_sub(1))
+        .unwrap_or_default();
+    let mut plain = String::new();
+    let mut rest = inner.chars();
+    while let Some(one) = rest.next() {
+        match one {
+            '\\' => match rest.next() {
+                Some('n' | 't' | 'r') => plain.push(' '),
+                Some(other) => plain.push(other),
+                None => {}
+            },
+            other => plain.push(other),
+        }
+    }
+    plain.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(variables: &[(&str, &str)]) -> Caller {
+        let variables = variables.iter();
+        Caller {
+            variables: variables
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            here: PathBuf::from("/here"),
+        }
+    }
+
+    #[test]
+    fn installers_get_what_leads_to_an_index_and_nothing_else() {
+        let kept = [
+            ("HOME", "/home/a"),
+            ("https_proxy", "http://proxy:1"),
+            ("NO_PROXY", "a"),
+            ("LC_ALL", "C"),
+            ("PIP_INDEX_URL", "https://u:p@index/simple"),
+            ("PIP_DEFAULT_TIMEOUT", "180"),
+            ("UV_INDEX_OURS_PASSWORD", "p"),
+            ("UV_CACHE_DIR", "/cache"),
+            ("REQUESTS_CA_BUNDLE", "/ca.pem"),
+        ];
+        let dropped = [
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("TF_VAR_x", "s"),
+            ("TF_TOKEN_app_terraform_io", "s"),
+            ("GITHUB_TOKEN", "s"),
+            ("PYTHONPATH", "/p"),
+            ("PYTHONHOME", "/p"),
+            ("PYTHONUSERBASE", "/p"),
+            ("PYTHONSTARTUP", "/p"),
+            ("VIRTUAL_ENV", "/p"),
+            ("PIP_TARGET", "/p"),
+            ("PIP_PREFIX", "/p"),
+            ("PIP_USER", "1"),
+            ("PIP_PYTHON", "/p"),
+            ("PIP_REQUIREMENT", "r.txt"),
+            ("UV_PYTHON", "3.9"),
+            ("UV_SYSTEM_PYTHON", "1"),
+            ("UV_PROJECT_ENVIRONMENT", "/p"),
+            ("UV_PUBLISH_TOKEN", "s"),
+            ("PYENV_VERSION", "3.12.1"),
+            ("LD_PRELOAD", "/x.so"),
+        ];
+        let all: Vec<_> = kept.iter().chain(&dropped).copied().collect();
+        let mut found = caller(&all).for_installers();
+        assert_eq!(
+            found.remove("PATH").as_deref(),
+            Some("/usr/local/bin:/usr/bin:/bin")
+        );
+        assert_eq!(found.remove("PYTHONNOUSERSITE").as_deref(), Some("1"));
+        assert_eq!(found, caller(&kept).variables);
+        let python = caller(&[("PYENV_VERSION", "3"), ("MISE_GITHUB_TOKEN", "s")]).for_python();
+        assert!(python.contains_key("PYENV_VERSION") && !python.contains_key("MISE_GITHUB_TOKEN"));
+    }
+
+    #[test]
+    fn what_is_relative_starts_where_terraform_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("wheels")).unwrap();
+        let mut caller = caller(&[
+            ("PATH", "bin:/usr/bin::."),
+            ("PIP_CERT", "ca.pem"),
+            ("PIP_FIND_LINKS", "wheels https://index/links gone"),
+            ("PIP_CONFIG_FILE", ""),
+        ]);
+        caller.here = dir.path().to_owned();
+        let found = caller.for_installers();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        assert_eq!(found["PATH"], "/usr/bin");
+        assert_eq!(found["PIP_CERT"], at("ca.pem"));
+        assert_eq!(
+            found["PIP_FIND_LINKS"],
+            format!("{} https://index/links gone", at("wheels"))
+        );
+        assert_eq!(found["PIP_CONFIG_FILE"], "");
+    }
+
+    #[test]
+    fn settings_of_pips_files_lead_to_an_index_and_nowhere_else() {
+        let list = "global.index-url='https://u:p@one/simple'\nglobal.target='/elsewhere'\n\
+                    global.user='true'\ninstall.extra-index-url='\\nhttps://two\\nhttps://three'\n\
+                    install.index-url=\"https://it's/simple\"\nglobal.cert='~/ca.pem'\n\
+                    :env:.timeout='9'\nfreeze.timeout='10'\n";
+        let found = pip_settings(list, Some(Path::new("/home/a")));
+        let expected = [
+            ("PIP_CERT", "/home/a/ca.pem"),
+            ("PIP_EXTRA_INDEX_URL", "https://two https://three"),
+            ("PIP_INDEX_URL", "https://it's/simple"),
+        ];
+        assert_eq!(found, caller(&expected).variables);
+    }
+}
