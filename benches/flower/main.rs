@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn bundle(app: &str) -> Result<Fab, Box<dyn Error>> {
-    Ok(fab::build(&AppTree::from_dir(Path::new(app))?)?)
+    Ok(fab::build(&AppTree::from_dir(Path::new(app), &[])?)?)
 }
 
 fn write(app: &str, file: &str) -> Result<(), Box<dyn Error>> {

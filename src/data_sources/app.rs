@@ -31,6 +31,9 @@ model! {
         /// `[tool.flwr.app.config]`: what `run_config` can replace, with its default. Nested
         /// tables have dotted keys; every value is shown as text.
         config: Computed<BTreeMap<String, String>> = computed(),
+        /// The files that the bundle carries: `pyproject.toml` and those that Flower's rules,
+        /// `.gitignore`, `fab-include` and `fab-exclude` let ship.
+        files: Computed<Vec<String>> = computed(),
         /// SHA-256 of the bundle, as in `flower_app_run`.
         fab_hash: Computed<String> = computed(),
         /// Its size in bytes; a SuperLink takes 10485760 (10 MiB) at most, up from Flower 1.20.
@@ -47,8 +50,8 @@ impl DataSource for App {
 
     const TYPE: &'static str = "flower_app";
 
-    async fn read(_: Call<Configured>, mut config: Model) -> Result<Model> {
-        let fab = build(&config.source, DEFAULT).await?;
+    async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
+        let fab = build(Some(&call.provider), &config.source, DEFAULT).await?;
         let project = fab.project;
         config.publisher.set(project.publisher);
         config.name.set(project.name);
@@ -61,6 +64,7 @@ impl DataSource for App {
         config
             .config
             .set(values.map(|(key, value)| (key, text(&value))).collect());
+        config.files.set(fab.digests.into_keys().collect());
         config.fab_hash.set(fab.hash.as_str().to_owned());
         config
             .fab_size

@@ -13,9 +13,11 @@ model! {
     pub struct Local {
         /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
         /// ones start where Terraform runs; `~/` is your home. A `.gitignore` in it keeps it out of
-        /// version control. It must belong to the user who runs Terraform; what belongs to another
-        /// user in it, or can be written by one, is an error. A folder that was moved is found by its
-        /// new path, and the next apply restarts what runs. A log longer than 8 MiB is cut by the next plan or apply, which keeps three older parts, and by
+        /// version control. It may lie in the folder of an app: nothing in it ships with the app. It
+        /// must belong to the user who runs Terraform; what belongs to another user in it, or can be
+        /// written by one, is an error. A folder that was moved is found by its new path, and the
+        /// next apply restarts what runs. A log longer than 8 MiB is cut by the next plan or apply,
+        /// which keeps three older parts, and by
         /// nothing else: where none passes by for weeks, cut it yourself (`logrotate` with
         /// `copytruncate`). An idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or
         /// older about 2 MB a day for each SuperNode.
@@ -25,6 +27,7 @@ model! {
         /// Relative ones start where Terraform runs; `~/` is your home. The path must not hold
         /// blanks, commas, colons or percent signs, not even where a link leads: Flower would not
         /// find its database migrations there, and the plan of a SuperLink or SuperNode is an error.
+        /// Like `data_dir`, it is never part of an app.
         cache_dir: Option<LocalPath> = optional(),
         /// The Python that environments are made with: a name that is looked up in PATH, or the path
         /// of a file; `python3` by default. Relative paths start where Terraform runs; `~/` is your

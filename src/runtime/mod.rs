@@ -14,6 +14,7 @@ mod name;
 mod pod;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -288,6 +289,11 @@ pub trait Runtime: Send + Sync {
         } else {
             Err(RuntimeError::NeedsImage)
         }
+    }
+
+    /// The folders of this machine in which it keeps files of its own, some of them secret.
+    fn own_folders(&self) -> Vec<PathBuf> {
+        Vec::new()
     }
 
     /// Whether processes can run in this Python, as far as that is known without making anything.

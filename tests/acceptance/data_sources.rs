@@ -1,5 +1,6 @@
 //! The data sources, and taking over what another state made: both read a federation that stands.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::app_run::{WAIT, run};
@@ -7,7 +8,7 @@ use crate::workspace::Workspace;
 
 const READS: &str = r#"
 data "flower_app" "app" {
-  source = { path = "${path.module}/app" }
+  source = { path = path.module }
 }
 data "flower_runs" "all" {
   control = flower_superlink.main.control
@@ -32,14 +33,47 @@ output "read" {
 }
 "#;
 
+/// The files of the app on every node, which must be the same, and hold no key.
+fn shipped(it: &Workspace) -> Vec<String> {
+    let mut apps: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in it.files(".flower") {
+        let file = file.to_string_lossy().into_owned();
+        let Some((home, rest)) = file.split_once("/home/apps/") else {
+            continue;
+        };
+        let text = fs::read_to_string(it.path(&format!(".flower/{file}"))).unwrap_or_default();
+        assert!(!text.contains("PRIVATE KEY"), "{file} holds a key");
+        let (_, path) = rest.split_once('/').unwrap();
+        if !path.contains("__pycache__") {
+            apps.entry(home.to_owned()).or_default().push(path.to_owned());
+        }
+    }
+    let keys = it.files(".flower/vault");
+    assert!(!keys.is_empty(), "there is no key that could have shipped");
+    let mut all: Vec<_> = apps.values().cloned().collect();
+    all.iter_mut().for_each(|one| one.sort());
+    assert_eq!(all.len(), 3, "a SuperLink and two SuperNodes: {apps:?}");
+    assert!(all.iter().all(|one| *one == all[0]), "{apps:?}");
+    all[0].clone()
+}
+
 #[test]
 fn a_federation_is_read_and_taken_over() {
+    // The configuration lies beside pyproject.toml, and so does all that Terraform and the provider keep.
     let standing = run(&format!(
         "{WAIT}\nrun_config = {{ num-server-rounds = 1, lr = 0.25 }}\ntriggers = {{ data = \"1\" }}"
-    ));
+    ))
+    .replace("\"${path.module}/app\"", "path.module");
     let it = Workspace::new(&standing);
     it.app();
+    for name in ["pyproject.toml", "quickstart"] {
+        fs::rename(it.path(&format!("app/{name}")), it.path(name)).unwrap();
+    }
+    it.file("secret.auto.tfvars.json", "{ \"unused\": \"hunter2\" }");
+    it.file(".terraform/modules/modules.json", "{}");
     it.apply().succeeded();
+    it.plan_is_empty();
+    let shipped = shipped(&it);
     let made = it.state("flower_app_run.r");
 
     it.configure(&format!("{standing}{READS}"));
@@ -48,6 +82,7 @@ fn a_federation_is_read_and_taken_over() {
     let read = it.output("read");
     assert_eq!(read["app"]["name"], "quickstart");
     assert_eq!(read["app"]["fab_hash"], made["fab_hash"]);
+    assert_eq!(read["app"]["files"], serde_json::json!(shipped));
     assert_eq!(read["app"]["config"]["num-server-rounds"], "3");
     assert_eq!(read["runs"][0]["run_id"], made["run_id"]);
     assert_eq!(read["runs"][0]["sub_status"], "completed");

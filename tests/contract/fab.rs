@@ -222,7 +222,7 @@ fn the_same_bytes_as_the_cli() {
         Case::plain("ten levels", &[("1/2/3/4/5/6/7/8/9/10/a.py", b""), ("1/2/3/4/5/6/7/8/9/10/11/a.csv", b"")]),
     ];
     each(cases, |case, app, scratch| {
-        let ours = fab::build(&AppTree::from_dir(app).unwrap())
+        let ours = fab::build(&AppTree::from_dir(app, &[]).unwrap())
             .unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let (name, bytes) =
             build_with_cli(app, scratch).unwrap_or_else(|e| panic!("{}: {e:?}", case.name));
@@ -284,7 +284,7 @@ fn the_same_apps_are_refused() {
             .link(&[("pyproject.toml", "other.txt")]),
     ];
     each(cases, |case, app, scratch| {
-        let ours = AppTree::from_dir(app)
+        let ours = AppTree::from_dir(app, &[])
             .map_err(FabError::from)
             .and_then(|tree| fab::build(&tree));
         let error = ours
@@ -307,7 +307,7 @@ fn a_name_that_is_not_utf8_is_refused_only_if_it_ships() {
         let app = scratch.path().join("app");
         Case::plain("", &[]).write(&app);
         fs::write(app.join(std::ffi::OsStr::from_bytes(bytes)), b"").unwrap();
-        let ours = fab::build(&AppTree::from_dir(&app).unwrap());
+        let ours = fab::build(&AppTree::from_dir(&app, &[]).unwrap());
         let theirs = build_with_cli(&app, scratch.path());
         assert_eq!((ours.is_err(), theirs.is_err()), (ships, ships));
     }

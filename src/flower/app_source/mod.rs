@@ -2,7 +2,9 @@
 //!
 //! An app comes from a directory, an archive, a checkout or from HCL itself; the FAB builder sees only an [`AppTree`].
 //! Contents are read when they are asked for, so that a data set beside the code costs nothing.
+//! Files of the provider and of Terraform are in no tree, of whatever kind its source is.
 
+mod kept_out;
 pub mod path;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,9 @@ pub enum TreeError {
     /// The app must be a directory.
     #[error("{} is not a directory", path.display())]
     NotADirectory { path: PathBuf },
+    /// The folder is the one in which the provider keeps its own files.
+    #[error("{} is the folder in which the provider keeps its own files, private keys among them", path.display())]
+    OwnFolder { path: PathBuf },
     /// The operating system refused.
     #[error("failed to read {}: {source}", path.display())]
     Read {
@@ -56,6 +61,11 @@ impl TreeError {
             Self::NotADirectory { .. } => {
                 Some("Give the directory that holds the app's pyproject.toml.".to_owned())
             }
+            Self::OwnFolder { .. } => Some(
+                "Give the provider a folder of its own: set `data_dir` and `cache_dir` to other folders, \
+                 which may lie in the app."
+                    .to_owned(),
+            ),
             Self::Read { .. } => Some(
                 "Check that the path exists and that the user who runs Terraform may read it."
                     .to_owned(),
@@ -74,9 +84,9 @@ impl TreeError {
 }
 
 impl AppTree {
-    /// The tree of a directory. Reads names, no contents.
-    pub fn from_dir(root: &Path) -> Result<Self, TreeError> {
-        path::walk(root)
+    /// The tree of a directory, without the provider's `own` folders. Reads names, no contents.
+    pub fn from_dir(root: &Path, own: &[PathBuf]) -> Result<Self, TreeError> {
+        path::walk(root, own)
     }
 
     /// A tree that is in memory already.
@@ -86,10 +96,16 @@ impl AppTree {
             if let Some(reason) = path_fault(&path) {
                 return Err(TreeError::BadPath { path, reason });
             }
-            tree.files
-                .insert(path, Content::Memory(Bytes::from(content)));
+            tree.add(path, Content::Memory(Bytes::from(content)));
         }
         Ok(tree)
+    }
+
+    /// The only way into a tree: what is not the app's stays out, whoever hands it in.
+    fn add(&mut self, path: String, content: Content) {
+        if !path.split('/').any(kept_out::is_named) {
+            self.files.insert(path, content);
+        }
     }
 
     /// All paths, in code point order.
@@ -203,6 +219,27 @@ mod tests {
             );
         }
         assert!(one("a/..b/c..py").is_ok());
+    }
+
+    #[test]
+    fn files_of_the_provider_and_of_terraform_are_in_no_tree() {
+        let kept_out = [
+            ".flower/vault/superlink-a-ca.json",
+            "infra/.flower/vault/a.json",
+            ".terraform/modules/modules.json",
+            "infra/.terraform/providers/README.md",
+            "terraform.tfstate.d/test/x.json",
+            "a/terraform.tfstate.json",
+            "secrets.auto.tfvars.json",
+            "terraform.tfvars",
+            "a/last.tfplan",
+            ".terraform.lock.hcl",
+        ];
+        let shipped = ["a.py", "a/flower/b.json", "terraform/c.json"];
+        let files = kept_out.iter().chain(&shipped);
+        let files = files.map(|path| ((*path).to_owned(), Vec::new()));
+        let tree = AppTree::from_files(files.collect()).unwrap();
+        assert_eq!(tree.paths().collect::<Vec<_>>(), shipped);
     }
 
     #[test]

@@ -1,18 +1,20 @@
 //! An app in a directory of this machine.
 //!
 //! The walk takes what `flwr build` would look at: regular files, never through a symbolic link.
-//! Directories whose content no rule could ship are not entered, for they are often larger than everything else.
+//! Directories whose content no rule could ship are not entered, for they are often larger than everything else,
+//! nor are those of Terraform and the provider's own.
 
 use std::fs::{self, FileType};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use super::kept_out::{self, OwnFolders};
 use super::{AppTree, Content, TreeError, read_error};
 
 /// Walks a directory. Names only: no content is read.
-pub(super) fn walk(root: &Path) -> Result<AppTree, TreeError> {
+pub(super) fn walk(root: &Path, own: &[PathBuf]) -> Result<AppTree, TreeError> {
     // Only the root may be a link: Flower resolves it too.
     let meta = fs::metadata(root).map_err(|source| read_error(root, source))?;
     if !meta.is_dir() {
@@ -20,6 +22,7 @@ pub(super) fn walk(root: &Path) -> Result<AppTree, TreeError> {
             path: root.to_owned(),
         });
     }
+    let own = OwnFolders::within(root, own)?;
     let mut tree = AppTree::default();
     let mut pending = vec![(root.to_owned(), String::new(), false)];
     while let Some((directory, prefix, unnameable_prefix)) = pending.pop() {
@@ -41,7 +44,7 @@ pub(super) fn walk(root: &Path) -> Result<AppTree, TreeError> {
             let name = entry.file_name();
             let relative = format!("{prefix}{}", name.to_string_lossy());
             if kind.is_dir() {
-                if !never_ships(&relative) {
+                if !never_ships(&relative) && !own.contains(&path) {
                     let unnameable = unnameable_prefix || name.to_str().is_none();
                     pending.push((path, format!("{relative}/"), unnameable));
                 }
@@ -55,7 +58,7 @@ pub(super) fn walk(root: &Path) -> Result<AppTree, TreeError> {
                 } else {
                     Content::Unnameable
                 };
-                tree.files.insert(relative, content);
+                tree.add(relative, content);
             }
         }
     }
@@ -74,7 +77,9 @@ fn tolerable(kind: ErrorKind) -> bool {
 /// Flower's own rules exclude all of these but `.git`, whose refs it takes for source when a branch is named `x.py`.
 fn never_ships(directory: &str) -> bool {
     let name = directory.rsplit('/').next().unwrap_or(directory);
-    matches!(directory, ".flwr" | ".venv") || matches!(name, "__pycache__" | ".git")
+    matches!(directory, ".flwr" | ".venv")
+        || matches!(name, "__pycache__" | ".git")
+        || kept_out::is_named(name)
 }
 
 #[cfg(test)]
@@ -88,7 +93,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, b"x").unwrap();
         }
-        let tree = AppTree::from_dir(dir.path()).unwrap();
+        let tree = AppTree::from_dir(dir.path(), &[]).unwrap();
         (dir, tree)
     }
 
@@ -107,6 +112,76 @@ mod tests {
         assert_eq!(paths, ["a.py", "p/.venv/kept.py", "venv/kept.py"]);
     }
 
+    /// What is left of an app at `root` in a folder where also the provider keeps its own files.
+    fn left(dir: &Path, root: &str, own: &[&str]) -> Vec<String> {
+        let own: Vec<PathBuf> = own.iter().map(|folder| dir.join(folder)).collect();
+        let tree = AppTree::from_dir(&dir.join(root), &own).unwrap();
+        tree.paths().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_folders_of_the_provider_are_left_out_whatever_they_are_called() {
+        let (dir, _) = tree(&[
+            "a.py",
+            "state/vault/superlink-a-ca.json",
+            "deep/cache/environments/x/y.py",
+            "deep/cached.py",
+            "states/b.py",
+            "infra/data/vault/a.json",
+            "infra/c.py",
+        ]);
+        let dir = dir.path();
+        let own = ["state", "deep/cache", "infra/data", "not-made-yet"];
+        let expected = ["a.py", "deep/cached.py", "infra/c.py", "states/b.py"];
+        assert_eq!(left(dir, "", &own), expected);
+        assert_eq!(
+            left(dir, "infra/..", &["infra/../state", "./deep/cache/", "infra/data"]),
+            expected,
+            "`${{path.module}}/..` and folders that are named in other ways"
+        );
+        // An app may lie below the provider's folder, which has no such file there.
+        assert_eq!(left(dir, "states", &["."]), ["b.py"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_of_the_provider_is_known_behind_links() {
+        use std::os::unix::fs::symlink;
+        let (dir, _) = tree(&["app/a.py", "app/real/vault/a.json", "other/vault/b.json"]);
+        let dir = dir.path();
+        symlink(dir.join("app/real"), dir.join("data")).unwrap();
+        symlink(dir.join("app"), dir.join("linked")).unwrap();
+        symlink(dir.join("other"), dir.join("app/.flower")).unwrap();
+        for root in ["app", "linked"] {
+            for own in ["data", "app/real", "linked/real"] {
+                assert_eq!(left(dir, root, &[own]), ["a.py"], "{root} {own}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_app_cannot_lie_in_the_provider_s_folder_itself() {
+        let (dir, _) = tree(&["pyproject.toml", "vault/a.json"]);
+        let own = [dir.path().join("vault/..")];
+        let error = AppTree::from_dir(dir.path(), &own).unwrap_err();
+        assert!(matches!(error, TreeError::OwnFolder { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_of_terraform_and_the_provider_are_not_entered() {
+        let (dir, _) = tree(&["a.py", ".terraform/x.json", "b/.flower/y.json", "own/z.json"]);
+        let folders = [".terraform", "b/.flower", "own"];
+        for folder in folders {
+            let link = dir.path().join(folder).join("link");
+            std::os::unix::fs::symlink("nowhere", link).unwrap();
+        }
+        let tree = AppTree::from_dir(dir.path(), &[dir.path().join("own")]).unwrap();
+        // A walk remembers each link that it comes by.
+        assert!(tree.links.is_empty(), "{:?}", tree.links);
+        assert_eq!(tree.paths().collect::<Vec<_>>(), ["a.py"]);
+    }
+
     #[cfg(unix)]
     #[test]
     fn links_are_left_out_and_remembered() {
@@ -116,7 +191,7 @@ mod tests {
         fs::write(real.join("a.py"), b"x").unwrap();
         std::os::unix::fs::symlink(real.join("a.py"), dir.path().join("b.py")).unwrap();
         std::os::unix::fs::symlink(&real, dir.path().join("linked")).unwrap();
-        let tree = AppTree::from_dir(dir.path()).unwrap();
+        let tree = AppTree::from_dir(dir.path(), &[]).unwrap();
         assert_eq!(tree.paths().collect::<Vec<_>>(), ["real/a.py"]);
         assert!(tree.is_behind_link("b.py"));
         assert!(tree.is_behind_link("linked/a.py"));
@@ -139,7 +214,7 @@ mod tests {
         let name = std::ffi::OsStr::from_bytes(b"bad\xff.py");
         fs::write(dir.path().join(name), b"x").unwrap();
         fs::write(dir.path().join("ok\u{FFFD}.py"), b"x").unwrap();
-        let tree = AppTree::from_dir(dir.path()).unwrap();
+        let tree = AppTree::from_dir(dir.path(), &[]).unwrap();
         assert!(matches!(
             tree.read("bad\u{FFFD}.py"),
             Err(TreeError::NotUtf8 { .. })
@@ -151,7 +226,7 @@ mod tests {
     fn a_file_is_not_an_app() {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(matches!(
-            AppTree::from_dir(file.path()),
+            AppTree::from_dir(file.path(), &[]),
             Err(TreeError::NotADirectory { .. })
         ));
     }

@@ -36,6 +36,9 @@ pub enum FabError {
     /// The name would break the list of contents that every node checks.
     #[error("the file name {path:?} cannot be in an app: {reason}")]
     BadName { path: String, reason: &'static str },
+    /// Every node would get it.
+    #[error("a private key would ship with the app to the SuperLink and every SuperNode: {}", places(.0))]
+    PrivateKey(Vec<KeyPlace>),
     /// A `SuperLink` refuses it.
     #[error("the app is too large: {size} bytes, Flower accepts at most {limit}{}", sizes(.biggest))]
     TooLarge {
@@ -67,6 +70,13 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.key, self.message)
     }
+}
+
+/// Where a private key begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPlace {
+    pub path: String,
+    pub line: usize,
 }
 
 /// Why `pyproject.toml` is not among the files that ship.
@@ -119,6 +129,7 @@ impl FabError {
                 "Move the file up, or exclude it with a pattern in .gitignore if it is no source of the app.".to_owned()
             }
             Self::BadName { .. } => "Rename the file, or exclude it with a pattern in .gitignore.".to_owned(),
+            Self::PrivateKey(found) => without_keys(found),
             Self::TooLarge { .. } => {
                 "Exclude files that the app does not need, with .gitignore or with fab-exclude in [tool.flwr.app].".to_owned()
             }
@@ -130,6 +141,34 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |text, problem| {
         format!("{text}\n- {problem}")
     })
+}
+
+fn places(found: &[KeyPlace]) -> String {
+    let places: Vec<String> = found
+        .iter()
+        .map(|place| format!("{}, line {}", place.path, place.line))
+        .collect();
+    places.join("; ")
+}
+
+fn without_keys(found: &[KeyPlace]) -> String {
+    let excluded: Vec<String> = found
+        .iter()
+        .filter(|place| place.path != super::PYPROJECT)
+        .map(|place| format!("/{}", place.path))
+        .collect();
+    let exclude = if excluded.is_empty() {
+        "Remove the key from pyproject.toml, which always ships.".to_owned()
+    } else {
+        format!(
+            "Exclude the file with a line in the app's .gitignore ({}), or with `fab-exclude` in \
+             [tool.flwr.app].",
+            excluded.join(", ")
+        )
+    };
+    format!(
+        "{exclude} Where the text is an example and no key, write its first line in two parts."
+    )
 }
 
 fn others(more: usize) -> String {

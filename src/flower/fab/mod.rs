@@ -14,6 +14,7 @@ mod error;
 mod format;
 mod glob;
 pub mod pathspec;
+mod private_key;
 mod pyproject;
 mod python_text;
 mod requirement;
@@ -28,7 +29,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use self::archive::Entry;
-pub use self::error::{FabError, MissingPyproject, Problem};
+pub use self::error::{FabError, KeyPlace, MissingPyproject, Problem};
 use self::format::Format;
 use super::app_source::AppTree;
 use super::run_config::RunConfig;
@@ -122,7 +123,8 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     if !publishable.contains(&PYPROJECT) {
         return Err(FabError::NoPyproject(why_missing(tree)));
     }
-    let mut document = document::parse(&tree.read(PYPROJECT)?)?;
+    let source = tree.read(PYPROJECT)?;
+    let mut document = document::parse(&source)?;
     let checked = pyproject::check(&document).map_err(FabError::Invalid)?;
     let missing: Vec<Problem> = checked
         .components
@@ -148,6 +150,7 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
             content: tree.read(path)?,
         });
     }
+    check_keys(&entries, &source)?;
     let digests = entries.iter().map(digest).collect();
     entries.push(Entry {
         name: CONTENT.to_owned(),
@@ -166,6 +169,32 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
         digests,
         project: checked.project,
     })
+}
+
+/// What ships is read by every node, and by those who read the database of the `SuperLink`.
+fn check_keys(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
+    let line = |entry: &Entry| {
+        let line = private_key::line_of(&entry.content)?;
+        // Lines are counted in the author's own text, of which the comments do not ship.
+        Some(match entry.name.as_str() {
+            PYPROJECT => private_key::line_of(pyproject).unwrap_or(line),
+            _ => line,
+        })
+    };
+    let found: Vec<KeyPlace> = entries
+        .iter()
+        .filter_map(|entry| {
+            line(entry).map(|line| KeyPlace {
+                path: entry.name.clone(),
+                line,
+            })
+        })
+        .collect();
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(FabError::PrivateKey(found))
+    }
 }
 
 fn why_missing(tree: &AppTree) -> MissingPyproject {

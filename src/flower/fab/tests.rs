@@ -246,6 +246,71 @@ fn depth_and_names_are_checked_on_what_ships() {
     assert!(with("a,b.csv", "").is_ok());
 }
 
+/// The first line of a private key, in two parts, so that no program takes this file for one.
+fn key_line() -> String {
+    format!("-----{} OPENSSH PRIVATE KEY-----", "BEGIN")
+}
+
+#[test]
+fn a_private_key_in_any_file_that_ships_is_refused() {
+    for path in ["quick/keys.py", "conf/a.json", "README.md", "LICENSE", "x.toml", "y.yaml"] {
+        let error = with(path, format!("first line\n  {}\n", key_line())).unwrap_err();
+        let place = KeyPlace {
+            path: path.to_owned(),
+            line: 2,
+        };
+        assert!(matches!(&error, FabError::PrivateKey(found) if *found == [place]), "{error}");
+        let remedy = error.remedy().unwrap();
+        assert!(remedy.contains(&format!("/{path}")), "{remedy}");
+    }
+    for path in ["key.pem", "data/train.csv", "test_key.py", ".flower/vault/a.json"] {
+        assert!(with(path, key_line()).is_ok(), "{path} does not ship");
+    }
+}
+
+#[test]
+fn a_private_key_in_pyproject_toml_counts_only_where_it_ships() {
+    let keyed = edited("# comments are lost", &format!("# {}", key_line()));
+    assert!(keyed.is_ok(), "a comment does not ship");
+    let line = format!("version = \"1.2.3\"\ndescription = '{}'", key_line());
+    let error = edited("version = \"1.2.3\"", &line).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a private key would ship with the app to the SuperLink and every SuperNode: pyproject.toml, line 5"
+    );
+    assert!(error.remedy().unwrap().starts_with("Remove the key from pyproject.toml"));
+}
+
+#[test]
+fn files_of_the_provider_and_of_terraform_change_nothing() {
+    let hash = build_files(files()).unwrap().hash;
+    let mut beside = files();
+    for path in [
+        ".flower/vault/superlink-a-tls.json",
+        "infra/.flower/superlink/a/record.json",
+        ".terraform/modules/modules.json",
+        ".terraform/providers/a/b/README.md",
+        "secret.auto.tfvars.json",
+        "terraform.tfstate.json",
+        &format!(".terraform/{}x.json", "d/".repeat(20)),
+    ] {
+        beside.insert(path.to_owned(), key_line().into_bytes());
+    }
+    let fab = build_files(beside).unwrap();
+    assert_eq!(fab.hash, hash);
+    let text = fab.bytes.to_vec();
+    assert_eq!(private_key::line_of(&text), None);
+}
+
+#[test]
+fn the_files_are_those_of_the_bundle() {
+    let fab = build_files(files()).unwrap();
+    let mut all = names(&fab);
+    assert_eq!(all.pop().as_deref(), Some(CONTENT));
+    all.sort();
+    assert!(fab.digests.keys().eq(&all), "{all:?}");
+}
+
 #[test]
 fn a_large_app_is_refused_with_its_largest_files() {
     let big = vec![b' '; 10 * 1024 * 1024];
@@ -281,7 +346,7 @@ fn a_huge_file_is_not_read() {
     for name in ["huge.csv", "huge.json"] {
         let file = std::fs::File::create(dir.path().join(name)).unwrap();
         file.set_len(1 << 40).unwrap();
-        let built = build(&AppTree::from_dir(dir.path()).unwrap());
+        let built = build(&AppTree::from_dir(dir.path(), &[]).unwrap());
         match name {
             "huge.csv" => assert!(built.is_ok()),
             _ => assert!(matches!(built, Err(FabError::TooLarge { .. }))),

@@ -9,6 +9,7 @@ use crate::flower::control::StartRun;
 use crate::flower::fab::{self, AppKind, Fab, FabError};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
 use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
+use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::report::failed;
@@ -18,10 +19,12 @@ use crate::tfplugin::schema::{Dynamic, refused};
 
 /// What to submit: the app that was planned, with its configuration.
 pub(super) async fn checked(
+    provider: &Configured,
     planned: &mut Model,
     as_planned: Option<&PlannedApp>,
 ) -> Result<(StartRun, AppParts)> {
-    let fab = build(&planned.source, release(planned.control.flower_version)).await?;
+    let version = release(planned.control.flower_version);
+    let fab = build(Some(provider), &planned.source, version).await?;
     let hash = fab.hash.as_str().to_owned();
     if let Some(expected) = planned.fab_hash.get()
         && *expected != hash
@@ -49,15 +52,20 @@ fn parts(fab: &Fab) -> AppParts {
     }
 }
 
-/// Builds the app for a SuperLink of this release.
-pub(crate) async fn build(source: &Source, version: FlowerVersion) -> Result<Fab> {
-    let built = try_build(source, version).await?;
+/// Builds the app for a SuperLink of this release, without what is the provider's own.
+pub(crate) async fn build(
+    provider: Option<&Configured>,
+    source: &Source,
+    version: FlowerVersion,
+) -> Result<Fab> {
+    let built = try_build(provider, source, version).await?;
     built.map_err(|error| not_built(source, &error).into())
 }
 
 /// The same, with the reason why there is no bundle; reading files is kept off the thread that serves
 /// others.
 pub(super) async fn try_build(
+    provider: Option<&Configured>,
     source: &Source,
     version: FlowerVersion,
 ) -> Result<std::result::Result<Fab, FabError>> {
@@ -67,8 +75,9 @@ pub(super) async fn try_build(
         let at = Path::attribute("source").then("path");
         refused(&source.path, &why, &at)
     })?;
+    let own = provider.map_or_else(Vec::new, |provider| provider.runtime.own_folders());
     let built = tokio::task::spawn_blocking(move || {
-        AppTree::from_dir(&path.from(std::path::Path::new("")))
+        AppTree::from_dir(&path.from(std::path::Path::new("")), &own)
             .map_err(FabError::from)
             .and_then(|tree| fab::build_within(&tree, limit))
     });

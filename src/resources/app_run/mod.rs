@@ -77,7 +77,8 @@ impl Resource for AppRun {
         let version = plan
             .config
             .get::<Option<FlowerVersion>>("control.flower_version")?;
-        let built = app::try_build(&source, release(version.known().flatten())).await?;
+        let version = release(version.known().flatten());
+        let built = app::try_build(provider.as_deref(), &source, version).await?;
         let fab = match built {
             Ok(fab) => fab,
             Err(error) if error.is_missing() && !plan.is_create() => {
@@ -115,7 +116,7 @@ impl Resource for AppRun {
         let as_planned = PlannedApp::from_private(&call.private());
         // It has done its work: a later destroy must not ask for the app.
         call.keep_private(Bytes::new());
-        let (start, parts) = app::checked(&mut planned, as_planned.as_ref()).await?;
+        let (start, parts) = app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let runtime = call.provider.runtime.as_ref();
@@ -214,7 +215,7 @@ impl Resource for AppRun {
         let private = call.private();
         // Also when that is refused, or the next destroy would ask for the app of this plan.
         call.keep_private(Bytes::new());
-        planned_app::still_there(&private).await?;
+        planned_app::still_there(Some(&call.provider), &private).await?;
         let over = state
             .status
             .get()

@@ -57,7 +57,8 @@ model! {
         /// The run's number, as text: it can be larger than what JSON's numbers hold exactly.
         run_id: Computed<String> = computed().keep(),
         /// SHA-256 of the app bundle (FAB), known when planned. It is the same as that of
-        /// `flwr build` of Flower 1.42.
+        /// `flwr build` of Flower 1.42, but for files that only the provider leaves out: see
+        /// `source.path`.
         fab_hash: Computed<String> = computed(),
         /// `pending`, `starting`, `running`, `finished`, or `lost`.
         status: Computed<String> = computed().keep(),
@@ -79,6 +80,13 @@ model! {
     pub struct Source {
         /// A folder with a `pyproject.toml`; relative ones start where Terraform runs, so begin
         /// with `${path.module}`.
+        /// What the provider and Terraform keep there never ships: the provider's `data_dir` and
+        /// `cache_dir`, folders named `.flower` or `.terraform`, states (`*.tfstate*`), variables
+        /// (`*.tfvars`, `*.tfvars.json`), saved plans (`*.tfplan`), `.terraform.lock.hcl`, and
+        /// Terraform's JSON files (`*.tf.json`, `*.tfrc.json`). `flwr build` ships some of them,
+        /// so its hash differs where the folder has such files and `.gitignore` does not exclude
+        /// them.
+        /// A private key in a file that would ship is an error of the plan that names the file.
         path: String = required(),
     }
 }

@@ -14,6 +14,7 @@ use super::app;
 use super::model::Source;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::version::DEFAULT;
+use crate::resources::Configured;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 
@@ -80,14 +81,14 @@ impl PlannedApp {
 }
 
 /// An error where the folder no longer holds the app that the run to come was planned with.
-pub(super) async fn still_there(private: &[u8]) -> Result<()> {
+pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -> Result<()> {
     let Some(planned) = PlannedApp::from_private(private) else {
         return Ok(());
     };
     let source = Source {
         path: planned.path.clone(),
     };
-    match app::try_build(&source, DEFAULT).await? {
+    match app::try_build(provider, &source, DEFAULT).await? {
         Ok(fab)
             if planned
                 .hash
@@ -179,7 +180,7 @@ mod tests {
     }
 
     async fn planned(source: &Source) -> Bytes {
-        let fab = app::build(source, DEFAULT).await.unwrap();
+        let fab = app::build(None, source, DEFAULT).await.unwrap();
         PlannedApp::of(source, &fab).to_private()
     }
 
@@ -188,14 +189,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = app(dir.path(), &[("b.py", "1\n"), ("gone.py", "1\n")]);
         let kept = planned(&source).await;
-        still_there(&kept).await.unwrap();
-        still_there(b"").await.unwrap();
+        still_there(None, &kept).await.unwrap();
+        still_there(None, b"").await.unwrap();
 
         app(dir.path(), &[("b.py", "2\n"), ("new.py", "1\n")]);
-        let refused = still_there(&kept).await.unwrap_err();
+        let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
         let before = PlannedApp::from_private(&kept).unwrap().hash.unwrap();
-        let now = app::build(&source, DEFAULT).await.unwrap().hash;
+        let now = app::build(None, &source, DEFAULT).await.unwrap().hash;
         for words in [
             "Edited: b.py.",
             "Added: new.py.",
@@ -217,7 +218,7 @@ mod tests {
         let source = app(dir.path(), &[]);
         let kept = planned(&source).await;
         std::fs::remove_dir_all(&source.path).unwrap();
-        let refused = still_there(&kept).await.unwrap_err();
+        let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
         assert!(
             message.detail.contains("Nothing was removed"),
@@ -225,9 +226,9 @@ mod tests {
         );
         // It was not there when it was planned either, and is now.
         let unread = PlannedApp::missing(&source).to_private();
-        still_there(&unread).await.unwrap_err();
+        still_there(None, &unread).await.unwrap_err();
         app(dir.path(), &[]);
-        still_there(&unread).await.unwrap();
+        still_there(None, &unread).await.unwrap();
     }
 
     #[test]

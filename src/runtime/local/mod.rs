@@ -102,6 +102,10 @@ impl Runtime for LocalRuntime {
         environment::check_settings(&self.environments(), requirements)
     }
 
+    fn own_folders(&self) -> Vec<PathBuf> {
+        vec![self.data_dir.clone(), self.cache_dir.clone()]
+    }
+
     async fn place(&self) -> Result<String, RuntimeError> {
         Ok(Place::of(&self.data_dir).to_string())
     }

@@ -1,0 +1,115 @@
+//! Finds private keys in what would ship.
+//!
+//! A bundle goes to the `SuperLink`, stays in its database and is unpacked on every node, so a key in it is a key
+//! given away. A key is known by its first line, wherever that stands in a file: alone, indented, in a string of
+//! JSON or Python, in UTF-16, or encoded once more in Base64, as kubeconfig files have it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use memchr::memmem;
+
+const WORDS: &[u8] = b"PRIVATE KEY";
+const BEGIN: &[u8] = b"BEGIN ";
+/// How long the kind between those two may be, such as `RSA` or `SSH2 ENCRYPTED`.
+const LONGEST_KIND: usize = 32;
+/// PuTTY's own format, which holds both halves.
+const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+/// `-----BEGIN` in Base64, up to where the next character counts.
+const ENCODED: &[u8] = b"LS0tLS1CRUdJTi";
+/// Enough of an encoded file for its first line; a multiple of four.
+const ENCODED_LINE: usize = 96;
+
+/// The line of the first private key in a file.
+pub(super) fn line_of(content: &[u8]) -> Option<usize> {
+    // UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
+    let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
+    let at = [header(&text), memmem::find(&text, PUTTY), encoded(&text)];
+    let at = at.into_iter().flatten().min()?;
+    Some(1 + memchr::memchr_iter(b'\n', text.get(..at)?).count())
+}
+
+/// Where a line such as `-----BEGIN RSA PRIVATE KEY-----` stands, or one with fewer dashes and blanks between,
+/// as the formats of SSH have it.
+fn header(text: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, WORDS).find(|&at| {
+        let before = text.get(..at).unwrap_or_default();
+        let near = before.len().saturating_sub(LONGEST_KIND + BEGIN.len());
+        let begins = memmem::rfind(before.get(near..).unwrap_or_default(), BEGIN);
+        let Some(begins) = begins.map(|found| near + found) else {
+            return false;
+        };
+        let kind = before.get(begins + BEGIN.len()..).unwrap_or_default();
+        let is_kind = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+        let left = before.get(..begins).unwrap_or_default();
+        let left = left.strip_suffix(b" ").unwrap_or(left);
+        let right = text.get(at + WORDS.len()..).unwrap_or_default();
+        let right = right.strip_prefix(b" BLOCK").unwrap_or(right);
+        let right = right.strip_prefix(b" ").unwrap_or(right);
+        kind.iter().all(is_kind) && left.ends_with(b"----") && right.starts_with(b"----")
+    })
+}
+
+fn encoded(text: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, ENCODED).find(|&at| {
+        let rest = text.get(at..).unwrap_or_default();
+        let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let digits = rest.iter().take(ENCODED_LINE).take_while(digit).count();
+        // Whole groups of four only.
+        let digits = rest.get(..digits - digits % 4).unwrap_or_default();
+        STANDARD_NO_PAD
+            .decode(digits)
+            .is_ok_and(|line| header(&line).is_some())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In two parts, so that no program takes this file for a key.
+    fn first_line(kind: &str) -> String {
+        format!("-----{} {kind}PRIVATE KEY-----", "BEGIN")
+    }
+
+    #[test]
+    fn keys_are_found_wherever_they_stand() {
+        for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED ", "DSA "] {
+            let line = first_line(kind);
+            assert_eq!(line_of(line.as_bytes()), Some(1), "{line}");
+            assert_eq!(line_of(format!("a\r\nb\r\n\t  {line}\r\nMII").as_bytes()), Some(3));
+            assert_eq!(line_of(format!("{{\n\"key\": \"{line}\\nMII\\n\"}}").as_bytes()), Some(2));
+            assert_eq!(line_of(format!("KEY = '{line}\\r\\nMII'").as_bytes()), Some(1));
+            let wide: Vec<u8> = format!("x\n{line}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(line_of(&wide), Some(2), "UTF-16");
+            let again = base64::engine::general_purpose::STANDARD.encode(format!("{line}\nMIIEpAIBAAKCAQEA\n"));
+            assert_eq!(line_of(format!("users:\n- client-key-data: {again}\n").as_bytes()), Some(2));
+        }
+        for line in [
+            format!("---- {} SSH2 ENCRYPTED PRIVATE KEY ----", "BEGIN"),
+            format!("-----{} PGP PRIVATE KEY BLOCK-----", "BEGIN"),
+            format!("PuTTY-User-Key-{}: ssh-ed25519", "File-3"),
+        ] {
+            assert_eq!(line_of(line.as_bytes()), Some(1), "{line}");
+        }
+        let mut late = vec![b'x'; 1 << 20];
+        late.extend_from_slice(first_line("").as_bytes());
+        assert_eq!(line_of(&late), Some(1), "far into a file");
+    }
+
+    #[test]
+    fn what_is_no_private_key_passes() {
+        for text in [
+            "",
+            "the PRIVATE KEY of a node",
+            "-----BEGIN CERTIFICATE-----\nMII",
+            "-----BEGIN PUBLIC KEY-----",
+            "-----END PRIVATE KEY-----",
+            "ssh-ed25519 AAAA a@b",
+            "LS0tLS1CRUdJTi",
+            "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUQ=",
+            "-----BEGIN \n PRIVATE KEY-----",
+        ] {
+            assert_eq!(line_of(text.as_bytes()), None, "{text}");
+        }
+    }
+}
