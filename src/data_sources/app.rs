@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::flower::dependency::is_flower;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::DEFAULT;
 use crate::model;
@@ -19,14 +20,15 @@ model! {
     pub struct Model {
         /// The app.
         source: Source = required(),
-        /// `[tool.flwr.app].publisher` of its pyproject.toml.
+        /// `[tool.flwr.app].publisher` of its pyproject.toml; of another value than a string, such as
+        /// a list, Python's text, as Flower uses it.
         publisher: Computed<String> = computed(),
         /// `[project].name`.
         name: Computed<String> = computed(),
         /// `[project].version`.
         version: Computed<String> = computed(),
-        /// `[project].dependencies`, Flower itself left out: a SuperLink or SuperNode brings its
-        /// own.
+        /// `[project].dependencies` without Flower itself (`flwr`, `flwr-nightly`): a SuperLink or
+        /// SuperNode brings its own.
         dependencies: Computed<Vec<String>> = computed(),
         /// `[tool.flwr.app.config]`: what `run_config` can replace, with its default. Nested
         /// tables have dotted keys; every value is shown as text.
@@ -73,41 +75,11 @@ impl DataSource for App {
     }
 }
 
-/// Whether a requirement asks for Flower itself, such as `flwr[simulation]>=1.26`.
-fn is_flower(requirement: &str) -> bool {
-    let name: String = requirement
-        .trim_start()
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
-        .collect();
-    name.eq_ignore_ascii_case("flwr")
-}
-
 fn text(value: &ConfigValue) -> String {
     match value {
         ConfigValue::Bool(bool) => bool.to_string(),
         ConfigValue::Int(int) => int.to_string(),
         ConfigValue::Float(float) => float.to_string(),
         ConfigValue::Str(text) => text.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_flower;
-
-    #[test]
-    fn flower_is_told_from_packages_that_start_like_it() {
-        for flower in [
-            "flwr",
-            "flwr[simulation]>=1.26",
-            " FLWR ==1.42.0",
-            "flwr; python_version>'3'",
-        ] {
-            assert!(is_flower(flower), "{flower}");
-        }
-        for other in ["flwr-datasets", "flwr_datasets[vision]", "numpy", ""] {
-            assert!(!is_flower(other), "{other}");
-        }
     }
 }

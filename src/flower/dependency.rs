@@ -1,9 +1,13 @@
 //! The Python packages that an app needs, and how one that is missing shows in a log.
 
+/// Flower's releases, and what is built from its development branch.
+const RELEASES: &str = "flwr";
+const NIGHTLY: &str = "flwr-nightly";
+
 /// Packages that come with every release of Flower, so that nobody has to name them.
 const WITH_FLOWER: &[&str] = &[
-    "flwr",
-    "flwr-nightly",
+    RELEASES,
+    NIGHTLY,
     "numpy",
     "grpcio",
     "protobuf",
@@ -83,14 +87,26 @@ pub fn lacking<'a>(dependencies: &'a [String], requirements: &[String]) -> Vec<&
     lacking.map(|one| one.trim()).collect()
 }
 
+/// Whether a requirement asks for Flower itself, such as `flwr[simulation]>=1.26`.
+pub fn is_flower(requirement: &str) -> bool {
+    name_of(requirement).is_some_and(|name| name == RELEASES || name == NIGHTLY)
+}
+
+/// Whether a requirement asks for a nightly build of Flower. It holds the same Python package as a release: in
+/// one environment each overwrites the files of the other.
+pub fn is_nightly(requirement: &str) -> bool {
+    name_of(requirement).is_some_and(|name| name == NIGHTLY)
+}
+
 /// The name of the package that a requirement asks for, in the one form that names are compared in.
 fn name_of(requirement: &str) -> Option<String> {
     let text = requirement.trim();
     let file = text.rsplit('/').next().unwrap_or(text);
-    if std::path::Path::new(file)
+    let is_wheel = std::path::Path::new(file)
         .extension()
-        .is_some_and(|end| end == "whl")
-    {
+        .is_some_and(|end| end == "whl");
+    // A name before an address counts, whatever file that leads to.
+    if is_wheel && !text.contains('@') {
         return file.split('-').next().map(normalized);
     }
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
@@ -182,6 +198,41 @@ mod tests {
                 expected,
                 "{requirements:?}"
             );
+        }
+    }
+
+    #[test]
+    fn flower_is_told_from_packages_that_start_like_it() {
+        for release in [
+            "flwr",
+            "flwr[simulation]>=1.26",
+            " FLWR ==1.42.0",
+            "flwr; python_version>'3'",
+            "flwr @ https://example.org/flwr.whl",
+            "./wheels/flwr-1.42.0-py3-none-any.whl",
+        ] {
+            assert!(is_flower(release) && !is_nightly(release), "{release}");
+        }
+        for nightly in [
+            "flwr-nightly",
+            "flwr_nightly[simulation]>=1.40",
+            " FLWR.Nightly ==1.42.0.dev20260101",
+            "flwr--nightly; python_version>'3'",
+            "flwr-nightly@https://example.org/x.whl",
+            "wheels/flwr_nightly-1.42.0.dev1-py3-none-any.whl",
+        ] {
+            assert!(is_flower(nightly) && is_nightly(nightly), "{nightly}");
+        }
+        for other in [
+            "flwr-datasets",
+            "flwr_datasets[vision]",
+            "flwr-nightly-tools",
+            "flwrnightly",
+            "numpy",
+            "./flwr",
+            "",
+        ] {
+            assert!(!is_flower(other), "{other}");
         }
     }
 }

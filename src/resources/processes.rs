@@ -7,6 +7,7 @@ use super::failure::not_started;
 use super::release;
 use super::report::failed;
 use super::timeouts::{Operation, Waited, wait};
+use crate::flower::dependency::is_nightly;
 use crate::flower::launch::{LaunchError, LaunchedProcess, Role, check_argument, check_variable};
 use crate::flower::version::{FlowerVersion, VersionRow};
 use crate::masking;
@@ -62,6 +63,13 @@ fn requirements(config: &Tree) -> Diagnostics {
                     "Name packages (`numpy>=2`) or paths of wheels. What pip is to do otherwise is \
                      set in its environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
                 )
+            } else if is_nightly(text) {
+                Diagnostic::error("A nightly build of Flower is no requirement")
+                    .detail(format!(
+                        "{text:?} holds the same Python package as the Flower that the provider \
+                         installs. In one environment each overwrites the files of the other."
+                    ))
+                    .detail("Remove it, and choose a release with `flower_version`.")
             } else {
                 continue;
             };
@@ -296,8 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn requirements_are_neither_options_nor_empty() {
-        let list = ["numpy>=2", "--help", " -r x.txt", " ", "./a-1.whl"];
+    fn requirements_are_neither_options_nor_empty_nor_another_flower() {
+        let list = [
+            "numpy>=2",
+            "--help",
+            " -r x.txt",
+            " ",
+            "./a-1.whl",
+            "FLWR_nightly>=1.40",
+            "flwr-datasets",
+        ];
         let list = list.iter().map(|&text| Value::from(text));
         let list = Value::List(list.chain([Value::UNKNOWN]).collect());
         let config = Tree(Value::object([("requirements", list)]));
@@ -308,7 +324,12 @@ mod tests {
             .collect();
         assert_eq!(
             at,
-            ["requirements[1]", "requirements[2]", "requirements[3]"]
+            [
+                "requirements[1]",
+                "requirements[2]",
+                "requirements[3]",
+                "requirements[5]"
+            ]
         );
         assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());
     }

@@ -8,6 +8,7 @@ use time::macros::datetime;
 use super::*;
 use crate::flower::app_source::TreeError;
 use crate::flower::control::{Answer, Call, RunId, TlsReason};
+use crate::flower::fab::KeyPlace;
 use crate::flower::version::FlowerVersion;
 use crate::runtime::{InstallFault, Kind, ObjectRef, Port, PythonFault};
 
@@ -227,6 +228,13 @@ fn of_the_control_api() {
 fn of_command_lines_releases_and_apps() {
     let flag = || "--port".to_owned();
     let source = |error: TreeError| FabError::from(error);
+    let keys = |found: &[(&str, usize)]| {
+        let place = |(path, line): &(&str, usize)| KeyPlace {
+            path: (*path).to_owned(),
+            line: *line,
+        };
+        found.iter().map(place).collect::<Vec<_>>()
+    };
     insta::assert_snapshot!(shown(&[
         &LaunchError::OwnedFlag {
             flag: flag(),
@@ -256,6 +264,9 @@ fn of_command_lines_releases_and_apps() {
         &source(TreeError::NotADirectory {
             path: PathBuf::from("./app"),
         }),
+        &source(TreeError::OwnFolder {
+            path: PathBuf::from("./app"),
+        }),
         &source(TreeError::Read {
             path: PathBuf::from("./app/a.py"),
             source: std::io::Error::from(std::io::ErrorKind::PermissionDenied),
@@ -273,6 +284,8 @@ fn of_command_lines_releases_and_apps() {
             path: "a\nb".to_owned(),
             reason: "it has a line break",
         },
+        &FabError::PrivateKey(keys(&[("conf/a.json", 3), ("b.py", 1)])),
+        &FabError::PrivateKey(keys(&[("pyproject.toml", 9)])),
         &FabError::TooLarge {
             size: 11 << 20,
             limit: 10 << 20,

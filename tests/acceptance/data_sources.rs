@@ -45,7 +45,9 @@ fn shipped(it: &Workspace) -> Vec<String> {
         assert!(!text.contains("PRIVATE KEY"), "{file} holds a key");
         let (_, path) = rest.split_once('/').unwrap();
         if !path.contains("__pycache__") {
-            apps.entry(home.to_owned()).or_default().push(path.to_owned());
+            apps.entry(home.to_owned())
+                .or_default()
+                .push(path.to_owned());
         }
     }
     let keys = it.files(".flower/vault");

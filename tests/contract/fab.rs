@@ -154,7 +154,7 @@ fn each(cases: Vec<Case>, check: fn(&Case, &Path, &Path)) {
 }
 
 /// One Python process with Flower's own packages; JSON in, JSON out.
-fn python(program: &str, input: &serde_json::Value) -> serde_json::Value {
+pub fn python(program: &str, input: &serde_json::Value) -> serde_json::Value {
     let mut child = Command::new(flower_env::bin("flwr").with_file_name("python"))
         .args(["-W", "ignore", "-c", program])
         .stdin(Stdio::piped())
@@ -322,6 +322,9 @@ fn toml_document() -> impl Strategy<Value = String> {
     };
     let scalar = prop_oneof![
         any::<i64>().prop_map(|v| v.to_string()),
+        "[+-]?[1-9](_?[0-9]){17,40}",
+        "0x[0-9a-fA-F](_?[0-9a-fA-F]){15,24}",
+        "0b1[01]{60,70}",
         "[+-]?(0|[1-9](_?[0-9]){0,3})",
         "0x[0-9a-fA-F]{1,8}",
         "0o[0-7]{1,5}",

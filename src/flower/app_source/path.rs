@@ -135,7 +135,11 @@ mod tests {
         let expected = ["a.py", "deep/cached.py", "infra/c.py", "states/b.py"];
         assert_eq!(left(dir, "", &own), expected);
         assert_eq!(
-            left(dir, "infra/..", &["infra/../state", "./deep/cache/", "infra/data"]),
+            left(
+                dir,
+                "infra/..",
+                &["infra/../state", "./deep/cache/", "infra/data"]
+            ),
             expected,
             "`${{path.module}}/..` and folders that are named in other ways"
         );
@@ -170,7 +174,12 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn folders_of_terraform_and_the_provider_are_not_entered() {
-        let (dir, _) = tree(&["a.py", ".terraform/x.json", "b/.flower/y.json", "own/z.json"]);
+        let (dir, _) = tree(&[
+            "a.py",
+            ".terraform/x.json",
+            "b/.flower/y.json",
+            "own/z.json",
+        ]);
         let folders = [".terraform", "b/.flower", "own"];
         for folder in folders {
             let link = dir.path().join(folder).join("link");

@@ -1,12 +1,20 @@
 //! Reads a `pyproject.toml` under the rules of Flower's own parser.
 //!
 //! The `toml` crate and Python's `tomli` agree on TOML but for a few corners. What Flower would refuse is refused
-//! here, with the line: a byte order mark, dates that Python has no type for. And the order of keys is put right:
+//! here, with the line: a byte order mark, dates that Python has no type for, integers that Python does not write.
+//! And the order of keys is put right:
 //! the crate moves `[a]` to where that header stands, Python leaves it where an earlier `[a.b]` made it.
 
+use num_bigint::BigInt;
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 use toml::value::{Datetime, Offset};
-use toml::{Table, Value};
+
+use super::value::{Table, Value};
+
+/// As many digits as Python converts from and to text.
+const MAX_DIGITS: usize = 4300;
+/// More bits than those digits can have.
+const MAX_BITS: u64 = 14_300;
 
 /// Why the text is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,9 +33,11 @@ pub enum DocumentError {
     /// A date or time that Python cannot represent.
     #[error("pyproject.toml: {key} is a date or time that Flower cannot represent: {value}")]
     Date { key: String, value: String },
-    /// TOML promises 64 bits, and so does the run configuration.
-    #[error("pyproject.toml: {key} is a number beyond 64 bits: {value}")]
-    Number { key: String, value: String },
+    /// Python gives up on such a text.
+    #[error(
+        "pyproject.toml: {key} is a number of more than {MAX_DIGITS} digits, which Flower cannot read"
+    )]
+    Number { key: String },
 }
 
 impl DocumentError {
@@ -123,17 +133,26 @@ fn convert(source: &DeValue<'_>, key: &str) -> Result<Placed<Value>, DocumentErr
     Ok(Placed { value, at })
 }
 
-fn integer(number: &DeInteger<'_>, key: &str) -> Result<i64, DocumentError> {
-    i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| DocumentError::Number {
-        key: key.to_owned(),
-        value: number.as_str().to_owned(),
-    })
+fn integer(number: &DeInteger<'_>, key: &str) -> Result<BigInt, DocumentError> {
+    let text = number.as_str();
+    let digits = text.trim_start_matches(['+', '-']).len();
+    let parsed = match number.radix() {
+        10 if digits > MAX_DIGITS => None,
+        radix => BigInt::parse_bytes(text.as_bytes(), radix),
+    };
+    // Python converts any text of a radix of two to an integer, and refuses to write it in decimal digits.
+    parsed
+        .filter(|value| {
+            value.bits() < MAX_BITS && value.magnitude().to_string().len() <= MAX_DIGITS
+        })
+        .ok_or_else(|| DocumentError::Number {
+            key: key.to_owned(),
+        })
 }
 
 fn float(number: &DeFloat<'_>, key: &str) -> Result<f64, DocumentError> {
     number.as_str().parse().map_err(|_| DocumentError::Number {
         key: key.to_owned(),
-        value: number.as_str().to_owned(),
     })
 }
 
@@ -163,13 +182,46 @@ mod tests {
     #[test]
     fn line_ends_in_strings_are_made_alike() {
         let table = parse(b"a = \"\"\"x\r\ny\"\"\"\r\nb = 1\r\n").unwrap();
-        assert_eq!(table["a"].as_str(), Some("x\ny"));
+        assert_eq!(table.get("a").unwrap().as_str(), Some("x\ny"));
+    }
+
+    #[test]
+    fn integers_are_of_any_size() {
+        for (text, written) in [
+            ("9223372036854775808", "9223372036854775808"),
+            ("-123_456_789_012_345_678_901", "-123456789012345678901"),
+            ("0x1_0000_0000_0000_0000", "18446744073709551616"),
+            ("+7", "7"),
+            ("-0", "0"),
+        ] {
+            let table = parse(format!("a = {text}").as_bytes()).unwrap();
+            let Some(Value::Integer(value)) = table.get("a") else {
+                panic!("{text} is no integer");
+            };
+            assert_eq!(value.to_string(), written);
+        }
+        assert!(parse(format!("a = {}", "9".repeat(4300)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn nesting_is_bounded_in_every_form() {
+        let deep = 100_000;
+        for text in [
+            format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+            format!("a = {}1{}", "{ b = ".repeat(deep), " }".repeat(deep)),
+            format!("a{} = 1", ".a".repeat(deep)),
+            format!("[a{}]", ".a".repeat(deep)),
+            format!("[[a{}]]", ".a".repeat(deep)),
+        ] {
+            assert!(parse(text.as_bytes()).is_err());
+        }
     }
 
     #[test]
     fn keys_stay_where_they_were_first_mentioned() {
         let table = parse(b"[a.b]\n[c]\n[[d.e]]\n[f]\n[a]\nx = 1\n[d]\n").unwrap();
-        assert_eq!(table.keys().collect::<Vec<_>>(), ["a", "c", "d", "f"]);
+        let keys: Vec<_> = table.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["a", "c", "d", "f"]);
     }
 
     #[test]
@@ -186,8 +238,10 @@ mod tests {
         assert!(error.to_string().contains("line 2"), "{error}");
         let error = parse(b"a = 1\nb = = 2").unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
-        let error = parse(b"a.b = 9223372036854775808").unwrap_err();
-        assert!(matches!(error, DocumentError::Number { .. }), "{error}");
+        for digits in ["1".repeat(4301), format!("0x{}", "f".repeat(100_000))] {
+            let error = parse(format!("a.b = {digits}").as_bytes()).unwrap_err();
+            assert!(matches!(error, DocumentError::Number { .. }), "{error}");
+        }
         for date in ["0000-01-01", "2020-01-01T00:00:60", "00:00:60"] {
             let text = format!("[a]\nb = [{{ c = {date} }}]");
             let error = parse(text.as_bytes()).unwrap_err();

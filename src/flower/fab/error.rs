@@ -166,9 +166,7 @@ fn without_keys(found: &[KeyPlace]) -> String {
             excluded.join(", ")
         )
     };
-    format!(
-        "{exclude} Where the text is an example and no key, write its first line in two parts."
-    )
+    format!("{exclude} Where the text is an example and no key, write its first line in two parts.")
 }
 
 fn others(more: usize) -> String {

@@ -4,11 +4,11 @@
 
 use std::str::FromStr;
 
-use pep440_rs::{Operator, Version, VersionSpecifier};
-use toml::{Table, Value};
-
 use super::error::Problem;
 use super::requirement::{Bound, Requirement};
+use super::value::{Table, Value};
+use num_bigint::{BigInt, Sign};
+use pep440_rs::{Operator, Version, VersionSpecifier};
 
 const FORMAT: &str = "tool.flwr.app.fab-format-version";
 const TARGET: &str = "tool.flwr.app.flwr-version-target";
@@ -29,9 +29,12 @@ pub(super) enum Format {
 pub(super) fn check(project: &Table, app: &Table, problems: &mut Vec<Problem>) -> Format {
     let requirement = flwr_requirement(project, problems);
     match app.get("fab-format-version") {
-        None | Some(Value::Integer(0)) => Format::V0,
-        Some(Value::Integer(1)) => check_v1(project, app, requirement.as_ref(), problems),
-        Some(Value::Integer(other)) if *other > 1 => {
+        None => Format::V0,
+        Some(Value::Integer(number)) if number.sign() == Sign::NoSign => Format::V0,
+        Some(Value::Integer(number)) if *number == BigInt::from(1) => {
+            check_v1(project, app, requirement.as_ref(), problems)
+        }
+        Some(Value::Integer(other)) if other.sign() == Sign::Plus => {
             problems.push(Problem::new(
                 FORMAT,
                 format!("format version {other} is not supported, only 0 and 1 are"),
@@ -195,13 +198,14 @@ fn admits(bound: &Bound, target: &Version) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flower::fab::document::parse;
 
     fn problems(license: &str, dependencies: &str, app: &str) -> Vec<String> {
         let project = format!("license = {license}\ndependencies = {dependencies}");
         let mut problems = Vec::new();
         check(
-            &project.parse().unwrap(),
-            &app.parse().unwrap(),
+            &parse(project.as_bytes()).unwrap(),
+            &parse(app.as_bytes()).unwrap(),
             &mut problems,
         );
         problems.iter().map(ToString::to_string).collect()

@@ -4,8 +4,18 @@
 //! Flower CLI, or moving between the two would look like a change. So the builder is native and has no environment:
 //! files in, bytes out.
 //!
-//! Two differences from the CLI, both on the safe side: nothing below a `.git` directory ships, and file names that
-//! would break the bundle's own list of contents are refused here and not on the node.
+//! The differences from the CLI, all on the safe side:
+//!
+//! * Nothing below a `.git` directory ships, nor any file of the provider or of Terraform; a private key in what
+//!   ships is refused.
+//! * File names that would break the bundle's own list of contents, and publishers and versions that no node can
+//!   make a folder of, are refused here and not on the node.
+//! * An integer beyond 64 bits in `[tool.flwr.app.config]` is refused: the bundle would be accepted, and each run
+//!   would fail when the `ServerApp` hands its configuration back.
+//! * Arrays and tables in `pyproject.toml` nest 80 deep at most, where Flower's parser takes 400.
+//! * Which letters there are is judged by the newest Unicode, and not by that of some Python.
+//! * What only a Python environment knows is not judged: whether a module outside of the app exists, and whether a
+//!   file assigns the object that it names ([`component`]). Nor is the name of the app's folder, which is in no bundle.
 
 mod archive;
 mod component;
@@ -16,21 +26,23 @@ mod glob;
 pub mod pathspec;
 mod private_key;
 mod pyproject;
+mod python_repr;
 mod python_text;
 mod requirement;
 mod selection;
 pub mod toml_text;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use toml::{Table, Value};
 
 use self::archive::Entry;
 pub use self::error::{FabError, KeyPlace, MissingPyproject, Problem};
 use self::format::Format;
+use self::value::Table;
 use super::app_source::AppTree;
 use super::run_config::RunConfig;
 use super::version::FAB_LIMIT;
@@ -51,6 +63,7 @@ pub struct Fab {
 /// What the app says of itself in `pyproject.toml`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
+    /// As Python writes it, if it is no string.
     pub publisher: String,
     pub name: String,
     pub version: String,
@@ -280,10 +293,8 @@ fn biggest(mut sizes: Vec<(String, u64)>) -> Vec<(String, u64)> {
 
 /// Federations are settings of one user's machine and no part of the app.
 fn drop_federations(document: &mut Table) {
-    let flwr = document
-        .get_mut("tool")
-        .and_then(|tool| tool.get_mut("flwr"))
-        .and_then(Value::as_table_mut);
+    let tool = document.table_mut("tool");
+    let flwr = tool.and_then(|tool| tool.table_mut("flwr"));
     if let Some(flwr) = flwr {
         flwr.remove("federations");
     }

@@ -12,7 +12,7 @@ const WORDS: &[u8] = b"PRIVATE KEY";
 const BEGIN: &[u8] = b"BEGIN ";
 /// How long the kind between those two may be, such as `RSA` or `SSH2 ENCRYPTED`.
 const LONGEST_KIND: usize = 32;
-/// PuTTY's own format, which holds both halves.
+/// The format of `PuTTY`, which holds both halves.
 const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
 /// `-----BEGIN` in Base64, up to where the next character counts.
 const ENCODED: &[u8] = b"LS0tLS1CRUdJTi";
@@ -39,7 +39,8 @@ fn header(text: &[u8]) -> Option<usize> {
             return false;
         };
         let kind = before.get(begins + BEGIN.len()..).unwrap_or_default();
-        let is_kind = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+        let is_kind =
+            |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
         let left = before.get(..begins).unwrap_or_default();
         let left = left.strip_suffix(b" ").unwrap_or(left);
         let right = text.get(at + WORDS.len()..).unwrap_or_default();
@@ -76,13 +77,29 @@ mod tests {
         for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED ", "DSA "] {
             let line = first_line(kind);
             assert_eq!(line_of(line.as_bytes()), Some(1), "{line}");
-            assert_eq!(line_of(format!("a\r\nb\r\n\t  {line}\r\nMII").as_bytes()), Some(3));
-            assert_eq!(line_of(format!("{{\n\"key\": \"{line}\\nMII\\n\"}}").as_bytes()), Some(2));
-            assert_eq!(line_of(format!("KEY = '{line}\\r\\nMII'").as_bytes()), Some(1));
-            let wide: Vec<u8> = format!("x\n{line}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(
+                line_of(format!("a\r\nb\r\n\t  {line}\r\nMII").as_bytes()),
+                Some(3)
+            );
+            assert_eq!(
+                line_of(format!("{{\n\"key\": \"{line}\\nMII\\n\"}}").as_bytes()),
+                Some(2)
+            );
+            assert_eq!(
+                line_of(format!("KEY = '{line}\\r\\nMII'").as_bytes()),
+                Some(1)
+            );
+            let wide: Vec<u8> = format!("x\n{line}")
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect();
             assert_eq!(line_of(&wide), Some(2), "UTF-16");
-            let again = base64::engine::general_purpose::STANDARD.encode(format!("{line}\nMIIEpAIBAAKCAQEA\n"));
-            assert_eq!(line_of(format!("users:\n- client-key-data: {again}\n").as_bytes()), Some(2));
+            let again = base64::engine::general_purpose::STANDARD
+                .encode(format!("{line}\nMIIEpAIBAAKCAQEA\n"));
+            assert_eq!(
+                line_of(format!("users:\n- client-key-data: {again}\n").as_bytes()),
+                Some(2)
+            );
         }
         for line in [
             format!("---- {} SSH2 ENCRYPTED PRIVATE KEY ----", "BEGIN"),

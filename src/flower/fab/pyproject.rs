@@ -2,15 +2,19 @@
 //!
 //! Every violation is collected with its key, so that one plan shows them all.
 
-use toml::{Table, Value};
-
 use super::error::Problem;
 use super::format::{self, Format};
-use super::python_text::strip;
+use super::python_repr;
+use super::python_text::{is_alphanumeric, is_letter, strip};
+use super::value::{self, Table, Value};
 use super::{AppKind, Project};
 use crate::flower::run_config::{self, RunConfig};
 
 const MAX_NAME: usize = 32;
+/// On all common file systems, in bytes.
+const MAX_FILE_NAME: usize = 255;
+/// The points, the hash and the ending of `publisher.name.version.12345678.fab`.
+const FILE_NAME_REST: usize = 15;
 const APP: &str = "tool.flwr.app";
 
 /// A document that follows the rules.
@@ -39,7 +43,7 @@ pub(super) struct Component {
 /// Checks a document, and reports all that is wrong with it.
 pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
-    let empty = Table::new();
+    let empty = Table::default();
     let project = section(document, &["project"], &mut problems).unwrap_or(&empty);
     let app = section(document, &["tool", "flwr", "app"], &mut problems);
     let has_project = document.contains_key("project");
@@ -64,11 +68,16 @@ pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
         version = text(project, "project", "version");
     }
     if let Some(app) = app {
-        publisher = text(app, APP, "publisher");
+        // Flower asks for no type here, and puts whatever it is into names.
+        publisher = match app.get("publisher") {
+            Some(value) => python_repr::text(value),
+            None => text(app, APP, "publisher"),
+        };
     }
     if matches!(project.get("name"), Some(Value::String(_))) {
         problems.extend(name_problem(strip(&name)));
     }
+    problems.extend(file_problem(&publisher, &name, &version));
 
     let components = app.map_or_else(Vec::new, |app| components(app, &mut problems));
     let app = app.unwrap_or(&empty);
@@ -99,8 +108,8 @@ pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
 /// Flower's rule for the names of apps.
 fn name_problem(name: &str) -> Option<Problem> {
     let mut chars = name.chars();
-    let valid = chars.next().is_some_and(char::is_alphabetic)
-        && chars.all(|c| c.is_alphanumeric() || c == '-')
+    let valid = chars.next().is_some_and(is_letter)
+        && chars.all(|c| is_alphanumeric(c) || c == '-')
         && name.chars().count() <= MAX_NAME;
     (!valid).then(|| {
         Problem::new(
@@ -109,6 +118,27 @@ fn name_problem(name: &str) -> Option<Problem> {
                 "{name:?} is no valid app name: it must start with a letter, hold only letters, digits and hyphens, and be at most {MAX_NAME} characters long"
             ),
         )
+    })
+}
+
+/// `flwr build` names a file after the app, and every node a folder: what cannot be in such a name is refused.
+fn file_problem(publisher: &str, name: &str, version: &str) -> Option<Problem> {
+    let cannot = |c: char| c == '/' || c == '\0';
+    let message =
+        "is part of the name of a folder on every node, so it must hold no slash and no NUL";
+    if publisher.contains(cannot) {
+        return Some(Problem::new(format!("{APP}.publisher"), message));
+    }
+    if version.contains(cannot) {
+        return Some(Problem::new("project.version", message));
+    }
+    let length = publisher.len() + name.len() + version.len() + FILE_NAME_REST;
+    (length > MAX_FILE_NAME).then(|| {
+        let message = format!(
+            "publisher, name and version are part of a file name of {length} bytes, and file \
+             systems take {MAX_FILE_NAME}"
+        );
+        Problem::new(format!("{APP}.publisher"), message)
     })
 }
 
@@ -121,7 +151,7 @@ fn section<'a>(
     let name = path.join(".");
     let mut table = document;
     for key in path {
-        match table.get(*key) {
+        match table.get(key) {
             Some(Value::Table(inner)) => table = inner,
             Some(_) => {
                 problems.push(Problem::new(&name, format!("[{name}] must be a table")));
@@ -138,7 +168,7 @@ fn section<'a>(
 
 fn patterns(app: &Table, key: &str, problems: &mut Vec<Problem>) -> Option<Vec<String>> {
     let value = app.get(key)?;
-    let entries = value.as_array().map(Vec::as_slice);
+    let entries = value.as_array();
     let strings: Option<Vec<String>> = entries.and_then(|entries| {
         entries
             .iter()
@@ -170,7 +200,18 @@ fn config(app: &Table, problems: &mut Vec<Problem>) -> RunConfig {
             return RunConfig::new();
         }
     };
-    run_config::flatten(table).unwrap_or_else(|errors| {
+    let table = match value::in_64_bits(table) {
+        Ok(table) => table,
+        Err(large) => {
+            problems.extend(large.into_iter().map(|value::TooLarge { key }| {
+                let message = "is a number beyond 64 bits, which no run configuration can carry; \
+                               write it as a string";
+                Problem::new(format!("{APP}.config.{key}"), message)
+            }));
+            return RunConfig::new();
+        }
+    };
+    run_config::flatten(&table).unwrap_or_else(|errors| {
         problems.extend(
             errors.into_iter().map(|error| {
                 Problem::new(format!("{APP}.config.{}", error.key), error.to_string())

@@ -40,7 +40,8 @@ fn repr(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Table(table) => {
-            let entry = |(key, value)| format!("{}: {}", quoted(key), repr(value));
+            let entry =
+                |(key, value): (&String, &Value)| format!("{}: {}", quoted(key), repr(value));
             let entries: Vec<String> = table.iter().map(entry).collect();
             format!("{{{}}}", entries.join(", "))
         }
@@ -155,9 +156,14 @@ mod tests {
         for (toml, python) in [
             ("'acme'", "acme"),
             ("['The Authors', 'Somebody']", "['The Authors', 'Somebody']"),
-            ("[\"it's\", 'a \"b\" c', \"it's \\\"x\\\"\"]", r#"["it's", 'a "b" c', 'it\'s "x"']"#),
-            ("[\"\\t\\n\\r\\\\\\u0001\\u00a0\\u00ad\\u200b\\U0001F600\\ue000\\U0010FFFF\"]",
-             "['\\t\\n\\r\\\\\\x01\\xa0\\xad\\u200b\u{1F600}\\ue000\\U0010ffff']"),
+            (
+                "[\"it's\", 'a \"b\" c', \"it's \\\"x\\\"\"]",
+                r#"["it's", 'a "b" c', 'it\'s "x"']"#,
+            ),
+            (
+                "[\"\\t\\n\\r\\\\\\u0001\\u00a0\\u00ad\\u200b\\U0001F600\\ue000\\U0010FFFF\"]",
+                "['\\t\\n\\r\\\\\\x01\\xa0\\xad\\u200b\u{1F600}\\ue000\\U0010ffff']",
+            ),
             ("true", "True"),
             ("1", "1"),
             ("0xffffffffffffffffffff", "1208925819614629174706175"),
@@ -165,13 +171,20 @@ mod tests {
             ("1.0", "1.0"),
             ("[]", "[]"),
             ("{}", "{}"),
-            ("{ name = 'a', 'x y' = [1, -2.5, false] }", "{'name': 'a', 'x y': [1, -2.5, False]}"),
+            (
+                "{ name = 'a', 'x y' = [1, -2.5, false] }",
+                "{'name': 'a', 'x y': [1, -2.5, False]}",
+            ),
             ("1979-05-27", "1979-05-27"),
             ("1979-05-27T07:32:00Z", "1979-05-27 07:32:00+00:00"),
-            ("[1979-05-27, 07:32:00, 07:32:01, 07:32:00.5]",
-             "[datetime.date(1979, 5, 27), datetime.time(7, 32), datetime.time(7, 32, 1), datetime.time(7, 32, 0, 500000)]"),
-            ("[1979-05-27T07:32:00Z, 1979-05-27T00:00:00+01:30, 1979-05-27T00:00:00-01:00]",
-             "[datetime.datetime(1979, 5, 27, 7, 32, tzinfo=datetime.timezone.utc), datetime.datetime(1979, 5, 27, 0, 0, tzinfo=datetime.timezone(datetime.timedelta(seconds=5400))), datetime.datetime(1979, 5, 27, 0, 0, tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds=82800)))]"),
+            (
+                "[1979-05-27, 07:32:00, 07:32:01, 07:32:00.5]",
+                "[datetime.date(1979, 5, 27), datetime.time(7, 32), datetime.time(7, 32, 1), datetime.time(7, 32, 0, 500000)]",
+            ),
+            (
+                "[1979-05-27T07:32:00Z, 1979-05-27T00:00:00+01:30, 1979-05-27T00:00:00-01:00]",
+                "[datetime.datetime(1979, 5, 27, 7, 32, tzinfo=datetime.timezone.utc), datetime.datetime(1979, 5, 27, 0, 0, tzinfo=datetime.timezone(datetime.timedelta(seconds=5400))), datetime.datetime(1979, 5, 27, 0, 0, tzinfo=datetime.timezone(datetime.timedelta(days=-1, seconds=82800)))]",
+            ),
         ] {
             let document = parse(format!("v = {toml}").as_bytes()).unwrap();
             assert_eq!(text(document.get("v").unwrap()), python, "{toml}");

@@ -1,6 +1,9 @@
 //! Small rules of Python's `str` and `repr` on which the bytes of a FAB depend.
 //!
-//! Rust's own rules are close but not the same: which characters are blank, where a line ends, how a float is written.
+//! Rust's own rules are close but not the same: which characters are blank, where a line ends, what is a letter, how a
+//! float is written.
+
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 /// `str.strip()`.
 pub(super) fn strip(text: &str) -> &str {
@@ -21,6 +24,16 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
                 ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
         )
     })
+}
+
+/// `str.isalpha()` of one character: letters alone, where Rust counts letter numbers and many marks as well.
+pub(super) fn is_letter(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Letter
+}
+
+/// `str.isalnum()` of one character.
+pub(super) fn is_alphanumeric(c: char) -> bool {
+    is_letter(c) || c.general_category_group() == GeneralCategoryGroup::Number
 }
 
 /// `repr(float)`: the shortest digits that read back, with an exponent only for very large and very small numbers.
@@ -96,6 +109,21 @@ mod tests {
         ] {
             assert_eq!(float_repr(value), text);
         }
+    }
+
+    #[test]
+    fn letters_are_those_of_python() {
+        for letter in ['a', 'é', '\u{ba}', '語', '\u{2c6}'] {
+            assert!(is_letter(letter), "{letter:?}");
+        }
+        // A circled letter, a Roman numeral, a vowel sign and a digit.
+        for other in ['\u{24d0}', '\u{2160}', '\u{93e}', '\u{301}', '٣'] {
+            assert!(!is_letter(other), "{other:?}");
+        }
+        for number in ['\u{2160}', '٣', '½', '7'] {
+            assert!(is_alphanumeric(number), "{number:?}");
+        }
+        assert!(!is_alphanumeric('\u{24d0}') && !is_alphanumeric('_'));
     }
 
     #[test]

@@ -175,11 +175,60 @@ fn all_violations_are_told_with_their_keys() {
 }
 
 #[test]
+fn a_publisher_is_whatever_the_author_wrote() {
+    let publisher = |text: &str| edited("publisher = \"acme\"", &format!("publisher = {text}"));
+    let fab = publisher("['The Authors', 'Somebody']").unwrap();
+    assert_eq!(fab.project.publisher, "['The Authors', 'Somebody']");
+    assert_eq!(
+        fab.file_name(),
+        format!(
+            "['The Authors', 'Somebody'].quickstart.1-2-3.{}.fab",
+            fab.hash.short()
+        )
+    );
+    for bad in [
+        "'a/b'",
+        "['a/b']",
+        "\"a\\u0000b\"",
+        &format!("'{}'", "a".repeat(250)),
+    ] {
+        assert_eq!(
+            problem_keys(publisher(bad)),
+            ["tool.flwr.app.publisher"],
+            "{bad}"
+        );
+    }
+    let version = edited("version = \"1.2.3\"", "version = '1/2'");
+    assert_eq!(problem_keys(version), ["project.version"]);
+}
+
+#[test]
+fn large_integers_are_the_business_of_whose_they_are() {
+    let large = "123456789012345678901234567890";
+    let line = |key: &str| {
+        edited(
+            "num-server-rounds = 3",
+            &format!("num-server-rounds = 3\n{key}"),
+        )
+    };
+    let fab = line(&format!(
+        "[tool.other]\nseed = {large}\nmore = [-{large}]\n[tool.third]"
+    ))
+    .unwrap();
+    assert!(text(&fab, "pyproject.toml").contains(&format!("\nseed = {large}\n")));
+    assert_eq!(
+        problem_keys(line(&format!("a.seed = {large}\nb = 9223372036854775808"))),
+        ["tool.flwr.app.config.a.seed", "tool.flwr.app.config.b"]
+    );
+    assert!(line("b = 9223372036854775807").is_ok());
+}
+
+#[test]
 fn the_message_reads_as_a_list() {
-    let error = edited("publisher = \"acme\"", "publisher = 1").unwrap_err();
+    let error = edited("version = \"1.2.3\"", "version = 1").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the app's pyproject.toml is invalid:\n- tool.flwr.app.publisher: must be a string"
+        "the app's pyproject.toml is invalid:\n- project.version: must be a string"
     );
     assert!(error.remedy().is_some());
 }
@@ -253,17 +302,32 @@ fn key_line() -> String {
 
 #[test]
 fn a_private_key_in_any_file_that_ships_is_refused() {
-    for path in ["quick/keys.py", "conf/a.json", "README.md", "LICENSE", "x.toml", "y.yaml"] {
+    for path in [
+        "quick/keys.py",
+        "conf/a.json",
+        "README.md",
+        "LICENSE",
+        "x.toml",
+        "y.yaml",
+    ] {
         let error = with(path, format!("first line\n  {}\n", key_line())).unwrap_err();
         let place = KeyPlace {
             path: path.to_owned(),
             line: 2,
         };
-        assert!(matches!(&error, FabError::PrivateKey(found) if *found == [place]), "{error}");
+        assert!(
+            matches!(&error, FabError::PrivateKey(found) if *found == [place]),
+            "{error}"
+        );
         let remedy = error.remedy().unwrap();
         assert!(remedy.contains(&format!("/{path}")), "{remedy}");
     }
-    for path in ["key.pem", "data/train.csv", "test_key.py", ".flower/vault/a.json"] {
+    for path in [
+        "key.pem",
+        "data/train.csv",
+        "test_key.py",
+        ".flower/vault/a.json",
+    ] {
         assert!(with(path, key_line()).is_ok(), "{path} does not ship");
     }
 }
@@ -278,7 +342,12 @@ fn a_private_key_in_pyproject_toml_counts_only_where_it_ships() {
         error.to_string(),
         "a private key would ship with the app to the SuperLink and every SuperNode: pyproject.toml, line 5"
     );
-    assert!(error.remedy().unwrap().starts_with("Remove the key from pyproject.toml"));
+    assert!(
+        error
+            .remedy()
+            .unwrap()
+            .starts_with("Remove the key from pyproject.toml")
+    );
 }
 
 #[test]

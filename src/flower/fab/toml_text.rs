@@ -6,9 +6,8 @@
 
 use std::fmt::Write as _;
 
-use toml::{Table, Value};
-
 use super::python_text::float_repr;
+use super::value::{Table, Value};
 
 // Writing to a `String` cannot fail, hence `let _ =` below.
 const INDENT: &str = "    ";
@@ -26,7 +25,7 @@ pub fn dumps(table: &Table) -> String {
 fn write_table(out: &mut String, table: &Table, name: &str, in_array: bool) {
     let mut plain = Vec::new();
     let mut tables = Vec::new();
-    for (key, value) in table {
+    for (key, value) in table.iter() {
         match value {
             Value::Table(inner) => tables.push((key, inner, false)),
             Value::Array(items) => match long_tables(items) {
@@ -158,7 +157,7 @@ fn write_string(out: &mut String, text: &str) {
 }
 
 /// Python's `str` of a date, time or datetime: a blank between the two, at most microseconds, no `Z`.
-fn write_datetime(out: &mut String, value: &toml::value::Datetime) {
+pub(super) fn write_datetime(out: &mut String, value: &toml::value::Datetime) {
     if let Some(date) = value.date {
         let _ = write!(out, "{:04}-{:02}-{:02}", date.year, date.month, date.day);
     }
@@ -188,7 +187,7 @@ mod tests {
     use super::*;
 
     fn again(text: &str) -> String {
-        dumps(&text.parse().unwrap())
+        dumps(&crate::flower::fab::document::parse(text.as_bytes()).unwrap())
     }
 
     #[test]

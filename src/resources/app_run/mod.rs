@@ -116,7 +116,8 @@ impl Resource for AppRun {
         let as_planned = PlannedApp::from_private(&call.private());
         // It has done its work: a later destroy must not ask for the app.
         call.keep_private(Bytes::new());
-        let (start, parts) = app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
+        let (start, parts) =
+            app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let runtime = call.provider.runtime.as_ref();
