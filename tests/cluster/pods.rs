@@ -33,6 +33,24 @@ fn is_placed(pod: &Json) {
     );
 }
 
+/// What may be secret is in a Secret of the pod alone.
+#[track_caller]
+fn keeps_its_secrets(tenant: &Tenant, pod: &Json) {
+    let deployment: Deployment = tenant.get("supernode-site");
+    for shown in [pod.to_string(), json!(deployment).to_string()] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let record: ConfigMap = tenant.get("supernode-site");
+    assert!(!json!(record).to_string().contains("canary-of-env"));
+    let private: Secret = tenant.get("supernode-site.private");
+    let entries = private.data.unwrap();
+    assert_eq!(entries["env.SITE"].0, b"canary-of-env");
+    assert_eq!(
+        entries["file.node-config.toml"].0,
+        b"site = \"canary-of-config\"\n"
+    );
+}
+
 #[test]
 fn a_supernode_gets_data_credentials_and_a_place() {
     let tenant = Tenant::a();
@@ -118,20 +136,7 @@ resource "flower_supernode" "site" {{
     assert_eq!(apps["envFrom"][0]["secretRef"]["name"], "credentials");
     assert_eq!(apps["resources"]["limits"]["memory"], "1Gi");
     is_placed(&pod);
-    // What may be secret is in a Secret of the pod alone.
-    let deployment: Deployment = tenant.get("supernode-site");
-    for shown in [pod.to_string(), json!(deployment).to_string()] {
-        assert!(!shown.contains("canary"), "{shown}");
-    }
-    let record: ConfigMap = tenant.get("supernode-site");
-    assert!(!json!(record).to_string().contains("canary-of-env"));
-    let private: Secret = tenant.get("supernode-site.private");
-    let entries = private.data.unwrap();
-    assert_eq!(entries["env.SITE"].0, b"canary-of-env");
-    assert_eq!(
-        entries["file.node-config.toml"].0,
-        b"site = \"canary-of-config\"\n"
-    );
+    keeps_its_secrets(&tenant, &pod);
 
     // Two sources of one volume are refused when planned... and nothing is changed.
     it.configure(&format!(
