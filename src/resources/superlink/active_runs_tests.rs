@@ -124,7 +124,7 @@ fn words(refused: Result<()>) -> String {
 
 #[tokio::test]
 async fn an_update_spares_runs_as_it_is_told() {
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     spared(&running(), "restart", long).await.unwrap();
     spared(&running(), "wait", long).await.unwrap();
     spared(&ended(), "fail", long).await.unwrap();

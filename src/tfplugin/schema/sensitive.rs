@@ -116,7 +116,7 @@ mod tests {
         let value = from_json(&all, &schema.ty()).unwrap();
         let mut found = Vec::new();
         each_secret(&schema.attributes, &value, &mut |text| {
-            found.push(text.to_owned())
+            found.push(text.to_owned());
         });
         assert_eq!(found, ["1", "2", "3", "4", "5", "6"]);
         let inner = json!({ "shown": "s", "token": null });
