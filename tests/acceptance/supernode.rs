@@ -101,7 +101,7 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.apply()
         .failed_with(&["did not join", "its key is revoked", "another `rotation`"]);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     it.destroy();
     assert!(!it.path(home).exists());
 }
