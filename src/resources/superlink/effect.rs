@@ -76,6 +76,7 @@ pub(super) const EFFECTS: &[(&str, Effect)] = &[
     ("kubernetes.runtime_class", Effect::Pod),
     ("kubernetes.service_account", Effect::Pod),
     ("kubernetes.env_from_secrets", Effect::Pod),
+    ("kubernetes.server_env_from_secrets", Effect::Pod),
     ("kubernetes.volumes", Effect::Pod),
     ("kubernetes.labels", Effect::Pod),
     ("kubernetes.annotations", Effect::Pod),

@@ -25,9 +25,10 @@ fn sample(attribute: &str) -> Json {
         "service.service_type" => json!("LoadBalancer"),
         "service.node_port" => json!(30001),
         "local.port" => json!(8123),
-        "requirements" | "kubernetes.image_pull_secrets" | "kubernetes.env_from_secrets" => {
-            json!(["a"])
-        }
+        "requirements"
+        | "kubernetes.image_pull_secrets"
+        | "kubernetes.env_from_secrets"
+        | "kubernetes.server_env_from_secrets" => json!(["a"]),
         "service.allow_from" => json!(["10.0.0.0/8"]),
         "extra_args" => json!(["--log-file", "/l"]),
         "env"
