@@ -86,6 +86,7 @@ impl Old {
             program: Role::SuperLink.program(),
             args,
             env: env.into(),
+            private_env: std::collections::BTreeMap::new(),
             keeps: None,
         };
         Self {
