@@ -16,6 +16,9 @@ const MAX_DIGITS: usize = 4300;
 /// More bits than those digits can have.
 const MAX_BITS: u64 = 14_300;
 
+/// How many characters of an error are shown.
+const MOST_SHOWN: usize = 1000;
+
 /// Why the text is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
@@ -77,9 +80,17 @@ pub fn parse(bytes: &[u8]) -> Result<Table, DocumentError> {
         });
     }
     let document = DeTable::parse(&text).map_err(|error| DocumentError::Syntax {
-        detail: error.to_string().trim_end().to_owned(),
+        // It quotes the line, however long that is.
+        detail: shortened(error.to_string().trim_end()),
     })?;
     Ok(table(document.get_ref(), "")?.value)
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// A value, and where the document first speaks of it.
@@ -222,6 +233,26 @@ mod tests {
         let table = parse(b"[a.b]\n[c]\n[[d.e]]\n[f]\n[a]\nx = 1\n[d]\n").unwrap();
         let keys: Vec<_> = table.iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["a", "c", "d", "f"]);
+    }
+
+    #[test]
+    fn nesting_is_bounded_before_it_is_followed() {
+        const LEVELS: usize = 100_000;
+        for (open, inner, close) in [
+            ("[", "", "]"),
+            ("{ a = ", "1", " }"),
+            ("[{ a = ", "1", " }]"),
+        ] {
+            let text = ["a = ", &open.repeat(LEVELS), inner, &close.repeat(LEVELS)].concat();
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, DocumentError::Syntax { .. }), "{open}");
+            assert!(error.to_string().len() < 5000, "{open}");
+        }
+        for (open, close) in [("", " = 1"), ("[", "]"), ("[[", "]]")] {
+            let text = [open, &"a.".repeat(LEVELS), "a", close].concat();
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, DocumentError::Syntax { .. }), "{open}");
+        }
     }
 
     #[test]

@@ -154,16 +154,26 @@ fn read(compiled: &Compiled, wire: Option<proto::DynamicValue>) -> Result<Value>
     let Some(wire) = wire else {
         return Ok(Value::Null);
     };
-    let read = if wire.msgpack.is_empty() && !wire.json.is_empty() {
-        serde_json::from_slice(&wire.json)
-            .map_err(|error| error.to_string())
-            .and_then(|json| value::from_json(&json, &compiled.ty))
+    let value = if wire.msgpack.is_empty() && !wire.json.is_empty() {
+        let read = serde_json::from_slice(&wire.json).map_err(|error| error.to_string());
+        let read = read.and_then(|json| value::from_json(&json, &compiled.ty));
+        read.map_err(|error| unreadable(&error))?
     } else {
-        value::decode(&wire.msgpack, &compiled.ty).map_err(|error| error.to_string())
+        value::decode(&wire.msgpack, &compiled.ty).map_err(|error| undecodable(&error))?
     };
-    let read = read.map_err(|error| unreadable(&error))?;
-    schema::each_secret(&compiled.schema.attributes, &read, &mut masking::hide);
-    Ok(read)
+    schema::each_secret(&compiled.schema.attributes, &value, &mut masking::hide);
+    Ok(value)
+}
+
+/// What the provider cannot hold, at its attribute where that is known.
+fn undecodable(error: &value::DecodeError) -> Diagnostics {
+    match error.attribute() {
+        Some(attribute) => Diagnostic::error(format!("Invalid value for {attribute}"))
+            .detail(format!("The provider cannot use it: {error}."))
+            .on(attribute)
+            .into(),
+        None => unreadable(&error.to_string()),
+    }
 }
 
 fn unreadable(error: &str) -> Diagnostics {

@@ -11,7 +11,8 @@ pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
     if json.is_null() {
         return Ok(Value::Null);
     }
-    let unexpected = || format!("expected {}, found {json}", ty.to_json());
+    // Never with the value: a message is no place for what a state may hold.
+    let unexpected = || format!("expected {}, found {}", ty.to_json(), kind(json));
     match ty {
         Type::Bool => json.as_bool().map(Value::Bool).ok_or_else(unexpected),
         Type::String => json.as_str().map(Value::from).ok_or_else(unexpected),
@@ -21,9 +22,8 @@ pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
                 Json::String(text) => text.clone(),
                 _ => return Err(unexpected()),
             };
-            Number::parse(&text)
-                .map(Value::Number)
-                .ok_or_else(unexpected)
+            let number = Number::parse(&text).map(Value::Number);
+            number.ok_or_else(unexpected)
         }
         Type::Dynamic => {
             let ty = json.get("type").ok_or_else(unexpected)?;
@@ -63,11 +63,23 @@ pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
                 .iter()
                 .map(|(name, ty)| {
                     let item = object.get(name).unwrap_or(&Json::Null);
-                    Ok((name.clone(), from_json(item, ty)?))
+                    let item = from_json(item, ty).map_err(|error| format!("{name}: {error}"))?;
+                    Ok((name.clone(), item))
                 })
                 .collect::<Result<_, _>>()
                 .map(Value::Map)
         }
+    }
+}
+
+const fn kind(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a bool",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
     }
 }
 

@@ -21,12 +21,28 @@ pub enum DecodeError {
     Mismatch { expected: String, found: String },
     #[error("a string is not UTF-8")]
     Utf8,
-    #[error("a dynamic value's type is not understood")]
+    #[error("the type of its value is not understood, or nests more than 60 levels")]
     DynamicType,
-    #[error("a number is not understood: {0:?}")]
+    #[error("it has a number that no attribute can hold: {0}")]
     Number(String),
-    #[error("values nest too deeply")]
+    #[error("its values nest too deeply")]
     TooDeep,
+    /// Where in an object it went wrong, for the path of a message.
+    #[error("{cause}")]
+    Within {
+        attribute: String,
+        cause: Box<DecodeError>,
+    },
+}
+
+impl DecodeError {
+    /// The outermost attribute that it is about.
+    pub fn attribute(&self) -> Option<&str> {
+        match self {
+            Self::Within { attribute, .. } => Some(attribute),
+            _ => None,
+        }
+    }
 }
 
 const MOST_LEVELS: usize = 128;
@@ -161,8 +177,8 @@ impl<'a> Reader<'a> {
             Marker::I16 => Number::Int(i16::from_be_bytes(self.array()?).into()),
             Marker::I32 => Number::Int(i32::from_be_bytes(self.array()?).into()),
             Marker::I64 => Number::Int(i64::from_be_bytes(self.array()?)),
-            Marker::F32 => Number::Float(f32::from_be_bytes(self.array()?).into()),
-            Marker::F64 => Number::Float(f64::from_be_bytes(self.array()?)),
+            Marker::F32 => double(f32::from_be_bytes(self.array()?).into())?,
+            Marker::F64 => double(f64::from_be_bytes(self.array()?))?,
             _ => {
                 let text = self.string(marker, &Type::Number)?;
                 Number::parse(&text).ok_or(DecodeError::Number(text))?
@@ -230,11 +246,23 @@ impl<'a> Reader<'a> {
             let marker = Marker::from_u8(self.byte()?);
             let name = self.string(marker, &Type::String)?;
             let element = type_of(&name).ok_or_else(|| mismatch(ty, marker))?;
-            let value = self.value(element, level + 1)?;
+            let value = self.value(element, level + 1);
+            let value = value.map_err(|cause| match level {
+                0 => DecodeError::Within {
+                    attribute: name.clone(),
+                    cause: Box::new(cause),
+                },
+                _ => cause,
+            })?;
             entries.insert(name, value);
         }
         Ok(Value::Map(entries))
     }
+}
+
+/// Terraform's numbers can be infinite, as `pow(10, 400)` is; no state and no attribute can.
+fn double(float: f64) -> Result<Number, DecodeError> {
+    Number::of_double(float).ok_or_else(|| DecodeError::Number(float.to_string()))
 }
 
 fn mismatch(expected: &Type, found: Marker) -> DecodeError {

@@ -17,6 +17,11 @@ pub enum Number {
 }
 
 impl Number {
+    /// A double from the wire; `None` for what is no number, such as an infinity.
+    pub fn of_double(float: f64) -> Option<Self> {
+        float.is_finite().then_some(Self::Float(float))
+    }
+
     /// The number that a decimal text (as in JSON) means, or `None` when it is no number.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(int) = text.parse::<i64>() {
@@ -104,7 +109,8 @@ struct Digits {
 }
 
 /// No number in a configuration needs more; it bounds what hostile text can make us print.
-const MOST_DIGITS: i64 = 4096;
+const MOST_DIGITS: u64 = 4096;
+const MOST_CHARACTERS: usize = 4096;
 
 impl Digits {
     fn parse(text: &str) -> Option<Self> {
@@ -121,7 +127,8 @@ impl Digits {
         if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        if exponent.abs() > MOST_DIGITS || all.len() > usize::try_from(MOST_DIGITS).ok()? {
+        // The smallest `i64` has no absolute value of its own type.
+        if exponent.unsigned_abs() > MOST_DIGITS || all.len() > MOST_CHARACTERS {
             return None;
         }
         let kept = all.trim_end_matches('0');
@@ -188,6 +195,34 @@ mod tests {
     fn what_is_no_number_is_refused() {
         for text in ["", "-", ".", "1x", "0x10", "nan", "1e999999999", "e5"] {
             assert!(Number::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_exponent_without_end_is_refused_and_never_wraps() {
+        for exponent in [
+            i64::MIN.to_string(),
+            i64::MAX.to_string(),
+            (i64::MIN + 1).to_string(),
+            "-4097".to_owned(),
+            "4097".to_owned(),
+            "99999999999999999999".to_owned(),
+        ] {
+            for mantissa in ["1.5", "0", "-0.0001"] {
+                let text = format!("{mantissa}e{exponent}");
+                assert!(Number::parse(&text).is_none(), "{text}");
+            }
+        }
+        for text in ["1e4096", "1.5e-4096"] {
+            let number = Number::parse(text).unwrap();
+            assert!(number.plain().len() > 4096, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_no_number() {
+        for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Number::of_double(float), None);
         }
     }
 

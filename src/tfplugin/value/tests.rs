@@ -64,6 +64,112 @@ proptest! {
     #[test]
     fn garbage_is_an_error_not_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), (ty, _) in typed(2)) {
         let _ = decode(&bytes, &ty);
+        let _ = Type::from_json(&bytes);
+    }
+
+    /// Every beginning of a value is an error, and every one with a changed byte is a value or an error.
+    #[test]
+    fn what_is_cut_or_damaged_is_an_error_not_a_panic(
+        (ty, value) in typed(3),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = encode(&value);
+        let cut = at.index(bytes.len());
+        prop_assert!(decode(&bytes[..cut], &ty).is_err());
+        bytes[cut] = byte;
+        if let Ok(read) = decode(&bytes, &ty) {
+            let _ = encode(&read);
+            let _ = to_state(&read);
+        }
+    }
+
+    #[test]
+    fn a_state_that_somebody_edited_is_an_error_not_a_panic(
+        (ty, value) in typed(3),
+        (other, _) in typed(3),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let state = to_state(&value);
+        let _ = from_json(&state, &other);
+        let mut text = state.to_string().into_bytes();
+        let place = at.index(text.len());
+        text[place] = byte;
+        if let Ok(json) = serde_json::from_slice(&text) {
+            let _ = from_json(&json, &ty);
+            let _ = from_json(&json, &Type::Dynamic);
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_number_is_a_number_or_none(text in "[+-]?[0-9]{0,9}[.]?[0-9]{0,9}([eE][+-]?[0-9]{1,21})?") {
+        if let Some(number) = Number::parse(&text) {
+            prop_assert_eq!(Number::parse(&number.plain()), Some(number.clone()));
+            let _ = (number.as_i64(), number.as_f64());
+        }
+    }
+}
+
+#[test]
+fn a_number_of_a_state_without_end_is_an_error() {
+    let json = serde_json::from_str("1.5e-9223372036854775808").unwrap();
+    assert!(from_json(&json, &Type::Number).is_err());
+    let ty = Type::Object([("last".to_owned(), Type::Number)].into());
+    let state = serde_json::json!({ "last": "secret" });
+    let error = from_json(&state, &ty).unwrap_err();
+    assert_eq!(error, "last: expected \"number\", found a string");
+}
+
+#[test]
+fn what_is_not_finite_is_refused_with_its_attribute() {
+    let ty = Type::Object([("last".to_owned(), Type::Number)].into());
+    let value = Value::object([("last", Value::Number(Number::Float(f64::INFINITY)))]);
+    let error = decode(&encode(&value), &ty).unwrap_err();
+    assert_eq!(error.attribute(), Some("last"));
+    assert_eq!(
+        error.to_string(),
+        "it has a number that no attribute can hold: inf"
+    );
+}
+
+/// A dynamic value of which each level brings its own type.
+fn dynamic_in_dynamic(levels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..levels {
+        bytes.extend([0x92, 0xc4, 9]);
+        bytes.extend(b"\"dynamic\"");
+    }
+    bytes.push(0xc0);
+    bytes
+}
+
+#[test]
+fn nesting_is_bounded_before_it_is_followed() {
+    const LEVELS: usize = 100_000;
+    let bytes = dynamic_in_dynamic(LEVELS);
+    assert_eq!(decode(&bytes, &Type::Dynamic), Err(DecodeError::TooDeep));
+    for (open, inner, close) in [
+        ("[\"list\",", "\"string\"", "]"),
+        ("[\"object\",{\"a\":", "\"string\"", "}]"),
+        ("[\"tuple\",[", "\"string\"", "]]"),
+    ] {
+        let ty = [&open.repeat(LEVELS), inner, &close.repeat(LEVELS)].concat();
+        assert_eq!(Type::from_json(ty.as_bytes()), None, "{open}");
+        let mut bytes = vec![0x92, 0xc6];
+        bytes.extend(u32::try_from(ty.len()).unwrap().to_be_bytes());
+        bytes.extend(ty.as_bytes());
+        bytes.extend(vec![0x91; LEVELS]);
+        assert_eq!(
+            decode(&bytes, &Type::Dynamic),
+            Err(DecodeError::DynamicType),
+            "{open}"
+        );
+    }
+    for (open, close) in [("[", "]"), ("{\"value\":", "}")] {
+        let state = [&open.repeat(LEVELS), "1", &close.repeat(LEVELS)].concat();
+        let state = serde_json::from_str::<serde_json::Value>(&state);
+        assert!(state.unwrap_err().to_string().contains("recursion limit"));
     }
 }
 
