@@ -4,10 +4,11 @@ use crate::flower::control::{ControlError, RunId};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::handover_checks;
 use crate::resources::reach::control;
 use crate::resources::report::failed;
-use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Computed, computed, defaulted, required};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Tree, computed, defaulted, required};
 use crate::tfplugin::{Call, DataSource};
 
 model! {
@@ -32,6 +33,10 @@ impl DataSource for RunLog {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_run_log";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        handover_checks::control(config)
+    }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let id = config.run_id;

@@ -6,10 +6,11 @@ use crate::flower::control::{Run, RunId, RunStatus, Timestamp};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::handover_checks;
 use crate::resources::reach::control;
 use crate::resources::report::failed;
-use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Computed, computed, optional, required};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
 
 model! {
@@ -91,6 +92,10 @@ impl DataSource for Runs {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_runs";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        handover_checks::control(config)
+    }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let listing = control(&call, &config.control)?.runs(SHARED).await;

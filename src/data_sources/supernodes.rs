@@ -7,10 +7,11 @@ use crate::model;
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
+use crate::resources::handover_checks;
 use crate::resources::reach::control;
 use crate::resources::report::failed;
-use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Computed, computed, optional, required};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
 
 model! {
@@ -81,6 +82,10 @@ impl DataSource for Supernodes {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_supernodes";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        handover_checks::control(config)
+    }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let nodes = control(&call, &config.control)?.nodes(SHARED).await;

@@ -89,6 +89,9 @@ pub enum NodeKeyError {
     /// A private key where a public one is needed.
     #[error("this is a private key, and only the public key belongs here")]
     PrivateGiven,
+    /// More than one, of which only one would be used.
+    #[error("the text holds more than one key, and one belongs here")]
+    SeveralGiven,
     /// Nothing that looks like a key.
     #[error("the text is not a key in any format known here")]
     NotAKey,
@@ -116,6 +119,7 @@ impl NodeKeyError {
             Self::Unsupported(_) => {
                 "Make a new key with `ssh-keygen -t ecdsa -b 384 -N ''`, or leave the private key out and let the provider make one."
             }
+            Self::SeveralGiven => "Remove the others, or give each an entry of its own.",
             Self::PublicGiven => "Give the private key that belongs to it.",
             Self::PrivateGiven => {
                 "Give the public key (`ssh-keygen -y -f KEY`), and treat the private key as exposed if it was stored where others can read it."
@@ -171,6 +175,7 @@ impl NodeKey {
 
     /// Reads an unencrypted key in OpenSSH, PKCS#8 PEM or SEC1 PEM format.
     pub fn parse(text: &str) -> Result<Self, NodeKeyError> {
+        Block::is_alone(text)?;
         let block = Block::find(text)?;
         match block.label {
             "OPENSSH PRIVATE KEY" => from_openssh(&block.decode("OpenSSH")?),
@@ -248,6 +253,17 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// An error where there is more than one block that can be a key.
+    pub(super) fn is_alone(text: &str) -> Result<(), NodeKeyError> {
+        let begins = text.lines().map(str::trim);
+        let begins = begins.filter_map(|line| line.strip_prefix("-----BEGIN "));
+        let keys = begins.filter(|label| label.trim_end_matches('-') != "EC PARAMETERS");
+        if keys.count() > 1 {
+            return Err(NodeKeyError::SeveralGiven);
+        }
+        Ok(())
+    }
+
     /// Finds the first block that can be a key. The `EC PARAMETERS` that openssl puts in front of a
     /// SEC1 key are passed over. Without any block the label is empty.
     pub(super) fn find(text: &'a str) -> Result<Self, NodeKeyError> {

@@ -223,6 +223,23 @@ fn a_damaged_key_is_an_error_that_quotes_nothing() {
 }
 
 #[test]
+fn two_keys_in_one_text_are_refused_and_not_halved() {
+    let fixture = &FIXTURES[0];
+    for private in [fixture.pkcs8, fixture.sec1, fixture.openssh] {
+        assert_eq!(
+            NodeKey::parse(&format!("{private}\n{private}")).unwrap_err(),
+            NodeKeyError::SeveralGiven
+        );
+    }
+    for public in [fixture.public_pem, fixture.public_openssh] {
+        assert_eq!(
+            NodePublicKey::parse(&format!("{}\n{public}", public.trim())),
+            Err(NodeKeyError::SeveralGiven)
+        );
+    }
+}
+
+#[test]
 fn debug_shows_no_key() {
     let key = NodeKey::parse(FIXTURES[0].pkcs8).unwrap();
     assert_eq!(format!("{key:?}"), "NodeKey { algorithm: EcdsaP256, .. }");

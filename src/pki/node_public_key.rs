@@ -32,6 +32,7 @@ impl NodePublicKey {
         if text.contains("PRIVATE KEY-----") {
             return Err(NodeKeyError::PrivateGiven);
         }
+        Block::is_alone(text)?;
         if text.starts_with("-----BEGIN PUBLIC KEY-----") {
             return from_spki(text);
         }
@@ -39,6 +40,9 @@ impl NodePublicKey {
             return Err(NodeKeyError::Unsupported("an RSA key".into()));
         }
         if looks_like_openssh_public(text) {
+            if text.lines().count() > 1 {
+                return Err(NodeKeyError::SeveralGiven);
+            }
             return from_openssh(text);
         }
         Err(NodeKeyError::NotAKey)

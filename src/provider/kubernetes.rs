@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
+use crate::flower::launch::LONGEST;
 use crate::masking;
-use crate::resources::labels;
 use crate::resources::local_path::LocalPath;
+use crate::resources::{labels, pod_checks};
 use crate::runtime::kubernetes::{
     Access, Certificates, Credentials, ExecCredentials, Host, KubernetesRuntime, Namespace,
     PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree, optional, path, required};
+use crate::tfplugin::schema::{Maybe, Tree, optional, path, refused, refused_unseen, required};
+use crate::tfplugin::value::Value;
 use crate::{model, setting_attribute};
 
 setting_attribute!(
@@ -118,6 +120,73 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     let labels = config.get::<Option<BTreeMap<String, String>>>("kubernetes.labels");
     if let Ok(Maybe::Known(Some(set))) = labels {
         found.absorb(labels::check(&set, &path("kubernetes.labels")));
+        found.absorb(labels::are_free(&set, &path("kubernetes.labels")));
+    }
+    found.extend(single_lines(config));
+    found.extend(exec(config));
+    let prefix = "kubernetes.image_prefix";
+    if let Some(text) = config.value(prefix).as_str()
+        && (text.contains('@')
+            || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &path(prefix)).is_err())
+    {
+        let why = "with the name of an image behind it, it must be the name of an image, such as \
+                   `registry.example.org/mirror/`";
+        found.extend(refused(text, &why, &path(prefix)));
+    }
+    found
+}
+
+/// Errors for names of contexts and programs that can be none.
+fn single_lines(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    for dotted in ["kubernetes.config_context", "kubernetes.exec.command"] {
+        let Some(text) = config.value(dotted).as_str() else {
+            continue;
+        };
+        if text.trim().is_empty() || text.contains(char::is_control) {
+            let why = "it must be one line, and not empty";
+            found.extend(refused(text, &why, &path(dotted)));
+        }
+    }
+    found
+}
+
+/// The versions of an ExecCredential that are read.
+const EXEC_VERSIONS: [&str; 2] = [
+    "client.authentication.k8s.io/v1",
+    "client.authentication.k8s.io/v1beta1",
+];
+
+/// Errors for what the program cannot be started with.
+fn exec(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let dotted = "kubernetes.exec.api_version";
+    if let Some(text) = config.value(dotted).as_str()
+        && !EXEC_VERSIONS.contains(&text)
+    {
+        let why = format!("it is `{}`", EXEC_VERSIONS.join("` or `"));
+        found.extend(refused(text, &why, &path(dotted)));
+    }
+    let why = "it has a NUL character in it, or more than 131071 bytes";
+    let is_fit = |text: &str| !text.contains('\0') && text.len() <= LONGEST;
+    if let Value::List(args) = config.value("kubernetes.exec.args") {
+        for (index, one) in args.iter().enumerate() {
+            if one.as_str().is_some_and(|text| !is_fit(text)) {
+                let at = path("kubernetes.exec.args").index(index);
+                found.extend(refused_unseen("", &why, &at));
+            }
+        }
+    }
+    if let Value::Map(variables) = config.value("kubernetes.exec.env") {
+        for (name, value) in variables {
+            let at = path("kubernetes.exec.env").key(name);
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let why = "a variable cannot be called so";
+                found.extend(refused(name, &why, &at));
+            } else if !is_fit(&format!("{name}={}", value.as_str().unwrap_or_default())) {
+                found.extend(refused_unseen("", &why, &at));
+            }
+        }
     }
     found
 }

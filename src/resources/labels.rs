@@ -3,53 +3,94 @@
 
 use std::collections::BTreeMap;
 
-use crate::runtime::is_dns_label;
+use crate::runtime::is_dns_subdomain;
+use crate::runtime::kubernetes::is_own_name;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
+
+/// What Kubernetes takes, without the little that the provider adds.
+const MOST_OF_ANNOTATIONS: usize = 255 * 1024;
 
 /// An error for each label that is none.
 pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     for (key, value) in labels {
-        found.absorb(check_key(key, at));
-        if !value.is_empty() && !is_name(value) {
-            found.push(
-                Diagnostic::error(format!("Invalid value for {}", at.key(key)))
-                    .detail(format!(
-                        "{value:?} is no value of a label: it must be empty or have at most 63 letters, digits, `-`, `_` and \
-                         `.`, with a letter or digit at both ends."
-                    ))
-                    .at(at.key(key)),
-            );
-        }
+        found.absorb(check_key(key, at.key(key)));
+        found.absorb(check_value(value, at.key(key)));
     }
     found.or(())
+}
+
+/// An error for each label that the provider sets itself: what was written would be dropped.
+pub(crate) fn are_free(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
+    let mut found = Diagnostics::default();
+    for key in labels.keys().filter(|key| is_own_name(key)) {
+        found.push(
+            Diagnostic::error(format!("The provider sets {key} itself"))
+                .detail("By it the provider finds the parts of an object again.")
+                .detail("Use another name.")
+                .at(at.key(key)),
+        );
+    }
+    found.or(())
+}
+
+pub(super) fn check_value(value: &str, at: Path) -> Result<()> {
+    if value.is_empty() || is_name(value) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(format!("Invalid value for {at}"))
+        .detail(format!(
+            "{value:?} is no value of a label: it must be empty or have at most 63 letters, digits, `-`, `_` and \
+             `.`, with a letter or digit at both ends."
+        ))
+        .at(at)
+        .into())
 }
 
 /// An error for each annotation whose name is none; values may be anything.
 pub(super) fn check_annotations(annotations: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     for key in annotations.keys() {
-        found.absorb(check_key(key, at));
+        found.absorb(check_key(key, at.key(key)));
+    }
+    found.absorb(are_free(annotations, at));
+    let bytes: usize = annotations
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if bytes > MOST_OF_ANNOTATIONS {
+        found.push(
+            Diagnostic::error(format!("There is too much in {at}"))
+                .detail(format!(
+                    "It has {bytes} bytes, and {MOST_OF_ANNOTATIONS} is the most for all annotations of an \
+                     object in a cluster."
+                ))
+                .at(at.clone()),
+        );
     }
     found.or(())
 }
 
-fn check_key(key: &str, at: &Path) -> Result<()> {
-    let is_key = match key.split_once('/') {
-        Some((prefix, name)) => is_domain(prefix) && is_name(name),
+/// Whether a label, a taint or a resource can be called so.
+pub(super) fn is_key(key: &str) -> bool {
+    match key.split_once('/') {
+        Some((prefix, name)) => is_dns_subdomain(prefix) && is_name(name),
         None => is_name(key),
-    };
-    if is_key {
+    }
+}
+
+pub(super) fn check_key(key: &str, at: Path) -> Result<()> {
+    if is_key(key) {
         return Ok(());
     }
-    Err(Diagnostic::error(format!("Invalid name in {at}"))
+    Err(Diagnostic::error(format!("Invalid name at {at}"))
         .detail(format!(
             "{key:?} is no name of a label or annotation: it must be like `team` or `example.org/team`: a DNS name in lower case and `/`, if \
              any, and then at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at \
              both ends."
         ))
-        .at(at.key(key))
+        .at(at)
         .into())
 }
 
@@ -61,10 +102,6 @@ fn is_name(text: &str) -> bool {
         && bytes.iter().all(inner)
         && is_edge(bytes.first())
         && is_edge(bytes.last())
-}
-
-fn is_domain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(|label| is_dns_label(label, 253))
 }
 
 #[cfg(test)]
@@ -114,5 +151,21 @@ mod tests {
         let pair = |key: &str| [(key.to_owned(), "{\n".to_owned())].into();
         assert!(check_annotations(&pair("example.org/a"), &at()).is_ok());
         assert!(check_annotations(&pair("example org"), &at()).is_err());
+        let long = [("a".to_owned(), "x".repeat(256 * 1024))].into();
+        assert!(check_annotations(&long, &at()).is_err());
+    }
+
+    #[test]
+    fn what_the_provider_sets_itself_is_refused_and_not_dropped() {
+        let pair = |key: &str| [(key.to_owned(), "a".to_owned())].into();
+        for key in [
+            "app.kubernetes.io/managed-by",
+            "terraform-provider-flower/name",
+        ] {
+            assert!(check(&pair(key), &at()).is_ok());
+            assert!(are_free(&pair(key), &at()).is_err(), "{key}");
+            assert!(check_annotations(&pair(key), &at()).is_err() || key.starts_with("app"));
+        }
+        assert!(are_free(&pair("app.kubernetes.io/name"), &at()).is_ok());
     }
 }

@@ -2,11 +2,14 @@
 //! what else a folder holds is named for what it does. Resources know Terraform and the domain;
 //! the domain knows neither of them.
 
+mod addresses;
 pub mod app_run;
 mod choices;
 mod config_values;
+mod exposure;
 mod failure;
 pub(crate) mod handover;
+pub(crate) mod handover_checks;
 mod journal;
 pub(crate) mod labels;
 mod lifecycle;
@@ -14,8 +17,9 @@ pub(crate) mod local_path;
 mod memory;
 mod place;
 #[cfg(test)]
-mod planning;
+pub(crate) mod planning;
 mod pod;
+pub(crate) mod pod_checks;
 mod processes;
 mod quantity;
 pub(crate) mod reach;

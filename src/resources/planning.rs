@@ -1,5 +1,6 @@
 //! Plans as a host asks for them, for tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,13 +8,13 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::Configured;
-use crate::tfplugin::diagnostic::Diagnostic;
-use crate::tfplugin::schema::{Attribute, Schema, Tree};
-use crate::tfplugin::value::{Value, from_json};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use crate::tfplugin::schema::{self, Attribute, Kind, Nesting, Schema, Tree};
+use crate::tfplugin::value::{Type, Value, from_json};
 use crate::tfplugin::{Resource, resource};
 
 /// What a plan came to.
-pub(super) struct Planned {
+pub(crate) struct Planned {
     pub tree: Tree,
     /// Whether anything is to be done.
     pub differs: bool,
@@ -27,25 +28,89 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn text(&self, dotted: &str) -> Option<&str> {
+    pub(crate) fn text(&self, dotted: &str) -> Option<&str> {
         self.tree.value(dotted).as_str()
     }
 
     /// The summaries of its warnings.
-    pub(super) fn warned(&self) -> Vec<&str> {
+    pub(crate) fn warned(&self) -> Vec<&str> {
         self.notes.iter().map(|one| one.summary.as_str()).collect()
     }
 
-    pub(super) fn is_unknown(&self, dotted: &str) -> bool {
+    pub(crate) fn is_unknown(&self, dotted: &str) -> bool {
         self.tree.value(dotted).is_unknown()
     }
 }
 
 /// The text in a configuration that stands for what is known only when applied.
-pub(super) const UNKNOWN: &str = "(known after apply)";
+pub(crate) const UNKNOWN: &str = "(known after apply)";
+
+/// What Terraform would be told of a configuration: what its checks find, or else what the plan does and
+/// the state that it comes to.
+pub(crate) async fn checked<R: Resource<Provider = Configured>>(
+    prior: &Value,
+    config: &Tree,
+) -> (Diagnostics, Option<Value>) {
+    let resource = resource::<R>();
+    let attributes = &resource.compiled().schema.attributes;
+    let mut found = schema::validate(attributes, &config.0, true);
+    found.extend(resource.validate(config));
+    if found.has_errors() {
+        return (found, None);
+    }
+    let proposed = proposed(attributes, prior, &config.0);
+    let private = Bytes::new();
+    let outcome = resource.plan(None, prior.clone(), proposed, config.0.clone(), private);
+    let outcome = outcome.await;
+    found.extend(outcome.messages);
+    let state = (!found.has_errors()).then_some(outcome.state);
+    (found, state)
+}
+
+/// The state of an object that was planned so, once it is made: what was unknown is something.
+pub(crate) fn made(attributes: &[Attribute], planned: Value) -> Value {
+    let Value::Map(entries) = planned else {
+        return planned;
+    };
+    let mut made = entries;
+    for attribute in attributes {
+        let Some(value) = made.get_mut(&attribute.name) else {
+            continue;
+        };
+        *value = match (&attribute.kind, std::mem::take(value)) {
+            (Kind::Nested(Nesting::Single, inner), Value::Unknown(_)) => {
+                let unknown = inner.iter().map(|one| (one.name.as_str(), Value::UNKNOWN));
+                self::made(inner, Value::object(unknown))
+            }
+            (Kind::Nested(Nesting::Single, inner), value) => self::made(inner, value),
+            (kind, Value::Unknown(_)) => stand_in(&attribute.name, &kind.ty()),
+            (_, value) => value,
+        };
+    }
+    Value::Map(made)
+}
+
+fn stand_in(name: &str, ty: &Type) -> Value {
+    match (name, ty) {
+        ("status", _) => Value::from("running"),
+        ("certificate_not_after", _) => Value::from("2999-01-01T00:00:00Z"),
+        ("flower_version", _) => Value::from("1.42.0"),
+        ("url", _) => Value::from("https://127.0.0.1:1"),
+        (_, Type::Bool) => Value::Bool(false),
+        (_, Type::Number) => Value::Number(0.into()),
+        (_, Type::String) => Value::from("1"),
+        (_, Type::List(_) | Type::Set(_) | Type::Tuple(_)) => Value::List(Vec::new()),
+        _ => Value::Map(BTreeMap::new()),
+    }
+}
+
+/// A configuration of which only these attributes are set.
+pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree {
+    Tree(unsettled(from_json(&config, &R::schema().ty()).unwrap()))
+}
 
 /// Plans a create, or a change of `prior`, without a provider configuration.
-pub(super) async fn plan<R: Resource<Provider = Configured>>(
+pub(crate) async fn plan<R: Resource<Provider = Configured>>(
     prior: Option<&Json>,
     config: Json,
 ) -> Planned {
@@ -53,7 +118,7 @@ pub(super) async fn plan<R: Resource<Provider = Configured>>(
 }
 
 /// The same with a provider configuration.
-pub(super) async fn plan_in<R: Resource<Provider = Configured>>(
+pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
     provider: Option<Arc<Configured>>,
     prior: Option<&Json>,
     config: Json,

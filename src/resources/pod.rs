@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::report::failed;
-use super::{labels, quantity, volumes};
+use super::{exposure, labels, pod_checks, quantity, volumes};
 use crate::choice_attribute;
 use crate::model;
-use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
-    Duty, Exposure, PodSettings, PullPolicy, Resources, RuntimeError, ServiceKind, TaintEffect,
-    Toleration, TolerationOperator,
+    Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, TaintEffect, Toleration,
+    TolerationOperator,
 };
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -69,7 +67,7 @@ model! {
         /// Volumes by name, such as the data that a site trains on. A name has 1 to 53 lower-case
         /// letters, digits and hyphens.
         volumes: Option<BTreeMap<String, VolumeSettings>> = optional(),
-        /// Further labels of its pods.
+        /// Further labels of its pods, which win over the provider's `labels`.
         labels: Option<BTreeMap<String, String>> = optional(),
         /// Further annotations of its pods.
         annotations: Option<BTreeMap<String, String>> = optional(),
@@ -163,7 +161,8 @@ model! {
         /// `LoadBalancer`: at an address that the cluster's provider gives, which is waited for, also
         /// where `hostname` is what SuperNodes dial.
         service_type: Option<ServiceKind> = optional(),
-        /// The port on every node; chosen by the cluster by default.
+        /// The port on every node, for a Service that has one (`NodePort`, `LoadBalancer`); chosen by
+        /// the cluster by default.
         node_port: Option<u16> = optional(),
         /// The name or address that SuperNodes dial, when it is not the Service's own: it is put
         /// into the certificate and into `fleet.address`. `host:port` when the port differs too.
@@ -212,24 +211,26 @@ pub fn validate(config: &Tree) -> Result<()> {
         let at = format!("kubernetes.{name}");
         let at_name = Path::attribute("kubernetes").then(name);
         if let Ok(Maybe::Known(Some(set))) = config.get::<Option<ResourceSettings>>(&at) {
-            for (which, amounts) in [("requests", set.requests), ("limits", set.limits)] {
-                for (resource, amount) in amounts.iter().flatten() {
-                    let at = at_name.then(which).key(resource);
-                    found.absorb(quantity::check(amount, at));
-                }
-            }
+            let (requests, limits) = (set.requests, set.limits);
+            found.absorb(quantity::check_resources(
+                &requests.unwrap_or_default(),
+                &limits.unwrap_or_default(),
+                &at_name,
+            ));
         }
     }
     for name in ["kubernetes.labels", "kubernetes.node_selector"] {
         found.absorb(texts(config, name, labels::check));
     }
+    found.absorb(texts(config, "kubernetes.labels", labels::are_free));
     for name in ["kubernetes.annotations", "service.annotations"] {
         found.absorb(texts(config, name, labels::check_annotations));
     }
     for name in ["image", "superexec_image", "gateway_image"] {
         found.absorb(is_image(config, name));
     }
-    found.absorb(is_reachable(config));
+    found.extend(pod_checks::validate(config));
+    found.extend(exposure::validate(config));
     found.absorb(is_enforced(config));
     found.or(())
 }
@@ -269,19 +270,6 @@ fn texts(
         return Ok(());
     };
     check(&set, &path(dotted))
-}
-
-/// An error where SuperNodes would have nothing to dial.
-fn is_reachable(config: &Tree) -> Result<()> {
-    let kind = config.get::<Option<ServiceKind>>("service.service_type");
-    let is_node_port = matches!(kind, Ok(Maybe::Known(Some(ServiceKind::NodePort))));
-    if !is_node_port || config.is_set("service.hostname") {
-        return Ok(());
-    }
-    let error = RuntimeError::from(ClusterError::NoHostname);
-    Err(failed("SuperNodes could not reach it", &error)
-        .at(Path::attribute("service").then("hostname"))
-        .into())
 }
 
 /// An error where a list of networks would be enforced by nothing.
@@ -542,16 +530,5 @@ mod tests {
             };
             assert_eq!(paths, expected, "{config}");
         }
-    }
-
-    #[test]
-    fn a_port_on_every_node_needs_the_name_of_one() {
-        let service = |rest: Json| {
-            let mut service = json!({ "service_type": "NodePort" });
-            service["hostname"] = rest;
-            service
-        };
-        assert_eq!(wrong("service", &service(Json::Null)), ["service.hostname"]);
-        assert!(wrong("service", &service(json!("node.example.org"))).is_empty());
     }
 }

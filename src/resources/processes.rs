@@ -6,9 +6,11 @@ use super::Configured;
 use super::failure::not_started;
 use super::release;
 use super::report::failed;
-use super::timeouts::{Operation, Waited, wait};
+use super::timeouts::{self, Operation, Waited, wait};
 use crate::flower::dependency::is_nightly;
-use crate::flower::launch::{LaunchError, LaunchedProcess, Role, check_argument, check_variable};
+use crate::flower::launch::{
+    LaunchError, LaunchedProcess, Role, refused_arguments, refused_variables,
+};
 use crate::flower::version::{FlowerVersion, VersionRow};
 use crate::masking;
 use crate::runtime::{
@@ -17,33 +19,41 @@ use crate::runtime::{
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::Tree;
+use crate::tfplugin::schema::{Maybe, Tree, path, refused};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan};
 
-/// Errors for what processes cannot be started with: entries of `requirements`, `extra_args` and `env`.
+/// A URL with its hash is far shorter.
+const MOST_OF_A_REQUIREMENT: usize = 4096;
+
+/// Errors for what no process of this role can be started with, as far as it is known.
 pub fn validate(config: &Tree, role: Role) -> Diagnostics {
     let mut found = requirements(config);
+    found.extend(timeouts::validate(config));
+    if let Ok(Maybe::Known(Some(0))) = config.get::<Option<u16>>("local.port") {
+        let why = "a port is a number from 1 to 65535; leave it out to have a free one chosen";
+        found.extend(refused("0", &why, &path("local.port")));
+    }
     if let Value::List(arguments) = config.value("extra_args") {
-        for (position, one) in arguments.iter().enumerate() {
-            if let Some(Err(error)) = one.as_str().map(|one| check_argument(role, one)) {
-                let at = Path::attribute("extra_args").index(position);
-                found.push(launch(&error).at(at));
-            }
-        }
+        let refused = refused_arguments(role, arguments.iter().map(Value::as_str));
+        found.extend(refused.iter().map(|(position, error)| {
+            launch(error).at(Path::attribute("extra_args").index(*position))
+        }));
     }
     if let Value::Map(variables) = config.value("env") {
-        for (name, value) in variables {
-            // A value that is not known yet can be any.
-            if let Err(error) = check_variable(name, value.as_str().unwrap_or_default()) {
-                found.push(launch(&error).at(Path::attribute("env").key(name)));
-            }
-        }
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| (name.as_str(), value.as_str()));
+        let refused = refused_variables(variables);
+        found.extend(
+            refused
+                .iter()
+                .map(|(name, error)| launch(error).at(Path::attribute("env").key(name))),
+        );
     }
     found
 }
 
-/// Errors for requirements that pip would take for its own options, or for nothing.
+/// Errors for requirements that pip would take for its own options, for more than one, or for nothing.
 fn requirements(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let Value::List(requirements) = config.value("requirements") else {
@@ -70,6 +80,17 @@ fn requirements(config: &Tree) -> Diagnostics {
                          installs. In one environment each overwrites the files of the other."
                     ))
                     .detail("Remove it, and choose a release with `flower_version`.")
+            } else if text.contains(char::is_control) {
+                Diagnostic::error("A requirement is more than one line")
+                    .detail(format!(
+                        "{text:?} has a line break or another control character in it."
+                    ))
+                    .detail("Give each package an entry of its own.")
+            } else if text.len() > MOST_OF_A_REQUIREMENT {
+                Diagnostic::error("A requirement is too long").detail(format!(
+                    "It has {} bytes, and {MOST_OF_A_REQUIREMENT} is the most.",
+                    text.len()
+                ))
             } else {
                 continue;
             };
@@ -221,8 +242,13 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
     match error {
         LaunchError::OwnedFlag { .. }
         | LaunchError::ChosenFlag { .. }
+        | LaunchError::NotAFlag { .. }
+        | LaunchError::NotAnArgument
+        | LaunchError::LongArgument { .. }
         | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
-        LaunchError::OwnedVariable { .. } | LaunchError::NotAVariable { .. } => message.on("env"),
+        LaunchError::OwnedVariable { .. }
+        | LaunchError::LongVariable { .. }
+        | LaunchError::NotAVariable { .. } => message.on("env"),
         LaunchError::NodeConfig(_) => message.on("node_config"),
         LaunchError::KeysWithoutTls
         | LaunchError::OwnKeyMissing
@@ -305,6 +331,7 @@ mod tests {
 
     #[test]
     fn requirements_are_neither_options_nor_empty_nor_another_flower() {
+        let long = format!("a{}", "[b]".repeat(2000));
         let list = [
             "numpy>=2",
             "--help",
@@ -313,6 +340,9 @@ mod tests {
             "./a-1.whl",
             "FLWR_nightly>=1.40",
             "flwr-datasets",
+            "a\nb",
+            "a\0",
+            &long,
         ];
         let list = list.iter().map(|&text| Value::from(text));
         let list = Value::List(list.chain([Value::UNKNOWN]).collect());
@@ -324,11 +354,48 @@ mod tests {
             .collect();
         assert_eq!(
             at,
+            [1, 2, 3, 5, 7, 8, 9].map(|position| format!("requirements[{position}]"))
+        );
+        assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());
+    }
+
+    #[test]
+    fn what_no_process_can_be_given_is_found_where_it_is_written() {
+        let list = |list: &[&str]| {
+            let list = list.iter().map(|text| Value::from(*text));
+            Value::List(list.chain([Value::UNKNOWN]).collect())
+        };
+        let config = Tree(Value::object([
+            (
+                "extra_args",
+                list(&["--log-file", "x\0y", "--insecure", "--a b"]),
+            ),
+            (
+                "env",
+                Value::object([
+                    ("HOME", Value::UNKNOWN),
+                    ("A", Value::from("x\0y")),
+                    ("B", Value::from("fine")),
+                    ("C", Value::from("x".repeat(128 * 1024))),
+                    ("no name", Value::from("x")),
+                ]),
+            ),
+        ]));
+        let found = validate(&config, Role::SuperLink);
+        let at: Vec<_> = found
+            .iter()
+            .map(|one| one.path.as_ref().unwrap().to_string())
+            .collect();
+        assert_eq!(
+            at,
             [
-                "requirements[1]",
-                "requirements[2]",
-                "requirements[3]",
-                "requirements[5]"
+                "extra_args[1]",
+                "extra_args[2]",
+                "extra_args[3]",
+                "env[\"A\"]",
+                "env[\"C\"]",
+                "env[\"HOME\"]",
+                "env[\"no name\"]",
             ]
         );
         assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());

@@ -1,8 +1,12 @@
 //! Quantities as Kubernetes writes them, such as `500m`, `2` or `1.5Gi`. What is none would be refused
 //! only once a part of the object is made.
 
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use std::collections::BTreeMap;
+
+use super::labels;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::refused;
 
 /// The number that a text stands for; `None` when it is no quantity, or one below zero.
 pub(super) fn value(text: &str) -> Option<f64> {
@@ -28,12 +32,82 @@ pub(super) fn value(text: &str) -> Option<f64> {
         "Pi" => 1_125_899_906_842_624.0,
         "Ei" => 1_152_921_504_606_846_976.0,
         exponent => {
-            let exponent = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
+            let exponent: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
             10_f64.powi(exponent)
         }
     };
     let number: f64 = number.parse().ok()?;
-    Some(number * factor)
+    let value = number * factor;
+    // A cluster takes what is larger, or too small to count, for another number.
+    let fits = value <= MOST && (value >= 1e-9 || number == 0.0);
+    fits.then_some(value)
+}
+
+/// The largest quantity that there is, 2^63 - 1.
+const MOST: f64 = 9_223_372_036_854_775_807.0;
+
+/// Errors for what is requested and limited, where a cluster would refuse the pod.
+pub(super) fn check_resources(
+    requests: &BTreeMap<String, String>,
+    limits: &BTreeMap<String, String>,
+    at: &Path,
+) -> Result<()> {
+    let mut found = Diagnostics::default();
+    for (which, amounts) in [("requests", requests), ("limits", limits)] {
+        for (resource, amount) in amounts {
+            let at = at.then(which).key(resource);
+            if !is_resource(resource) {
+                let why = "a resource is `cpu`, `memory`, `ephemeral-storage`, one of `hugepages-…`, or one with \
+                           the domain of who offers it, such as `nvidia.com/gpu`";
+                found.extend(refused(resource, &why, &at));
+                continue;
+            }
+            found.absorb(check(amount, at.clone()));
+            let is_fraction = value(amount).is_some_and(|amount| amount.fract() != 0.0);
+            if is_fraction && is_extended(resource) {
+                let why = "a device is given whole or not at all";
+                found.extend(refused(amount, &why, &at));
+            }
+        }
+    }
+    for (resource, request) in requests {
+        let at = at.then("requests").key(resource);
+        match limits.get(resource).map(|limit| (limit, value(limit))) {
+            Some((limit, Some(most))) => {
+                let asked = value(request);
+                if asked.is_some_and(|asked| asked > most) {
+                    let why = format!("its limit is {limit}, which is less");
+                    found.extend(refused(request, &why, &at));
+                } else if asked.is_some_and(|asked| asked < most) && is_extended(resource) {
+                    let why = format!("its limit is {limit}, and devices have one number for both");
+                    found.extend(refused(request, &why, &at));
+                }
+            }
+            None if is_extended(resource) => {
+                let why = "devices are asked for under `limits`";
+                found.extend(refused(request, &why, &at));
+            }
+            _ => {}
+        }
+    }
+    found.or(())
+}
+
+fn is_resource(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((domain, _)) => domain != "kubernetes.io" && labels::is_key(name),
+        None => {
+            ["cpu", "memory", "ephemeral-storage"].contains(&name)
+                || name
+                    .strip_prefix("hugepages-")
+                    .is_some_and(|size| value(size).is_some())
+        }
+    }
+}
+
+/// Whether it is a device, of which there is a number.
+fn is_extended(name: &str) -> bool {
+    name.contains('/')
 }
 
 /// An error unless it is a quantity.
@@ -77,6 +151,69 @@ mod tests {
         assert_eq!(value("0"), Some(0.0));
         for text in ["", "Gi", "1Xi", "-1Gi", "1 Gi", "1.2.3", "1GB", "one"] {
             assert_eq!(value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_cluster_would_take_for_another_number_is_no_quantity() {
+        for text in [
+            "1e400",
+            "9e18Gi",
+            "16Ei",
+            "1e-10",
+            "0.1n",
+            "1e2147483648",
+            "1e-99999999999",
+        ] {
+            assert_eq!(value(text), None, "{text}");
+        }
+        assert_eq!(value("0e5"), Some(0.0));
+        assert_eq!(value("9223372036854775807"), Some(MOST));
+        assert!(check_size("500m", Path::default()).is_err());
+    }
+
+    #[test]
+    fn requests_and_limits_go_together() {
+        let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let wrong = |requests: &[(&str, &str)], limits: &[(&str, &str)]| {
+            let at = Path::attribute("resources");
+            let found = check_resources(&map(requests), &map(limits), &at)
+                .err()
+                .unwrap_or_default();
+            let paths = found
+                .iter()
+                .map(|one| one.path.as_ref().unwrap().to_string());
+            paths
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replace("resources.", "")
+        };
+        for (requests, limits, expected) in [
+            (&[("cpu", "500m")][..], &[("cpu", "1")][..], ""),
+            (&[("hugepages-2Mi", "4Mi")], &[("hugepages-2Mi", "4Mi")], ""),
+            (&[], &[("nvidia.com/gpu", "1")], ""),
+            (&[("nvidia.com/gpu", "1")], &[("nvidia.com/gpu", "1")], ""),
+            (&[("cpu", "2")], &[("cpu", "1")], "requests[\"cpu\"]"),
+            (&[("gpu", "1")], &[], "requests[\"gpu\"]"),
+            (&[("", "1")], &[], "requests[\"\"]"),
+            (
+                &[],
+                &[("nvidia.com/gpu", "500m")],
+                "limits[\"nvidia.com/gpu\"]",
+            ),
+            (
+                &[("nvidia.com/gpu", "1")],
+                &[],
+                "requests[\"nvidia.com/gpu\"]",
+            ),
+            (&[("a/b", "1")], &[("a/b", "2")], "requests[\"a/b\"]"),
+        ] {
+            assert_eq!(wrong(requests, limits), expected, "{requests:?} {limits:?}");
         }
     }
 }

@@ -3,12 +3,19 @@
 use super::report::failed;
 use crate::flower::version::{FlowerVersion, VersionRow, is_newer_than_known, newest, row_of};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::path::Path;
 
 /// What holds for the release, or why it cannot be used.
 pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
-    row_of(version).map_err(|error| {
+    row_at(version, Path::attribute("flower_version"))
+}
+
+/// The same of a release that stands elsewhere.
+pub fn row_at(version: FlowerVersion, at: Path) -> Result<&'static VersionRow> {
+    let row = row_of(version);
+    row.map_err(|error| {
         failed("This Flower release cannot be used", &error)
-            .on("flower_version")
+            .at(at)
             .into()
     })
 }

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model;
 use crate::tfplugin::GoDuration;
-use crate::tfplugin::schema::optional;
+use crate::tfplugin::diagnostic::Diagnostics;
+use crate::tfplugin::schema::{Maybe, Tree, optional, path, refused};
 
 model! {
     /// How long each operation may take, as durations such as `90s`, `10m` or `1h30m`.
@@ -19,6 +20,21 @@ model! {
         /// For removing it.
         delete: Option<GoDuration> = optional(),
     }
+}
+
+/// An error for each limit in which nothing can be done.
+pub fn validate(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    for name in ["create", "update", "delete"] {
+        let dotted = format!("timeouts.{name}");
+        if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(&dotted)
+            && limit.get().is_zero()
+        {
+            let why = "nothing can be done in no time";
+            found.extend(refused(&limit.to_string(), &why, &path(&dotted)));
+        }
+    }
+    found
 }
 
 /// What an operation's time is bounded by.

@@ -35,8 +35,13 @@ pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>) -> Result<Vec<Volu
 
 /// Why no volume can be seen at a path.
 fn unfit(path: &str) -> Option<String> {
-    if !path.starts_with('/') || path.contains(':') {
-        return Some("Write an absolute path below `/`, without a colon.".to_owned());
+    let is_plain =
+        |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
+    let parts = path.strip_prefix('/').unwrap_or_default();
+    if path.contains(':') || !parts.split('/').all(is_plain) {
+        return Some(
+            "Write an absolute path below `/`, without a colon, `.` or `..` in it.".to_owned(),
+        );
     }
     let taken = kubernetes::OWN_MOUNTS.contains(&path);
     taken.then(|| "The provider keeps files of its own there.".to_owned())

@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
-pub use name::{Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label};
+pub use name::{
+    Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label, is_dns_subdomain, is_entry_name,
+};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
     Toleration, TolerationOperator, Volume, VolumeSource,

@@ -92,6 +92,20 @@ pub fn is_dns_label(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain
 }
 
+/// Whether an object of a cluster can be called so: labels with dots between them.
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(|label| is_dns_label(label, 253))
+}
+
+/// Whether an entry of a secret can be called so, in every runtime.
+pub fn is_entry_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=253).contains(&text.len())
+        && text.bytes().all(inner)
+        && text != "."
+        && !text.starts_with("..")
+}
+
 impl FromStr for ObjectName {
     type Err = NameError;
 
@@ -119,6 +133,17 @@ impl fmt::Display for ObjectRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_within_a_cluster_and_a_secret_lead_nowhere_else() {
+        for text in ["a", "a.b-1", &"x".repeat(253)] {
+            assert!(is_dns_subdomain(text) && is_entry_name(text), "{text}");
+        }
+        for text in ["", "a/b", "..", "../a", "a b", "ä", "a\0", &"x".repeat(254)] {
+            assert!(!is_dns_subdomain(text) && !is_entry_name(text), "{text}");
+        }
+        assert!(is_entry_name("private-key-Ab_1") && !is_dns_subdomain("a_b"));
+    }
 
     #[test]
     fn names_are_dns_labels() {

@@ -386,39 +386,3 @@ fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_t
     }
     it.nothing_left();
 }
-
-#[test]
-fn garbage_that_only_starting_finds_is_a_message_too() {
-    let it = Workspace::new("provider \"flower\" {}\n");
-    let texts = ["", "'\"`;|&$(false)\\", "--help"];
-    let mut wanted = vec![
-        ("env", json!({ "": "x" })),
-        ("env", json!({ "A=B": "x" })),
-        ("env", json!({ "A": "x\0y" })),
-    ];
-    for text in texts {
-        wanted.push(("requirements", json!([text])));
-        wanted.push(("extra_args", json!([text])));
-        wanted.push(("tls", json!({ "dns_names": [text] })));
-    }
-    let blocks: Vec<Block> = wanted
-        .into_iter()
-        .enumerate()
-        .map(|(number, (attribute, value))| {
-            let name = format!("x{number}");
-            let values = json!({ "name": name, attribute: value });
-            Block {
-                keyword: "resource",
-                kind: "flower_superlink".to_owned(),
-                name,
-                attribute: attribute.to_owned(),
-                values: values.as_object().unwrap().clone(),
-            }
-        })
-        .collect();
-    let refused = refused(&it, &blocks, &["apply", "-auto-approve", "-json"]);
-    let started = (0..blocks.len()).filter(|number| !refused.contains(number));
-    let started: Vec<_> = started.map(|number| &blocks[number].values).collect();
-    assert!(started.is_empty(), "these were started: {started:?}");
-    it.nothing_left();
-}

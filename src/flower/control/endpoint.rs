@@ -211,7 +211,7 @@ impl ControlEndpoint {
     }
 
     /// Whether nobody on the way can read what is sent.
-    fn keeps_secrets(&self) -> bool {
+    pub fn keeps_secrets(&self) -> bool {
         self.trust.is_some() || self.is_loopback()
     }
 

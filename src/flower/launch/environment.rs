@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::LaunchError;
+use super::{LONGEST, LaunchError};
 
 /// How much Flower logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +59,58 @@ const OWNED: &[(&str, &str)] = &[
     ("TERRAFORM_PROVIDER_FLOWER_PROCESS", "the provider chooses"),
 ];
 
-/// An error where one of the user's variables has an owner, or is none.
-pub fn check_variable(name: &str, value: &str) -> Result<(), LaunchError> {
-    if let Some((_, owner)) = OWNED.iter().find(|(owned, _)| *owned == name) {
-        return Err(LaunchError::OwnedVariable {
-            name: name.to_owned(),
-            owner,
-        });
-    }
-    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-        return Err(LaunchError::NotAVariable {
-            name: name.to_owned(),
-        });
-    }
-    Ok(())
+/// What all variables, and all arguments, of a process may take together: Linux has room for twice that,
+/// and a cluster stores no larger pod.
+pub(super) const MOST: usize = 1024 * 1024;
+
+/// Each of these variables that no process can be given, by its name. The value of one may not be known
+/// yet.
+pub fn refused_variables<'a>(
+    variables: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> Vec<(&'a str, LaunchError)> {
+    let mut all = 0;
+    let check = |(name, value): (&'a str, Option<&'a str>)| {
+        let value = value.unwrap_or_default();
+        let bytes = name.len() + 1 + value.len();
+        all += bytes;
+        let error = if let Some((_, owner)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+            LaunchError::OwnedVariable {
+                name: name.to_owned(),
+                owner,
+            }
+        } else if !is_name(name) || value.contains('\0') {
+            LaunchError::NotAVariable {
+                name: name.to_owned(),
+            }
+        } else if bytes > LONGEST || all > MOST {
+            LaunchError::LongVariable {
+                name: name.to_owned(),
+                bytes,
+                limit: if bytes > LONGEST { LONGEST } else { MOST },
+            }
+        } else {
+            return None;
+        };
+        Some((name, error))
+    };
+    variables.into_iter().filter_map(check).collect()
+}
+
+/// Whether a variable of every runtime can be called so.
+fn is_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(inner)
 }
 
 impl ProcessEnvironment {
     /// What is set besides the user's variables.
     pub(super) fn build(&self) -> Result<BTreeMap<String, String>, LaunchError> {
-        for (name, value) in &self.variables {
-            check_variable(name, value)?;
+        let variables = self.variables.iter();
+        let variables = variables.map(|(name, value)| (name.as_str(), Some(value.as_str())));
+        if let Some((_, error)) = refused_variables(variables).into_iter().next() {
+            return Err(error);
         }
         let mut env = BTreeMap::new();
         let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());

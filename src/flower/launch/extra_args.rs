@@ -3,7 +3,8 @@
 //! Flower's programs take the last of two equal flags and accept any unique beginning of a flag, so
 //! `--iso process` would silently win over `isolation`. Both are found here, before anything starts.
 
-use super::{LaunchError, Role};
+use super::environment::MOST;
+use super::{LONGEST, LaunchError, Role};
 
 /// Who sets a flag.
 #[derive(Clone, Copy)]
@@ -80,22 +81,72 @@ pub(super) fn append(
     args: &mut Vec<String>,
     extra: &[String],
 ) -> Result<(), LaunchError> {
-    for argument in extra {
-        check_argument(role, argument)?;
+    let refused = refused_arguments(role, extra.iter().map(|one| Some(one.as_str())));
+    if let Some((_, error)) = refused.into_iter().next() {
+        return Err(error);
     }
     args.extend(extra.iter().cloned());
     Ok(())
 }
 
-/// An error where one of the user's arguments has an owner, or ends the process.
-pub fn check_argument(role: Role, argument: &str) -> Result<(), LaunchError> {
+/// Each of the user's arguments that the program cannot be given, by its position. One may not be known
+/// yet.
+pub fn refused_arguments<'a>(
+    role: Role,
+    extra: impl IntoIterator<Item = Option<&'a str>>,
+) -> Vec<(usize, LaunchError)> {
     let owned = match role {
         Role::SuperLink => SUPERLINK,
         Role::SuperNode => SUPERNODE,
         Role::SuperExec | Role::ServerApp | Role::ClientApp => &[],
     };
+    let mut refused = Vec::new();
+    let mut may_be_value = false;
+    let mut all = 0;
+    for (position, argument) in extra.into_iter().enumerate() {
+        let Some(argument) = argument else {
+            may_be_value = true;
+            continue;
+        };
+        all += argument.len() + 1;
+        let mut checked = fits(argument, all);
+        if checked.is_ok() {
+            checked = check(owned, argument, may_be_value);
+        }
+        refused.extend(checked.err().map(|error| (position, error)));
+        may_be_value = argument.starts_with('-') && !argument.contains('=');
+    }
+    refused
+}
+
+/// Whether the system can start a process with it.
+fn fits(argument: &str, all: usize) -> Result<(), LaunchError> {
+    if argument.contains('\0') {
+        return Err(LaunchError::NotAnArgument);
+    }
+    let bytes = argument.len();
+    if bytes > LONGEST || all > MOST {
+        return Err(LaunchError::LongArgument {
+            bytes,
+            limit: if bytes > LONGEST { LONGEST } else { MOST },
+        });
+    }
+    Ok(())
+}
+
+fn check(
+    owned: &[(&'static str, Owner)],
+    argument: &str,
+    may_be_value: bool,
+) -> Result<(), LaunchError> {
     let flag = argument.split('=').next().unwrap_or(argument);
     let named = || flag.to_owned();
+    let is_flag = flag.len() > 1 && flag.starts_with('-') && flag != "--";
+    // Flower's programs take flags and their values, and nothing else. They take a flag with a blank in it
+    // for a value.
+    if flag == "--" || (!is_flag && !may_be_value) || (is_flag && flag.contains(' ')) {
+        return Err(LaunchError::NotAFlag { argument: named() });
+    }
     if matches!(flag, "-h" | "-V") || (flag.len() > 2 && begins(flag, &["--help", "--version"])) {
         return Err(LaunchError::EndsAtOnce { flag: named() });
     }
@@ -188,6 +239,42 @@ mod tests {
                 assert!(matches!(error, LaunchError::ChosenFlag { .. }), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_neither_a_flag_nor_its_value_is_refused() {
+        for extra in [
+            &["file"][..],
+            &[""],
+            &["-"],
+            &["--"],
+            &["--log-file /tmp/log"],
+            &["--log-file", "/tmp/log", "more"],
+            &["--log-file=/tmp/log", "more"],
+        ] {
+            let error = appended(Role::SuperLink, extra).unwrap_err();
+            assert!(matches!(error, LaunchError::NotAFlag { .. }), "{extra:?}");
+        }
+        let fine = ["--log-file=/tmp/a log", "--log-file", "/tmp/a log"];
+        assert_eq!(appended(Role::SuperLink, &fine).unwrap(), fine);
+    }
+
+    #[test]
+    fn what_no_process_can_be_given_is_refused_at_its_position() {
+        let long = "x".repeat(LONGEST + 1);
+        let fits = "x".repeat(LONGEST);
+        let refused = |extra: &[Option<&str>]| -> Vec<usize> {
+            let refused = refused_arguments(Role::SuperNode, extra.iter().copied());
+            refused.into_iter().map(|(position, _)| position).collect()
+        };
+        assert_eq!(
+            refused(&[Some("--x"), Some("x\0"), Some("--y"), Some(&long)]),
+            [1, 3]
+        );
+        assert_eq!(refused(&[Some("--x"), Some(&fits)]), [0; 0]);
+        assert_eq!(refused(&[None, Some("x"), Some("--insecure")]), [2]);
+        let many = vec![Some("--x"), Some(&fits)].repeat(9);
+        assert!(!refused(&many).is_empty());
     }
 
     #[test]

@@ -18,13 +18,17 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use environment::{LogLevel, ProcessEnvironment, check_variable};
-pub use extra_args::check_argument;
+pub use environment::{LogLevel, ProcessEnvironment, refused_variables};
+pub use extra_args::refused_arguments;
 pub use superlink::{Database, KeyPair, NodeKeys, SuperLinkSettings, superlink_processes};
 pub use supernode::{SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
+
+/// Longest argument, and longest `NAME=value`, that Linux starts a process with: `MAX_ARG_STRLEN` without
+/// the byte that ends it.
+pub(crate) const LONGEST: usize = 128 * 1024 - 1;
 
 /// A process to start: program, arguments and the whole environment that Flower needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,11 +125,38 @@ pub enum LaunchError {
         /// Who sets it.
         owner: &'static str,
     },
+    /// `extra_args` holds what the program takes neither for a flag nor for the value of one.
+    #[error("`extra_args` contains {argument:?}, which is neither a flag nor the value of one")]
+    NotAFlag {
+        /// What stands there.
+        argument: String,
+    },
+    /// `extra_args` holds what no process can be given.
+    #[error("an entry of `extra_args` has a NUL character in it, which no argument can have")]
+    NotAnArgument,
+    /// `extra_args` holds more than a process can be given.
+    #[error("an entry of `extra_args` has {bytes} bytes; {limit} is the most for {}", whole(*limit))]
+    LongArgument {
+        /// Its length.
+        bytes: usize,
+        /// The limit that it exceeds, alone or with those before it.
+        limit: usize,
+    },
     /// `env` holds what no process can be given.
     #[error("`env` contains {name:?}, which is no name of a variable or has a NUL in its value")]
     NotAVariable {
         /// Its name.
         name: String,
+    },
+    /// `env` holds more than a process can be given.
+    #[error("the variable {name} has {bytes} bytes with its value; {limit} is the most for {}", whole(*limit))]
+    LongVariable {
+        /// Its name.
+        name: String,
+        /// Its length with its value.
+        bytes: usize,
+        /// The limit that it exceeds, alone or with those before it.
+        limit: usize,
     },
     /// Node keys without TLS: Flower exits with 104 or 303.
     #[error("node keys are used, but TLS is off; Flower refuses to start like that")]
@@ -158,7 +189,20 @@ impl LaunchError {
                 Some(format!("Remove {flag} from `extra_args`."))
             }
             Self::OwnedVariable { name, .. } => Some(format!("Remove {name} from `env`.")),
-            Self::NotAVariable { name } => Some(format!("Remove or rename {name:?} in `env`.")),
+            Self::NotAFlag { .. } => Some(
+                "Write a flag and its value as two entries, `\"--flag\", \"value\"`, or as one, \
+                 `\"--flag=value\"`."
+                    .to_owned(),
+            ),
+            Self::NotAnArgument => Some("Remove the NUL character.".to_owned()),
+            Self::LongArgument { .. } | Self::LongVariable { .. } => {
+                Some("Put large data into a file, and give its path here.".to_owned())
+            }
+            Self::NotAVariable { .. } => Some(
+                "A name has letters, digits, `_`, `-` and `.`, and does not begin with a digit; a value \
+                 may be any text without a NUL character."
+                    .to_owned(),
+            ),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
             Self::FleetPortMissing
             | Self::AppPortMissing
@@ -166,6 +210,15 @@ impl LaunchError {
             | Self::OwnKeyMissing => None,
             Self::NodeConfig(error) => error.remedy(),
         }
+    }
+}
+
+/// What a limit is for.
+const fn whole(limit: usize) -> &'static str {
+    if limit == LONGEST {
+        "one"
+    } else {
+        "all of them together"
     }
 }
 

@@ -272,7 +272,15 @@ fn what_cannot_start_is_refused_before_it_is_started() {
             format!("`env` contains {name}, which the provider chooses")
         );
     }
-    for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0")] {
+    for (name, value) in [
+        ("", "x"),
+        ("A=B", "x"),
+        ("A\0", "x"),
+        ("A", "x\0"),
+        ("two words", "x"),
+        ("GRÖSSE", "x"),
+        ("1A", "x"),
+    ] {
         let mut odd = superlink();
         let variables = &mut odd.environment.variables;
         variables.insert(name.to_owned(), value.to_owned());
@@ -282,6 +290,17 @@ fn what_cannot_start_is_refused_before_it_is_started() {
             Err(LaunchError::NotAVariable { name })
         );
     }
+    let mut long = superlink();
+    let fits = "x".repeat(128 * 1024 - 1 - "A=".len());
+    let variables = &mut long.environment.variables;
+    variables.insert("A".to_owned(), fits.clone());
+    assert!(superlink_processes(row(42), &long).is_ok());
+    let variables = &mut long.environment.variables;
+    variables.insert("A".to_owned(), fits + "x");
+    assert_eq!(
+        superlink_processes(row(42), &long).unwrap_err().to_string(),
+        "the variable A has 131072 bytes with its value; 131071 is the most for one"
+    );
     let config = SuperNodeSettings {
         node_config: [("a b".to_owned(), ConfigValue::Int(1))].into(),
         ..supernode()

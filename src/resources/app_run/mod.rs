@@ -22,13 +22,15 @@ use bytes::Bytes;
 use crate::flower::control::{ControlError, RunId, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
+use crate::resources::config_values::flatten;
+use crate::resources::handover_checks;
 use crate::resources::journal;
 use crate::resources::place;
 use crate::resources::reach::control;
 use crate::resources::report::{failed, noticed};
-use crate::resources::timeouts::{Operation, Waited, wait};
+use crate::resources::timeouts::{self, Operation, Waited, wait};
 use crate::runtime::RuntimeError;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub(crate) use app::build;
@@ -57,6 +59,13 @@ impl Resource for AppRun {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_app_run";
+
+    fn validate(config: &Tree) -> Diagnostics {
+        let mut found = handover_checks::control(config);
+        found.absorb(flatten(config.value("run_config"), "run_config").map(drop));
+        found.extend(timeouts::validate(config));
+        found
+    }
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         ready::check(plan)?;

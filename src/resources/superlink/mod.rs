@@ -2,6 +2,7 @@
 
 mod active_runs;
 mod allow_list;
+mod certificate;
 mod effect;
 mod foresight;
 mod healing;
@@ -32,7 +33,7 @@ use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
-use crate::tfplugin::{Call, GoDuration, Plan, Resource, Slot};
+use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
 
@@ -79,13 +80,11 @@ impl Resource for Superlink {
                 "There is no certificate without TLS.",
             ));
         }
-        found.absorb(outlives_renewal(config));
+        found.extend(certificate::validate(config));
         found.absorb(storage::is_quantity(config));
         found.absorb(pod::validate(config));
         found.extend(processes::validate(config, Role::SuperLink));
-        if let Ok(Maybe::Known(Some(list))) = config.get("supernodes") {
-            found.absorb(nodes::keys(&list).map(drop));
-        }
+        found.extend(nodes::check(config.value("supernodes")));
         found
     }
 
@@ -139,6 +138,8 @@ impl Resource for Superlink {
         let object = object(&planned.name);
         let runtime = call.provider.runtime.as_ref();
         let requirements = planned.requirements.as_deref();
+        // What could not be looked at while it was unknown is looked at before anything is made.
+        can_start(&planned)?;
         processes::can_run(runtime, &object, planned.flower_version, requirements).await?;
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
@@ -254,19 +255,9 @@ impl Resource for Superlink {
     }
 }
 
-/// An error where a certificate would have to be renewed as soon as it is made.
-fn outlives_renewal(config: &Tree) -> Result<()> {
-    let duration = |name| -> Result<Option<GoDuration>> { Ok(config.get(name)?.known().flatten()) };
-    let validity = workload::validity(duration("tls.validity")?.as_ref());
-    let before = duration("tls.renew_before")?;
-    if before.is_some_and(|before| before.get() >= validity) {
-        return Err(Diagnostic::error("Certificates would be renewed for ever")
-            .detail("`renew_before` is not shorter than `validity`.")
-            .detail("Set `renew_before` to about a third of `validity`, or leave it out.")
-            .on("tls.renew_before")
-            .into());
-    }
-    Ok(())
+/// An error where no process and no certificate could be made of it.
+pub(crate) fn can_start(model: &Model) -> Result<()> {
+    workload::sketch(model).map(drop)
 }
 
 /// Plans a new SuperLink in place of one whose database the other release cannot read, where that

@@ -64,10 +64,12 @@ model! {
         /// Environment variables of the processes, such as a licence key. They are hidden in plans and
         /// written to no record, but stand in the state. In the runtime `kubernetes` they are a Secret
         /// of the pod. After an import they are null: the next plan sets them, and the apply restarts
-        /// nothing where they are what the processes have.
+        /// nothing where they are what the processes have. A name has letters, digits, `_`, `-` and `.`;
+        /// a name and its value have at most 131071 bytes together.
         env: Option<BTreeMap<String, String>> = optional().sensitive(),
-        /// Further arguments of `flower-superlink`. One that the provider sets itself is an error
-        /// that names the attribute to use instead. Everybody can read them who may read the state, a
+        /// Further arguments of `flower-superlink`: a flag and its value as two entries, or as one
+        /// with `=`. One that the provider sets itself is an error that names the attribute to use
+        /// instead. Everybody can read them who may read the state, a
         /// plan, the object's record, its pod, or the list of processes of its machine: a secret
         /// belongs into `env`.
         extra_args: Option<Vec<String>> = optional(),
@@ -112,7 +114,8 @@ model! {
         dns_names: Option<Vec<String>> = optional(),
         /// Further addresses that SuperNodes dial it by.
         ip_addresses: Option<Vec<String>> = optional(),
-        /// How long a certificate is valid; `8760h` (one year) by default.
+        /// How long a certificate is valid, from `1h` to `87600h` (ten years); `8760h` (one year) by
+        /// default.
         validity: Option<GoDuration> = optional(),
         /// How long before its end a new one is planned; by default `720h` (30 days), or a third of
         /// `validity` where that is less.

@@ -12,6 +12,7 @@ use crate::pki::{NodeKeyError, NodePublicKey};
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::refused as refused_text;
 use crate::tfplugin::value::Value;
 
 pub(super) type AllowList = BTreeMap<String, AllowedNode>;
@@ -48,6 +49,35 @@ fn no_key(name: &str, error: &NodeKeyError) -> Diagnostic {
         format!("The entry {name:?} of `supernodes` has no SuperNode key"),
         error,
     )
+}
+
+/// Errors for what is known of the list and can be no key of its own.
+pub(super) fn check(list: &Value) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let Value::Map(entries) = list else {
+        return found;
+    };
+    let mut known = AllowList::new();
+    for (name, node) in entries {
+        if name.trim().is_empty() || name.contains(char::is_control) {
+            let why = "a SuperNode is listed under a name in one line";
+            found.extend(refused_text(
+                name,
+                &why,
+                &Path::attribute("supernodes").key(name),
+            ));
+        }
+        if let Some(public_key) = node.get("public_key").as_str() {
+            let public_key = public_key.to_owned();
+            let node = AllowedNode {
+                public_key,
+                location: None,
+            };
+            known.insert(name.clone(), node);
+        }
+    }
+    found.absorb(keys(&known).map(drop));
+    found
 }
 
 /// Says which locations a SuperLink of this release will not show.

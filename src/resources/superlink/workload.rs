@@ -27,7 +27,8 @@ use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::Result;
 
 /// Ten years: authorities outlive the certificates that they sign.
-const AUTHORITY_VALIDITY: time::Duration = time::Duration::days(3650);
+pub(super) const AUTHORITY_VALIDITY: std::time::Duration =
+    std::time::Duration::from_hours(3650 * 24);
 const VALIDITY: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 const RENEW_BEFORE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 
@@ -194,7 +195,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
     let authority = Authority::generate(
         &common_name,
         AuthorityAlgorithm::default(),
-        AUTHORITY_VALIDITY,
+        AUTHORITY_VALIDITY.try_into().unwrap_or(time::Duration::MAX),
         now,
     )
     .map_err(|error| failed("The authority could not be made", &error))?;

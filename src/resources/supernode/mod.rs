@@ -14,25 +14,26 @@ use crate::flower::launch::Role;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
-use crate::resources::config_values::flatten;
 use crate::resources::failure;
+use crate::resources::handover_checks::{self, fleet_release};
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::processes;
+use crate::resources::release;
 use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
 use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub(super) use departed::Departed;
 use departed::may_be_known;
 use join::{bring_up, told};
 pub use model::Model;
-use workload::{object, parse_version};
+use workload::object;
 
 pub struct Supernode;
 
@@ -55,11 +56,12 @@ impl Resource for Supernode {
                     .on("key"),
             );
         }
+        found.extend(handover_checks::fleet(config));
+        found.extend(handover_checks::control(config));
+        found.extend(handover_checks::secret(config));
         found.absorb(pod::validate(config));
         found.extend(processes::validate(config, Role::SuperNode));
-        if let Ok(Maybe::Known(Some(node_config))) = config.get::<Option<Dynamic>>("node_config") {
-            found.absorb(flatten(&node_config.0, "node_config").map(drop));
-        }
+        found.absorb(workload::node_config(config.value("node_config")).map(drop));
         found
     }
 
@@ -68,7 +70,7 @@ impl Resource for Supernode {
         if !plan.config.is_set("flower_version") {
             match plan.get::<Option<String>>("superlink.flower_version")? {
                 Maybe::Known(text) => {
-                    let version = parse_version(text.as_deref())?;
+                    let version = fleet_release(text.as_deref())?;
                     let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
                     if prior != Maybe::Known(Some(version)) || plan.has_changes() {
                         plan.set("flower_version", version);
@@ -76,6 +78,11 @@ impl Resource for Supernode {
                 }
                 Maybe::Unknown => plan.set_unknown("flower_version"),
             }
+        }
+        if let Maybe::Known(Some(own)) =
+            plan.config.get::<Option<FlowerVersion>>("flower_version")?
+        {
+            release::row(own)?;
         }
         skew::speaks_with_superlink(plan)?;
         if plan.is_create() {
@@ -109,6 +116,8 @@ impl Resource for Supernode {
         let object = object(&planned.name);
         let runtime = call.provider.runtime.as_ref();
         let requirements = planned.requirements.as_deref();
+        // What could not be looked at while it was unknown is looked at before anything is made.
+        can_start(&planned)?;
         processes::can_run(runtime, &object, version(&planned)?, requirements).await?;
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
@@ -149,6 +158,7 @@ impl Resource for Supernode {
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
+        can_start(&planned)?;
         // Another key is another node, which must be let in at once, and so is none; another
         // SuperLink gives it another number.
         let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
@@ -187,6 +197,11 @@ impl Resource for Supernode {
     }
 }
 
+/// An error where no process could be made of it.
+pub(crate) fn can_start(model: &Model) -> Result<()> {
+    workload::sketch(model, version(model)?).map(drop)
+}
+
 /// Whether the SuperLink knows it by the same number afterwards: a registered key keeps it, and so does
 /// a process that goes on. Without a key, one that is started anew is another node.
 fn is_same_node(plan: &Plan) -> bool {
@@ -214,7 +229,7 @@ fn runs(plan: &Plan) -> bool {
 fn version(model: &Model) -> Result<FlowerVersion> {
     match model.flower_version.get() {
         Some(version) => Ok(*version),
-        None => parse_version(model.superlink.flower_version.as_deref()),
+        None => fleet_release(model.superlink.flower_version.as_deref()),
     }
 }
 

@@ -34,7 +34,8 @@ model! {
         /// nothing.
         control: Option<ControlInput> = optional(),
         /// What ClientApps read of this site (`context.node_config`): an object of bools, numbers,
-        /// strings, and objects of those. The SuperNode reads them from a file of its own, so they are
+        /// strings, and objects of those. Flower joins nested keys with dots, so that `{ a = { b = 1 } }`
+        /// and `{ "a.b" = 1 }` are the same. Keys have letters, digits, `-` and `_`. The SuperNode reads them from a file of its own, so they are
         /// in no list of processes and no pod; but everybody can read them who may read the state, a
         /// plan, or the object's record. A secret belongs into `env`, or into a file of the site whose
         /// path stands here.
@@ -55,10 +56,12 @@ model! {
         /// Environment variables of the processes, such as a licence key. They are hidden in plans and
         /// written to no record, but stand in the state. In the runtime `kubernetes` they are a Secret
         /// of the pod. After an import they are null: the next plan sets them, and the apply restarts
-        /// nothing where they are what the processes have.
+        /// nothing where they are what the processes have. A name has letters, digits, `_`, `-` and `.`;
+        /// a name and its value have at most 131071 bytes together.
         env: Option<BTreeMap<String, String>> = optional().sensitive(),
-        /// Further arguments of `flower-supernode`. One that the provider sets itself is an error
-        /// that names the attribute to use instead. Everybody can read them who may read the state, a
+        /// Further arguments of `flower-supernode`: a flag and its value as two entries, or as one
+        /// with `=`. One that the provider sets itself is an error that names the attribute to use
+        /// instead. Everybody can read them who may read the state, a
         /// plan, the object's record, its pod, or the list of processes of its machine: a secret
         /// belongs into `env`.
         extra_args: Option<Vec<String>> = optional(),

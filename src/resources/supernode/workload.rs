@@ -7,16 +7,17 @@ use crate::flower::launch::{
     ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
 };
 use crate::flower::node_config::node_config_toml;
-use crate::flower::version::{self, FlowerVersion, NodeAuth};
+use crate::flower::run_config::RunConfig;
+use crate::flower::version::{FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::FleetInput;
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
-use crate::resources::report::failed;
 use crate::resources::supernode_key::public_entry;
 use crate::runtime::{Content, Kind, Layout, ObjectName, ObjectRef, Port, Workload};
 use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::value::Value;
 
 const KEY_FILE: &str = "node.key";
 const PUBLIC_KEY_FILE: &str = "node.pub";
@@ -30,13 +31,11 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-pub(super) fn parse_version(text: Option<&str>) -> Result<FlowerVersion> {
-    text.map_or(Ok(version::DEFAULT), str::parse)
-        .map_err(|error| {
-            failed("This is no Flower release", &error)
-                .on("superlink")
-                .into()
-        })
+/// What ClientApps read of their site, as far as it is known, or why Flower cannot carry it.
+pub(super) fn node_config(value: &Value) -> Result<RunConfig> {
+    let flat = flatten(value, "node_config")?;
+    node_config_toml(&flat).map_err(|error| launch(&error.into()))?;
+    Ok(flat)
 }
 
 /// What would run, wherever that is: whether it can be started so is seen without a place for it.
@@ -87,7 +86,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         _ => None,
     };
     let node_config = match &model.node_config {
-        Some(config) => flatten(&config.0, "node_config")?,
+        Some(config) => node_config(&config.0)?,
         None => BTreeMap::new(),
     };
     let settings = SuperNodeSettings {
@@ -129,3 +128,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         storage: None,
     })
 }
+
+#[cfg(test)]
+#[path = "node_config_tests.rs"]
+mod tests;

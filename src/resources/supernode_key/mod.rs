@@ -5,7 +5,7 @@ mod model;
 use std::sync::Arc;
 
 use crate::masking;
-use crate::pki::{NodeKey, NodePublicKey};
+use crate::pki::{NodeKey, NodeKeyAlgorithm, NodePublicKey};
 use crate::resources::Configured;
 use crate::resources::handover::{SecretInput, SecretOutput};
 use crate::resources::lifecycle::{self, Remains};
@@ -14,7 +14,7 @@ use crate::resources::place;
 use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Tree, WriteOnly};
+use crate::tfplugin::schema::{Maybe, Tree, WriteOnly};
 use crate::tfplugin::{Call, Plan, Resource, Slot};
 pub use model::Model;
 use zeroize::Zeroizing;
@@ -27,7 +27,34 @@ impl Resource for SupernodeKey {
 
     const TYPE: &'static str = "flower_supernode_key";
 
+    fn validate(config: &Tree) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        let algorithm = config.get::<Option<NodeKeyAlgorithm>>("algorithm");
+        let algorithm = match algorithm {
+            Ok(Maybe::Known(algorithm)) => Some(algorithm.unwrap_or(model::ALGORITHM)),
+            _ => None,
+        };
+        if let Ok(Maybe::Known(WriteOnly(Some(text)))) =
+            config.get::<WriteOnly<String>>("private_key_wo")
+        {
+            found.absorb(own_key(&text, algorithm).map(drop));
+        }
+        found
+    }
+
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+        if plan.changes("private_key_wo_version")
+            && plan.planned.is_set("private_key_wo_version")
+            && !plan.config.is_set("private_key_wo")
+        {
+            return Err(Diagnostic::error(
+                "private_key_wo_version is of no use without private_key_wo",
+            )
+            .detail("It says that there is a new `private_key_wo`, and there is none.")
+            .detail("Set `private_key_wo`, or leave `private_key_wo_version` as it was.")
+            .on("private_key_wo_version")
+            .into());
+        }
         let causes = ["algorithm", "rotation", "private_key_wo_version"];
         let lost = !plan.is_create() && plan.prior.value("secret").is_null();
         if lost || causes.iter().any(|cause| plan.changes(cause)) {
@@ -167,26 +194,29 @@ fn secret_name(name: &ObjectName) -> String {
 fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
     let own = config.get::<WriteOnly<String>>("private_key_wo")?.known();
     match own.and_then(|own| own.0) {
-        Some(text) => {
-            masking::hide(&text);
-            let key = NodeKey::parse(&text).map_err(|error| {
-                failed("The private key cannot be used", &error).on("private_key_wo")
-            })?;
-            if key.algorithm() != planned.algorithm {
-                return Err(Diagnostic::error("The private key is of another algorithm")
-                    .detail(format!(
-                        "It is {}, and the attribute `algorithm` says {}.",
-                        key.algorithm(),
-                        planned.algorithm
-                    ))
-                    .detail(format!("Set `algorithm = \"{}\"`.", key.algorithm()))
-                    .on("algorithm")
-                    .into());
-            }
-            Ok(key)
-        }
+        Some(text) => own_key(&text, Some(planned.algorithm)),
         None => NodeKey::generate(planned.algorithm)
             .map_err(|error| failed("No key could be made", &error).into()),
+    }
+}
+
+/// The key that a configuration brings along, where it is of the algorithm that is asked for.
+fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
+    masking::hide(text);
+    let key = NodeKey::parse(text)
+        .map_err(|error| failed("The private key cannot be used", &error).on("private_key_wo"))?;
+    match algorithm {
+        Some(asked) if key.algorithm() != asked => {
+            Err(Diagnostic::error("The private key is of another algorithm")
+                .detail(format!(
+                    "It is {}, and the attribute `algorithm` says {asked}.",
+                    key.algorithm(),
+                ))
+                .detail(format!("Set `algorithm = \"{}\"`.", key.algorithm()))
+                .on("algorithm")
+                .into())
+        }
+        _ => Ok(key),
     }
 }
 

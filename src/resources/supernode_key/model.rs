@@ -6,6 +6,9 @@ use crate::resources::handover::SecretOutput;
 use crate::runtime::ObjectName;
 use crate::tfplugin::schema::{Computed, WriteOnly, computed, defaulted, optional, required};
 
+/// What Flower itself makes.
+pub(super) const ALGORITHM: NodeKeyAlgorithm = NodeKeyAlgorithm::EcdsaP384;
+
 model! {
     /// The key by which a SuperNode proves to a SuperLink who it is.
     ///
@@ -17,7 +20,7 @@ model! {
         name: ObjectName = required().replace("the key is kept under this name"),
         /// `ECDSA-P256`, `ECDSA-P384` (the default) or `ECDSA-P521`: the curves that Flower takes.
         /// A change makes a new key.
-        algorithm: NodeKeyAlgorithm = defaulted(NodeKeyAlgorithm::EcdsaP384),
+        algorithm: NodeKeyAlgorithm = defaulted(ALGORITHM),
         /// Any text; a change of it makes a new key. The SuperLink then registers the new key, and
         /// the SuperNode is restarted with it.
         rotation: Option<String> = optional(),

@@ -6,6 +6,7 @@
 //! reached by port-forward: the cluster's own access rules are its login.
 
 mod access;
+mod affinity;
 mod api;
 mod cause;
 mod changes;
@@ -39,7 +40,9 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Credentials, ExecCredentials, Host};
+pub use affinity::check_affinity;
 pub use error::ClusterError;
+pub use names::is_own_name;
 pub use settings::{
     Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, SettingError, TlsServerName, Token,
 };

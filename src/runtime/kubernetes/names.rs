@@ -33,6 +33,15 @@ pub(super) const SECRETS: &str = "terraform-provider-flower/secret-versions";
 /// Changes when a pod is to be tried again.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
 
+/// Whether a label or annotation is one of those by which the provider knows its own.
+pub fn is_own_name(key: &str) -> bool {
+    let ours = [MANAGED_BY, PART_OF, COMPONENT, INSTANCE];
+    ours.contains(&key)
+        || key
+            .split_once('/')
+            .is_some_and(|(prefix, _)| prefix == MANAGER)
+}
+
 /// `superlink`, `supernode` or `supernode-key`.
 pub(super) const fn kind(kind: Kind) -> &'static str {
     match kind {

@@ -23,6 +23,8 @@ pub enum SettingError {
     NoCertificate,
     #[error("it holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\")")]
     NoKey,
+    #[error("it holds more than one private key, and one belongs here")]
+    SeveralKeys,
     #[error("its PEM form is damaged: {0}")]
     Damaged(String),
     #[error("a namespace has 1 to 63 lower-case letters, digits and hyphens, with none at an end")]
@@ -200,6 +202,10 @@ impl FromStr for PrivateKey {
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
         use rustls::pki_types::pem::Error;
+        // Of several only the first one would be used.
+        if text.matches("PRIVATE KEY-----").count() > 2 {
+            return Err(SettingError::SeveralKeys);
+        }
         match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
             Ok(_) => Ok(Self(Zeroizing::new(text.to_owned()))),
             Err(Error::NoItemsFound) => Err(SettingError::NoKey),
@@ -314,6 +320,7 @@ mod tests {
         const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
         assert!(KEY.parse::<PrivateKey>().is_ok());
         assert!(refusal::<PrivateKey>("secret").contains("no private key"));
+        assert!(refusal::<PrivateKey>(&KEY.repeat(2)).contains("more than one"));
         for text in [
             KEY.replace("-----END", "!-----END"),
             KEY.replace("c2Vj", "*2Vj"),

@@ -57,8 +57,10 @@ pub(super) fn has_gateway(workload: &Workload) -> bool {
 /// The pod and what keeps it there. `files_hash` changes when a file of the pod does.
 pub(super) fn deployment(context: &Context<'_>, workload: &Workload, files_hash: &str) -> Json {
     let selector = context.selector();
-    let mut labels = workload.pod.labels.clone();
-    labels.extend(context.labels.clone());
+    // Those of the pod win over those of all objects, and ours over both.
+    let mut labels = context.labels.clone();
+    labels.extend(workload.pod.labels.clone());
+    let labels = names::labels(&context.object, &labels);
     let mut annotations = workload.pod.annotations.clone();
     annotations.insert(names::FILES_HASH.to_owned(), files_hash.to_owned());
     json!({

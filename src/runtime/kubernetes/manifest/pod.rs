@@ -121,7 +121,7 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
     let env: Vec<Json> = process
         .env
         .iter()
-        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .map(|(name, value)| json!({ "name": name, "value": literal(value) }))
         .chain(process.private_env.keys().map(|name| {
             let entry = names::variable(name);
             let of = json!({ "name": context.private_name(), "key": entry });
@@ -135,7 +135,7 @@ fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> J
         json!({
             "image": image(context, workload, process.duty, &process.image),
             "command": [process.program],
-            "args": process.args,
+            "args": process.args.iter().map(|one| literal(one)).collect::<Vec<_>>(),
             "env": env,
         }),
     );
@@ -180,6 +180,11 @@ fn env_from<'a>(pod: &'a PodSettings, process: &Process) -> impl Iterator<Item =
     let of_server = of_server.filter(|_| process.duty == Duty::Main);
     let twice = |name: &&String| process.runs_apps && pod.env_from_secrets.contains(name);
     of_apps.chain(of_server.filter(move |name| !twice(name)))
+}
+
+/// A text as the process gets it: a cluster would put the value of a variable in the place of `$(NAME)`.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// How a container is asked whether it answers: from its start until it first does, and then for good.

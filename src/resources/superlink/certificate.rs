@@ -1,0 +1,151 @@
+//! What the certificate of a SuperLink can be: its names, and how long it is good for.
+
+use std::time::Duration;
+
+use super::workload;
+use crate::pki::ServerNames;
+use crate::resources::report::failed;
+use crate::tfplugin::GoDuration;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::value::Value;
+
+/// What is shorter would be renewed by every other plan.
+const SHORTEST: Duration = Duration::from_hours(1);
+/// How long all names may be together: clients refuse a certificate of 100 KiB.
+const MOST_OF_NAMES: usize = 32 * 1024;
+
+/// Checks what is known of the certificate.
+pub(super) fn validate(config: &Tree) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let none: [&str; 0] = [];
+    let mut length = 0;
+    for (dotted, is_dns) in [("tls.dns_names", true), ("tls.ip_addresses", false)] {
+        let Value::List(names) = config.value(dotted) else {
+            continue;
+        };
+        for (index, one) in names.iter().enumerate() {
+            let Some(name) = one.as_str() else {
+                continue;
+            };
+            length += name.len();
+            let checked = if is_dns {
+                ServerNames::new([name], none)
+            } else {
+                ServerNames::new(none, [name])
+            };
+            if let Err(error) = checked {
+                let what = "The certificate cannot have this name";
+                found.push(failed(what, &error).at(path(dotted).index(index)));
+            }
+        }
+    }
+    if length > MOST_OF_NAMES {
+        found.push(
+            Diagnostic::error("The certificate would have too many names")
+                .detail(format!(
+                    "They have {length} bytes together. {MOST_OF_NAMES} is the most: clients refuse a \
+                     certificate that is much longer."
+                ))
+                .detail("Use a wildcard such as `*.example.org`, or fewer names.")
+                .at(path("tls")),
+        );
+    }
+    found.absorb(validity(config));
+    found.absorb(outlives_renewal(config));
+    found
+}
+
+fn duration(config: &Tree, dotted: &str) -> Option<GoDuration> {
+    match config.get::<Option<GoDuration>>(dotted) {
+        Ok(Maybe::Known(duration)) => duration,
+        _ => None,
+    }
+}
+
+fn validity(config: &Tree) -> Result<()> {
+    let dotted = "tls.validity";
+    let Some(validity) = duration(config, dotted) else {
+        return Ok(());
+    };
+    let longest = workload::AUTHORITY_VALIDITY;
+    let why = if validity.get() < SHORTEST {
+        "a certificate is good for `1h` at least"
+    } else if validity.get() > longest {
+        "a certificate is good for `87600h` (ten years) at most, as long as its authority"
+    } else {
+        return Ok(());
+    };
+    Err(refused(&validity.to_string(), &why, &path(dotted)))
+}
+
+/// An error where a certificate would have to be renewed as soon as it is made.
+fn outlives_renewal(config: &Tree) -> Result<()> {
+    if config.value("tls.validity").is_unknown() {
+        return Ok(());
+    }
+    let validity = workload::validity(duration(config, "tls.validity").as_ref());
+    let before = duration(config, "tls.renew_before");
+    if before.is_some_and(|before| before.get() >= validity) {
+        return Err(Diagnostic::error("Certificates would be renewed for ever")
+            .detail("`renew_before` is not shorter than `validity`.")
+            .detail("Set `renew_before` to about a third of `validity`, or leave it out.")
+            .at(path("tls.renew_before"))
+            .into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::Superlink;
+    use super::*;
+    use crate::resources::planning::tree;
+
+    fn wrong(tls: Json) -> String {
+        let found = validate(&tree::<Superlink>(json!({ "tls": tls })));
+        let paths = found
+            .iter()
+            .map(|one| one.path.as_ref().unwrap().to_string());
+        paths.collect::<Vec<_>>().join(" ").replace("tls.", "")
+    }
+
+    #[test]
+    fn names_that_a_certificate_cannot_have_are_refused_where_they_stand() {
+        let long = "a".repeat(64);
+        assert_eq!(
+            wrong(json!({
+                "dns_names": ["fl.example.org", "a b", "größe", long, "https://a", "", "10.0.0.1"],
+                "ip_addresses": ["10.0.0.1", "::1", "10.0.0.0/8", "a", "fe80::1%eth0", ""],
+            })),
+            "dns_names[1] dns_names[2] dns_names[3] dns_names[4] dns_names[5] dns_names[6] \
+             ip_addresses[2] ip_addresses[3] ip_addresses[4] ip_addresses[5]"
+        );
+        let many: Vec<String> = (0..600)
+            .map(|n| format!("{n}.{}", "a".repeat(60)))
+            .collect();
+        assert_eq!(wrong(json!({ "dns_names": many })), "tls");
+    }
+
+    #[test]
+    fn a_certificate_is_good_for_as_long_as_was_asked() {
+        for (tls, expected) in [
+            (json!({ "validity": "1h" }), ""),
+            (json!({ "validity": "87600h" }), ""),
+            (json!({ "validity": "0s" }), "validity"),
+            (json!({ "validity": "59m" }), "validity"),
+            (json!({ "validity": "87601h" }), "validity"),
+            (
+                json!({ "validity": "2h", "renew_before": "2h" }),
+                "renew_before",
+            ),
+            (json!({ "renew_before": "8760h" }), "renew_before"),
+            (json!({ "validity": "2h", "renew_before": "1h" }), ""),
+        ] {
+            let shown = tls.to_string();
+            assert_eq!(wrong(tls), expected, "{shown}");
+        }
+    }
+}
