@@ -13,3 +13,9 @@ pub mod resources;
 pub mod runtime;
 mod terminal;
 pub mod tfplugin;
+
+#[cfg(test)]
+mod generated_tests;
+#[cfg(test)]
+#[path = "../tests/generator/mod.rs"]
+mod generator;

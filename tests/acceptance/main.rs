@@ -3,7 +3,8 @@
 //!
 //! One file for each resource and one for the data sources. The others are about what all of them
 //! share: the plugin layer and who may call it (`plugin`, `automtls`), texts that nobody should write
-//! (`garbage`), secrets that must be nowhere (`canary`), the pages' examples (`examples`) and Flower's older releases (`eras`).
+//! (`garbage`), configurations by chance (`generated`), secrets that must be nowhere (`canary`), the pages'
+//! examples (`examples`) and Flower's older releases (`eras`).
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +23,9 @@ mod eras;
 mod examples;
 mod front_door;
 mod garbage;
+mod generated;
+#[path = "../generator/mod.rs"]
+mod generator;
 mod plugin;
 mod superlink;
 mod supernode;
