@@ -224,8 +224,8 @@ async fn hold_each_other<R: Resource<Provider = Configured>>(
         let mut state = made(&attributes, planned.clone());
         register(&mut state);
         listen(&mut state);
-        let built = R::Model::decode(&planned, &Path::default()).and_then(|model| build(&model));
-        let failed = built
+        let outcome = R::Model::decode(&planned, &Path::default()).and_then(|model| build(&model));
+        let failed = outcome
             .err()
             .map(|error| format!("planned, and not to be made: {error:?}"));
         count.note(failed, &config.values);
