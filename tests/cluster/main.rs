@@ -13,6 +13,7 @@
 )]
 
 mod access;
+mod apps;
 mod changes;
 mod claims;
 mod cost;
