@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use super::super::super::Patience;
 use super::super::START;
 use super::diagnosis::Diagnosis;
-use super::kind::{NODE, Wait};
+use super::kind::{GRACE, NODE, Wait};
 
-/// What may pass by itself is named only when it lasted as long.
-pub(super) const GRACE: Duration = Duration::from_secs(8);
 /// How long a report is waited for that does not come. The kubelet tries everything again within 15
 /// seconds, so reports are not shown to us, or the API server has dropped them.
 pub(super) const UNREPORTED: Duration = Duration::from_secs(20);
@@ -132,7 +130,8 @@ impl Debounce {
                 let waited = last.duration_since(begun);
                 (waited > GRACE * 2).then_some(waited.as_secs())
             }
-            Wait::Starting | Wait::Lasting(_) => Some(waited.as_secs()),
+            Wait::Lasting(_) => (waited > GRACE * 2).then_some(waited.as_secs()),
+            Wait::Starting => Some(waited.as_secs()),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::debounce::{Debounce, GRACE, UNREPORTED};
-use super::kind::Kind;
+use super::debounce::{Debounce, UNREPORTED};
+use super::kind::{GRACE, Kind};
 use super::placement::comes;
 use super::reports::Reports;
 use super::tests::event;
@@ -113,6 +113,7 @@ fn what_is_not_set_is_waited_for_by_kind() {
     for (kind, seconds) in [
         (Kind::NoNode, GRACE.as_secs()),
         (Kind::VolumeMissing, GRACE.as_secs()),
+        (Kind::Unanswering, GRACE.as_secs()),
         (Kind::VolumeNotMade, 20),
         (Kind::NetworkNotReady, 60),
         // A volume that another node still has is told of once, and comes free a minute later.

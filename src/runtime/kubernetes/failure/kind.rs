@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+/// What may pass by itself is named only when it lasted as long.
+pub(super) const GRACE: Duration = Duration::from_secs(8);
 /// How long a node is waited for that somebody is making, or that starts.
 pub(super) const NODE: Duration = Duration::from_mins(5);
 /// What Kubernetes itself gives an attach before it says that it takes long.
@@ -120,8 +122,9 @@ impl Kind {
             Self::NoSuchProgram => row("it cannot be started", Wait::No, FOREIGN_IMAGE),
             Self::NotStarted | Self::NotCreated => row("it cannot be started", AGAIN, FOREIGN_IMAGE),
             Self::LostByNode => row("the node has lost it", AGAIN, RUNTIME),
-            // Once may be a moment's; more often, a probe has had the patience that is asked of us.
-            Self::Unanswering => row("it does not answer its health probe", repeated(3, 5), SILENT),
+            // A readiness probe has had its patience before it says so. Its reports cannot be counted: those
+            // of its start may have used up what the kubelet may report of a pod.
+            Self::Unanswering => row("it does not answer its health probe", Wait::Lasting(GRACE), SILENT),
             Self::Unanswered => row("it has not answered its health probe yet", Wait::Starting,
                 "Look at its log. Where it only takes its time, give it more CPU \
                  (`kubernetes.resources`), or raise `kubernetes.start_timeout`."),

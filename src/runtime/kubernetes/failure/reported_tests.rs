@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::debounce::{Debounce, GRACE};
-use super::kind::Kind;
+use super::debounce::Debounce;
+use super::kind::{GRACE, Kind};
 use super::tests::{container, event, pod, with};
 use super::*;
 
