@@ -145,7 +145,8 @@ resource "flower_supernode" "a" {{
         let client = probe(&tenant, "supernode-a", node);
         assert_eq!(has(&client, "files", "node.key"), together);
         assert_eq!(has(&client, "files", "ca.crt"), together);
-        assert_eq!(has(&client, "commands", "seven"), together);
+        assert_eq!(has(&client, "files", "node-config.toml"), together);
+        assert!(!has(&client, "commands", "seven"));
         for one in [&app, &client] {
             assert_eq!(one["token"], false);
             assert_eq!(
