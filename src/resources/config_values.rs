@@ -45,13 +45,13 @@ impl Walk {
                 Value::Unknown(_) => continue,
                 Value::Bool(bool) => ConfigValue::Bool(*bool),
                 Value::String(text) => ConfigValue::Str(text.clone()),
-                Value::Number(number) => match number_value(number) {
-                    Some(value) => value,
-                    None => {
+                Value::Number(number) => {
+                    let Some(value) = number_value(number) else {
                         self.found.push(inexact(number, &at));
                         continue;
-                    }
-                },
+                    };
+                    value
+                }
                 other => {
                     self.found.push(unsuitable(other, &at));
                     continue;

@@ -187,12 +187,9 @@ fn put(
     prefix: &str,
     value: Json,
 ) {
-    let (first, rest) = match place.split_once('.') {
-        None => {
-            values[place] = value;
-            return;
-        }
-        Some(parts) => parts,
+    let Some((first, rest)) = place.split_once('.') else {
+        values[place] = value;
+        return;
     };
     let shape = shapes.iter().find(|shape| shape.name == first).unwrap();
     let full = format!("{prefix}{first}.");

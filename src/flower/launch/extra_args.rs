@@ -273,7 +273,7 @@ mod tests {
         );
         assert_eq!(refused(&[Some("--x"), Some(&fits)]), [0; 0]);
         assert_eq!(refused(&[None, Some("x"), Some("--insecure")]), [2]);
-        let many = vec![Some("--x"), Some(&fits)].repeat(9);
+        let many = [Some("--x"), Some(&fits)].repeat(9);
         assert!(!refused(&many).is_empty());
     }
 
