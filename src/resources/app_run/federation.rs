@@ -65,6 +65,16 @@ impl Member<supernode::Model> {
     }
 }
 
+/// Whether the SuperLink of this run is seen to have ended, and the run with it.
+pub(super) async fn has_ended(runtime: &dyn Runtime, url: &str) -> bool {
+    match Federation::of(runtime, url).await {
+        Some(federation) => is_dead(runtime, &federation.superlink.object)
+            .await
+            .is_some(),
+        None => false,
+    }
+}
+
 /// Waits until one of these is seen to be gone or to have stopped for good, and says which.
 pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) -> String {
     let mut before: Option<&ObjectRef> = None;
@@ -98,9 +108,9 @@ pub(super) async fn dead_now<'a>(
 async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static str> {
     match runtime.observe(object, &[]).await {
         Ok(None) => Some("was removed"),
-        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => {
-            Some("has stopped, and nothing starts it again before the next apply")
-        }
+        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => Some(
+            "has stopped, or its SuperExec has, and nothing starts it again before the next apply",
+        ),
         Ok(Some(_)) | Err(_) => None,
     }
 }

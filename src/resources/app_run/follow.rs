@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::federation::{Federation, first_dead};
+use super::federation::{Federation, dead_now, first_dead};
 use super::model::{Model, Until};
+use super::ready::online_words;
 use super::verdict::{self, AppParts};
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
@@ -14,6 +15,8 @@ use crate::terminal::{plain, shortened};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
+/// The process that writes a SuperLink's log.
+pub(super) const SUPERLINK: &str = "superlink";
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a run's status may go unseen while its log is followed.
 const UNSEEN: Duration = Duration::from_secs(20);
@@ -64,7 +67,14 @@ pub(super) async fn to_the_end(
 /// Waits until the SuperLink of this URL is seen to be dead, for ever where others run it.
 pub(super) async fn superlink_dies(runtime: &dyn Runtime, url: &str) -> String {
     match Federation::of(runtime, url).await {
-        Some(federation) => first_dead(runtime, &[&federation.superlink.object]).await,
+        Some(federation) => {
+            let superlink = &federation.superlink.object;
+            let dead = first_dead(runtime, &[superlink]).await;
+            match runtime.log_place(superlink, SUPERLINK).await {
+                Some(place) => format!("{dead}. Its log: {place}"),
+                None => dead,
+            }
+        }
         None => std::future::pending().await,
     }
 }
@@ -89,7 +99,10 @@ pub(super) async fn conclude(
         }
         (Waited::Done(Ok(())), None) => {}
         (Waited::Stopped, _) => call.warn(still_running(id, "Terraform was interrupted")),
-        (Waited::TimedOut, _) => call.warn(still_running(id, "`timeouts.create` is over")),
+        (Waited::TimedOut, _) => {
+            let still = still_running(id, "`timeouts.create` is over");
+            call.warn(with_what_it_waits_for(call, client, id, model, still).await);
+        }
     }
     Ok(())
 }
@@ -182,6 +195,34 @@ fn still_running(id: RunId, why: &str) -> Diagnostic {
     Diagnostic::warning(format!("The run {id} still goes on"))
         .detail(format!("{why}; the run was left alone."))
         .detail("The next plan or apply reads how it ended; nothing is submitted again.")
+}
+
+/// Adds what a person needs to judge whether the run goes on well: a SuperNode that stopped looks like
+/// slow training.
+async fn with_what_it_waits_for(
+    call: &Call<Configured>,
+    client: &ControlClient,
+    id: RunId,
+    model: &Model,
+    mut message: Diagnostic,
+) -> Diagnostic {
+    let runtime = call.provider.runtime.as_ref();
+    if let Some(federation) = Federation::of(runtime, &model.control.url).await {
+        let nodes: Vec<_> = federation
+            .supernodes
+            .iter()
+            .map(|one| &one.object)
+            .collect();
+        if let Some((node, how)) = dead_now(runtime, &nodes).await {
+            message = message.detail(format!("{node} {how}."));
+        }
+    }
+    if let Ok(nodes) = client.list_nodes().await {
+        message = message.detail(online_words(&nodes));
+    }
+    let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
+    let log = client.log_end(id, lines).await;
+    message.remedy(log.ok().map(|log| verdict::shown(&log, model.log_lines)))
 }
 
 /// A run ended otherwise than well while no apply waited for it.

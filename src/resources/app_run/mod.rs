@@ -256,6 +256,14 @@ impl Resource for AppRun {
                 control.forget();
                 Ok(())
             }
+            // A run ends with its SuperLink: nothing is left to stop, and an apply that replaces the
+            // run gets as far as to start the SuperLink again.
+            Waited::Done(Err(_))
+                if federation::has_ended(call.provider.runtime.as_ref(), &state.control.url)
+                    .await =>
+            {
+                Ok(())
+            }
             Waited::Done(Err(error)) => Err(failed(what, &error)
                 .detail("To forget the run without stopping it, set `stop_on_destroy = false`.")
                 .into()),

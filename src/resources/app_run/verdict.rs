@@ -86,6 +86,8 @@ pub(super) async fn of(
         .and_then(|lines| cause(lines, &run.details, &sites));
     if let Some(cause) = cause {
         message = message.detail(cause.told(parts, model.control.is_in_cluster()));
+    } else if run.details.contains(NO_HEARTBEAT) {
+        message = message.detail(silent_end(call, federation.as_ref()).await);
     } else if let Ok(lines) = &lines {
         message = message.remedy(installing(lines));
     }
@@ -104,6 +106,27 @@ pub(super) async fn of(
              failed run without an error, set `on_failure = \"record\"`.",
         )
         .into())
+}
+
+/// How Flower says that a ServerApp is gone and has not said why.
+const NO_HEARTBEAT: &str = "No heartbeat received from the task";
+
+/// What a ServerApp that ended without a word may have come to, and where to look.
+async fn silent_end(call: &Call<Configured>, federation: Option<&Federation>) -> String {
+    let place = match federation {
+        Some(federation) => {
+            let runtime = call.provider.runtime.as_ref();
+            let superlink = &federation.superlink.object;
+            runtime.log_place(superlink, super::follow::SUPERLINK).await
+        }
+        None => None,
+    };
+    let place = place.map(|place| format!(" (log: {place})"));
+    format!(
+        "The ServerApp's process ended and reported nothing: it called `sys.exit`, ran out of memory, \
+         or was killed. Look at what it wrote to the output of the SuperLink or its SuperExec{}.",
+        place.unwrap_or_default()
+    )
 }
 
 /// The last lines, as many as a configuration asks for.
