@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -95,11 +96,51 @@ impl TokenFile {
     }
 }
 
+/// Longer than any token: what is longer is some other file, and may have no end.
+const LONGEST: u64 = 64 << 10;
+
+/// The text of a file. A pipe or a device is refused before it is opened: whoever renews the token may
+/// have put it there, and reading it would never end.
+fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if !std::fs::metadata(path)?.is_file() {
+        return refused("it is no regular file");
+    }
+    let mut text = Zeroizing::new(String::new());
+    let mut file = std::fs::File::open(path)?.take(LONGEST + 1);
+    file.read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return refused("it is longer than 64 KiB");
+    }
+    Ok(text)
+}
+
 fn read(path: &Path) -> Result<AccountToken, EndpointError> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|error| EndpointError::TokenFile {
+    let text = text_of(path).map_err(|error| EndpointError::TokenFile {
         path: path.display().to_string(),
         cause: error.to_string(),
     })?;
     text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_with_a_token_is_refused_and_not_read_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = dir.path().join("long");
+        std::fs::write(&long, "a".repeat(70 << 10)).unwrap();
+        for path in [Path::new("/dev/zero"), dir.path(), &long] {
+            let refused = read(path).unwrap_err();
+            assert!(
+                matches!(refused, EndpointError::TokenFile { .. }),
+                "{refused}"
+            );
+        }
+        let good = dir.path().join("token");
+        std::fs::write(&good, "a-token\n").unwrap();
+        assert_eq!(read(&good).unwrap().0.as_str(), "a-token");
+    }
 }

@@ -142,10 +142,19 @@ pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig>
                 "The app does not take run_config[{:?}]",
                 error.key()
             ))
-            .detail(format!("{error}."))
+            .detail(as_sentence(&error.to_string()))
             .remedy(error.remedy())
             .at(Path::attribute("run_config").key(first))
         }));
         found
     })
+}
+
+/// With a full stop where there is no other end.
+fn as_sentence(text: &str) -> String {
+    if text.ends_with(['.', '?']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
 }

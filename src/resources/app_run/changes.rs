@@ -6,7 +6,7 @@ use super::app;
 use super::model::Source;
 use crate::flower::control::ControlEndpoint;
 use crate::flower::fab::{Fab, FabError};
-use crate::flower::run_config::RunConfig;
+use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::config_values::flatten;
 use crate::resources::handover::is_in_cluster;
 use crate::tfplugin::Plan;
@@ -40,6 +40,7 @@ pub(super) fn of_run_config(plan: &Plan, fab: Option<&Fab>) -> Result<Values> {
         resolved(fab, planned.as_ref())?,
         resolved(fab, prior.as_ref()),
     ) {
+        (planned, Ok(prior)) if fab.is_none() => as_texts(&planned) == as_texts(&prior),
         (planned, Ok(prior)) => planned == prior,
         // What an earlier app took, this one does not.
         (_, Err(_)) => false,
@@ -58,6 +59,20 @@ fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
         (Some(fab), given) => app::overrides(fab, given),
         (None, Some(given)) => flatten(&given.0, "run_config"),
     }
+}
+
+/// The values as texts: which types the app declares is not known without it.
+fn as_texts(values: &RunConfig) -> BTreeMap<&str, String> {
+    let text = |value: &ConfigValue| match value {
+        ConfigValue::Bool(value) => value.to_string(),
+        ConfigValue::Int(value) => value.to_string(),
+        ConfigValue::Float(value) => value.to_string(),
+        ConfigValue::Str(value) => value.clone(),
+    };
+    let values = values.iter();
+    values
+        .map(|(key, value)| (key.as_str(), text(value)))
+        .collect()
 }
 
 /// Keeps the words of the state where both say something: a change of spelling is no change.
@@ -87,6 +102,10 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
     if plan.is_replacement() || other {
         return Err(app::not_built(source, error)
             .detail("The plan submits a new run, which needs the app.")
+            .detail(
+                "To destroy the run as it is, use `terraform destroy -refresh=false`: it does not \
+                 look at the configuration.",
+            )
             .into());
     }
     let hash = plan.prior.value("fab_hash").clone();

@@ -69,6 +69,11 @@ impl Resource for AppRun {
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         ready::check(plan)?;
+        if !plan.is_create() {
+            // Where a run is was decided when it was submitted.
+            let place = plan.prior.value("place").clone();
+            plan.planned.set("place", place);
+        }
         let source = plan.config.get::<Source>("source")?;
         if changes::moved(plan)? {
             plan.replace("control.url");

@@ -21,6 +21,7 @@ mod start;
 mod vault;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,7 @@ use super::{
 use crate::terminal::Lines;
 use environment::Environment;
 use place::Place;
+use private::PrivateFolder;
 use process::Identity;
 use record::{Record, Started};
 
@@ -77,6 +79,7 @@ impl LocalRuntime {
         before: Option<&Environment>,
         stop: &CancellationToken,
     ) -> Result<Environment, RuntimeError> {
+        PrivateFolder::make(&self.cache_dir, is_in_cache)?;
         let request = environment::Request {
             cache: &self.environments(),
             python: &self.python,
@@ -88,8 +91,22 @@ impl LocalRuntime {
     }
 
     fn environments(&self) -> PathBuf {
-        self.cache_dir.join("environments")
+        self.cache_dir.join(ENVIRONMENTS)
     }
+
+    /// An error where somebody else could put programs of theirs in the place of the environments,
+    /// which run as this user.
+    fn judge_cache(&self) -> Result<(), RuntimeError> {
+        PrivateFolder::open(&self.cache_dir, is_in_cache).map(drop)
+    }
+}
+
+/// The folder of all environments in the cache.
+const ENVIRONMENTS: &str = "environments";
+
+/// Whether a name is one that this runtime gives in the cache.
+fn is_in_cache(name: &OsStr) -> bool {
+    name == ENVIRONMENTS
 }
 
 #[async_trait]
@@ -99,6 +116,7 @@ impl Runtime for LocalRuntime {
     }
 
     fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
+        self.judge_cache()?;
         environment::check_settings(&self.environments(), requirements)
     }
 
@@ -121,6 +139,7 @@ impl Runtime for LocalRuntime {
     }
 
     async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
+        self.judge_cache()?;
         environment::check(&self.environments(), &self.python, python).await
     }
 

@@ -184,6 +184,21 @@ async fn a_folder_of_ours_is_closed_to_those_who_could_write_it_unless_it_is_sha
     assert_eq!(mode(&runtime.data_dir), 0o775);
 }
 
+#[test]
+fn a_cache_in_which_others_can_put_programs_is_refused_by_the_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let cache = &runtime.cache_dir;
+    fs::create_dir_all(cache.join("environments")).unwrap();
+    chmod(cache, 0o777);
+    runtime.can_install(&[]).unwrap();
+    assert_eq!(mode(cache), 0o755, "closed, for all in it is ours");
+    fs::create_dir(cache.join("of-somebody")).unwrap();
+    chmod(cache, 0o777);
+    let (path, why) = refused(runtime.can_install(&[]));
+    assert_eq!((&path, why), (cache, Distrust::Writable { mode: 0o777 }));
+}
+
 #[tokio::test]
 async fn what_is_no_file_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
