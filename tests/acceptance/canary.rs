@@ -64,12 +64,13 @@ impl Watch {
             .env(
                 "TF_VAR_key",
                 fs::read_to_string(self.it.path("key")).unwrap(),
-            )
-            .env("PIP_RETRIES", "0");
+            );
         // An index that is not there, once nothing is to be installed that must be.
         if self.it.path("no-index").exists() {
             let index = format!("http://u:{CANARY}-index@127.0.0.1:1/simple");
             command.env("PIP_INDEX_URL", index);
+            // It is asked once and not six times.
+            command.env("PIP_CONFIG_FILE", self.it.path("pip.conf"));
         }
         let output = command.output().unwrap();
         self.is_clean(
@@ -206,6 +207,7 @@ fn workspace() -> Watch {
     it.file("key", &key);
     it.file("token", &canary("token-file"));
     it.file("tmp/keep", "");
+    it.file("pip.conf", "[global]\nretries = 0\n");
     let login = format!("#!/bin/sh\necho {CANARY}-printed\necho {CANARY}-said >&2\nexit 3\n");
     it.file("login.sh", &login);
     let mode = fs::Permissions::from_mode(0o700);
