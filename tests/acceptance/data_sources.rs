@@ -53,7 +53,9 @@ fn shipped(it: &Workspace) -> Vec<String> {
     let keys = it.files(".flower/vault");
     assert!(!keys.is_empty(), "there is no key that could have shipped");
     let mut all: Vec<_> = apps.values().cloned().collect();
-    all.iter_mut().for_each(|one| one.sort());
+    for files in &mut all {
+        files.sort();
+    }
     assert_eq!(all.len(), 3, "a SuperLink and two SuperNodes: {apps:?}");
     assert!(all.iter().all(|one| *one == all[0]), "{apps:?}");
     all[0].clone()
