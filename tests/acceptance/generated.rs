@@ -9,7 +9,7 @@ use crate::generator::{Configuration, Form, Random, Shape, fitting};
 use crate::workspace::Workspace;
 
 const KEYS: usize = 36;
-const FEDERATIONS: usize = 6;
+const FEDERATIONS: usize = 4;
 
 /// What depends on more than the configuration: what can be installed, which ports are free, and what
 /// the federation needs to come about.
