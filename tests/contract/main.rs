@@ -11,5 +11,6 @@
 mod control;
 mod database;
 mod fab;
+mod fab_trees;
 mod flower_env;
 mod refusal;
