@@ -131,7 +131,7 @@ fn of_the_runtime() {
         },
         &RuntimeError::RequirementFile {
             text: text("./wheels/m.whl"),
-            path: PathBuf::from("/work/wheels/m.whl"),
+            path: PathBuf::from("/data/wheels/m.whl"),
             cause: std::io::Error::from(std::io::ErrorKind::NotFound),
         },
         &RuntimeError::Environment {
