@@ -220,9 +220,14 @@ async fn with_what_it_waits_for(
     if let Ok(nodes) = client.list_nodes().await {
         message = message.detail(online_words(&nodes));
     }
+    message.remedy(last_lines(client, id, model).await)
+}
+
+/// The last lines of the ServerApp's log, where they can be read.
+async fn last_lines(client: &ControlClient, id: RunId, model: &Model) -> Option<String> {
     let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
     let log = client.log_end(id, lines).await;
-    message.remedy(log.ok().map(|log| verdict::shown(&log, model.log_lines)))
+    log.ok().map(|log| verdict::shown(&log, model.log_lines))
 }
 
 /// A run ended otherwise than well while no apply waited for it.
@@ -231,14 +236,12 @@ pub(super) async fn failed_meanwhile(
     model: &Model,
     run: &Run,
 ) -> Diagnostic {
-    let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
-    let log = client.log_end(run.id, lines).await;
     Diagnostic::warning(format!(
         "The run {} ended as {}",
         run.id,
         run.sub_status.as_str()
     ))
     .detail(details(run))
-    .remedy(log.ok().map(|log| verdict::shown(&log, model.log_lines)))
+    .remedy(last_lines(client, run.id, model).await)
     .detail("It is not run again by itself; use `-replace` for that.")
 }
