@@ -60,7 +60,7 @@ fn a_key_list_that_changes_restarts_the_superlink_and_nothing_is_run_again() {
         "resource \"flower_supernode_key\" \"later\" {\n  name = \"later\"\n}\n",
     );
     it.plan()
-        .says(&["is restarted for its new list of SuperNodes"]);
+        .says(&["It restarts because of a change of `supernodes`"]);
     it.apply().succeeded();
     it.plan_is_empty();
     assert_ne!(pod(), before);

@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Result;
 use crate::arguments::Arguments;
@@ -96,8 +95,8 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails when a package of `metadata` has a weakness that the list knows.
-pub fn check(repository: &Repository, metadata: &Value) -> Result<()> {
+/// Fails when a package that is linked in has a weakness that the list knows.
+pub fn check(repository: &Repository) -> Result<()> {
     let text = std::fs::read_to_string(repository.path(LIST))
         .map_err(|e| format!("{LIST} cannot be read: {e}"))?;
     let list: List = serde_json::from_str(&text).map_err(|e| format!("{LIST}: {e}"))?;
@@ -108,29 +107,35 @@ pub fn check(repository: &Repository, metadata: &Value) -> Result<()> {
     if age.elapsed().is_ok_and(|age| age > FRESH) {
         eprintln!("{LIST} is older than 90 days: renew it with `cargo xtask advisories`");
     }
-    let weak = weaknesses(&list, metadata)?;
+    let weak = weaknesses(&list, &linked(repository)?)?;
     if weak.is_empty() {
         return Ok(());
     }
     Err(format!(
         "these dependencies have known weaknesses; update them (https://rustsec.org/advisories):\n  {}",
-        weak.join("\n  ")
+        weak.into_iter().collect::<Vec<_>>().join("\n  ")
     )
     .into())
 }
 
-fn weaknesses(list: &List, metadata: &Value) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let text = |key: &str| package[key].as_str().unwrap_or_default();
-        let version = Version::parse(text("version"))?;
-        let of_package = list
-            .advisories
-            .iter()
-            .filter(|one| one.package == text("name"));
-        for one in of_package {
+/// The packages of a build, each as `name vVERSION`. `cargo metadata` and Cargo.lock also list those that
+/// a feature nobody asked for would add.
+fn linked(repository: &Repository) -> Result<String> {
+    let arguments = ["tree", "--workspace", "--locked", "--prefix", "none"];
+    capture(repository.cargo().args(arguments))
+}
+
+fn weaknesses(list: &List, linked: &str) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for line in linked.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(name), Some(version)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let version = Version::parse(version.trim_start_matches('v'))?;
+        for one in list.advisories.iter().filter(|one| one.package == name) {
             if !one.good.iter().any(|good| good.matches(&version)) {
-                found.push(format!("{} {version}: {}", one.package, one.id));
+                found.insert(format!("{name} {version}: {}", one.id));
             }
         }
     }
@@ -218,8 +223,6 @@ fn text_of(list: &List) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const FILE: &str = "```toml\n[advisory]\nid = \"RUSTSEC-0000-0001\"\npackage = \"weak\"\n\n\
@@ -242,11 +245,8 @@ mod tests {
             ("2.1.0", false),
             ("3.0.0", false),
         ] {
-            let packages = json!({ "packages": [
-                { "name": "weak", "version": version },
-                { "name": "other", "version": "1.0.0" },
-            ] });
-            let found = weaknesses(&list, &packages).unwrap();
+            let linked = format!("weak v{version} (*)\nother v1.0.0 (proc-macro)\n");
+            let found = weaknesses(&list, &linked).unwrap();
             assert_eq!(!found.is_empty(), weak, "{version}: {found:?}");
         }
     }

@@ -20,14 +20,14 @@ use bans::Bans;
 
 /// Fails when a dependency's terms are not allowed, or it is banned itself or known to be weak.
 pub fn check(repository: &Repository) -> Result<()> {
-    let metadata = metadata(repository)?;
-    advisories::check(repository, &metadata)?;
+    advisories::check(repository)?;
     if find_program("cargo-deny").is_some() {
         return run(repository
             .cargo()
             .args(["deny", "check", "licenses", "bans"]));
     }
     eprintln!("cargo-deny is not installed: its checks of licences and bans are made here");
+    let metadata = metadata(repository)?;
     let policy = std::fs::read_to_string(repository.path("deny.toml"))
         .map_err(|e| format!("deny.toml cannot be read: {e}"))?;
     let allowed = allow_list(&policy)?;

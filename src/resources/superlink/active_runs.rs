@@ -51,7 +51,7 @@ enum InProgress {
     Unknown,
 }
 
-/// Says in the plan that the SuperLink restarts, where that may end runs.
+/// Says in the plan that the SuperLink restarts, and what that does to runs.
 pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>("status")?;
     let runs = matches!(
@@ -73,9 +73,7 @@ pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Resu
     let policy = plan.get::<Option<OnActiveRuns>>("on_active_runs")?;
     let policy = policy.known().flatten().unwrap_or_default();
     let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
-    let Some(note) = told(policy, &causes, &runs, keeps) else {
-        return Ok(());
-    };
+    let note = told(policy, &causes, &runs, keeps);
     plan.notes.push(match first {
         Cause::Attribute(attribute) => note.at(path(attribute)),
         Cause::Renewal | Cause::Drift => note,
@@ -106,13 +104,8 @@ fn in_progress(listing: &RunListing) -> Vec<RunId> {
     ids
 }
 
-/// What the plan says; nothing where no run is in progress.
-fn told(
-    policy: OnActiveRuns,
-    causes: &[Cause],
-    runs: &InProgress,
-    keeps: bool,
-) -> Option<Diagnostic> {
+/// What the plan says.
+fn told(policy: OnActiveRuns, causes: &[Cause], runs: &InProgress, keeps: bool) -> Diagnostic {
     let because = format!("It restarts because of {}.", listed(causes));
     let end = if keeps {
         "A restart ends the runs that are in progress as failed."
@@ -120,7 +113,11 @@ fn told(
         "A restart ends the runs that are in progress, and loses all runs: its database is in memory."
     };
     let runs = match runs {
-        InProgress::These(runs) if runs.is_empty() => return None,
+        InProgress::These(runs) if runs.is_empty() => {
+            return Diagnostic::warning("The SuperLink restarts").detail(format!(
+                "{because} No run is in progress. SuperNodes lose their connection for a moment."
+            ));
+        }
         InProgress::These(runs) => Some(runs),
         InProgress::Unknown => None,
     };
@@ -155,12 +152,10 @@ fn told(
             "Apply changes nothing while they are in progress (`on_active_runs = \"fail\"`)."
         }
     };
-    Some(
-        Diagnostic::warning(summary)
-            .detail(format!("{because} {end}"))
-            .detail(found)
-            .detail(remedy),
-    )
+    Diagnostic::warning(summary)
+        .detail(format!("{because} {end}"))
+        .detail(found)
+        .detail(remedy)
 }
 
 /// An error, before anything is touched, where the update would end runs that it is to spare.

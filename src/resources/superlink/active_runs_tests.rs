@@ -76,8 +76,9 @@ async fn a_plan_says_that_a_restart_ends_runs() {
     let expected = ["The SuperLink restarts, and runs may be in progress"];
     assert_eq!(unknown.warned(), expected);
 
-    // Nothing to act on.
-    assert!(planned(&ended(), restart).await.warned().is_empty());
+    let idle = planned(&ended(), restart).await;
+    assert_eq!(idle.warned(), ["The SuperLink restarts"]);
+    insta::assert_snapshot!(idle.notes[0].detail);
     for in_place in [
         json!({}),
         json!({ "timeouts": { "update": "1m" } }),

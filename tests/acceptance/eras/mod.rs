@@ -221,12 +221,12 @@ fn only_the_listed_join(release: &str, it: &Workspace, before: &Rest<'_>) {
     it.configure(&config.replace(&format!("in [{TWO}]"), &format!("in [{THREE}]")));
     let plan = it.plan();
     if minor(release) < 23 {
-        plan.says(&["is restarted for its new list of SuperNodes"]);
+        plan.says(&["It restarts because of a change of `supernodes`"]);
     }
     it.apply().succeeded();
     if minor(release) < 14 {
         // Its database is in memory, and the SuperNodes that it forgets end.
-        plan.says(&["Once they have, apply again"]);
+        plan.says(&["Once they have ended, apply again"]);
         let ended = || {
             it.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"])
                 .succeeded();

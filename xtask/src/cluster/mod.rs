@@ -25,7 +25,7 @@ mod volumes;
 
 use std::fs::File;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -200,6 +200,9 @@ fn start(
     images.serve(&state)?;
     images.ensure(binaries, &options.flower)?;
 
+    // A build while the clusters run replaces this program's own file.
+    std::fs::copy("/proc/self/exe", own_copy(&state))?;
+
     let begun = Instant::now();
     let mut kubeconfig = Kubeconfig::default();
     for tenant in &tenants {
@@ -231,6 +234,11 @@ fn start(
     Ok(begun.elapsed())
 }
 
+/// Where this program lies for those that it starts.
+fn own_copy(state: &Path) -> PathBuf {
+    state.join("xtask")
+}
+
 fn start_tenant(starter: &Starter) -> Result<()> {
     let (state, tenant) = (starter.state, starter.tenant);
     let containerd = starter.containerd()?;
@@ -238,12 +246,11 @@ fn start_tenant(starter: &Starter) -> Result<()> {
     let api = Api::new(tenant)?;
     starter.controllers(&api, &mut programs)?;
     starter.kubelet(containerd, &mut programs)?;
-    let own = std::env::current_exe()?;
     programs.push(Program::start(
         state,
         &format!("{}-{PROVISION}", tenant.letter()),
         &[
-            own.as_os_str(),
+            own_copy(state).as_os_str(),
             "cluster".as_ref(),
             PROVISION.as_ref(),
             tenant.letter().as_ref(),
