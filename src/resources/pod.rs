@@ -27,9 +27,10 @@ model! {
         /// default, and `flwr/serverapp` or `flwr/clientapp` before Flower 1.21. Apps run in it.
         superexec_image: Option<String> = optional(),
         /// An image with nginx, for the gateway that lets nothing but the Fleet API through;
-        /// `nginxinc/nginx-unprivileged:1.29-alpine` by default. A tag can be given another image by
-        /// its registry: name one by its digest (`…@sha256:…`) where that matters, since the gateway
-        /// holds the SuperLink's TLS key.
+        /// `nginxinc/nginx-unprivileged:1.29-alpine` by default, by its digest. With the provider's
+        /// `kubernetes.image_prefix` it is the tag in that registry, since a copy may have another
+        /// digest; a tag can be given another image: name one by its digest (`…@sha256:…`) where that
+        /// matters, since the gateway holds the SuperLink's TLS key.
         gateway_image: Option<String> = optional(),
         /// When images are pulled.
         image_pull_policy: Option<PullPolicy> = optional(),

@@ -142,6 +142,21 @@ impl Api {
         applied.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
+    /// Whether [`Api::apply`] would be taken, as far as that is known before it is done: by the API server,
+    /// its quotas and its admission webhooks.
+    pub(super) async fn try_out<K: Object>(&self, name: &str, manifest: &Json) -> Result<()> {
+        let all = self.all::<K>();
+        let dry = PatchParams {
+            dry_run: true,
+            ..PatchParams::apply(MANAGER)
+        };
+        let manifest = Patch::Apply(manifest);
+        let tried = insist(|| all.patch(name, &dry, &manifest)).await;
+        tried
+            .map(drop)
+            .map_err(|error| self.failed(error, &named::<K>(name)))
+    }
+
     /// Deletes; gone already is success.
     pub(super) async fn delete<K: Object>(&self, name: &str, how: &DeleteParams) -> Result<()> {
         match self.all::<K>().delete(name, how).await {

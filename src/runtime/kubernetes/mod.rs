@@ -222,6 +222,14 @@ impl Runtime for KubernetesRuntime {
         Ok(layout)
     }
 
+    async fn prepare(
+        &self,
+        workload: &Workload,
+        _: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        self.try_out(workload).await
+    }
+
     async fn start(
         &self,
         workload: &Workload,

@@ -78,6 +78,29 @@ impl KubernetesRuntime {
         Ok(if goes_on { Begun::GoesOn } else { Begun::Anew })
     }
 
+    /// An error where the cluster would refuse what changes in an object that is there. What is refused so
+    /// has changed nothing; an object that is made is removed again, and needs no such question.
+    pub(super) async fn try_out(&self, workload: &Workload) -> Result<(), RuntimeError> {
+        let api = self.api().await?;
+        let name = &names::of(&workload.object);
+        let found = api.look::<Deployment>(name, name).await?;
+        if !found.is_some_and(|(_, ours)| ours) {
+            return Ok(());
+        }
+        let context = self.context(&workload.object).await?;
+        let deployment = manifest::deployment(&context, workload, "");
+        api.try_out::<Deployment>(name, &deployment).await?;
+        if let Some(storage) = &workload.storage {
+            let claim = manifest::claim(&context, storage);
+            api.try_out::<PersistentVolumeClaim>(name, &claim).await?;
+        }
+        if workload.pod.network_policy {
+            let policy = manifest::network_policy(&context, workload);
+            api.try_out::<NetworkPolicy>(name, &policy).await?;
+        }
+        Ok(())
+    }
+
     /// A digest of what the files of the pod hold, secrets included, and of the versions of those that
     /// its user named.
     async fn files_hash(

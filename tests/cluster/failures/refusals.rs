@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::ResourceQuota;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::Role;
 use serde_json::{Value as Json, json};
 
@@ -60,6 +62,41 @@ fn a_quota_of_pods_that_is_used_up() {
         "{:?}",
         begun.elapsed()
     );
+    it.plan_is_empty();
+    gone(&tenant, &it);
+}
+
+#[test]
+fn a_change_that_is_refused_leaves_no_trace() {
+    let tenant = Tenant::a();
+    let it = workspace(&tenant, "");
+    it.apply().succeeded();
+    // Whatever refuses a change of the Deployment: here its field belongs to somebody else.
+    let theirs = json!({ "example.org/x": "theirs" });
+    tenant.patch_as::<Deployment>(
+        "kubectl",
+        "superlink-main",
+        json!({ "spec": { "template": { "metadata": { "annotations": theirs } } } }),
+    );
+    soon("the pod of the patched Deployment", || {
+        it.apply().ok.then_some(())?;
+        let pods = tenant.pods("superlink-main");
+        let is_theirs = |one: &Pod| {
+            let annotations = one.metadata.annotations.as_ref();
+            annotations.is_some_and(|all| all.contains_key("example.org/x"))
+        };
+        (pods.len() == 1 && pods.iter().all(is_theirs)).then_some(())
+    });
+    it.plan_is_empty();
+    let changed = superlink(
+        "kubernetes = { network_policy = false, annotations = { \"example.org/x\" = \"ours\" } }",
+    );
+    it.configure(&format!("{}{changed}", tenant.provider()));
+    it.apply()
+        .failed_with(&["superlink-main", "kubectl", "example.org/x"]);
+    // What comes before the Deployment was not changed either, and nothing is unfinished.
+    tenant.get::<NetworkPolicy>("superlink-main");
+    it.configure(&format!("{}{}", tenant.provider(), superlink("")));
     it.plan_is_empty();
     gone(&tenant, &it);
 }

@@ -170,7 +170,9 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
     Ok(Cluster {
         took,
         kubeconfig: folders.kubeconfig(),
-        image_prefix: String::new(),
+        // The name of the registry, so that the gateway's image is asked for by its tag: ours is not
+        // the published one, and has another digest.
+        image_prefix: "docker.io/".to_owned(),
         storage_class: STORAGE_CLASS.to_owned(),
         tenants: status::running(&folders)
             .iter()

@@ -17,6 +17,10 @@ use super::{Context, GATEWAY, gateway, has_gateway, names};
 /// The user of Flower's images.
 const USER: u32 = 49_999;
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
+/// What the tag is on the public registry, as many public repositories pin it: a tag can be given another
+/// image, and this one holds the SuperLink's TLS key.
+const GATEWAY_DIGEST: &str =
+    "sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6";
 
 pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
     let pod = &workload.pod;
@@ -214,7 +218,7 @@ fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
     extend(
         &mut container,
         json!({
-            "image": image(context, workload, Duty::Gateway, GATEWAY_IMAGE),
+            "image": image(context, workload, Duty::Gateway, &published_gateway(context)),
             "command": gateway::command(),
             "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
             "resources": workload
@@ -249,6 +253,16 @@ fn base(workload: &Workload, name: &str) -> Json {
         );
     }
     container
+}
+
+/// The gateway's image by its digest. A registry of one's own may hold the same image under another one:
+/// a copy of a single platform has its own.
+fn published_gateway(context: &Context<'_>) -> String {
+    if context.image_prefix.is_empty() {
+        format!("{GATEWAY_IMAGE}@{GATEWAY_DIGEST}")
+    } else {
+        GATEWAY_IMAGE.to_owned()
+    }
 }
 
 /// The image that was set for this duty, or the published one, of a mirror where one was set.
