@@ -10,14 +10,42 @@ pub(crate) const LONGEST: usize = 16 << 10;
 const CUT: &str = " … (";
 const CUT_END: &str = " more characters)";
 
-/// The text without escape sequences and without control characters other than those that move to
-/// another place: line ends, tabs, carriage returns and backspaces.
+/// Whether a character shows nothing itself and changes how its neighbours are read: the direction of
+/// text, joiners, tags. In a log or an error it can only mislead.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// The text without invisible characters.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if text.contains(is_invisible) {
+        text.replace(is_invisible, "").into()
+    } else {
+        text.into()
+    }
+}
+
+/// The text without escape sequences, without invisible characters, and without control characters other
+/// than those that move to another place: line ends, tabs, carriage returns and backspaces.
 pub(crate) fn uncoloured(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c != '\u{1b}' {
-            if !c.is_control() || matches!(c, '\n' | '\t' | '\r' | '\u{8}') {
+            let moves = matches!(c, '\n' | '\t' | '\r' | '\u{8}');
+            if moves || !(c.is_control() || is_invisible(c)) {
                 out.push(c);
             }
             continue;
@@ -204,6 +232,19 @@ mod tests {
             "link!"
         );
         assert_eq!(plain("äß 🌸"), "äß 🌸");
+    }
+
+    #[test]
+    fn what_turns_text_around_is_left_out() {
+        assert_eq!(
+            plain("a\u{202e}txt.exe\u{2066}\u{200b}\u{e0041}b"),
+            "atxt.exeb"
+        );
+        // What joins letters and emoji belongs to them.
+        assert_eq!(
+            plain("می\u{200c}خواهم 👩\u{200d}🔬"),
+            "می\u{200c}خواهم 👩\u{200d}🔬"
+        );
     }
 
     #[test]

@@ -9,9 +9,13 @@ use crate::resources::handover::ControlInput;
 use crate::resources::handover_checks;
 use crate::resources::reach::control;
 use crate::resources::report::failed;
+use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
+
+/// How many characters of what Flower says of a run's end are kept: an app can write into it.
+const MOST_OF_DETAILS: usize = 16_000;
 
 model! {
     /// The runs that a SuperLink knows, newest first, whoever submitted them; at most the newest
@@ -45,7 +49,7 @@ model! {
         status: String = computed(),
         /// `completed`, `failed` or `stopped` once it is finished, empty before.
         sub_status: String = computed(),
-        /// Flower's words about the end, mostly empty.
+        /// Flower's words about the end, mostly empty; at most 16,000 characters.
         details: String = computed(),
         /// When it was submitted.
         pending_at: Option<String> = computed(),
@@ -127,7 +131,7 @@ fn item(run: &Run) -> Item {
         federation: run.federation.clone(),
         status: run.status.as_str().to_owned(),
         sub_status: run.sub_status.as_str().to_owned(),
-        details: run.details.clone(),
+        details: shortened(&plain(&run.details), MOST_OF_DETAILS).into_owned(),
         pending_at: time(run.pending_at.as_ref()),
         running_at: time(run.running_at.as_ref()),
         finished_at: time(run.finished_at.as_ref()),

@@ -62,7 +62,14 @@ fn sentence(text: &str) -> String {
     let Some(first) = chars.next() else {
         return String::new();
     };
-    let mut sentence: String = first.to_uppercase().chain(chars).collect();
+    // A path or a name in code is written as it is.
+    let word = text.trim().split_whitespace().next().unwrap_or_default();
+    let is_name = word.contains(['/', '\\', '_']);
+    let mut sentence: String = if is_name {
+        std::iter::once(first).chain(chars).collect()
+    } else {
+        first.to_uppercase().chain(chars).collect()
+    };
     if !sentence.ends_with(['.', '!', '?', ':', '\n']) && !sentence.contains('\n') {
         sentence.push('.');
     }

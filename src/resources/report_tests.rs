@@ -286,6 +286,7 @@ fn of_command_lines_releases_and_apps() {
         },
         &FabError::PrivateKey(keys(&[("conf/a.json", 3), ("b.py", 1)])),
         &FabError::PrivateKey(keys(&[("pyproject.toml", 9)])),
+        &FabError::TerraformFile(vec!["old/state.json".to_owned()]),
         &FabError::TooLarge {
             size: 11 << 20,
             limit: 10 << 20,

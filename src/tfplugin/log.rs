@@ -16,6 +16,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry;
 
 use crate::masking::masked;
+use crate::terminal::visible;
 
 /// Starts logging for the provider of this type, at the level that `TF_LOG_PROVIDER_TYPE`,
 /// `TF_LOG_PROVIDER` or `TF_LOG` names.
@@ -72,7 +73,7 @@ impl<S: Subscriber> Layer<S> for HostLog {
             line.0.insert("@timestamp".to_owned(), stamp.into());
         }
         let text = Json::Object(line.0).to_string();
-        let _ = writeln!(std::io::stderr().lock(), "{}", masked(&text));
+        let _ = writeln!(std::io::stderr().lock(), "{}", visible(&masked(&text)));
     }
 }
 

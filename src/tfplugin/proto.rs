@@ -5,12 +5,18 @@
 use super::diagnostic::{Diagnostic as Message, Severity};
 use super::path::{Path, Step};
 use crate::masking::masked;
+use crate::terminal::visible;
 
 include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
 
 /// go-plugin's own services.
 pub mod plugin {
     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+}
+
+/// What people read: no secret, and nothing that is not seen.
+fn shown(text: &str) -> String {
+    visible(&masked(text)).into_owned()
 }
 
 impl From<Message> for Diagnostic {
@@ -21,8 +27,8 @@ impl From<Message> for Diagnostic {
         };
         Self {
             severity: severity.into(),
-            summary: masked(&message.summary).into_owned(),
-            detail: masked(&message.detail).into_owned(),
+            summary: shown(&message.summary),
+            detail: shown(&message.detail),
             attribute: message.path.map(|path| (&path).into()),
         }
     }
@@ -32,7 +38,7 @@ impl FunctionError {
     /// An error of a function, at one of its arguments.
     pub fn masked(text: &str, function_argument: Option<i64>) -> Self {
         Self {
-            text: masked(text).into_owned(),
+            text: shown(text),
             function_argument,
         }
     }

@@ -27,9 +27,11 @@ const ENDINGS: [&str; 8] = [
 ];
 
 /// Whether a file or folder of this name is the provider's or Terraform's, at any depth.
+/// Some file systems do not tell capitals from small letters.
 pub(super) fn is_named(name: &str) -> bool {
-    FOLDERS.contains(&name)
-        || FILES.contains(&name)
+    let name = name.to_ascii_lowercase();
+    FOLDERS.contains(&name.as_str())
+        || FILES.contains(&name.as_str())
         || name.contains(STATE)
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
@@ -90,6 +92,8 @@ mod tests {
             "a.tfplan",
             "credentials.tfrc.json",
             "main.tf.json",
+            ".FLOWER",
+            "Terraform.TFState",
         ] {
             assert!(is_named(name), "{name}");
         }

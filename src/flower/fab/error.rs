@@ -39,6 +39,9 @@ pub enum FabError {
     /// Every node would get it.
     #[error("a private key would ship with the app to the SuperLink and every SuperNode: {}", places(.0))]
     PrivateKey(Vec<KeyPlace>),
+    /// States and plans hold the values of every resource, secrets among them.
+    #[error("a state or plan of Terraform would ship with the app to the SuperLink and every SuperNode: {}", .0.join(", "))]
+    TerraformFile(Vec<String>),
     /// A `SuperLink` refuses it.
     #[error("the app is too large: {size} bytes, Flower accepts at most {limit}{}", sizes(.biggest))]
     TooLarge {
@@ -130,6 +133,7 @@ impl FabError {
             }
             Self::BadName { .. } => "Rename the file, or exclude it with a pattern in .gitignore.".to_owned(),
             Self::PrivateKey(found) => without_keys(found),
+            Self::TerraformFile(paths) => format!("Move it out of the app. {}", excluded(paths)),
             Self::TooLarge { .. } => {
                 "Exclude files that the app does not need, with .gitignore or with fab-exclude in [tool.flwr.app].".to_owned()
             }
@@ -152,21 +156,24 @@ fn places(found: &[KeyPlace]) -> String {
 }
 
 fn without_keys(found: &[KeyPlace]) -> String {
-    let excluded: Vec<String> = found
-        .iter()
-        .filter(|place| place.path != super::PYPROJECT)
-        .map(|place| format!("/{}", place.path))
-        .collect();
-    let exclude = if excluded.is_empty() {
+    let paths = found.iter().map(|place| place.path.clone());
+    let paths: Vec<String> = paths.filter(|path| path != super::PYPROJECT).collect();
+    let exclude = if paths.is_empty() {
         "Remove the key from pyproject.toml, which always ships.".to_owned()
     } else {
-        format!(
-            "Exclude the file with a line in the app's .gitignore ({}), or with `fab-exclude` in \
-             [tool.flwr.app].",
-            excluded.join(", ")
-        )
+        excluded(&paths)
     };
     format!("{exclude} Where the text is an example and no key, write its first line in two parts.")
+}
+
+/// How files are kept out of a bundle.
+fn excluded(paths: &[String]) -> String {
+    let lines: Vec<String> = paths.iter().map(|path| format!("/{path}")).collect();
+    format!(
+        "Exclude the file with a line in the app's .gitignore ({}), or with `fab-exclude` in \
+         [tool.flwr.app].",
+        lines.join(", ")
+    )
 }
 
 fn others(more: usize) -> String {

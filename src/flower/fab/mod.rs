@@ -30,6 +30,7 @@ mod python_repr;
 mod python_text;
 mod requirement;
 mod selection;
+mod terraform_file;
 pub mod toml_text;
 mod value;
 
@@ -163,7 +164,7 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
             content: tree.read(path)?,
         });
     }
-    check_keys(&entries, &source)?;
+    check_secrets(&entries, &source)?;
     let digests = entries.iter().map(digest).collect();
     entries.push(Entry {
         name: CONTENT.to_owned(),
@@ -184,8 +185,13 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     })
 }
 
+/// What is wrong with a dependency as PEP 508 has it, such as `numpy>=2`.
+pub fn check_requirement(text: &str) -> Result<(), String> {
+    requirement::Requirement::parse(text).map(drop)
+}
+
 /// What ships is read by every node, and by those who read the database of the `SuperLink`.
-fn check_keys(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
+fn check_secrets(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
     let line = |entry: &Entry| {
         let line = private_key::line_of(&entry.content)?;
         // Lines are counted in the author's own text, of which the comments do not ship.
@@ -203,10 +209,16 @@ fn check_keys(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
             })
         })
         .collect();
-    if found.is_empty() {
+    if !found.is_empty() {
+        return Err(FabError::PrivateKey(found));
+    }
+    let entries = entries.iter();
+    let states = entries.filter(|entry| terraform_file::is_one(&entry.content));
+    let states: Vec<_> = states.map(|entry| entry.name.clone()).collect();
+    if states.is_empty() {
         Ok(())
     } else {
-        Err(FabError::PrivateKey(found))
+        Err(FabError::TerraformFile(states))
     }
 }
 

@@ -14,6 +14,13 @@ const BEGIN: &[u8] = b"BEGIN ";
 const LONGEST_KIND: usize = 32;
 /// The format of `PuTTY`, which holds both halves.
 const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+/// A key of `age`, which goes on in letters and digits.
+const AGE: &[u8] = b"AGE-SECRET-KEY-1";
+/// What a JSON Web Key has, and what it has only where it is private or symmetric.
+const JWK: &[u8] = b"\"kty\"";
+const JWK_PRIVATE: [&[u8]; 2] = [b"\"d\"", b"\"k\""];
+/// How far the members of one are from each other: an RSA key of 8192 bits.
+const JWK_REACH: usize = 12 << 10;
 /// `-----BEGIN` in Base64, up to where the next character counts.
 const ENCODED: &[u8] = b"LS0tLS1CRUdJTi";
 /// Enough of an encoded file for its first line; a multiple of four.
@@ -23,7 +30,13 @@ const ENCODED_LINE: usize = 96;
 pub(super) fn line_of(content: &[u8]) -> Option<usize> {
     // UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
     let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
-    let at = [header(&text), memmem::find(&text, PUTTY), encoded(&text)];
+    let at = [
+        header(&text),
+        memmem::find(&text, PUTTY),
+        encoded(&text),
+        age(&text),
+        web_key(&text),
+    ];
     let at = at.into_iter().flatten().min()?;
     Some(1 + memchr::memchr_iter(b'\n', text.get(..at)?).count())
 }
@@ -47,6 +60,28 @@ fn header(text: &[u8]) -> Option<usize> {
         let right = right.strip_prefix(b" BLOCK").unwrap_or(right);
         let right = right.strip_prefix(b" ").unwrap_or(right);
         kind.iter().all(is_kind) && left.ends_with(b"----") && right.starts_with(b"----")
+    })
+}
+
+fn age(text: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, AGE).find(|&at| {
+        let next = text.get(at + AGE.len());
+        next.is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// A JSON Web Key with its private part: `"d"` or `"k"` with a text as its value, near `"kty"`.
+fn web_key(text: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, JWK).find(|&at| {
+        let near = at.saturating_sub(JWK_REACH)..text.len().min(at + JWK_REACH);
+        let near = text.get(near).unwrap_or_default();
+        JWK_PRIVATE.iter().any(|member| {
+            memmem::find_iter(near, member).any(|at| {
+                let rest = near.get(at + member.len()..).unwrap_or_default();
+                let rest = rest.trim_ascii_start().strip_prefix(b":");
+                rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\""))
+            })
+        })
     })
 }
 
@@ -101,6 +136,15 @@ mod tests {
                 Some(2)
             );
         }
+        let age = format!("AGE-SECRET-{}QQQQQQQQ", "KEY-1");
+        assert_eq!(line_of(format!("# public\n{age}").as_bytes()), Some(2));
+        for private in [
+            r#"{"kty":"RSA","n":"x","e":"AQAB","d":"x"}"#,
+            r#"{"d" : "x", "crv": "P-256", "kty": "EC"}"#,
+            r#"{"keys": [{"kty": "oct", "k": "x"}]}"#,
+        ] {
+            assert_eq!(line_of(private.as_bytes()), Some(1), "{private}");
+        }
         for line in [
             format!("---- {} SSH2 ENCRYPTED PRIVATE KEY ----", "BEGIN"),
             format!("-----{} PGP PRIVATE KEY BLOCK-----", "BEGIN"),
@@ -122,6 +166,9 @@ mod tests {
             "-----BEGIN PUBLIC KEY-----",
             "-----END PRIVATE KEY-----",
             "ssh-ed25519 AAAA a@b",
+            r#"{"kty":"RSA","n":"x","e":"AQAB"}"#,
+            r#"{"kty":"EC","d":1}"#,
+            "AGE-SECRET-KEY-1",
             "LS0tLS1CRUdJTi",
             "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUQ=",
             "-----BEGIN \n PRIVATE KEY-----",
