@@ -64,7 +64,8 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
             InstallFault::NoRequirement(_) | InstallFault::Malformed | InstallFault::Conflict => {
                 message.on("requirements")
             }
-            InstallFault::NoDependency(_)
+            InstallFault::NoFlower
+            | InstallFault::NoDependency(_)
             | InstallFault::NoVenv
             | InstallFault::Unreachable
             | InstallFault::Incomplete(_)

@@ -8,6 +8,7 @@ use super::release;
 use super::report::failed;
 use super::timeouts::{self, Operation, Waited, wait};
 use crate::flower::dependency::is_nightly;
+use crate::flower::fab::check_requirement;
 use crate::flower::launch::{
     LaunchError, LaunchedProcess, Role, refused_arguments, refused_variables,
 };
@@ -63,40 +64,67 @@ fn requirements(config: &Tree) -> Diagnostics {
         let Some(text) = one.as_str().map(str::trim) else {
             continue;
         };
-        let problem =
-            if text.is_empty() {
-                Diagnostic::error("A requirement is empty").detail("Remove it.")
-            } else if text.starts_with('-') {
-                Diagnostic::error("Options of pip are no requirements")
-                .detail(format!("{text:?} would be an option of pip, not a package."))
+        let problem = if text.is_empty() {
+            Diagnostic::error("A requirement is empty").detail("Remove it.")
+        } else if text.starts_with('-') {
+            Diagnostic::error("Options of pip are no requirements")
+                .detail(format!(
+                    "{text:?} would be an option of pip, not a package."
+                ))
                 .detail(
                     "Name packages (`numpy>=2`) or paths of wheels. What pip is to do otherwise is \
                      set in its environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
                 )
-            } else if is_nightly(text) {
-                Diagnostic::error("A nightly build of Flower is no requirement")
-                    .detail(format!(
-                        "{text:?} holds the same Python package as the Flower that the provider \
+        } else if text.contains(" --") {
+            Diagnostic::error("A requirement is followed by an option of pip")
+                .detail(format!("{text:?} names a package and an option."))
+                .detail(
+                    "Name the package alone. What pip is to do otherwise is set in its \
+                         environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
+                )
+        } else if is_nightly(text) {
+            Diagnostic::error("A nightly build of Flower is no requirement")
+                .detail(format!(
+                    "{text:?} holds the same Python package as the Flower that the provider \
                          installs. In one environment each overwrites the files of the other."
-                    ))
-                    .detail("Remove it, and choose a release with `flower_version`.")
-            } else if text.contains(char::is_control) {
-                Diagnostic::error("A requirement is more than one line")
-                    .detail(format!(
-                        "{text:?} has a line break or another control character in it."
-                    ))
-                    .detail("Give each package an entry of its own.")
-            } else if text.len() > MOST_OF_A_REQUIREMENT {
-                Diagnostic::error("A requirement is too long").detail(format!(
-                    "It has {} bytes, and {MOST_OF_A_REQUIREMENT} is the most.",
-                    text.len()
                 ))
-            } else {
-                continue;
-            };
+                .detail("Remove it, and choose a release with `flower_version`.")
+        } else if text.contains(char::is_control) {
+            Diagnostic::error("A requirement is more than one line")
+                .detail(format!(
+                    "{text:?} has a line break or another control character in it."
+                ))
+                .detail("Give each package an entry of its own.")
+        } else if text.len() > MOST_OF_A_REQUIREMENT {
+            Diagnostic::error("A requirement is too long").detail(format!(
+                "It has {} bytes, and {MOST_OF_A_REQUIREMENT} is the most.",
+                text.len()
+            ))
+        } else if let Some(problem) = unreadable(text) {
+            Diagnostic::error("A requirement cannot be read")
+                    .detail(format!("{text:?}: {problem}."))
+                    .detail(
+                        "Write a package (`numpy>=2`), a package with an address \
+                         (`app @ https://…`), or the path of a wheel or folder (`./wheels/app.whl`).",
+                    )
+        } else {
+            continue;
+        };
         found.push(problem.at(Path::attribute("requirements").index(position)));
     }
     found
+}
+
+/// What is wrong with a requirement that names a package. Paths and addresses are pip's to read.
+fn unreadable(text: &str) -> Option<String> {
+    let is_elsewhere = text.contains(['/', '\\']) || text.starts_with(['.', '~']);
+    let is_file = [".whl", ".zip", ".gz", ".bz2", ".xz", ".tgz", ".tar"]
+        .iter()
+        .any(|end| text.to_ascii_lowercase().ends_with(end));
+    if is_elsewhere || is_file {
+        return None;
+    }
+    check_requirement(text).err()
 }
 
 /// An error of the plan where what processes need can be installed nowhere. What goes on as it is needs

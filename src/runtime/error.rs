@@ -24,6 +24,8 @@ pub struct Failure {
 pub enum InstallFault {
     #[error("there is no such release for this Python")]
     NoRelease,
+    #[error("the package index does not have Flower at all for this Python")]
+    NoFlower,
     #[error("`requirements` asks for {0}, which the package index does not have for this Python")]
     NoRequirement(String),
     #[error(
@@ -91,6 +93,10 @@ impl InstallFault {
             Self::NoRelease => {
                 "Set `flower_version` to a release that exists, or name another Python: provider \
                  \"flower\" { local = { python = \"python3.12\" } }."
+            }
+            Self::NoFlower => {
+                "Check which index pip asks (`pip config list`, PIP_INDEX_URL, UV_INDEX_URL): it must \
+                 have `flwr`."
             }
             Self::NoRequirement(_) | Self::Malformed => {
                 "Correct the entry of `requirements`: a package's name, with a version where it \

@@ -101,7 +101,7 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
         // A bundle that is too large for a release may be planned for a later one.
         Err(FabError::TooLarge { .. }) => Ok(()),
         Err(error) => Err(app::not_built(&source, &error)
-            .detail("Nothing was removed: the run that this plan replaces is as it was.")
+            .detail("The run that this plan replaces is as it was.")
             .into()),
     }
 }
@@ -117,8 +117,8 @@ pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
         ))
         .detail(differences(&planned.files, &now.digests))
         .detail(
-            "Nothing was removed and nothing was submitted. Plan again (`terraform plan`), and apply \
-             the new plan.",
+            "The run is as it was, and nothing was submitted in its place. Plan again (`terraform \
+             plan`), and apply the new plan.",
         )
         .at(Path::attribute("source").then("path"))
 }
@@ -220,10 +220,7 @@ mod tests {
         std::fs::remove_dir_all(&source.path).unwrap();
         let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
-        assert!(
-            message.detail.contains("Nothing was removed"),
-            "{message:?}"
-        );
+        assert!(message.detail.contains("is as it was"), "{message:?}");
         // It was not there when it was planned either, and is now.
         let unread = PlannedApp::missing(&source).to_private();
         still_there(None, &unread).await.unwrap_err();

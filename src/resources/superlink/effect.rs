@@ -131,7 +131,8 @@ pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Ve
     for (attribute, effect) in EFFECTS {
         let counts = match effect {
             Effect::Restart => !(has_pods && attribute.starts_with("local.")),
-            Effect::Certificate => !insecure,
+            // Without pods there is no Service.
+            Effect::Certificate => !insecure && (has_pods || !attribute.starts_with("service.")),
             Effect::Pod => has_pods,
             Effect::AllowList => {
                 if list_restarts(before, after)? {

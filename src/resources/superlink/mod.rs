@@ -118,8 +118,10 @@ impl Resource for Superlink {
             plan.replace("persistence");
         }
         // Its names follow from how it is reached.
-        let causes = foresight::REACHED_BY.iter().chain(&["tls", "insecure"]);
-        if causes.copied().any(|cause| plan.changes(cause)) {
+        let has_service = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
+        let service = foresight::REACHED_BY.iter().filter(|_| has_service);
+        let mut causes = service.chain(&["tls", "insecure"]).copied();
+        if causes.any(|cause| plan.changes(cause)) {
             plan.set_unknown("certificate_not_after");
         }
         allow_list::foresee(plan)?;

@@ -75,11 +75,11 @@ model! {
         extra_args: Option<Vec<String>> = optional(),
         /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),
-        /// How SuperNodes reach it, for the runtime `kubernetes`.
+        /// How SuperNodes reach it, for the runtime `kubernetes`. The runtime `local` has no use for it.
         service: Option<ServiceSettings> = optional(),
-        /// Settings of its pod, for the runtime `kubernetes`.
+        /// Settings of its pod, for the runtime `kubernetes`. The runtime `local` has no use for them.
         kubernetes: Option<Pod> = optional(),
-        /// Settings of the runtime `local`.
+        /// Settings of the runtime `local`. The runtime `kubernetes` has no use for them.
         local: Option<Local> = optional(),
         /// How long operations may take; 15 minutes for `create` and `update`, since Flower may
         /// have to be installed first, and 2 minutes for `delete`.

@@ -67,9 +67,9 @@ model! {
         extra_args: Option<Vec<String>> = optional(),
         /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),
-        /// Settings of the runtime `local`.
+        /// Settings of the runtime `local`. The runtime `kubernetes` has no use for them.
         local: Option<Local> = optional(),
-        /// Settings of its pod, for the runtime `kubernetes`.
+        /// Settings of its pod, for the runtime `kubernetes`. The runtime `local` has no use for them.
         kubernetes: Option<Pod> = optional(),
         /// Wait until the SuperLink has let it in; `true` by default.
         wait: bool = defaulted(true),

@@ -79,7 +79,11 @@ pub(super) fn fault(requirements: &[String], words: &str) -> InstallFault {
         };
     };
     let name = name_of(missing);
-    if name == "flwr" {
+    // pip lists the versions that there are; a name that an index does not have has none.
+    let has_none = words.contains("(from versions: none)") || words.contains("package registry");
+    if name == "flwr" && has_none {
+        InstallFault::NoFlower
+    } else if name == "flwr" {
         InstallFault::NoRelease
     } else if requirements.iter().any(|one| name_of(one) == name) {
         InstallFault::NoRequirement(missing.to_owned())
@@ -152,7 +156,11 @@ mod tests {
             format!("  × No solution found when resolving dependencies:\n  ╰─▶ {words}")
         };
         for (words, fault_of_it) in [
-            (pip("flwr==1.42.99"), InstallFault::NoRelease),
+            (pip("flwr==1.42.99"), InstallFault::NoFlower),
+            (
+                pip("flwr==1.42.99").replace("none)", "1.41.0, 1.42.0)"),
+                InstallFault::NoRelease,
+            ),
             (
                 pip("nupmy"),
                 InstallFault::NoRequirement("nupmy".to_owned()),
