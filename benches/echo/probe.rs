@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use terraform_provider_flower::model;
+use terraform_provider_flower::tfplugin::Import;
 use terraform_provider_flower::tfplugin::diagnostic::{Diagnostic, Result};
 use terraform_provider_flower::tfplugin::schema::{
     Computed, Dynamic, Schema, Tree, WriteOnly, computed, defaulted, optional, required,
@@ -129,7 +130,8 @@ impl Resource for Probe {
         Ok(())
     }
 
-    async fn import(_: Call<()>, id: String) -> Result<ProbeModel> {
+    async fn import(_: Call<()>, what: Import) -> Result<ProbeModel> {
+        let id = what.id()?;
         Ok(ProbeModel {
             name: id.clone(),
             id: Computed::Known(id),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use terraform_provider_flower::model;
 use terraform_provider_flower::tfplugin::diagnostic::{Diagnostic, Result};
 use terraform_provider_flower::tfplugin::schema::{Computed, Tree, computed, optional, required};
-use terraform_provider_flower::tfplugin::{Call, Resource, Slot};
+use terraform_provider_flower::tfplugin::{Call, Import, Resource, Slot};
 
 model! {
     /// Echoes its plan.
@@ -114,7 +114,8 @@ impl Resource for Thing {
         Ok(())
     }
 
-    async fn import(_: Call<()>, id: String) -> Result<ThingModel> {
+    async fn import(_: Call<()>, what: Import) -> Result<ThingModel> {
+        let id = what.id()?;
         Err(Diagnostic::error(format!("{id} cannot be imported")).into())
     }
 }

@@ -5,6 +5,7 @@ use crate::flower::control::{Location, NodeId, RunId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::pki::NodeKeyAlgorithm;
+use crate::resources::superlink_id::SuperlinkId;
 use crate::runtime::ObjectName;
 use crate::text_attribute;
 
@@ -26,7 +27,14 @@ choice_attribute!(NodeKeyAlgorithm {
     "ECDSA-P521" => Self::EcdsaP521 => Self::EcdsaP521,
 });
 
-text_attribute!(FlowerVersion, Location, NodeId, ObjectName, RunId);
+text_attribute!(
+    FlowerVersion,
+    Location,
+    NodeId,
+    ObjectName,
+    RunId,
+    SuperlinkId
+);
 
 /// Whether the processes of an object run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,10 @@
 use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::resources::local_path::LocalPath;
-use crate::tfplugin::schema::{computed, optional, required};
+use crate::resources::superlink_id::SuperlinkId;
+use crate::tfplugin::Plan;
+use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::schema::{Maybe, computed, optional, required};
 
 model! {
     /// What SuperNodes need to dial a SuperLink.
@@ -17,6 +20,9 @@ model! {
         insecure: bool = computed(),
         /// The SuperLink's Flower release.
         flower_version: String = computed(),
+        /// The id that the SuperLink was given when it was created. Null for one from before there
+        /// were ids.
+        superlink_id: Option<SuperlinkId> = computed(),
     }
 }
 
@@ -33,6 +39,9 @@ model! {
         insecure: Option<bool> = optional(),
         /// The SuperLink's Flower release, which the SuperNode then gets too.
         flower_version: Option<String> = optional(),
+        /// The id of a SuperLink that this provider made: with it, another address leads to the same
+        /// SuperLink. Without it, another address is another SuperLink.
+        superlink_id: Option<SuperlinkId> = optional(),
     }
 }
 
@@ -46,6 +55,9 @@ model! {
         ca_certificate: Option<String> = computed(),
         /// The SuperLink's Flower release.
         flower_version: String = computed(),
+        /// The id that the SuperLink was given when it was created. Null for one from before there
+        /// were ids.
+        superlink_id: Option<SuperlinkId> = computed(),
     }
 }
 
@@ -56,9 +68,7 @@ model! {
         /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before, both with
         /// `ca_certificate`; `http://` and `grpc://` speak without TLS. `kube://namespace/name` is a
         /// SuperLink in the cluster of a provider with `kubernetes`, by the name of its Deployment;
-        /// it has TLS where `ca_certificate` is given. A `flower_app_run` with another host, port,
-        /// namespace or name here is another run. Another scheme makes no new run, nor does a change of
-        /// the SuperLink itself, which is known by its authority.
+        /// it has TLS where `ca_certificate` is given.
         url: String = required(),
         /// The authority, as PEM, that signed the SuperLink's certificate: the only one trusted, and
         /// needed for TLS.
@@ -66,6 +76,11 @@ model! {
         /// The SuperLink's Flower release. Without it, what differs between releases is found out
         /// when the SuperLink is asked, and apps may be as large as in the newest release.
         flower_version: Option<FlowerVersion> = optional(),
+        /// The id of a SuperLink that this provider made. A `flower_app_run` with another id is a run
+        /// of another SuperLink, and so a new run; one with the same id stays the same run whatever
+        /// else changes here. Without it, another host, port, namespace or name in `url` is another
+        /// SuperLink.
+        superlink_id: Option<SuperlinkId> = optional(),
         /// A file with the access token of an account, for a SuperLink with account
         /// authentication. It is read whenever the SuperLink is asked something, so that whatever
         /// renews it can do so, and its content is in no plan, state or log. It needs TLS. Without
@@ -74,10 +89,52 @@ model! {
     }
 }
 
+/// Whether the SuperLink that `attribute` (`control`, `superlink`) of a plan names is the one of its state, by
+/// the ids that both have; `None` where one of them has none.
+pub(crate) fn same_by_id(plan: &Plan, attribute: &str) -> Result<Option<bool>> {
+    let name = format!("{attribute}.superlink_id");
+    let Maybe::Known(Some(before)) = plan.prior.get::<Option<SuperlinkId>>(&name)? else {
+        return Ok(None);
+    };
+    Ok(match plan.get::<Option<SuperlinkId>>(&name)? {
+        Maybe::Known(Some(now)) => Some(now == before),
+        Maybe::Known(None) => None,
+        // One that is not known yet is that of a SuperLink to come.
+        Maybe::Unknown => Some(false),
+    })
+}
+
 impl ControlInput {
+    /// What the SuperLink is known by: its id, or where it is reached.
+    pub(crate) fn superlink(&self) -> &str {
+        self.superlink_id
+            .as_ref()
+            .map_or(&self.url, SuperlinkId::as_str)
+    }
+
     /// Whether the SuperLink is reached through the runtime, which must then be the right one.
     pub(crate) fn is_in_cluster(&self) -> bool {
         is_in_cluster(&self.url)
+    }
+}
+
+impl ControlOutput {
+    /// Whether an input is of this SuperLink: by its id or, where one has none, by its URL.
+    pub(crate) fn is_of(&self, input: &ControlInput) -> bool {
+        match (&self.superlink_id, &input.superlink_id) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.url == input.url,
+        }
+    }
+}
+
+impl FleetOutput {
+    /// Whether an input is of this SuperLink: by its id or, where one has none, by its address.
+    pub(crate) fn is_of(&self, input: &FleetInput) -> bool {
+        match (&self.superlink_id, &input.superlink_id) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.address == input.address,
+        }
     }
 }
 
@@ -92,6 +149,7 @@ impl From<ControlOutput> for ControlInput {
             url: output.url,
             ca_certificate: output.ca_certificate,
             flower_version: output.flower_version.parse().ok(),
+            superlink_id: output.superlink_id,
             token_file: None,
         }
     }

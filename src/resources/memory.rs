@@ -1,8 +1,11 @@
 //! What an object was made from, kept beside it by its runtime, so that another state can take it over
 //! whole: an import then needs nothing but a name, and the plan after it is empty.
 
+use serde_json::{Value as Json, json};
+
 use crate::resources::report::failed;
-use crate::runtime::{ObjectName, ObjectRef, Runtime, RuntimeError};
+use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts};
+use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Model, Schema, without_secrets};
@@ -19,12 +22,24 @@ pub async fn settle<M: Model>(
     runtime.settle(object, &to_state(&memory)).await
 }
 
-/// The state of the object with this name, for an import.
-pub async fn recall<M: Model>(
-    runtime: &dyn Runtime,
-    kind: crate::runtime::Kind,
-    id: &str,
-) -> Result<M> {
+/// What an identity of version 0 is today: it had the name alone. Where the object is, a refresh tells.
+pub fn upgrade_identity(version: i64, identity: Json) -> Json {
+    if version > 0 {
+        return identity;
+    }
+    json!({ "place": null, "name": identity.get("id") })
+}
+
+/// The state of the object of this id or identity, for an import.
+pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) -> Result<M> {
+    let (id, place) = match what {
+        Import::Id(id) => (id.clone(), None),
+        Import::Identity(identity) => {
+            let text = |name: &str| identity.get::<Option<String>>(name);
+            let name = text("name")?.known().flatten();
+            (name.unwrap_or_default(), text("place")?.known().flatten())
+        }
+    };
     let unknown = |why: &str| {
         Diagnostics::from(
             Diagnostic::error(format!("There is no {kind} {id:?} to import"))
@@ -32,10 +47,14 @@ pub async fn recall<M: Model>(
         )
     };
     let name: ObjectName = id.parse().map_err(|error| unknown(&format!("{error}")))?;
+    let object = ObjectRef { kind, name };
+    if let Some(place) = place {
+        is_here(runtime, &object, &place).await?;
+    }
     let memories = runtime.memories(kind).await;
     let mut memories =
         memories.map_err(|error| failed(format!("{kind}s could not be listed"), &error))?;
-    let memory = memories.remove(&name).ok_or_else(|| {
+    let memory = memories.remove(&object.name).ok_or_else(|| {
         let known: Vec<_> = memories.keys().map(ObjectName::as_str).collect();
         unknown(&if known.is_empty() {
             "this provider configuration has none".to_owned()
@@ -44,6 +63,26 @@ pub async fn recall<M: Model>(
         })
     })?;
     read(&memory)
+}
+
+/// An error where an identity names another place than this provider leads to.
+async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Result<()> {
+    let explain = |error| failed(format!("{object} was not imported"), &error);
+    let found = runtime.whereabouts(object, there).await.map_err(explain)?;
+    if found == Whereabouts::Here {
+        return Ok(());
+    }
+    let here = runtime.place().await.map_err(explain)?;
+    Err(Diagnostic::error(format!("{object} is elsewhere"))
+        .detail(format!(
+            "The identity to import says that it is in {there}, and this provider configuration leads \
+             to {here}."
+        ))
+        .detail(
+            "Import it with the provider configuration that leads there (`provider` of the resource), \
+             or leave `place` out.",
+        )
+        .into())
 }
 
 /// A state from what a runtime keeps.
@@ -78,7 +117,6 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::Kind;
 
     #[test]
     fn an_object_that_exists_may_be_the_one_that_is_being_replaced() {

@@ -27,6 +27,7 @@ mod release;
 pub(crate) mod report;
 mod requirements;
 pub mod superlink;
+mod superlink_id;
 pub mod supernode;
 pub mod supernode_key;
 mod timeouts;

@@ -25,6 +25,9 @@ pub trait Resource: Send + Sync + 'static {
     /// `flower_…`
     const TYPE: &'static str;
 
+    /// Raised whenever the attributes of the identity become others.
+    const IDENTITY_VERSION: i64 = 0;
+
     fn schema() -> Schema {
         Schema::of::<Self::Model>()
     }
@@ -72,11 +75,16 @@ pub trait Resource: Send + Sync + 'static {
         state: Self::Model,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Finds an existing object by its id.
+    /// Finds an existing object.
     fn import(
         call: Call<Self::Provider>,
-        id: String,
+        what: Import,
     ) -> impl Future<Output = Result<Self::Model>> + Send;
+
+    /// Brings an identity of an older version to the current one.
+    fn upgrade_identity(_version: i64, identity: Json) -> Result<Json> {
+        Ok(identity)
+    }
 
     /// Brings a state of an older schema version to the current one.
     fn upgrade(_version: i64, state: Json) -> Result<Json> {
@@ -86,6 +94,29 @@ pub trait Resource: Send + Sync + 'static {
     /// Makes a state out of another type's, or `None` when that type cannot become this one.
     fn adopt(_source_type: &str, _state: &Json) -> Option<Result<Json>> {
         None
+    }
+}
+
+/// How an object that is to be imported is named.
+#[derive(Debug, Clone)]
+pub enum Import {
+    /// By the text of an `id`.
+    Id(String),
+    /// By its identity: an object with the attributes that the schema marks so.
+    Identity(Tree),
+}
+
+impl Import {
+    /// The id of a resource whose identity is its `id`.
+    pub fn id(self) -> Result<String> {
+        match self {
+            Self::Id(id) => Ok(id),
+            Self::Identity(identity) => {
+                let id = identity.get::<Option<String>>("id")?.known().flatten();
+                let none = || Diagnostic::error("The identity to import has no id");
+                Ok(id.ok_or_else(none)?)
+            }
+        }
     }
 }
 
@@ -209,9 +240,11 @@ pub trait AnyResource<C>: Send + Sync {
     #[doc(hidden)]
     fn read(&self, call: Call<C>, state: Value) -> BoxFuture<'static, Result<Value>>;
     #[doc(hidden)]
-    fn import(&self, call: Call<C>, id: String) -> BoxFuture<'static, Result<Value>>;
+    fn import(&self, call: Call<C>, what: Import) -> BoxFuture<'static, Result<Value>>;
     #[doc(hidden)]
     fn upgrade(&self, version: i64, state: Json) -> Result<Json>;
+    #[doc(hidden)]
+    fn upgrade_identity(&self, version: i64, identity: Json) -> Result<Json>;
     #[doc(hidden)]
     fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>>;
 }
@@ -240,7 +273,13 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
     }
 
     fn compiled(&self) -> &Compiled {
-        self.compiled.get_or_init(|| R::schema().into())
+        self.compiled.get_or_init(|| {
+            let schema = Schema {
+                identity_version: R::IDENTITY_VERSION,
+                ..R::schema()
+            };
+            schema.into()
+        })
     }
 
     fn validate(&self, config: &Tree) -> Diagnostics {
@@ -316,12 +355,16 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         })
     }
 
-    fn import(&self, call: Call<R::Provider>, id: String) -> BoxFuture<'static, Result<Value>> {
-        Box::pin(async move { Ok(R::import(call, id).await?.encode()) })
+    fn import(&self, call: Call<R::Provider>, what: Import) -> BoxFuture<'static, Result<Value>> {
+        Box::pin(async move { Ok(R::import(call, what).await?.encode()) })
     }
 
     fn upgrade(&self, version: i64, state: Json) -> Result<Json> {
         R::upgrade(version, state)
+    }
+
+    fn upgrade_identity(&self, version: i64, identity: Json) -> Result<Json> {
+        R::upgrade_identity(version, identity)
     }
 
     fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>> {

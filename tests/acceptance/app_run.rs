@@ -1,6 +1,7 @@
 //! `flower_app_run`, on a whole federation.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -386,4 +387,64 @@ fn a_run_on_a_dead_superlink_says_so() {
         .failed_with(&["The run was not submitted", "127.0.0.1:9"]);
     it.configure("provider \"flower\" {}\nresource \"flower_app_run\" \"r\" {\n  control = { url = \"http://127.0.0.1:9\" }\n  source = { path = \"no-app\" }\n}\n");
     it.plan().failed_with(&["no-app"]);
+}
+
+#[test]
+fn a_run_belongs_to_its_superlink_wherever_that_is() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let held = [free(), free(), free()];
+    let [one, two, three] = held
+        .each_ref()
+        .map(|held| held.local_addr().unwrap().port());
+    drop(held);
+    let superlink = |name: &str, port: u16, rest: &str| {
+        format!(
+            "resource \"flower_superlink\" {name:?} {{\n  name = {name:?}\n  \
+             local = {{ port = {port} }}\n{rest}}}\n"
+        )
+    };
+    let config = |a: u16, b: u16, of: &str| {
+        format!(
+            "provider \"flower\" {{}}\n{}{}resource \"flower_app_run\" \"r\" {{\n  \
+             control = flower_superlink.{of}.control\n  source = {{ path = \"app\" }}\n  \
+             wait = {{ until = \"submitted\" }}\n}}\n",
+            superlink("a", a, ""),
+            // It takes the port of the other one, which must have left it.
+            superlink("b", b, "  depends_on = [flower_superlink.a]\n"),
+        )
+    };
+    let it = Workspace::new(&config(one, two, "a"));
+    it.app();
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let run = it.state("flower_app_run.r");
+    let id = it.state("flower_superlink.a")["superlink_id"].clone();
+    assert_eq!(run["superlink"], id);
+    assert_ne!(it.state("flower_superlink.b")["superlink_id"], id);
+
+    // The other one is at its address now.
+    it.configure(&config(three, one, "a"));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    assert_eq!(it.state("flower_app_run.r")["run_id"], run["run_id"]);
+    assert_eq!(it.state("flower_superlink.a")["superlink_id"], id);
+
+    it.configure(&config(three, one, "b"));
+    it.plan().says(&["must be replaced", "superlink_id"]);
+    it.configure(&config(three, one, "a"));
+    it.plan_is_empty();
+
+    // It is found again by its SuperLink's id.
+    it.run(&["state", "rm", "flower_app_run.r"]).succeeded();
+    let import = format!(
+        "{}#{}",
+        id.as_str().unwrap(),
+        run["run_id"].as_str().unwrap()
+    );
+    it.run(&["import", "flower_app_run.r", &import]).succeeded();
+    let again = it.state("flower_app_run.r");
+    for same in ["superlink", "run_id", "fab_hash"] {
+        assert_eq!(again[same], run[same], "{same}");
+    }
+    it.destroy();
 }

@@ -202,3 +202,48 @@ fn what_was_made_on_another_machine_is_left_alone() {
     it.apply().succeeded();
     it.destroy();
 }
+
+#[test]
+fn an_object_is_found_by_its_identity_where_it_is() {
+    let it = Workspace::new(KEY);
+    it.apply().succeeded();
+    if !it.knows_identities() {
+        // Terraform before 1.12 has no way to say it: the id is all there is.
+        it.destroy();
+        return;
+    }
+    let first = it.state("flower_supernode_key.a");
+    let place = first["place"].as_str().unwrap();
+    let imported = |identity: &str| {
+        format!(
+            "{KEY}import {{\n  to = flower_supernode_key.a\n  identity = {{\n{identity}  }}\n}}\n"
+        )
+    };
+    let forget = || {
+        it.run(&["state", "rm", "flower_supernode_key.a"])
+            .succeeded()
+    };
+    forget();
+    // The same name in another cluster is another object.
+    let elsewhere = "    name = \"site-a\"\n    place = \"cluster 0c9f, namespace fl\"\n";
+    it.configure(&imported(elsewhere));
+    it.plan().failed_with(&[
+        "SuperNode key \"site-a\" is elsewhere",
+        "cluster 0c9f, namespace fl",
+    ]);
+    for identity in [
+        format!("    name = \"site-a\"\n    place = {place:?}\n"),
+        "    name = \"site-a\"\n".to_owned(),
+    ] {
+        it.configure(&imported(&identity));
+        it.apply().succeeded();
+        it.configure(KEY);
+        it.plan_is_empty();
+        let again = it.state("flower_supernode_key.a");
+        assert_eq!(again["public_key"], first["public_key"]);
+        forget();
+    }
+    it.configure(&imported("    name = \"site-a\"\n"));
+    it.apply().succeeded();
+    it.destroy();
+}

@@ -102,6 +102,14 @@ impl Workspace {
         workspace
     }
 
+    /// Whether the client has identities: Terraform and OpenTofu from 1.12 on.
+    pub fn knows_identities(&self) -> bool {
+        let said = self.run(&["version", "-json"]).succeeded().text;
+        let version = said.split_once("\"terraform_version\": \"").unwrap().1;
+        let minor = version.split('.').nth(1).unwrap();
+        minor.parse::<u32>().unwrap() >= 12
+    }
+
     /// Replaces the configuration.
     pub fn configure(&self, main: &str) {
         let mut providers = "    flower = { source = \"flower/flower\" }\n".to_owned();

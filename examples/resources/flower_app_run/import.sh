@@ -1,4 +1,4 @@
-# The SuperLink's control URL, # and the run's number.
+# The SuperLink's id or control URL, # and the run's number.
 terraform import flower_app_run.training 'https://127.0.0.1:20001#1234567890'
 
 # For a SuperLink that this provider configuration did not make: # and the file of its CA certificate

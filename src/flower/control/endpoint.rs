@@ -165,16 +165,6 @@ impl ControlEndpoint {
         }
     }
 
-    /// Whether a URL leads to this machine or into a pod, where each SuperLink has an authority of its
-    /// own.
-    pub fn is_by_runtime(url: &str) -> bool {
-        match Address::parse(url) {
-            Ok(Address::Pod(_)) => true,
-            Ok(Address::Server { host, .. }) => is_loopback(&host),
-            Err(_) => false,
-        }
-    }
-
     /// The same pod, of which it is known what is spoken on its port. An address with a host says so
     /// by its scheme, and stays as it is.
     #[must_use]

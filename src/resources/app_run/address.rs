@@ -1,4 +1,4 @@
-//! What an import calls a run: `URL#RUN`, and for SuperLinks that this provider configuration did not
+//! What an import calls a run: `SUPERLINK#RUN`, with the id or the URL of the SuperLink, and for SuperLinks that this provider configuration did not
 //! make `#CA_FILE` and `#TOKEN_FILE`.
 
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::flower::control::{NotARunId, RunId};
 /// A run, and how its SuperLink is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
-    pub url: String,
+    pub superlink: String,
     pub run: RunId,
     pub ca_file: Option<String>,
     pub token_file: Option<String>,
@@ -29,7 +29,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         // The last one is a path, which may have any character.
         let mut parts = text.splitn(4, '#');
-        let url = parts.next().unwrap_or_default().to_owned();
+        let superlink = parts.next().unwrap_or_default().to_owned();
         let run = parts.next().ok_or(AddressError::NoRun)?;
         let run = run
             .parse()
@@ -37,7 +37,7 @@ impl FromStr for Address {
         let mut file = || parts.next().filter(|file| !file.is_empty());
         let (ca_file, token_file) = (file().map(str::to_owned), file().map(str::to_owned));
         Ok(Self {
-            url,
+            superlink,
             run,
             ca_file,
             token_file,
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn parts_that_are_not_needed_are_left_out_or_empty() {
         let of = |ca: Option<&str>, token: Option<&str>| Address {
-            url: "https://h:1".to_owned(),
+            superlink: "https://h:1".to_owned(),
             run: RunId(7),
             ca_file: ca.map(str::to_owned),
             token_file: token.map(str::to_owned),

@@ -8,7 +8,7 @@ use crate::flower::control::ControlEndpoint;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::config_values::flatten;
-use crate::resources::handover::is_in_cluster;
+use crate::resources::handover::same_by_id;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
@@ -122,28 +122,21 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
     Ok(())
 }
 
-/// Whether the run would be one of another SuperLink. Terraform asks again once an address is known
-/// that was not when it planned, and the answer must stay the same. So a SuperLink of ours that is
-/// being changed is known by its authority, which no other one has; without one, an address that is
-/// not known may be any.
-pub(super) fn moved(plan: &Plan) -> Result<bool> {
+/// The attribute by which the run would be one of another SuperLink: one with another id or, where there is
+/// none, at another address. An address that is not known yet may be any.
+pub(super) fn moved(plan: &Plan) -> Result<Option<&'static str>> {
+    if let Some(same) = same_by_id(plan, "control")? {
+        return Ok((!same).then_some("control.superlink_id"));
+    }
     let text = |tree: &Tree, name: &str| -> Result<Option<String>> {
         Ok(tree.get::<Option<_>>(name)?.known().flatten())
     };
     let Some(before) = text(&plan.prior, "control.url")? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let authority = |tree| text(tree, "control.ca_certificate");
-    let has_same_authority = authority(&plan.prior)?
-        .is_some_and(|ca| matches!(authority(&plan.planned), Ok(Some(now)) if now == ca));
-    let is_ours = |url: &str| has_same_authority && ControlEndpoint::is_by_runtime(url);
-    Ok(match text(&plan.planned, "control.url")? {
-        None => !is_ours(&before),
-        Some(after) => {
-            let is_on_the_move = is_ours(&before) && is_ours(&after) && !is_in_cluster(&after);
-            !ControlEndpoint::is_same_place(&before, &after) && !is_on_the_move
-        }
-    })
+    let after = text(&plan.planned, "control.url")?;
+    let moves = after.is_none_or(|after| !ControlEndpoint::is_same_place(&before, &after));
+    Ok(moves.then_some("control.url"))
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::flower::control::NodeId;
 use crate::flower::launch::Isolation;
+use crate::resources::handover::ControlInput;
 use crate::resources::memory;
 use crate::resources::{superlink, supernode};
 use crate::runtime::{Kind, ObjectRef, Runtime, Standing};
@@ -28,17 +29,18 @@ pub(super) struct Member<M> {
 }
 
 impl Federation {
-    /// The federation whose SuperLink has this URL; `None` where others run it.
-    pub(super) async fn of(runtime: &dyn Runtime, url: &str) -> Option<Self> {
+    /// The federation of the SuperLink that is asked so; `None` where others run it.
+    pub(super) async fn of(runtime: &dyn Runtime, control: &ControlInput) -> Option<Self> {
         let superlinks = members::<superlink::Model>(runtime, Kind::Superlink).await;
         let superlink = superlinks.into_iter().find(|one| {
-            let control = one.model.control.get();
-            control.is_some_and(|control| control.url == url)
+            one.model
+                .control
+                .get()
+                .is_some_and(|own| own.is_of(control))
         })?;
         let mut supernodes = members::<supernode::Model>(runtime, Kind::Supernode).await;
         let fleet = superlink.model.fleet.get();
-        supernodes
-            .retain(|one| fleet.is_some_and(|fleet| fleet.address == one.model.superlink.address));
+        supernodes.retain(|one| fleet.is_some_and(|fleet| fleet.is_of(&one.model.superlink)));
         Some(Self {
             superlink,
             supernodes,
@@ -66,8 +68,8 @@ impl Member<supernode::Model> {
 }
 
 /// Whether the SuperLink of this run is seen to have ended, and the run with it.
-pub(super) async fn has_ended(runtime: &dyn Runtime, url: &str) -> bool {
-    match Federation::of(runtime, url).await {
+pub(super) async fn has_ended(runtime: &dyn Runtime, control: &ControlInput) -> bool {
+    match Federation::of(runtime, control).await {
         Some(federation) => is_dead(runtime, &federation.superlink.object)
             .await
             .is_some(),
@@ -164,7 +166,10 @@ mod tests {
         };
         for (name, port) in [("a", 1), ("b", 2)] {
             let superlink = json!({
-                "control": { "url": format!("https://127.0.0.1:{port}"), "flower_version": "1.42.0" },
+                "control": {
+                    "url": format!("https://127.0.0.1:{port}"), "flower_version": "1.42.0",
+                    "superlink_id": format!("id-{port}"),
+                },
                 "fleet": {
                     "address": format!("127.0.0.1:{port}"), "insecure": false,
                     "flower_version": "1.42.0",
@@ -183,13 +188,22 @@ mod tests {
             )
             .await;
         }
-        assert!(
-            Federation::of(&runtime, "https://127.0.0.1:3")
-                .await
-                .is_none()
-        );
-        let url = "https://127.0.0.1:2";
-        let federation = Federation::of(&runtime, url).await.unwrap();
+        let asked = |url: &str, id: Option<&str>| ControlInput {
+            url: url.to_owned(),
+            ca_certificate: None,
+            flower_version: None,
+            superlink_id: id.map(|id| id.parse().unwrap()),
+            token_file: None,
+        };
+        let nobody = asked("https://127.0.0.1:3", None);
+        assert!(Federation::of(&runtime, &nobody).await.is_none());
+        // Its id is its name for it, whatever the address.
+        let moved = asked("https://127.0.0.1:3", Some("id-2"));
+        assert!(Federation::of(&runtime, &moved).await.is_some());
+        let another = asked("https://127.0.0.1:2", Some("id-3"));
+        assert!(Federation::of(&runtime, &another).await.is_none());
+        let control = asked("https://127.0.0.1:2", None);
+        let federation = Federation::of(&runtime, &control).await.unwrap();
         assert_eq!(federation.superlink.object.name.as_str(), "b");
         let names = |nodes: Vec<&Member<supernode::Model>>| -> Vec<String> {
             let names = nodes

@@ -8,6 +8,7 @@ use super::ready::online_words;
 use super::verdict::{self, AppParts};
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
 use crate::resources::report::noticed;
 use crate::resources::timeouts::{Waited, wait};
 use crate::runtime::Runtime;
@@ -47,11 +48,11 @@ pub(super) async fn to_the_end(
     let goal = wait_for.map_or(Until::Completed, |wait| wait.until);
     let mut last = None;
     let runtime = call.provider.runtime.as_ref();
-    let url = &model.control.url;
+    let control = model.control.clone();
     let following = async {
         tokio::select! {
             done = until(client, id, goal, &mut last) => done.map_err(Broken::Control),
-            dead = superlink_dies(runtime, url) => Err(Broken::Dead(dead)),
+            dead = superlink_dies(runtime, &control) => Err(Broken::Dead(dead)),
         }
     };
     let waited = wait(&call.stop, limit, following).await;
@@ -64,9 +65,9 @@ pub(super) async fn to_the_end(
     Followed { waited, last }
 }
 
-/// Waits until the SuperLink of this URL is seen to be dead, for ever where others run it.
-pub(super) async fn superlink_dies(runtime: &dyn Runtime, url: &str) -> String {
-    match Federation::of(runtime, url).await {
+/// Waits until the SuperLink that is asked so is seen to be dead, for ever where others run it.
+pub(super) async fn superlink_dies(runtime: &dyn Runtime, control: &ControlInput) -> String {
+    match Federation::of(runtime, control).await {
         Some(federation) => {
             let superlink = &federation.superlink.object;
             let dead = first_dead(runtime, &[superlink]).await;
@@ -207,7 +208,7 @@ async fn with_what_it_waits_for(
     mut message: Diagnostic,
 ) -> Diagnostic {
     let runtime = call.provider.runtime.as_ref();
-    if let Some(federation) = Federation::of(runtime, &model.control.url).await {
+    if let Some(federation) = Federation::of(runtime, &model.control).await {
         let nodes: Vec<_> = federation
             .supernodes
             .iter()

@@ -2,34 +2,56 @@
 
 use std::path::Path;
 
+use serde_json::{Value as Json, json};
+
 use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
 use crate::flower::control::is_default_federation;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
+use crate::resources::handover::{ControlInput, ControlOutput};
 use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::report::failed;
 use crate::resources::superlink;
 use crate::runtime::{Kind, Runtime};
-use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Dynamic};
 use crate::tfplugin::value::{Number, Type, Value};
+use crate::tfplugin::{Call, Import};
+
+/// What an identity of version 0 is today: it was the id.
+pub(super) fn upgrade_identity(version: i64, identity: Json) -> Json {
+    if version > 0 {
+        return identity;
+    }
+    let id = identity.get("id").and_then(Json::as_str);
+    let parts = id.and_then(|id| id.split_once('#'));
+    let (superlink, run_id) = parts.unwrap_or_default();
+    json!({ "superlink": superlink, "run_id": run_id })
+}
 
 /// The state of a run that a SuperLink knows.
-pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
+pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Model> {
+    let id = &match what {
+        Import::Id(id) => id,
+        Import::Identity(identity) => {
+            let text = |name: &str| identity.get::<Option<String>>(name);
+            let superlink = text("superlink")?.known().flatten().unwrap_or_default();
+            let run = text("run_id")?.known().flatten().unwrap_or_default();
+            format!("{superlink}#{run}")
+        }
+    };
     let what = format!("The run {id:?} cannot be imported");
     let unknown = |why: &str| {
         Diagnostics::from(
             Diagnostic::error(what.clone())
                 .detail(format!("{why}."))
                 .detail(
-                    "The id to import is the SuperLink's control URL, # and the run's number, such as \
-                     https://127.0.0.1:20001#123. For a SuperLink that this provider configuration \
+                    "The id to import is the SuperLink's `superlink_id` or control URL, # and the run's number, \
+                     such as https://127.0.0.1:20001#123. For a SuperLink that this provider configuration \
                      did not make, add # and the file of its CA certificate and, where it has \
                      accounts, # and the file of the token; a part that is not needed stays empty.",
                 ),
@@ -39,7 +61,7 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
         .parse()
         .map_err(|error: AddressError| unknown(&error.to_string()))?;
     let (runtime, run) = (call.provider.runtime.as_ref(), address.run);
-    let mut control = known(runtime, &address.url).await?;
+    let mut control = known(runtime, &address.superlink).await?;
     let path = |file: Option<String>| -> Result<Option<LocalPath>> {
         let parsed = file.map(|file| {
             file.parse()
@@ -65,7 +87,8 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
     let found = found.map_err(|error| failed(what.clone(), &error))?;
     let place = place::of_run(runtime, &control, &what).await?;
     let mut model = Model {
-        id: Computed::Known(format!("{}#{run}", address.url)),
+        id: Computed::Known(format!("{}#{run}", control.url)),
+        superlink: Computed::Known(control.superlink().to_owned()),
         control,
         // Where the app came from is the one thing that nobody but its owner knows.
         source: Source::imported(),
@@ -92,8 +115,8 @@ pub(super) async fn import(call: &Call<Configured>, id: &str) -> Result<Model> {
     Ok(model)
 }
 
-/// How to reach the SuperLink of this URL: as the SuperLink that the runtime made, or without TLS.
-async fn known(runtime: &dyn Runtime, url: &str) -> Result<ControlInput> {
+/// How to reach the SuperLink of this id or URL: as the SuperLink that the runtime made, or without TLS.
+async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     let memories = runtime.memories(Kind::Superlink).await;
     let memories =
         memories.map_err(|error| failed("The SuperLinks could not be listed", &error))?;
@@ -101,13 +124,18 @@ async fn known(runtime: &dyn Runtime, url: &str) -> Result<ControlInput> {
         let model: superlink::Model = memory::read(memory).ok()?;
         model.control.get().cloned()
     });
-    let control = outputs.into_iter().find(|control| control.url == url);
+    let is_it = |control: &ControlOutput| {
+        let id = control.superlink_id.as_ref();
+        control.url == superlink || id.is_some_and(|id| id.as_str() == superlink)
+    };
+    let control = outputs.into_iter().find(is_it);
     Ok(match control {
         Some(control) => control.into(),
         None => ControlInput {
-            url: url.to_owned(),
+            url: superlink.to_owned(),
             ca_certificate: None,
             flower_version: None,
+            superlink_id: None,
             token_file: None,
         },
     })

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::Value as Json;
 
 use crate::flower::control::{ControlError, RunId, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
@@ -32,7 +33,7 @@ use crate::resources::timeouts::{self, Operation, Waited, wait};
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
-use crate::tfplugin::{Call, Plan, Resource, Slot};
+use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
 use changes::Values;
 use model::OnMissing;
@@ -59,6 +60,7 @@ impl Resource for AppRun {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_app_run";
+    const IDENTITY_VERSION: i64 = 1;
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = handover_checks::control(config);
@@ -75,8 +77,8 @@ impl Resource for AppRun {
             plan.planned.set("place", place);
         }
         let source = plan.config.get::<Source>("source")?;
-        if changes::moved(plan)? {
-            plan.replace("control.url");
+        if let Some(attribute) = changes::moved(plan)? {
+            plan.replace(attribute);
         }
         if changes::triggered(plan)? {
             plan.replace("triggers");
@@ -148,6 +150,9 @@ impl Resource for AppRun {
         }
         planned.run_id.set(id.to_string());
         planned.id.set(format!("{}#{id}", planned.control.url));
+        planned
+            .superlink
+            .set(planned.control.superlink().to_owned());
         planned.status.set("pending".to_owned());
         slot.put(&planned);
         control.forget();
@@ -167,6 +172,10 @@ impl Resource for AppRun {
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         call.provider.runs_seen.add(&state.source);
+        if state.superlink.get().is_none() {
+            // A state from before there were ids.
+            state.superlink.set(state.control.superlink().to_owned());
+        }
         let finished = state
             .status
             .get()
@@ -264,8 +273,7 @@ impl Resource for AppRun {
             // A run ends with its SuperLink: nothing is left to stop, and an apply that replaces the
             // run gets as far as to start the SuperLink again.
             Waited::Done(Err(_))
-                if federation::has_ended(call.provider.runtime.as_ref(), &state.control.url)
-                    .await =>
+                if federation::has_ended(call.provider.runtime.as_ref(), &state.control).await =>
             {
                 Ok(())
             }
@@ -283,8 +291,12 @@ impl Resource for AppRun {
         }
     }
 
-    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        import::import(&call, &id).await
+    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+        import::import(&call, what).await
+    }
+
+    fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
+        Ok(import::upgrade_identity(version, identity))
     }
 }
 

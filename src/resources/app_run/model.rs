@@ -50,12 +50,15 @@ model! {
         /// still goes on then is a warning, not an error.
         timeouts: Option<Timeouts> = optional(),
         /// The SuperLink's URL, `#` and the run's number.
-        id: Computed<String> = computed().identity(),
+        id: Computed<String> = computed().keep(),
+        /// What its SuperLink is known by: its `superlink_id` or, where it has none, the URL that the run
+        /// was submitted to.
+        superlink: Computed<String> = computed().identity(),
         /// For a SuperLink in a cluster, whose URL is `kube://…`: the UID of the cluster and the
         /// namespace. A provider that leads elsewhere is an error, never a reason to run it anew.
         place: Computed<String> = computed().keep(),
         /// The run's number, as text: it can be larger than what JSON's numbers hold exactly.
-        run_id: Computed<String> = computed().keep(),
+        run_id: Computed<String> = computed().identity(),
         /// SHA-256 of the app bundle (FAB), known when planned. It is the same as that of
         /// `flwr build` of Flower 1.42, but for files that only the provider leaves out: see
         /// `source.path`.

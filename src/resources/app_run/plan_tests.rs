@@ -162,12 +162,18 @@ async fn the_source_of_an_imported_run_says_what_to_fill_in() {
     assert_eq!(planned.warnings, "");
 }
 
-/// Plans a finished run whose SuperLink goes from one URL to another.
-async fn move_from(before: &str, after: &str) -> Planned {
-    let config = |url: &str, version: &str| {
+/// A SuperLink: where it is, and its id.
+type At = (&'static str, Option<&'static str>);
+
+/// Plans a finished run whose SuperLink goes from one URL to another, with another release and authority.
+async fn move_from(before: At, after: At) -> Planned {
+    let config = |(url, id): At, version: &str| {
         json!({
             "source": { "path": APP },
-            "control": { "url": url, "ca_certificate": "CA", "flower_version": version },
+            "control": {
+                "url": url, "ca_certificate": version, "flower_version": version,
+                "superlink_id": id,
+            },
         })
     };
     let created = plan::<AppRun>(None, config(before, "1.36.0")).await;
@@ -189,23 +195,56 @@ async fn move_from(before: &str, after: &str) -> Planned {
 }
 
 #[tokio::test]
-async fn a_run_is_made_anew_in_another_place_and_never_for_a_change_of_its_own() {
+async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
+    let (here, there) = ("https://127.0.0.1:8000", "https://127.0.0.1:8001");
     for (before, after, replaced) in [
-        ("https://h:8000", "https://h:8000", false),
-        ("grpcs://h:8000", "https://h:8000", false),
-        ("https://h:8000", UNKNOWN, true),
-        ("https://127.0.0.1:8000", UNKNOWN, false),
-        ("https://127.0.0.1:8000", "https://127.0.0.1:8001", false),
-        ("https://127.0.0.1:8000", "https://h:8001", true),
-        ("kube://a/superlink-x", UNKNOWN, false),
-        ("kube://a/superlink-x", "kube://a/superlink-x", false),
-        ("https://h:8000", "https://g:8000", true),
-        ("kube://a/superlink-x", "kube://a/superlink-y", true),
+        // A moved port, a new authority, another release: the same SuperLink.
+        ((here, Some("a")), (here, Some("a")), None),
+        ((here, Some("a")), (there, Some("a")), None),
+        ((here, Some("a")), (UNKNOWN, Some("a")), None),
+        (
+            ("kube://a/superlink-x", Some("a")),
+            (UNKNOWN, Some("a")),
+            None,
+        ),
+        // Two of them on one host that changed their ports with each other.
+        (
+            (here, Some("a")),
+            (here, Some("b")),
+            Some("control.superlink_id"),
+        ),
+        (
+            (here, Some("a")),
+            (UNKNOWN, Some(UNKNOWN)),
+            Some("control.superlink_id"),
+        ),
+        // Without an id the address is all there is.
+        ((here, None), (here, None), None),
+        ((here, None), (here, Some("a")), None),
+        ((here, Some("a")), (here, None), None),
+        ((here, None), (there, None), Some("control.url")),
+        ((here, None), (UNKNOWN, None), Some("control.url")),
+        (("grpcs://h:8000", None), ("https://h:8000", None), None),
+        (
+            ("https://h:8000", None),
+            ("https://g:8000", None),
+            Some("control.url"),
+        ),
+        (
+            ("kube://a/superlink-x", None),
+            ("kube://a/superlink-x", None),
+            None,
+        ),
+        (
+            ("kube://a/superlink-x", None),
+            ("kube://a/superlink-y", None),
+            Some("control.url"),
+        ),
     ] {
         let planned = move_from(before, after).await;
         assert_eq!(planned.errors, "");
-        let expected: &[&str] = if replaced { &["control.url"] } else { &[] };
-        assert_eq!(planned.replaces, expected, "{before} to {after}");
+        let expected: Vec<&str> = replaced.into_iter().collect();
+        assert_eq!(planned.replaces, expected, "{before:?} to {after:?}");
         assert_eq!(planned.text("run_id"), Some("1"));
         assert_eq!(planned.text("status"), Some("finished"));
     }

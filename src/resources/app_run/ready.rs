@@ -9,6 +9,7 @@ use super::model::{Model, Wait};
 use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
 use crate::resources::reach::until_healthy;
 use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
@@ -99,7 +100,7 @@ pub(super) async fn ready(
             done = online(client, &wanted, &mut seen) => {
                 done.map_err(|error| failed(NOT_SUBMITTED, &error).on("control"))
             }
-            dead = member_dies(runtime, &model.control.url, &wanted) => Err(in_vain(&dead)),
+            dead = member_dies(runtime, &model.control, &wanted) => Err(in_vain(&dead)),
         }
     };
     match wait(&call.stop, bound.limit, waiting).await {
@@ -204,8 +205,8 @@ async fn online(
 
 /// Waits until the SuperLink, or a SuperNode that is waited for, is seen to be dead; for ever where
 /// others run them.
-async fn member_dies(runtime: &dyn Runtime, url: &str, wanted: &Wanted) -> String {
-    let Some(federation) = Federation::of(runtime, url).await else {
+async fn member_dies(runtime: &dyn Runtime, control: &ControlInput, wanted: &Wanted) -> String {
+    let Some(federation) = Federation::of(runtime, control).await else {
         return std::future::pending().await;
     };
     let nodes = federation.with_ids(&wanted.ids);
@@ -220,7 +221,7 @@ async fn all_live(runtime: &dyn Runtime, model: &Model, wanted: &Wanted) -> Resu
     if wanted.ids.is_empty() || model.control.is_in_cluster() {
         return Ok(());
     }
-    let Some(federation) = Federation::of(runtime, &model.control.url).await else {
+    let Some(federation) = Federation::of(runtime, &model.control).await else {
         return Ok(());
     };
     let nodes = federation.with_ids(&wanted.ids);

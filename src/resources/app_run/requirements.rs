@@ -7,6 +7,7 @@ use super::model::Source;
 use crate::flower::dependency::lacking;
 use crate::flower::fab::Fab;
 use crate::resources::Configured;
+use crate::resources::handover::ControlInput;
 use crate::runtime::ObjectRef;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -20,13 +21,13 @@ pub(super) async fn check(
     source: &Source,
     fab: &Fab,
 ) -> Result<()> {
-    let Maybe::Known(url) = plan.get::<String>("control.url")? else {
+    let Maybe::Known(control) = plan.get::<ControlInput>("control")? else {
         return Ok(());
     };
     let Some(provider) = provider.filter(|one| one.runtime.installs_requirements()) else {
         return Ok(());
     };
-    let Some(federation) = Federation::of(provider.runtime.as_ref(), &url).await else {
+    let Some(federation) = Federation::of(provider.runtime.as_ref(), &control).await else {
         return Ok(());
     };
     let superlink = &federation.superlink;

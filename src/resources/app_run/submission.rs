@@ -167,7 +167,7 @@ fn note_prefix(model: &Model) -> String {
         .map(|config| to_json(&config.0).to_string());
     let triggers = model.triggers.clone().unwrap_or_default();
     for part in [
-        model.control.url.as_str(),
+        model.control.superlink(),
         model.fab_hash.get().map_or("", String::as_str),
         run_config.as_deref().unwrap_or_default(),
         model.federation.as_deref().unwrap_or_default(),

@@ -51,7 +51,7 @@ pub(super) async fn of(
     let lines = lines.inspect_err(|error| {
         tracing::warn!(run = %run.id, "its log could not be read: {error}");
     });
-    let federation = Federation::of(call.provider.runtime.as_ref(), &model.control.url).await;
+    let federation = Federation::of(call.provider.runtime.as_ref(), &model.control).await;
     let sites = match &federation {
         Some(federation) => {
             let failing = lines.as_ref().is_ok_and(|lines| client_failed(lines));

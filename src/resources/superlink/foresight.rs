@@ -33,16 +33,25 @@ pub(super) fn hand_over(plan: &mut Plan) -> Result<()> {
             known => known,
         },
     };
+    // Also one that has none keeps it so.
+    let id = if plan.is_create() {
+        Value::UNKNOWN
+    } else {
+        plan.prior.value("superlink_id").clone()
+    };
+    plan.planned.set("superlink_id", id.clone());
     let fleet = Value::object([
         ("address", kept("fleet.address", changes.address)),
         ("ca_certificate", authority.clone()),
         ("insecure", insecure),
         ("flower_version", version.clone()),
+        ("superlink_id", id.clone()),
     ]);
     let control = Value::object([
         ("url", kept("control.url", changes.url)),
         ("ca_certificate", authority),
         ("flower_version", version),
+        ("superlink_id", id),
     ]);
     plan.planned.set("fleet", fleet);
     plan.planned.set("control", control);

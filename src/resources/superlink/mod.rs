@@ -14,6 +14,8 @@ mod workload;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value as Json;
+
 use crate::flower::control::SharedReads;
 use crate::flower::launch::Role;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
@@ -29,11 +31,12 @@ use crate::resources::processes;
 use crate::resources::reach::until_healthy;
 use crate::resources::release;
 use crate::resources::report::{failed, noticed};
+use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
-use crate::tfplugin::{Call, Plan, Resource, Slot};
+use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub use model::Model;
 use workload::object;
 
@@ -49,6 +52,7 @@ impl Resource for Superlink {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_superlink";
+    const IDENTITY_VERSION: i64 = 1;
 
     fn schema() -> Schema {
         let schema = Schema::of::<Model>();
@@ -146,6 +150,7 @@ impl Resource for Superlink {
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
+        planned.superlink_id.set(SuperlinkId::random());
         let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
         let made = planned.control.get().is_some().then_some(&planned);
         let secrets = workload::secrets(&planned.name);
@@ -252,8 +257,12 @@ impl Resource for Superlink {
         Ok(())
     }
 
-    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::Superlink, &id).await
+    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+        memory::recall(call.provider.runtime.as_ref(), Kind::Superlink, &what).await
+    }
+
+    fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
+        Ok(memory::upgrade_identity(version, identity))
     }
 }
 

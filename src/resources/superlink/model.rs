@@ -10,6 +10,7 @@ use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::resources::pod::{Pod, ServiceSettings};
+use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::ObjectName;
 use crate::tfplugin::GoDuration;
@@ -23,7 +24,7 @@ model! {
     /// runs and nodes in a database, and lets in the SuperNodes of `supernodes` alone.
     pub struct Model {
         /// Its name: 1 to 53 lower-case letters, digits and hyphens.
-        name: ObjectName = required().replace("its files and processes carry the name"),
+        name: ObjectName = required().replace("its files and processes carry the name").identity(),
         /// The Flower release to run, such as `1.42.0`: 1.13 or later. The default is the newest
         /// release that the provider knows. A later one is used like the newest known, with a
         /// warning; one with another major number, such as `2.0.0`, is refused.
@@ -85,11 +86,14 @@ model! {
         /// have to be installed first, and 2 minutes for `delete`.
         timeouts: Option<Timeouts> = optional(),
         /// The name.
-        id: Computed<String> = computed().identity(),
+        id: Computed<String> = computed().keep(),
         /// Where it lives: the machine and the folder, or the UID of the cluster and the
         /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
         /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
-        place: Computed<String> = computed().keep(),
+        place: Computed<String> = computed().optional_identity(),
+        /// The id that tells it from every other SuperLink: random, made when it is created, and kept
+        /// through every change.
+        superlink_id: Computed<SuperlinkId> = computed().keep(),
         /// What SuperNodes need to dial it: `superlink` of a `flower_supernode`.
         fleet: Computed<FleetOutput> = computed().keep(),
         /// How to reach its Control API: `control` of a `flower_app_run`.

@@ -399,6 +399,7 @@ pub(super) fn addresses(
         ca_certificate: ca.map(str::to_owned),
         insecure: model.insecure,
         flower_version: flower_version.clone(),
+        superlink_id: model.superlink_id.get().cloned(),
     };
     let control = ControlOutput {
         url: layout
@@ -407,6 +408,7 @@ pub(super) fn addresses(
             .unwrap_or_else(|| format!("{scheme}://{}:{api}", layout.bind_host)),
         ca_certificate: ca.map(str::to_owned),
         flower_version,
+        superlink_id: model.superlink_id.get().cloned(),
     };
     (fleet, control)
 }

@@ -10,11 +10,14 @@ mod workload;
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::flower::launch::Role;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure;
+use crate::resources::handover::{FleetInput, same_by_id};
 use crate::resources::handover_checks::{self, fleet_release};
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::memory;
@@ -28,7 +31,7 @@ use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree};
 use crate::tfplugin::value::Value;
-use crate::tfplugin::{Call, Plan, Resource, Slot};
+use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(super) use departed::Departed;
 use departed::may_be_known;
 use join::{bring_up, told};
@@ -42,6 +45,7 @@ impl Resource for Supernode {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_supernode";
+    const IDENTITY_VERSION: i64 = 1;
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
@@ -163,12 +167,8 @@ impl Resource for Supernode {
         // SuperLink gives it another number.
         let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
         let same_key = planned.key.is_some() && entry(&planned) == entry(&prior);
-        let same_address = planned.superlink.address == prior.superlink.address;
-        // A SuperLink that moved has its authority still, and counts its nodes as connected.
-        let authority = |model: &Model| model.superlink.ca_certificate.clone();
-        let same_authority = authority(&planned) == authority(&prior);
-        let same_superlink = same_address || (same_authority && authority(&prior).is_some());
-        if planned.node_id.get().is_none() && same_key && same_address && same_authority {
+        let same_superlink = is_same_superlink(&prior.superlink, &planned.superlink);
+        if planned.node_id.get().is_none() && same_key && same_superlink {
             planned.node_id = prior.node_id;
         }
         // One without a key goes on as it is, or is another node.
@@ -192,8 +192,12 @@ impl Resource for Supernode {
         Ok(())
     }
 
-    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &id).await
+    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+        memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &what).await
+    }
+
+    fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
+        Ok(memory::upgrade_identity(version, identity))
     }
 }
 
@@ -206,9 +210,15 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 /// a process that goes on. Without a key, one that is started anew is another node.
 fn is_same_node(plan: &Plan) -> bool {
     if plan.planned.is_set("key") {
-        // A SuperLink that was made anew may have its address still, and has another authority.
-        let same = ["key", "superlink.address", "superlink.ca_certificate"];
-        return !same.iter().any(|name| plan.changes(name));
+        let same = match same_by_id(plan, "superlink") {
+            Ok(Some(same)) => same,
+            // A SuperLink of ours may have the address of one that is gone, and has another authority.
+            Ok(None) => !["superlink.address", "superlink.ca_certificate"]
+                .iter()
+                .any(|name| plan.changes(name)),
+            Err(_) => false,
+        };
+        return same && !plan.changes("key");
     }
     let Value::Map(planned) = &plan.planned.0 else {
         return false;
@@ -217,6 +227,14 @@ fn is_same_node(plan: &Plan) -> bool {
     let mut names = planned.keys().map(String::as_str);
     // A status that is not as it should be has it started anew.
     names.all(|name| goes_on(name) || !plan.changes(name) || (name == "status" && runs(plan)))
+}
+
+/// Whether both are one SuperLink: by their ids or, where one has none, by address and authority.
+fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
+    match (&before.superlink_id, &now.superlink_id) {
+        (Some(before), Some(now)) => before == now,
+        _ => before.address == now.address && before.ca_certificate == now.ca_certificate,
+    }
 }
 
 /// Whether it ran when it was looked at.

@@ -19,7 +19,7 @@ model! {
     /// ClientApps on data that stays there.
     pub struct Model {
         /// Its name: 1 to 53 lower-case letters, digits and hyphens.
-        name: ObjectName = required().replace("its files and processes carry the name"),
+        name: ObjectName = required().replace("its files and processes carry the name").identity(),
         /// The SuperLink to dial: `flower_superlink.NAME.fleet`, or an object written by hand.
         superlink: FleetInput = required(),
         /// The private key: `flower_supernode_key.NAME.secret`. Left out, the SuperNode has no
@@ -76,11 +76,11 @@ model! {
         /// How long operations may take; 15 minutes for `create` and `update`, 2 for `delete`.
         timeouts: Option<Timeouts> = optional(),
         /// The name.
-        id: Computed<String> = computed().identity(),
+        id: Computed<String> = computed().keep(),
         /// Where it lives: the machine and the folder, or the UID of the cluster and the
         /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
         /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
-        place: Computed<String> = computed().keep(),
+        place: Computed<String> = computed().optional_identity(),
         /// The number that the SuperLink knows it by. Null until it was let in: with `wait = false`
         /// a later refresh finds it in the log. A release or `log_level` that does not log it
         /// leaves it null.

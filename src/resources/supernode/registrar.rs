@@ -72,8 +72,11 @@ impl Registrar {
     }
 }
 
-/// Whether a SuperLink is the one that is dialled: by its address and its authority.
+/// Whether a SuperLink is the one that is dialled: by its id, or by its address and its authority.
 fn is_dialled(superlink: &Json, fleet: &FleetInput) -> bool {
+    if let (Some(one), Some(other)) = (text(superlink, "/superlink_id"), &fleet.superlink_id) {
+        return one == other.as_str();
+    }
     text(superlink, "/fleet/address") == Some(&fleet.address)
         && text(superlink, "/fleet/ca_certificate") == fleet.ca_certificate.as_deref()
 }
@@ -99,6 +102,7 @@ fn control(superlink: &Json) -> Option<ControlInput> {
         url: text(superlink, "/control/url")?.to_owned(),
         ca_certificate: authority.map(str::to_owned),
         flower_version: version.and_then(|text| text.parse().ok()),
+        superlink_id: text(superlink, "/superlink_id").and_then(|text| text.parse().ok()),
         token_file: None,
     })
 }

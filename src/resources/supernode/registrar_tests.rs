@@ -51,6 +51,7 @@ fn a_superlink_is_known_by_its_address_and_its_authority() {
         ca_certificate: Some(ca.to_owned()),
         insecure: None,
         flower_version: None,
+        superlink_id: None,
     };
     let superlink = json!({
         "fleet": { "address": "127.0.0.1:1", "ca_certificate": "CA" },

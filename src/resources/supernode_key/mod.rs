@@ -4,6 +4,8 @@ mod model;
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::masking;
 use crate::pki::{NodeKey, NodeKeyAlgorithm, NodePublicKey};
 use crate::resources::Configured;
@@ -15,7 +17,7 @@ use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree, WriteOnly};
-use crate::tfplugin::{Call, Plan, Resource, Slot};
+use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub use model::Model;
 use zeroize::Zeroizing;
 
@@ -26,6 +28,7 @@ impl Resource for SupernodeKey {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_supernode_key";
+    const IDENTITY_VERSION: i64 = 1;
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
@@ -129,8 +132,12 @@ impl Resource for SupernodeKey {
         gone.map_err(|error| failed("The key was not removed", &error).into())
     }
 
-    async fn import(call: Call<Configured>, id: String) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::SupernodeKey, &id).await
+    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+        memory::recall(call.provider.runtime.as_ref(), Kind::SupernodeKey, &what).await
+    }
+
+    fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
+        Ok(memory::upgrade_identity(version, identity))
     }
 }
 

@@ -17,7 +17,7 @@ model! {
     /// SuperLink's `supernodes`, the `secret` into the SuperNode's `key`.
     pub struct Model {
         /// Its name: 1 to 53 lower-case letters, digits and hyphens.
-        name: ObjectName = required().replace("the key is kept under this name"),
+        name: ObjectName = required().replace("the key is kept under this name").identity(),
         /// `ECDSA-P256`, `ECDSA-P384` (the default) or `ECDSA-P521`: the curves that Flower takes.
         /// A change makes a new key.
         algorithm: NodeKeyAlgorithm = defaulted(ALGORITHM),
@@ -30,11 +30,11 @@ model! {
         /// Raised with each new `private_key_wo`, which is not stored and so cannot be compared.
         private_key_wo_version: Option<i64> = optional(),
         /// The name.
-        id: Computed<String> = computed().identity(),
+        id: Computed<String> = computed().keep(),
         /// Where it lives: the machine and the folder, or the UID of the cluster and the
         /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
         /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
-        place: Computed<String> = computed().keep(),
+        place: Computed<String> = computed().optional_identity(),
         /// The public key in OpenSSH form, for `supernodes` of a `flower_superlink`.
         public_key: Computed<String> = computed().keep(),
         /// The public key as PEM (SPKI).

@@ -32,6 +32,8 @@ use super::value::{Type, Value};
 pub struct Schema {
     /// Raised whenever stored states need an upgrade.
     pub version: i64,
+    /// Raised whenever stored identities need an upgrade.
+    pub identity_version: i64,
     /// Markdown: the first thing the page in the registry says.
     pub description: String,
     pub attributes: Vec<Attribute>,
@@ -55,10 +57,20 @@ pub struct Attribute {
     /// Whether a computed value survives a change of other attributes.
     pub keep: bool,
     /// Whether it is part of what identifies the resource for ever.
-    pub identity: bool,
+    pub identity: Identity,
     pub deprecated: bool,
     /// Parses a known value of this attribute, to find what the type forbids.
     check: fn(&Value, &Path) -> Result<()>,
+}
+
+/// Whether an attribute is part of what identifies a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    No,
+    /// An import by identity must name it.
+    Required,
+    /// An import by identity may leave it out.
+    Optional,
 }
 
 /// Who gives an attribute its value.
@@ -91,6 +103,7 @@ impl Schema {
     pub fn of<M: Model>() -> Self {
         Self {
             version: 0,
+            identity_version: 0,
             description: M::description(),
             attributes: M::attributes(),
         }
@@ -167,7 +180,7 @@ impl Attribute {
             default: None,
             replace: None,
             keep: false,
-            identity: false,
+            identity: Identity::No,
             deprecated: false,
             check: |_, _| Ok(()),
         }
@@ -209,8 +222,19 @@ impl Attribute {
     /// Part of the resource's identity; implies [`Self::keep`].
     #[must_use]
     pub fn identity(mut self) -> Self {
-        self.identity = true;
+        self.identity = Identity::Required;
         self.keep()
+    }
+
+    /// The same, and an import may leave it out.
+    #[must_use]
+    pub fn optional_identity(mut self) -> Self {
+        self.identity = Identity::Optional;
+        self.keep()
+    }
+
+    pub fn is_identity(&self) -> bool {
+        self.identity != Identity::No
     }
 
     pub fn is_computed(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Schemas as the protocol carries them.
 
 use super::super::proto;
-use super::{Attribute, Kind, Nesting, Presence, Schema};
+use super::{Attribute, Identity, Kind, Nesting, Presence, Schema};
 
 pub fn to_wire(schema: &Schema) -> proto::Schema {
     proto::Schema {
@@ -21,19 +21,19 @@ pub fn identity_to_wire(schema: &Schema) -> Option<proto::ResourceIdentitySchema
     let identity_attributes: Vec<_> = schema
         .attributes
         .iter()
-        .filter(|attribute| attribute.identity)
+        .filter(|attribute| attribute.identity != Identity::No)
         .map(
             |attribute| proto::resource_identity_schema::IdentityAttribute {
                 name: attribute.name.clone(),
                 r#type: type_bytes(&attribute.kind),
-                required_for_import: true,
-                optional_for_import: false,
+                required_for_import: attribute.identity == Identity::Required,
+                optional_for_import: attribute.identity == Identity::Optional,
                 description: attribute.description.clone(),
             },
         )
         .collect();
     (!identity_attributes.is_empty()).then_some(proto::ResourceIdentitySchema {
-        version: 0,
+        version: schema.identity_version,
         identity_attributes,
     })
 }

@@ -202,7 +202,7 @@ fn identity(schema: &Schema, state: &Value) -> Option<proto::ResourceIdentityDat
     let identity: Vec<_> = schema
         .attributes
         .iter()
-        .filter(|attribute| attribute.identity)
+        .filter(|attribute| attribute.is_identity())
         .map(|attribute| (attribute.name.as_str(), state.get(&attribute.name).clone()))
         .collect();
     if identity.is_empty() || identity.iter().any(|(_, value)| value.is_null()) {

@@ -2,13 +2,13 @@
 
 use serde_json::Value as Json;
 
-use super::super::diagnostic::{Diagnostic, Diagnostics, Result};
+use super::super::diagnostic::{Diagnostic, Result};
 use super::super::proto::{
     self, apply_resource_change, import_resource_state, move_resource_state, plan_resource_change,
     read_resource, upgrade_resource_identity, upgrade_resource_state, validate_resource_config,
 };
 use super::super::provider::Provider;
-use super::super::resource::{Compiled, spawned};
+use super::super::resource::{Compiled, Import, spawned};
 use super::super::schema::{self, Tree};
 use super::super::value::{self, Type};
 use super::answer::Answer;
@@ -69,6 +69,7 @@ impl<P: Provider> Inner<P> {
         let resource = self.resource(&request.type_name)?;
         let ty = identity_type(resource.compiled());
         let raw = stored(request.raw_identity)?;
+        let raw = resource.upgrade_identity(request.version, raw)?;
         let identity = value::from_json(&raw, &ty).map_err(|error| unreadable(&error))?;
         Ok(upgrade_resource_identity::Response {
             upgraded_identity: Some(proto::ResourceIdentityData {
@@ -167,12 +168,16 @@ impl<P: Provider> Inner<P> {
     ) -> Result<import_resource_state::Response> {
         let resource = self.resource(&request.type_name)?;
         let compiled = resource.compiled();
-        let id = match request.identity.and_then(|identity| identity.identity_data) {
-            Some(wire) if request.id.is_empty() => identity_id(compiled, &wire)?,
-            _ => request.id,
+        let what = match request.identity.and_then(|identity| identity.identity_data) {
+            Some(wire) if request.id.is_empty() => {
+                let identity = value::decode(&wire.msgpack, &identity_type(compiled));
+                let identity = identity.map_err(|error| unreadable(&error.to_string()))?;
+                Import::Identity(Tree(identity))
+            }
+            _ => Import::Id(request.id),
         };
         let call = self.call()?;
-        let result = spawned(resource.import(call.clone(), id)).await;
+        let result = spawned(resource.import(call.clone(), what)).await;
         let mut found = call.warnings();
         let imported = found
             .absorb(result)
@@ -228,16 +233,8 @@ fn identity_type(compiled: &Compiled) -> Type {
             .schema
             .attributes
             .iter()
-            .filter(|attribute| attribute.identity)
+            .filter(|attribute| attribute.is_identity())
             .map(|attribute| (attribute.name.clone(), attribute.kind.ty()))
             .collect(),
     )
-}
-
-/// Our identities are the single attribute `id`.
-fn identity_id(compiled: &Compiled, wire: &proto::DynamicValue) -> Result<String> {
-    let identity = value::decode(&wire.msgpack, &identity_type(compiled))
-        .map_err(|error| unreadable(&error.to_string()))?;
-    let id = identity.get("id").as_str().map(str::to_owned);
-    id.ok_or_else(|| Diagnostics::from(Diagnostic::error("The identity to import has no id")))
 }

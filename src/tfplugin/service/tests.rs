@@ -15,7 +15,7 @@ use super::super::proto::{
     provider_server::Provider as _, read_resource, renew_ephemeral_resource,
     upgrade_resource_identity,
 };
-use super::super::resource::{Plan, Resource};
+use super::super::resource::{Import, Plan, Resource};
 use super::super::schema::{Computed, Tree, computed, optional, required};
 use super::super::value::Type;
 use super::super::{ephemeral, resource};
@@ -117,9 +117,9 @@ impl Resource for Note {
         Ok(())
     }
 
-    async fn import(call: Call<Book>, id: String) -> Result<NoteModel> {
+    async fn import(call: Call<Book>, what: Import) -> Result<NoteModel> {
         call.keep_private("imported");
-        Ok(note(&id))
+        Ok(note(&what.id()?))
     }
 }
 
