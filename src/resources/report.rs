@@ -63,7 +63,7 @@ fn sentence(text: &str) -> String {
         return String::new();
     };
     // A path or a name in code is written as it is.
-    let word = text.trim().split_whitespace().next().unwrap_or_default();
+    let word = text.split_whitespace().next().unwrap_or_default();
     let is_name = word.contains(['/', '\\', '_']);
     let mut sentence: String = if is_name {
         std::iter::once(first).chain(chars).collect()
