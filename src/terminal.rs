@@ -4,34 +4,41 @@
 
 use std::borrow::Cow;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
 /// How much of a line is kept, in bytes: what a program writes without end must not fill our memory.
 pub(crate) const LONGEST: usize = 16 << 10;
 
 const CUT: &str = " … (";
 const CUT_END: &str = " more characters)";
 
-/// Whether a character shows nothing itself and changes how its neighbours are read: the direction of
-/// text, joiners, tags. In a log or an error it can only mislead.
-const fn is_invisible(c: char) -> bool {
-    matches!(
+/// Whether a character shows nothing itself, or changes how its neighbours are read: the direction of
+/// text, tags, blanks of every kind. In a log or an error it can only mislead.
+fn is_invisible(c: char) -> bool {
+    // What joins letters and emoji belongs to them.
+    let joins = matches!(c, '\u{200c}' | '\u{200d}');
+    let is_blank = matches!(
         c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'
-            | '\u{200e}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
+        '\u{34f}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{ffa0}'
+            | '\u{e0100}'..='\u{e01ef}'
+    );
+    is_blank || (!c.is_ascii() && !joins && c.general_category() == GeneralCategory::Format)
 }
 
-/// The text without invisible characters.
+/// The text without characters that are not seen or do something to a terminal.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.contains(is_invisible) {
-        text.replace(is_invisible, "").into()
+    let hidden = |c: char| is_invisible(c) || (c.is_control() && !matches!(c, '\n' | '\t'));
+    if text.contains(hidden) {
+        text.replace(hidden, "").into()
     } else {
         text.into()
     }
@@ -237,7 +244,7 @@ mod tests {
     #[test]
     fn what_turns_text_around_is_left_out() {
         assert_eq!(
-            plain("a\u{202e}txt.exe\u{2066}\u{200b}\u{e0041}b"),
+            plain("a\u{202e}txt.exe\u{2066}\u{200b}\u{e0041}\u{3164}b"),
             "atxt.exeb"
         );
         // What joins letters and emoji belongs to them.

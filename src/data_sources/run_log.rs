@@ -42,7 +42,12 @@ impl DataSource for RunLog {
         let id = config.run_id;
         let control = control(&call, &config.control)?;
         let most = usize::try_from(config.last).unwrap_or(usize::MAX);
-        let lines = control.client().log_tail(id, most).await;
+        // Of a run that is over the whole log is waited for: an empty one means that there is none.
+        let lines = match control.client().run(id).await {
+            Ok(run) if run.is_finished() => control.client().log_end(id, most).await,
+            Ok(_) => control.client().log_tail(id, most).await,
+            Err(error) => Err(error),
+        };
         let lines = lines.map_err(|error| {
             let blamed = match error {
                 ControlError::NotFound(_) => "run_id",

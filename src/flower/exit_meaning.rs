@@ -24,6 +24,8 @@ pub enum Rejection {
     /// Its key was taken off the SuperLink's list, which is for good. No log tells that from
     /// [`Self::Refused`] either.
     Revoked,
+    /// It has no key, and the SuperLink has a list of keys.
+    Keyless,
     /// It does not trust the SuperLink's certificate.
     Untrusted,
 }
@@ -39,7 +41,7 @@ impl Rejection {
         let untrusted = DISTRUST.iter().map(|words| (Self::Untrusted, *words));
         refused
             .chain(untrusted)
-            .chain([(Self::KeyInUse, IN_USE)])
+            .chain([(Self::KeyInUse, IN_USE), (Self::Keyless, KEYLESS)])
             .find(|(_, words)| line.contains(words))
     }
 
@@ -49,6 +51,7 @@ impl Rejection {
             Self::KeyInUse => &NEVER_FORGOTTEN,
             Self::Double => &DOUBLE,
             Self::Revoked => &REVOKED,
+            Self::Keyless => &NO_KEY,
             Self::Untrusted => &NOT_TRUSTED,
         }
     }
@@ -72,6 +75,9 @@ const REFUSALS: &[&str] = &[
 
 /// A SuperLink's words up to 1.22, where a key stays with a node until that says goodbye.
 const IN_USE: &str = "Public key already in use";
+
+/// A SuperLink's words to a SuperNode without a key, from 1.23 on.
+const KEYLESS: &str = "SuperNode authentication is enabled";
 
 /// TLS libraries' words for a certificate of another authority, or of another host.
 const DISTRUST: &[&str] = &[
@@ -205,6 +211,11 @@ const REVOKED: Entry = row(
     NOT_LET_IN,
     "its key is revoked: it was taken off the SuperLink's list, and a SuperLink never accepts an unregistered key again",
     "Give its key another `rotation` (of the `flower_supernode_key`), with the new key in `supernodes`; or remove the SuperNode.",
+);
+const NO_KEY: Entry = row(
+    NOT_LET_IN,
+    "the SuperLink has a list of keys, and the SuperNode has no key",
+    "Set `key = flower_supernode_key.NAME.secret`, and add the `public_key` of that key to the SuperLink's `supernodes`.",
 );
 const NOT_TRUSTED: Entry = row(
     NOT_LET_IN,

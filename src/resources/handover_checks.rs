@@ -1,13 +1,17 @@
 //! What a hand-written `superlink`, `control` or `key` cannot be: found when planned, since the one that
 //! would find it later is a process that dials for ever.
 
+use super::Configured;
 use super::addresses::{self, PortRule};
+use super::handover::is_in_cluster;
 use super::release;
 use super::report::failed;
+use super::supernode_key::{is_key_secret, is_private_entry};
 use crate::flower::control::{ControlEndpoint, EndpointError};
 use crate::flower::version::{self, FlowerVersion};
 use crate::pki::inspect_bundle;
 use crate::runtime::{is_dns_subdomain, is_entry_name};
+use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Maybe, Tree, path, refused};
@@ -96,19 +100,36 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
 }
 
 /// Checks where a private key is kept.
+/// An error of the plan for a SuperLink in a cluster where the provider has none.
+pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
+    let Maybe::Known(Some(url)) = plan.config.get::<Option<String>>("control.url")? else {
+        return Ok(());
+    };
+    if !is_in_cluster(&url) || provider.is_none_or(|provider| provider.runtime.has_pods()) {
+        return Ok(());
+    }
+    Err(Diagnostic::error("The SuperLink is in a cluster, and the provider is not")
+        .detail(format!(
+            "{url} leads to a pod of the provider's cluster, and this provider configuration has none."
+        ))
+        .detail("Put `kubernetes = { … }` into the provider block.")
+        .at(path("control.url"))
+        .into())
+}
+
 pub(super) fn secret(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let pass = "pass `flower_supernode_key.NAME.secret` whole";
     if let Some(name) = text(config, "key.name")
-        && !is_dns_subdomain(&name)
+        && !(is_dns_subdomain(&name) && is_key_secret(&name))
     {
-        let why = format!("it is no name of a secret; {pass}");
+        let why = format!("it is not the secret of a flower_supernode_key; {pass}");
         found.extend(refused(&name, &why, &path("key.name")));
     }
     if let Some(entry) = text(config, "key.key")
-        && !is_entry_name(&entry)
+        && !(is_entry_name(&entry) && is_private_entry(&entry))
     {
-        let why = format!("it is no name of an entry of a secret; {pass}");
+        let why = format!("it is not the private key of a flower_supernode_key; {pass}");
         found.extend(refused(&entry, &why, &path("key.key")));
     }
     found
@@ -197,10 +218,25 @@ mod tests {
                 json!({ "name": "supernode-key-a", "key": "private-key-Ab1" }),
                 "",
             ),
-            (json!({ "name": "../a", "key": "k" }), "key.name"),
-            (json!({ "name": "", "key": "k" }), "key.name"),
-            (json!({ "name": "a", "key": "../k" }), "key.key"),
-            (json!({ "name": "a", "key": "" }), "key.key"),
+            (
+                json!({ "name": "../a", "key": "private-key-Ab1" }),
+                "key.name",
+            ),
+            (json!({ "name": "", "key": "private-key-Ab1" }), "key.name"),
+            (
+                json!({ "name": "supernode-key-a", "key": "../k" }),
+                "key.key",
+            ),
+            (json!({ "name": "supernode-key-a", "key": "" }), "key.key"),
+            // The keys of an authority and of a server lie in the same vault.
+            (
+                json!({ "name": "superlink-a-ca", "key": "ca.key" }),
+                "key.name key.key",
+            ),
+            (
+                json!({ "name": "superlink-a-tls", "key": "private-key-Ab1" }),
+                "key.name",
+            ),
             (json!({ "name": "A b", "key": "k\n" }), "key.name key.key"),
         ] {
             let found = secret(&config(json!({ "key": key })));

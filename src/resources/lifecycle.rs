@@ -94,3 +94,15 @@ pub async fn remove(
     };
     call.provider.runtime.remove(object, how).await
 }
+/// Warns of processes of an object that is gone: a state that forgets it would leave them to nobody.
+pub async fn tell_left_behind(call: &Call<Configured>, object: &ObjectRef) {
+    if let Some(end) = call.provider.runtime.left_behind(object).await {
+        call.warn(
+            Diagnostic::warning(format!("Processes of {object} go on without it"))
+                .detail("Its folder was removed, and its processes were not ended.")
+                .detail(format!(
+                    "An apply that makes it again ends them. To be rid of it, end them: {end}"
+                )),
+        );
+    }
+}

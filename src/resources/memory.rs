@@ -104,9 +104,11 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
                  work with a fixed name. Remove it there, or change `name` in the same apply.",
             )
             .detail(
-                "Otherwise it is an object of no state, or of another one. Take it over with an \
-                 `import` block, or choose another name.",
+                "If it belongs to another workspace or configuration, leave it there, and choose \
+                 another name or another place: on the runtime `local` a data folder each, such as \
+                 `data_dir = \".flower/${terraform.workspace}\"`.",
             )
+            .detail("If it is in no state, take it over with an `import` block:")
             .detail(format!(
                 "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             )),

@@ -13,8 +13,9 @@ use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Computed;
 
-const BACK: &str = "Point the provider (its context, host or namespace) back to where it was, or \
-                    remove the object from the state with `terraform state rm`.";
+const BACK: &str = "Point the provider back to where it was (its context, host or namespace, or \
+                    `local.data_dir`; with workspaces, look at the variables file), or remove the \
+                    object from the state with `terraform state rm`.";
 const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir` set to that folder. \
                      If the machine or the folder is gone for good, remove the object from the state \
                      with `terraform state rm`.";

@@ -76,6 +76,26 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
+/// What somebody else says, as it stands in a detail: in its own line where it is one, and else below the
+/// title, where nobody takes it for ours.
+pub fn quoted(title: &str, text: &str) -> String {
+    let text = inert(text);
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (None, _) => title.to_owned(),
+        (Some(line), None) => format!("{title}: {line}"),
+        (Some(_), Some(_)) => {
+            let lines: Vec<_> = text.lines().map(|line| format!("  | {line}")).collect();
+            format!("{title}:\n{}", lines.join("\n"))
+        }
+    }
+}
+
+/// A text that is no command to a CI service: GitHub and Azure obey lines of their jobs' output.
+fn inert(text: &str) -> String {
+    text.replace("##[", "# #[").replace("##vso[", "# #vso[")
+}
+
 /// How many characters of a log line a person is shown.
 const SHOWN_OF_A_LINE: usize = 400;
 /// How many bytes of a log.
@@ -89,7 +109,8 @@ pub fn quoted_log(title: &str, lines: &[String]) -> String {
     let mut room = SHOWN_OF_A_LOG;
     let mut shown = Vec::new();
     for line in lines.iter().rev() {
-        let line = format!("  {}", shortened(&plain(line), SHOWN_OF_A_LINE));
+        let line = inert(&shortened(&plain(line), SHOWN_OF_A_LINE));
+        let line = format!("  | {line}");
         let Some(left) = room.checked_sub(line.len() + 1) else {
             break;
         };
@@ -97,7 +118,10 @@ pub fn quoted_log(title: &str, lines: &[String]) -> String {
         shown.push(line);
     }
     if shown.len() < lines.len() {
-        shown.push(format!("  … ({} earlier lines)", lines.len() - shown.len()));
+        shown.push(format!(
+            "  | … ({} earlier lines)",
+            lines.len() - shown.len()
+        ));
     }
     shown.reverse();
     format!("{title}:\n{}", shown.join("\n"))

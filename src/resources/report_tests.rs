@@ -60,7 +60,7 @@ fn a_quoted_log_is_short_whatever_was_written() {
     );
     let steps: Vec<_> = (0..3000).map(|step| format!("\r{step}/3000")).collect();
     let bar = steps.concat();
-    assert_eq!(quoted_log("Log", &lines(&bar, 1)), "Log:\n  2999/3000");
+    assert_eq!(quoted_log("Log", &lines(&bar, 1)), "Log:\n  | 2999/3000");
     let long = quoted_log("Log", &lines(&"x".repeat(100_000), 1));
     assert!(long.ends_with("x … (99600 more characters)"), "{long}");
     assert!(long.len() < 500, "{}", long.len());
@@ -72,6 +72,18 @@ fn a_quoted_log_is_short_whatever_was_written() {
         assert!(shown.ends_with("the last one"), "{shown}");
         assert!(shown.contains("earlier lines)"), "{shown}");
     }
+}
+
+#[test]
+fn what_others_say_is_not_taken_for_ours_or_for_a_command() {
+    assert_eq!(quoted("Flower's words", "boom"), "Flower's words: boom");
+    assert_eq!(
+        quoted(
+            "Its words",
+            "boom\n\nApply again.\n::add-mask::x\n##vso[task]"
+        ),
+        "Its words:\n  | boom\n  | \n  | Apply again.\n  | ::add-mask::x\n  | # #vso[task]"
+    );
 }
 
 #[test]

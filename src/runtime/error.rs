@@ -154,6 +154,10 @@ impl Distrust {
                 "Run Terraform as the user that it belongs to. If you trust everything in it, make \
                  it your own with `chown -R {user} '{path}'`; if not, remove it or"
             ),
+            // Such a folder is for everybody.
+            Self::Writable { mode } if mode & 0o1000 != 0 => {
+                return "Name a folder of your own in the provider's `local`.".to_owned();
+            }
             Self::Writable { .. } => format!(
                 "If nobody else has written to it, close it to others with `chmod -R go-w \
                  '{path}'`; if somebody may have, or if its file system has no modes, remove it or"

@@ -303,6 +303,12 @@ pub trait Runtime: Send + Sync {
         Ok(())
     }
 
+    /// The processes of an object that go on although nothing else of it is left, in words; none where
+    /// they end with it.
+    async fn left_behind(&self, _: &ObjectRef) -> Option<String> {
+        None
+    }
+
     /// Makes what the processes of a workload need beside their object. Nothing of the object changes, so
     /// that whatever fails here has changed nothing.
     async fn prepare(&self, _: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {

@@ -322,3 +322,35 @@ fn two_applies_at_once_make_one_environment() {
         it.destroy();
     }
 }
+
+#[test]
+fn a_list_that_is_set_later_keeps_out_who_joined_before() {
+    let key = "resource \"flower_supernode_key\" \"a\" {\n  name = \"a\"\n}\n";
+    let open = format!(
+        "provider \"flower\" {{}}\n{key}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n"
+    );
+    let listed = open.replace(
+        "name = \"main\"\n",
+        "name = \"main\"\n  supernodes = { a = { public_key = flower_supernode_key.a.public_key } }\n",
+    );
+    let guest = "resource \"flower_supernode\" \"guest\" {\n  name = \"guest\"\n  superlink = flower_superlink.main.fleet\n  control = flower_superlink.main.control\n}\n";
+    let nodes = "data \"flower_supernodes\" \"all\" {\n  control = flower_superlink.main.control\n}\noutput \"online\" {\n  value = { for node in data.flower_supernodes.all.supernodes : node.node_id => node.status }\n}\n";
+    let it = Workspace::new(&format!("{open}{guest}"));
+    it.apply().succeeded();
+    let id = it.state("flower_supernode.guest")["node_id"].clone();
+    let id = id.as_str().unwrap();
+
+    it.configure(&listed);
+    it.plan()
+        .says(&["SuperNodes that joined without being listed are refused for good"]);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let allowed = it.state("flower_superlink.main")["nodes"].clone();
+    assert_eq!(allowed.as_object().unwrap().len(), 1, "{allowed}");
+    it.configure(&format!("{listed}{nodes}"));
+    it.apply().succeeded();
+    let online = it.output("online");
+    let status = online[id].as_str().unwrap_or("unregistered");
+    assert_eq!(status, "unregistered", "{online}");
+    it.destroy();
+}

@@ -197,6 +197,21 @@ fn what_was_made_on_another_machine_is_left_alone() {
     it.apply()
         .failed_with(&["lives elsewhere", "Run Terraform there"]);
 
+    // The same name in another folder is another object, such as that of another workspace.
+    it.configure(&there);
+    fs::rename(it.path(".elsewhere"), it.path(".flower")).unwrap();
+    it.file("terraform.tfstate", "");
+    it.apply().succeeded();
+    let theirs = state();
+    it.file("terraform.tfstate", &own);
+    it.plan()
+        .failed_with(&["lives elsewhere", ".moved", "workspaces"]);
+    it.file("terraform.tfstate", &theirs);
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded();
+    it.configure(KEY);
+    fs::rename(it.path(".flower"), it.path(".elsewhere")).unwrap();
+
     // Here, what is not found is gone.
     it.file("terraform.tfstate", &own);
     it.apply().succeeded();

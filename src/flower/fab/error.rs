@@ -39,8 +39,8 @@ pub enum FabError {
     /// Every node would get it.
     #[error("a private key would ship with the app to the SuperLink and every SuperNode: {}", places(.0))]
     PrivateKey(Vec<KeyPlace>),
-    /// States and plans hold the values of every resource, secrets among them.
-    #[error("a state or plan of Terraform would ship with the app to the SuperLink and every SuperNode: {}", .0.join(", "))]
+    /// States, plans and outputs hold the values of every resource, secrets among them.
+    #[error("a state, plan or output of Terraform would ship with the app to the SuperLink and every SuperNode: {}", .0.join(", "))]
     TerraformFile(Vec<String>),
     /// A `SuperLink` refuses it.
     #[error("the app is too large: {size} bytes, Flower accepts at most {limit}{}", sizes(.biggest))]

@@ -72,6 +72,8 @@ pub struct Project {
     pub config: RunConfig,
     /// `[project].dependencies`, as written.
     pub dependencies: Vec<String>,
+    /// The modules that the components are in, such as `quickstart.server_app`.
+    pub component_modules: Vec<String>,
     pub kind: AppKind,
 }
 

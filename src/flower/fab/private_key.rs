@@ -21,10 +21,21 @@ const JWK: &[u8] = b"\"kty\"";
 const JWK_PRIVATE: [&[u8]; 2] = [b"\"d\"", b"\"k\""];
 /// How far the members of one are from each other: an RSA key of 8192 bits.
 const JWK_REACH: usize = 12 << 10;
-/// `-----BEGIN` in Base64, up to where the next character counts.
-const ENCODED: &[u8] = b"LS0tLS1CRUdJTi";
+/// `-----BEGIN ` in Base64, by how many bytes before it are in the same group of three: what the
+/// neighbours have a part in is left out.
+const ENCODED: [&[u8]; 3] = [b"LS0tLS1CRUdJTi", b"0tLS0tQkVHSU4g", b"tLS0tLUJFR0lOI"];
 /// Enough of an encoded file for its first line; a multiple of four.
 const ENCODED_LINE: usize = 96;
+/// Keys without their first line: a version and the algorithm, as the Base64 of PKCS #8, SEC 1 and PKCS #1
+/// has them.
+const BODIES: [&[u8]; 6] = [
+    b"AgEAMBMGByqGSM49AgE",
+    b"AgEAMBAGByqGSM49AgE",
+    b"IBADANBgkqhkiG9w0BAQEFAASC",
+    b"MC4CAQAwBQYDK2Vw",
+    b"MHcCAQEEI",
+    b"IBAAKCAQEA",
+];
 
 /// The line of the first private key in a file.
 pub(super) fn line_of(content: &[u8]) -> Option<usize> {
@@ -34,6 +45,10 @@ pub(super) fn line_of(content: &[u8]) -> Option<usize> {
         header(&text),
         memmem::find(&text, PUTTY),
         encoded(&text),
+        BODIES
+            .iter()
+            .filter_map(|body| memmem::find(&text, body))
+            .min(),
         age(&text),
         web_key(&text),
     ];
@@ -86,16 +101,26 @@ fn web_key(text: &[u8]) -> Option<usize> {
 }
 
 fn encoded(text: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, ENCODED).find(|&at| {
-        let rest = text.get(at..).unwrap_or_default();
-        let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-        let digits = rest.iter().take(ENCODED_LINE).take_while(digit).count();
-        // Whole groups of four only.
-        let digits = rest.get(..digits - digits % 4).unwrap_or_default();
-        STANDARD_NO_PAD
-            .decode(digits)
-            .is_ok_and(|line| header(&line).is_some())
-    })
+    let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let is_key = |at: usize| {
+        // Where the groups of four begin is not seen: the first line is in one of these.
+        (0..4).any(|back| {
+            let Some(from) = at.checked_sub(back) else {
+                return false;
+            };
+            let rest = text.get(from..).unwrap_or_default();
+            let digits = rest.iter().take(ENCODED_LINE).take_while(digit).count();
+            let digits = rest.get(..digits - digits % 4).unwrap_or_default();
+            // The last group of a text may not be a whole one.
+            let lines = STANDARD_NO_PAD.decode(digits);
+            lines.is_ok_and(|line| header(&line).is_some())
+        })
+    };
+    let found = ENCODED
+        .iter()
+        .flat_map(|needle| memmem::find_iter(text, needle))
+        .filter(|&at| is_key(at));
+    found.min()
 }
 
 #[cfg(test)]
@@ -135,6 +160,20 @@ mod tests {
                 line_of(format!("users:\n- client-key-data: {again}\n").as_bytes()),
                 Some(2)
             );
+            // Behind a certificate of any length.
+            for before in 0..3 {
+                let both = format!("{}{line}\nMIIEpAIBAAKCAQEA\n", "\n".repeat(before));
+                let both = base64::engine::general_purpose::STANDARD.encode(both);
+                assert_eq!(line_of(both.as_bytes()), Some(1), "{before} bytes before");
+            }
+        }
+        for body in [
+            "MIGHAgEAMBMGByqGSM49AgEG",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKc",
+            "MHcCAQEEIBxx",
+        ] {
+            let text = format!("KEY = [\n  '{body}',\n]");
+            assert_eq!(line_of(text.as_bytes()), Some(2), "{body}");
         }
         let age = format!("AGE-SECRET-{}QQQQQQQQ", "KEY-1");
         assert_eq!(line_of(format!("# public\n{age}").as_bytes()), Some(2));

@@ -97,6 +97,7 @@ pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
             version,
             config,
             dependencies: dependencies(project),
+            component_modules: components.iter().map(|one| one.module.clone()).collect(),
             kind: kind(app),
         },
         patterns,

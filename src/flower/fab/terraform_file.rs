@@ -1,7 +1,8 @@
-//! Finds states and plans of Terraform in what would ship, whatever they are called: those with a name of
+//! Finds states, plans and outputs of Terraform in what would ship, whatever they are called: those with a name of
 //! Terraform's are no part of an app in the first place.
 
 use memchr::memmem;
+use serde_json::Value as Json;
 
 /// What every JSON that Terraform writes of a state or plan says of its writer.
 const WRITER: &[u8] = b"\"terraform_version\"";
@@ -11,14 +12,37 @@ const KINDS: [&[u8]; 2] = [b"\"lineage\"", b"\"format_version\""];
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 const PLAN: [&[u8]; 2] = [b"tfplan", b"tfstate"];
 
-/// Whether a file's content is a state or a plan.
+/// Whether a file's content is a state, a plan, or outputs.
 pub(super) fn is_one(content: &[u8]) -> bool {
-    let has = |words: &[u8]| memmem::find(content, words).is_some();
     if content.starts_with(ARCHIVE) {
-        return PLAN.iter().all(|name| has(name));
+        return PLAN
+            .iter()
+            .all(|name| memmem::find(content, name).is_some());
     }
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    text.trim_ascii_start().starts_with(b"{") && has(WRITER) && KINDS.iter().any(|kind| has(kind))
+    // UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
+    let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
+    let has = |words: &[u8]| memmem::find(&text, words).is_some();
+    let begin = text.get(..text.len().min(8)).unwrap_or_default();
+    let begin = begin.iter().find(|byte| byte.is_ascii_graphic());
+    if begin != Some(&b'{') {
+        return false;
+    }
+    let is_state = has(WRITER) && KINDS.iter().any(|kind| has(kind));
+    is_state || is_outputs(&text)
+}
+
+/// Whether a text is what `terraform output -json` writes: an object of objects with these keys.
+fn is_outputs(text: &[u8]) -> bool {
+    let Ok(Json::Object(outputs)) = serde_json::from_slice::<Json>(text) else {
+        return false;
+    };
+    let is_output = |output: &Json| {
+        let keys = ["sensitive", "type", "value"];
+        output.as_object().is_some_and(|output| {
+            output.len() == keys.len() && keys.iter().all(|key| output.contains_key(*key))
+        })
+    };
+    !outputs.is_empty() && outputs.values().all(is_output)
 }
 
 #[cfg(test)]
@@ -27,7 +51,13 @@ mod tests {
 
     #[test]
     fn states_and_plans_are_known_by_what_they_hold() {
+        let wide: Vec<u8> = r#"{"terraform_version": "1", "lineage": "x"}"#
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert!(is_one(&[&[0xff, 0xfe], wide.as_slice()].concat()));
         for text in [
+            r#"{"token": {"sensitive": true, "type": "string", "value": "x"}}"#,
             r#"{"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x"}"#,
             "\u{feff}\n{\"format_version\":\"1.2\",\"terraform_version\":\"1.11.4\",\"planned_values\":{}}",
             "PK\u{3}\u{4}…tfplan…tfstate…tfconfig/m-",
@@ -37,6 +67,8 @@ mod tests {
         for text in [
             "",
             "{}",
+            r#"{"a": {"type": "string", "value": 1}}"#,
+            r#"{"a": {"sensitive": true, "type": "string", "value": "x"}, "b": 1}"#,
             r#"{"terraform_version": "1.11.4"}"#,
             r#"x = '{"terraform_version": "1", "lineage": "x"}'"#,
             "PK\u{3}\u{4}…tfplan.py",

@@ -46,9 +46,11 @@ fn parts(fab: &Fab) -> AppParts {
         Some((folder, _)) => Some(folder),
         None => path.strip_suffix(".py"),
     });
+    let components = fab.project.component_modules.iter();
+    let components = components.filter_map(|module| module.split('.').next());
     AppParts {
         dependencies: fab.project.dependencies.clone(),
-        modules: top.map(str::to_owned).collect(),
+        modules: top.chain(components).map(str::to_owned).collect(),
     }
 }
 

@@ -99,6 +99,10 @@ pub(super) fn keep_spelling(plan: &mut Plan) {
 /// destroys. What needs the app stays an error.
 pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) -> Result<()> {
     let other = of_run_config(plan, None)? == Values::Other;
+    if plan.changes("source.path") && !is_taken_over(plan)? {
+        // Not the app of before that is gone, but one that was never there.
+        return Err(app::not_built(source, error).into());
+    }
     if plan.is_replacement() || other {
         return Err(app::not_built(source, error)
             .detail("The plan submits a new run, which needs the app.")
@@ -137,6 +141,15 @@ pub(super) fn moved(plan: &Plan) -> Result<Option<&'static str>> {
     let after = text(&plan.planned, "control.url")?;
     let moves = after.is_none_or(|after| !ControlEndpoint::is_same_place(&before, &after));
     Ok(moves.then_some("control.url"))
+}
+
+/// Whether the state does not know where its app is: it was imported.
+fn is_taken_over(plan: &Plan) -> Result<bool> {
+    let source = plan.prior.get::<Option<Source>>("source")?;
+    Ok(source
+        .known()
+        .flatten()
+        .is_some_and(|source| source.is_imported()))
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.

@@ -76,6 +76,7 @@ impl Resource for AppRun {
             let place = plan.prior.value("place").clone();
             plan.planned.set("place", place);
         }
+        handover_checks::leads_somewhere(provider.as_deref(), plan)?;
         let source = plan.config.get::<Source>("source")?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);

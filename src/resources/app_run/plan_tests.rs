@@ -195,6 +195,18 @@ async fn move_from(before: At, after: At) -> Planned {
 }
 
 #[tokio::test]
+async fn a_path_that_never_had_the_app_is_an_error() {
+    let (prior, mut config) = finished(APP, Json::Null).await;
+    config["source"]["path"] = json!("./no-such-app");
+    let planned = plan::<AppRun>(Some(&prior), config).await;
+    assert!(
+        planned.errors.contains("cannot be bundled"),
+        "{}",
+        planned.errors
+    );
+}
+
+#[tokio::test]
 async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
     let (here, there) = ("https://127.0.0.1:8000", "https://127.0.0.1:8001");
     for (before, after, replaced) in [

@@ -10,7 +10,7 @@ use crate::flower::control::{ControlClient, Run, SubStatus};
 use crate::flower::dependency::MissingModule;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::resources::Configured;
-use crate::resources::report::quoted_log;
+use crate::resources::report::{quoted, quoted_log};
 use crate::resources::supernode;
 use crate::runtime::Runtime;
 use crate::tfplugin::Call;
@@ -68,7 +68,7 @@ pub(super) async fn of(
     let details = if details.is_empty() {
         "Flower gave no details.".to_owned()
     } else {
-        format!("Flower's words: {details}")
+        quoted("Flower's words", &details)
     };
     let mut message = Diagnostic::error(format!(
         "The run {} ended as {}",
@@ -76,10 +76,11 @@ pub(super) async fn of(
         run.sub_status.as_str()
     ))
     .detail(format!(
-        "Status {}, sub-status {}. {details}",
+        "Status {}, sub-status {}.",
         run.status.as_str(),
         run.sub_status.as_str()
-    ));
+    ))
+    .detail(details);
     let cause = lines
         .as_ref()
         .ok()
@@ -93,7 +94,7 @@ pub(super) async fn of(
     }
     message = message.detail(match &lines {
         Ok(lines) => shown(lines, model.log_lines),
-        Err(_) => "The log of the ServerApp could not be read.".to_owned(),
+        Err(error) => format!("The log of the ServerApp could not be read: {error}."),
     });
     message = message.detail(format!(
         "{} What a ClientApp raised stands in the log of its SuperNode{}",
@@ -253,8 +254,8 @@ impl Cause {
         if parts.modules.iter().any(|own| own == self.module.top()) {
             return format!(
                 "The {app} imports the module {module:?} of the app itself, and the bundle has no \
-                 such file. Check its name, and that neither .gitignore nor `fab-exclude` in the \
-                 app's pyproject.toml leaves it out."
+                 such file. Check its name in [tool.flwr.app.components] and in the code, and that \
+                 neither .gitignore nor `fab-exclude` in the app's pyproject.toml leaves it out."
             );
         }
         let requirement = self.module.requirement(&parts.dependencies);

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::nodes::UNLISTED;
 use super::storage;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::pki::NodePublicKey;
@@ -165,6 +166,16 @@ pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
 
 /// Says which keys this SuperLink will refuse for good.
 pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
+    if plan.prior.value("supernodes").is_null() && plan.planned.is_set("supernodes") {
+        plan.notes.push(
+            Diagnostic::warning("SuperNodes that joined without being listed are refused for good")
+                .detail(
+                    "There was no list, and every SuperNode could join. Apply unregisters those that \
+                     `supernodes` does not name, and this SuperLink never accepts their keys again.",
+                )
+                .on("supernodes"),
+        );
+    }
     let Some(registered) = Registered::of(plan)? else {
         return Ok(());
     };
@@ -181,6 +192,25 @@ pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
             None => !after.contains_key(*name),
         })
         .collect();
+    let (unlisted, revoked): (Vec<_>, Vec<_>) = revoked
+        .into_iter()
+        .partition(|name| name.starts_with(UNLISTED));
+    let revoked: Vec<String> = revoked.into_iter().cloned().collect();
+    let ids = unlisted
+        .iter()
+        .map(|name| name.trim_start_matches(UNLISTED));
+    let ids = ids.collect::<Vec<_>>().join(", ");
+    if !ids.is_empty() {
+        plan.notes.push(
+            Diagnostic::warning("SuperNodes that `supernodes` does not name may join")
+                .detail(format!(
+                    "They were registered while there was no list, or by somebody else: {ids}. Apply \
+                     unregisters them, and this SuperLink never accepts their keys again."
+                ))
+                .detail("To keep one of them, add its public key to `supernodes` first.")
+                .on("supernodes"),
+        );
+    }
     let Some(first) = revoked.first() else {
         return Ok(());
     };

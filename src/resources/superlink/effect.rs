@@ -130,7 +130,11 @@ pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Ve
     let mut causes = Vec::new();
     for (attribute, effect) in EFFECTS {
         let counts = match effect {
-            Effect::Restart => !(has_pods && attribute.starts_with("local.")),
+            // A port that is not asked for any more stays.
+            Effect::Restart if *attribute == "local.port" => {
+                !has_pods && !after.value(attribute).is_null()
+            }
+            Effect::Restart => true,
             // Without pods there is no Service.
             Effect::Certificate => !insecure && (has_pods || !attribute.starts_with("service.")),
             Effect::Pod => has_pods,
@@ -176,7 +180,7 @@ fn list_restarts(before: &Tree, after: &Tree) -> Result<bool> {
 }
 
 /// Whether a value is another one: none and an empty one are the same.
-fn is_changed(before: &Value, after: &Value) -> bool {
+pub(super) fn is_changed(before: &Value, after: &Value) -> bool {
     let is_blank = |value: &Value| match value {
         Value::List(items) => items.is_empty(),
         Value::Map(entries) => entries.values().all(Value::is_null),

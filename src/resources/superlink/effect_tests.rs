@@ -200,6 +200,14 @@ fn a_restart_is_told_with_its_cause_where_there_is_one() {
         causes(&plain, &state(settings("env", json!({}))), false),
         none
     );
+    // A port that is not asked for any more stays, and the runtime `local` has no Service.
+    assert_eq!(causes(&with("local.port"), &plain, false), none);
+    let service = "service.service_type";
+    assert_eq!(causes(&plain, &with(service), false), none);
+    assert_eq!(
+        causes(&plain, &with(service), true),
+        ["a change of `service.service_type`"]
+    );
     let mut due = plain.clone();
     due["certificate_not_after"] = Json::Null;
     assert_eq!(

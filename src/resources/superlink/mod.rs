@@ -125,7 +125,9 @@ impl Resource for Superlink {
         let has_service = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
         let service = foresight::REACHED_BY.iter().filter(|_| has_service);
         let mut causes = service.chain(&["tls", "insecure"]).copied();
-        if causes.any(|cause| plan.changes(cause)) {
+        let is_another =
+            |cause| effect::is_changed(plan.prior.value(cause), plan.planned.value(cause));
+        if causes.any(|cause| plan.changes(cause) && is_another(cause)) {
             plan.set_unknown("certificate_not_after");
         }
         allow_list::foresee(plan)?;
@@ -175,6 +177,7 @@ impl Resource for Superlink {
         let observed =
             observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
         let Some(observed) = observed else {
+            lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
         };
         let status = failure::status(&call, &object, &observed, true);
@@ -187,7 +190,11 @@ impl Resource for Superlink {
             let keys = state.supernodes.as_ref().map(nodes::keys).transpose()?;
             match control(&call, &state)?.nodes(SHARED).await {
                 Ok(found) => {
-                    let ids = nodes::ours(&found, &keys.unwrap_or_default(), &before);
+                    let mut ids = nodes::ours(&found, &keys.unwrap_or_default(), &before);
+                    if state.supernodes.is_some() {
+                        // A list is all who may join: whoever else is registered is drift.
+                        ids.extend(nodes::strangers(&found, &ids));
+                    }
                     state.nodes.set(ids);
                 }
                 Err(error) => call.warn(noticed(

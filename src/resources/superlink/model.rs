@@ -49,7 +49,8 @@ model! {
         tls: Option<Tls> = optional(),
         /// The SuperNodes that may connect, by any name. When left out, every SuperNode may connect,
         /// and a plan warns where the Service is reached from outside the cluster. An empty map lets
-        /// in none. A key that is removed from this map, or replaced in it, is unregistered: this
+        /// in none. Where it is set it is all who may connect: whoever else is registered, since it joined
+        /// before or was registered by somebody else, is unregistered. A key that is removed from this map, or replaced in it, is unregistered: this
         /// SuperLink never accepts it again, and a plan says so. To let that SuperNode back in, give
         /// its `flower_supernode_key` another `rotation`.
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),

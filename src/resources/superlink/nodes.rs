@@ -1,6 +1,6 @@
 //! The allow-list of a SuperLink: which keys are registered with it. Keys that the list names are
-//! registered, those it named before and does not any more are unregistered, and nodes that others
-//! registered are left alone. What was registered is known by its number until it is unregistered,
+//! registered, and all others are unregistered: those it named before, those that joined while there was
+//! no list, and those that somebody registered through the Control API. What was registered is known by its number until it is unregistered,
 //! whatever becomes of the list in between: a key that nobody knows of any more would let in for ever.
 
 use std::collections::BTreeMap;
@@ -145,6 +145,21 @@ fn is_registered(nodes: &[Node], id: &str) -> bool {
         .any(|node| node.status != NodeStatus::Unregistered && node.id.to_string() == id)
 }
 
+/// What the name of a node begins with that no list names.
+pub(super) const UNLISTED: &str = "unlisted-";
+
+/// Nodes that are registered and not among these: they joined before there was a list, or somebody else
+/// registered them.
+pub(super) fn strangers(nodes: &[Node], known: &NodeIds) -> NodeIds {
+    let registered = nodes
+        .iter()
+        .filter(|node| node.status != NodeStatus::Unregistered);
+    let ids = registered.map(|node| node.id.to_string());
+    ids.filter(|id| !known.values().any(|known| known == id))
+        .map(|id| (format!("{UNLISTED}{id}"), id))
+        .collect()
+}
+
 /// The node ids of the list's names, as the SuperLink has them.
 fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
     keys.iter()
@@ -188,7 +203,10 @@ pub(super) async fn reconcile(
         return found;
     };
     let mut wanted = known(&nodes, &keys);
-    let unwanted = unwanted(&nodes, &wanted, ids);
+    let mut unwanted = unwanted(&nodes, &wanted, ids);
+    let mut all = unwanted.clone();
+    all.extend(wanted.clone());
+    unwanted.extend(strangers(&nodes, &all));
     // One whose key was changed is known by its old number until that is unregistered: the new one is
     // found by its key.
     *ids = wanted.clone();

@@ -53,7 +53,7 @@ async fn refreshed(control: &SharedReads, list: Option<&AllowList>, before: &Nod
 }
 
 #[tokio::test]
-async fn keys_are_registered_and_unregistered_and_foreign_nodes_are_left_alone() {
+async fn keys_are_registered_and_all_others_unregistered() {
     let [a, b, _] = three();
     let registry = Registry::default();
     let control = SharedReads::new(registry.client());
@@ -62,10 +62,20 @@ async fn keys_are_registered_and_unregistered_and_foreign_nodes_are_left_alone()
     let (first, found) = reconciled(&control, Some(&both), &NodeIds::new()).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(first, ids([("a", 2), ("b", 3)]));
+    assert_eq!(registry.registered(), [2, 3], "{foreign} joined before");
+    let another = registry.add("somebody else's");
+    let nodes = control.client().list_nodes().await.unwrap();
+    let unlisted = ids([("unlisted-4", another)]);
+    assert_eq!(strangers(&nodes, &first), unlisted);
     let (second, found) = reconciled(&control, Some(&list([("a", &a)])), &first).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(second, ids([("a", 2)]));
-    assert_eq!(registry.registered(), [foreign, 2]);
+    assert_eq!(registry.registered(), [2]);
+    // Without a list everybody may join.
+    let guest = registry.add("a guest's");
+    let (open, _) = reconciled(&control, None, &second).await;
+    assert_eq!(open, second);
+    assert_eq!(registry.registered(), [2, guest]);
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ fn turned_away(
         Some(Rejection::Untrusted) => {
             report.at(Path::attribute("superlink").then("ca_certificate"))
         }
-        Some(Rejection::Double | Rejection::Revoked) => report.on("key"),
+        Some(Rejection::Double | Rejection::Revoked | Rejection::Keyless) => report.on("key"),
         Some(Rejection::Refused | Rejection::KeyInUse) | None => report,
     }
 }

@@ -29,7 +29,7 @@ use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
 use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::schema::{Maybe, Tree, path};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(super) use departed::Departed;
@@ -89,8 +89,13 @@ impl Resource for Supernode {
             release::row(own)?;
         }
         skew::speaks_with_superlink(plan)?;
+        handover_checks::leads_somewhere(provider.as_deref(), plan)?;
         if plan.is_create() {
             return Ok(());
+        }
+        let has_pods = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
+        if let Some(note) = restart_note(plan, has_pods) {
+            plan.notes.push(note);
         }
         let status = plan.prior.get::<Option<Status>>("status")?;
         if matches!(status, Maybe::Known(Some(Status::Changed))) {
@@ -141,6 +146,7 @@ impl Resource for Supernode {
         let observed =
             observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
         let Some(observed) = observed else {
+            lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
         };
         let status = failure::status(&call, &object, &observed, state.wait);
@@ -229,6 +235,50 @@ fn is_same_node(plan: &Plan) -> bool {
     names.all(|name| goes_on(name) || !plan.changes(name) || (name == "status" && runs(plan)))
 }
 
+/// What a SuperNode that runs is started with: a change of it starts it again.
+const STARTED_WITH: &[&str] = &[
+    "flower_version",
+    "superlink.address",
+    "superlink.ca_certificate",
+    "superlink.insecure",
+    "key",
+    "isolation",
+    "node_config",
+    "requirements",
+    "env",
+    "extra_args",
+    "log_level",
+];
+
+/// Says that the SuperNode restarts, and what that does to a training.
+fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
+    if !runs(plan) || !plan.replaced_for().is_empty() {
+        return None;
+    }
+    let pod = ["kubernetes"].into_iter().filter(|_| has_pods);
+    let causes: Vec<_> = STARTED_WITH
+        .iter()
+        .copied()
+        .chain(pod)
+        .filter(|name| plan.changes(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let first = causes.first()?;
+    let first = first.trim_matches('`').to_owned();
+    Some(
+        Diagnostic::warning("The SuperNode restarts")
+            .detail(format!(
+                "A change of {} starts it again.",
+                causes.join(", ")
+            ))
+            .detail(
+                "What a run computes there is lost, and the run may fail: apply when no run is in \
+                 progress.",
+            )
+            .at(path(&first)),
+    )
+}
+
 /// Whether both are one SuperLink: by their ids or, where one has none, by address and authority.
 fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
     match (&before.superlink_id, &now.superlink_id) {
@@ -258,3 +308,7 @@ fn remains(model: &Model) -> Remains<'static> {
         keep_logs: model.local.as_ref().and_then(|local| local.keep_logs),
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod plan_tests;

@@ -14,9 +14,9 @@ use crate::resources::handover::FleetInput;
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
-use crate::resources::supernode_key::public_entry;
+use crate::resources::supernode_key::{is_key_secret, is_private_entry, public_entry};
 use crate::runtime::{Content, Kind, Layout, ObjectName, ObjectRef, Port, Workload};
-use crate::tfplugin::diagnostic::Result;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::value::Value;
 
 const KEY_FILE: &str = "node.key";
@@ -66,6 +66,20 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
     } else {
         ClientTls::SystemRoots
     };
+    if let Some(secret) = &model.key
+        && !(is_key_secret(&secret.name) && is_private_entry(&secret.key))
+    {
+        return Err(
+            Diagnostic::error("A SuperNode gets the key of a flower_supernode_key alone")
+                .detail(format!(
+                    "{:?} in the secret {:?} is none.",
+                    secret.key, secret.name
+                ))
+                .detail("Pass `flower_supernode_key.NAME.secret` whole.")
+                .on("key")
+                .into(),
+        );
+    }
     let key_file = model.key.as_ref().map(|secret| {
         let content = Content::Secret {
             name: secret.name.clone(),

@@ -153,6 +153,18 @@ const PRIVATE: &str = "private-key-";
 /// How the secrets of keys are named, before the name of the key.
 const SECRET: &str = "supernode-key-";
 
+/// Whether a secret is a node key's. A SuperNode gets no other one: the vault also has the keys of
+/// authorities and servers.
+pub(crate) fn is_key_secret(name: &str) -> bool {
+    let name = name.strip_prefix(SECRET);
+    name.is_some_and(|name| name.parse::<ObjectName>().is_ok())
+}
+
+/// Whether an entry of such a secret is a private key.
+pub(crate) fn is_private_entry(entry: &str) -> bool {
+    entry.starts_with(PRIVATE)
+}
+
 /// The public half, as Flower's lists have it; `None` where it is not ours to read.
 pub(crate) async fn public_pem(runtime: &dyn Runtime, secret: &SecretInput) -> Option<String> {
     let name = secret.name.strip_prefix(SECRET)?.parse().ok()?;

@@ -16,6 +16,7 @@ use super::{LOOPBACK, LocalRuntime, files};
 
 const LOCK: &str = ".lock";
 const IGNORE: &str = ".gitignore";
+const IGNORE_HEAD: &str = "# Keys and databases of the Terraform provider for Flower.\n";
 /// How often the lock may be gone when we have it, until that is no chance any more.
 const ATTEMPTS: usize = 1000;
 const KINDS: [Kind; 3] = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
@@ -33,16 +34,30 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
 }
 
 impl PrivateFolder {
-    /// Keeps keys and databases out of version control, where the folder is for nothing else.
+    /// Keeps keys and databases out of version control: all of the folder where it is for nothing else, and
+    /// what is ours in it where it is. A file that somebody wrote stays as it is.
     fn ignore_in_git(&self) -> Result<(), RuntimeError> {
         let names = self.names()?;
-        let is_known = |name: &Vec<u8>| is_ours(OsStr::from_bytes(name));
-        if names.iter().all(is_known) && !names.iter().any(|name| name == IGNORE.as_bytes()) {
-            let text = "# Keys and databases of the Terraform provider for Flower.\n*\n";
-            self.write(OsStr::new(IGNORE), text.as_bytes())?;
+        if names.iter().any(|name| name == IGNORE.as_bytes()) {
+            return Ok(());
         }
-        Ok(())
+        let is_known = |name: &Vec<u8>| is_ours(OsStr::from_bytes(name));
+        let text = if names.iter().all(is_known) {
+            format!("{IGNORE_HEAD}*\n")
+        } else {
+            ignore_ours()
+        };
+        self.write(OsStr::new(IGNORE), text.as_bytes())
     }
+}
+
+/// What keeps our own files out of version control, and no others.
+fn ignore_ours() -> String {
+    let names = KINDS.map(Kind::plural).into_iter();
+    let names = names.chain([VAULT, JOURNAL, LOCK]);
+    names.fold(IGNORE_HEAD.to_owned(), |text, name| {
+        format!("{text}/{name}\n")
+    })
 }
 
 impl LocalRuntime {
@@ -183,7 +198,13 @@ impl LocalRuntime {
         if !in_use.contains(&true) && !KINDS.into_iter().any(has_record) {
             // While it is locked: who waits for it sees that it is gone, and makes another one.
             let _ = root.remove_file(OsStr::new(LOCK));
-            if root.names().is_ok_and(|names| names == [IGNORE.as_bytes()]) {
+            let is_ours = |text: Vec<u8>| text == ignore_ours().as_bytes();
+            let ours = root
+                .read(OsStr::new(IGNORE))
+                .ok()
+                .flatten()
+                .is_some_and(is_ours);
+            if ours || root.names().is_ok_and(|names| names == [IGNORE.as_bytes()]) {
                 let _ = root.remove_file(OsStr::new(IGNORE));
             }
             files::remove_if_empty(&self.data_dir);

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 use super::super::RuntimeError;
 use super::files::{OwnFiles, failed};
 use crate::terminal;
@@ -25,7 +27,7 @@ pub(super) fn open(files: OwnFiles<'_>, path: &Path) -> Result<(File, u64), Runt
 /// Copies a log that has grown too long away and empties it: its writer appends, and goes on.
 pub(super) fn rotate(path: &Path) {
     let numbered = |number: usize| PathBuf::from(format!("{}.{number}", path.display()));
-    if fs::metadata(path).is_ok_and(|found| found.len() > LARGEST) {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() > LARGEST) {
         for number in (1..KEPT).rev() {
             let _ = fs::rename(numbered(number), numbered(number + 1));
         }
@@ -38,7 +40,7 @@ pub(super) fn rotate(path: &Path) {
 /// What was written from `position` on, and the position after it.
 pub(super) fn read_from(path: &Path, position: u64) -> (Vec<u8>, u64) {
     let read = || -> std::io::Result<(Vec<u8>, u64)> {
-        let mut file = File::open(path)?;
+        let mut file = open_to_read(path)?;
         let length = file.metadata()?.len();
         // A log that shrank was cut: what is there now is all new.
         let position = if length < position { 0 } else { position };
@@ -49,6 +51,18 @@ pub(super) fn read_from(path: &Path, position: u64) -> (Vec<u8>, u64) {
         Ok((bytes, end))
     };
     read().unwrap_or((Vec::new(), position))
+}
+
+/// Opens a log as it was made: apps may write in its folder, and a pipe in its place would be waited for
+/// without end.
+fn open_to_read(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(std::io::ErrorKind::InvalidInput.into())
+    }
 }
 
 /// The last lines since `from`, without colours.
@@ -68,6 +82,19 @@ pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::terminal::Lines;
+
+    #[test]
+    fn a_pipe_or_a_link_in_the_place_of_a_log_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).unwrap();
+        assert_eq!(tail(&pipe, 0, 10), Vec::<String>::new());
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "key\n").unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&secret, &link).unwrap();
+        assert_eq!(tail(&link, 0, 10), Vec::<String>::new());
+    }
 
     #[test]
     fn neither_a_long_log_nor_a_line_without_end_takes_long() {

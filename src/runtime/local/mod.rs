@@ -133,9 +133,18 @@ impl Runtime for LocalRuntime {
         object: &ObjectRef,
         place: &str,
     ) -> Result<Whereabouts, RuntimeError> {
-        // A record is the best proof: its folder may have been moved, or be a container's volume.
+        // A record is the best proof: its folder may have been moved, or be a container's volume. Where
+        // the other folder still has one as well, this one is of another object with the same name.
+        let here = Place::of(&self.data_dir);
         let recorded = self.record_path(object).exists();
-        Ok(Place::of(&self.data_dir).sees(place, recorded))
+        let there = here.other_folder(place).map(|data_dir| Self {
+            data_dir,
+            ..self.clone()
+        });
+        if recorded && there.is_some_and(|there| there.record_path(object).exists()) {
+            return Ok(Whereabouts::Elsewhere);
+        }
+        Ok(here.sees(place, recorded))
     }
 
     async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
@@ -289,6 +298,12 @@ impl Runtime for LocalRuntime {
             }
         }
         Ok(())
+    }
+
+    async fn left_behind(&self, object: &ObjectRef) -> Option<String> {
+        let left = process::of_home(&self.home(object));
+        let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
+        (!pids.is_empty()).then(|| format!("kill {}", pids.join(" ")))
     }
 
     async fn observe(

@@ -47,6 +47,14 @@ impl Place {
         }
     }
 
+    /// The folder of a place of this machine, where it is another one than this.
+    pub(super) fn other_folder(&self, place: &str) -> Option<PathBuf> {
+        let (_, folder) = place.split_once(&format!(" ({}), folder ", self.machine))?;
+        let folder = PathBuf::from(folder);
+        let real = |folder: &Path| fs::canonicalize(folder).ok();
+        (real(&folder)? != real(&self.folder)?).then_some(folder)
+    }
+
     fn last_words(&self) -> String {
         format!(" ({}), folder {}", self.machine, self.folder.display())
     }

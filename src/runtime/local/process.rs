@@ -221,6 +221,12 @@ fn new_mark(home: &Path) -> String {
     format!("{}{}:{now}", mark_of(home), std::process::id())
 }
 
+/// The processes that were started with this home, whatever became of it.
+pub(super) fn of_home(home: &Path) -> Vec<u32> {
+    let left = running::find(None, &mark_of(home));
+    left.into_iter().map(|one| one.pid).collect()
+}
+
 /// How the marks of all processes with this home begin.
 fn mark_of(home: &Path) -> String {
     format!("{}:", home.display())

@@ -2,7 +2,7 @@
 //! those belong to an environment by what they hold, and installers work in another folder.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +88,11 @@ impl Requirement {
 impl LocalFile {
     /// What it holds.
     pub(super) fn digest(&self) -> io::Result<String> {
+        // A pipe or a device may have no end.
+        if !fs::metadata(&self.path)?.is_file() {
+            let kind = io::ErrorKind::InvalidInput;
+            return Err(io::Error::new(kind, "it is no regular file"));
+        }
         let mut hash = Sha256::new();
         io::copy(&mut File::open(&self.path)?, &mut hash)?;
         Ok(hex::encode(hash.finalize()))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::super::private::PrivateFolder;
 use super::*;
-use crate::runtime::Distrust;
+use crate::runtime::{Distrust, Whereabouts};
 
 /// A user that is not the one who runs the tests.
 const STRANGER: u32 = 54_321;
@@ -262,15 +262,36 @@ async fn git_does_not_see_the_folder_and_its_ignore_file_goes_with_it() {
     );
     remove(&runtime, &object, &[]).await.unwrap();
     assert!(!runtime.data_dir.exists());
-    // A folder that holds more than ours is in version control for what else it holds.
+    // A folder that holds more than ours is in version control for what else it holds: what is ours in it
+    // is not.
     fs::create_dir(&runtime.data_dir).unwrap();
     chmod(&runtime.data_dir, 0o755);
     let main = runtime.data_dir.join("main.tf");
     fs::write(&main, "").unwrap();
     claim(&runtime, &object).await.unwrap();
-    assert!(!ignore.exists());
+    let text = fs::read_to_string(&ignore).unwrap();
+    assert!(text.contains("/vault\n") && !text.contains("*\n"), "{text}");
+    remove(&runtime, &object, &[]).await.unwrap();
+    assert!(!ignore.exists() && main.exists());
+    claim(&runtime, &object).await.unwrap();
     fs::write(&ignore, "*.log\n").unwrap();
     remove(&runtime, &object, &[]).await.unwrap();
     assert_eq!(fs::read_to_string(ignore).unwrap(), "*.log\n");
     assert!(main.exists());
+}
+
+#[tokio::test]
+async fn an_object_of_the_same_name_in_another_folder_is_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, object) = claimed(dir.path()).await;
+    let place = one.place().await.unwrap();
+    let other = runtime(&dir.path().join("other"));
+    let seen = async |from: &LocalRuntime| from.whereabouts(&object, &place).await.unwrap();
+    assert_eq!(seen(&one).await, Whereabouts::Here);
+    assert_eq!(seen(&other).await, Whereabouts::OutOfReach);
+    claim(&other, &object).await.unwrap();
+    assert_eq!(seen(&other).await, Whereabouts::Elsewhere);
+    // One that was moved takes its objects along.
+    fs::remove_dir_all(&one.data_dir).unwrap();
+    assert_eq!(seen(&other).await, Whereabouts::Here);
 }
