@@ -53,19 +53,14 @@ pub fn check(repository: &Repository) -> Result<()> {
 /// What cargo knows of the dependencies on this platform. Other platforms'
 /// are left out: cargo would have to download each of them.
 fn metadata(repository: &Repository) -> Result<Value> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = capture(std::process::Command::new(rustc).arg("-vV"))?;
-    let host = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .ok_or("rustc -vV does not name its host")?;
+    let host = Repository::host()?;
     let json = capture(repository.cargo().args([
         "metadata",
         "--format-version",
         "1",
         "--locked",
         "--filter-platform",
-        host,
+        &host,
     ]))?;
     Ok(serde_json::from_str(&json)?)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
+use crate::process::capture;
 
 /// The package and the binary that Terraform starts.
 pub const PROVIDER: &str = "terraform-provider-flower";
@@ -44,6 +45,14 @@ impl Repository {
             // Relative means relative to where cargo is run, which is the root.
             |folder| self.root.join(folder),
         )
+    }
+
+    /// The platform that is built for.
+    pub fn host() -> Result<String> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let version = capture(Command::new(rustc).arg("-vV"))?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        Ok(host.ok_or("rustc -vV does not name its host")?.to_owned())
     }
 
     /// The cargo that runs us, in the checkout.

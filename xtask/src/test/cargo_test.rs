@@ -27,6 +27,18 @@ pub fn build_examples(repository: &Repository) -> Result<()> {
         .args(["build", "--workspace", "--examples"]))
 }
 
+/// Has each test's line say how long it took. The harness calls that unstable, so it is told that it may;
+/// told to the compiler as well, it would build everything anew.
+const TIMED: [&str; 3] = ["-Z", "unstable-options", "--report-time"];
+const RUNNER: &str = "env RUSTC_BOOTSTRAP=1";
+
+/// Where cargo looks for the program that starts tests on this platform.
+fn runner_variable() -> Result<String> {
+    let host = Repository::host()?;
+    let host = host.replace(['-', '.'], "_").to_ascii_uppercase();
+    Ok(format!("CARGO_TARGET_{host}_RUNNER"))
+}
+
 /// A selection of tests to run.
 pub struct CargoTest {
     name: String,
@@ -70,16 +82,7 @@ impl CargoTest {
     pub fn run(self, repository: &Repository) -> Outcome {
         let started = Instant::now();
         let mut outcome = Outcome::new(&self.name);
-        let mut command = repository.cargo();
-        command
-            .args(["test", "--workspace", "--no-fail-fast"])
-            .args(&self.targets);
-        command.arg("--").args(&self.only);
-        if let Some(threads) = &self.threads {
-            command.args(["--test-threads", threads]);
-        }
-        command.envs(self.environment);
-        if let Err(error) = stream(&mut command, &mut std::io::stdout().lock(), &mut outcome) {
+        if let Err(error) = self.run_into(repository, &mut outcome) {
             outcome.fail(error.to_string());
         }
         if outcome.passed + outcome.failed == 0 {
@@ -87,6 +90,20 @@ impl CargoTest {
         }
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome
+    }
+
+    fn run_into(self, repository: &Repository, outcome: &mut Outcome) -> Result<()> {
+        let mut command = repository.cargo();
+        command
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .args(&self.targets);
+        command.arg("--").args(&self.only).args(TIMED);
+        command.env(runner_variable()?, RUNNER);
+        if let Some(threads) = &self.threads {
+            command.args(["--test-threads", threads]);
+        }
+        command.envs(self.environment);
+        stream(&mut command, &mut std::io::stdout().lock(), outcome)
     }
 }
 
@@ -117,7 +134,9 @@ fn copy(from: ChildStdout, screen: &mut dyn Write, outcome: &mut Outcome) -> Res
     while reader.read_until(b'\n', &mut line)? > 0 {
         screen.write_all(&line)?;
         screen.flush()?;
-        if let Some(counts) = Counts::of_line(&String::from_utf8_lossy(&line)) {
+        let text = String::from_utf8_lossy(&line);
+        outcome.took.extend(took(&text));
+        if let Some(counts) = Counts::of_line(&text) {
             outcome.passed += counts.passed;
             outcome.failed += counts.failed;
             outcome.ignored += counts.ignored;
@@ -125,6 +144,13 @@ fn copy(from: ChildStdout, screen: &mut dyn Write, outcome: &mut Outcome) -> Res
         line.clear();
     }
     Ok(())
+}
+
+/// Reads `test superlink::starts ... ok <12.345s>`.
+fn took(line: &str) -> Option<(f64, String)> {
+    let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let seconds = rest.trim_end().strip_suffix("s>")?.rsplit_once('<')?.1;
+    Some((seconds.parse().ok()?, name.to_owned()))
 }
 
 /// What one test binary says when it is done.
@@ -171,6 +197,17 @@ mod tests {
         );
         assert_eq!(Counts::of_line("test superlink::starts ... ok"), None);
         assert_eq!(Counts::of_line("a test result: ok. 5 passed;"), None);
+    }
+
+    #[test]
+    fn reads_how_long_a_test_took() {
+        assert_eq!(
+            took("test superlink::starts ... ok <12.345s>\n"),
+            Some((12.345, "superlink::starts".to_owned()))
+        );
+        assert!(took("test superlink::starts ... FAILED <1.000s>").is_some());
+        assert_eq!(took("test x has been running for over 60 seconds"), None);
+        assert_eq!(took("test x ... ok"), None);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+/// How many of the slowest tests are named.
+const SLOWEST: usize = 10;
+
 /// What one tier, or the checks together, came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -12,6 +15,8 @@ pub struct Outcome {
     pub failed: u64,
     pub ignored: u64,
     pub seconds: f64,
+    /// How many seconds each test took.
+    pub took: Vec<(f64, String)>,
     /// What went wrong apart from tests that failed and have said so.
     pub troubles: Vec<String>,
 }
@@ -92,6 +97,18 @@ impl Report {
                 "{name:width$}  {passed:>7}  {failed:>7}  {ignored:>7}  {seconds:>8.1}"
             );
         }
+        let mut took: Vec<_> = self
+            .outcomes
+            .iter()
+            .flat_map(|outcome| &outcome.took)
+            .collect();
+        took.sort_by(|one, other| other.0.total_cmp(&one.0));
+        if !took.is_empty() {
+            text.push_str("\nslowest tests\n");
+        }
+        for (seconds, test) in took.into_iter().take(SLOWEST) {
+            let _ = writeln!(text, "{seconds:>8.1}  {test}");
+        }
         for note in &self.notes {
             let _ = writeln!(text, "\nNOTE: {note}");
         }
@@ -124,12 +141,17 @@ mod tests {
         let mut unit = Outcome::new("unit");
         unit.passed = 12;
         unit.ignored = 3;
+        unit.took = vec![(1.0, "quick".to_owned()), (20.25, "slow".to_owned())];
         report.add(unit);
         report.add(Outcome::not_run("acceptance", &std::fmt::Error));
         report.note("no OpenTofu");
         let text = report.render();
         assert_eq!(text.lines().last(), Some("12 passed, 1 failed"));
         assert!(text.contains("FAILED acceptance: "), "{text}");
+        assert!(
+            text.contains("slowest tests\n    20.2  slow\n     1.0  quick\n"),
+            "{text}"
+        );
         assert!(text.contains("NOTE: no OpenTofu"), "{text}");
     }
 
