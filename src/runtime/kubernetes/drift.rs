@@ -10,13 +10,14 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value as Json;
 
-use super::api::{Api, Object, named};
+use super::api::{Api, Object};
 use super::error::ClusterError;
 use super::names::{self, MANAGER};
+use super::part_id::PartId;
 use super::parts::gone;
 
-/// The fields of parts that are ours, by what messages call the part.
-pub(super) type Fields = BTreeMap<String, Json>;
+/// The fields of parts that are ours.
+pub(super) type Fields = BTreeMap<PartId, Json>;
 
 /// What is ours of an object, but its Secrets, which nobody watches.
 #[derive(Default)]
@@ -36,15 +37,15 @@ pub(super) async fn own(api: &Api, name: &str) -> Result<Own, ClusterError> {
         part::<ConfigMap>(api, &files_name, name),
     )?;
     let parts = [
-        (named::<Deployment>(name), &deployment),
-        (named::<Service>(name), &service),
-        (named::<PersistentVolumeClaim>(name), &claim),
-        (named::<NetworkPolicy>(name), &policy),
-        (named::<ConfigMap>(&files_name), &files),
+        (PartId::of::<Deployment>(name), &deployment),
+        (PartId::of::<Service>(name), &service),
+        (PartId::of::<PersistentVolumeClaim>(name), &claim),
+        (PartId::of::<NetworkPolicy>(name), &policy),
+        (PartId::of::<ConfigMap>(&files_name), &files),
     ];
     let fields = parts
         .into_iter()
-        .filter_map(|(what, part)| Some((what, ours(part.as_ref()?)?.clone())))
+        .filter_map(|(id, part)| Some((id, ours(part.as_ref()?)?.clone())))
         .collect();
     Ok(Own { fields, deployment })
 }
@@ -61,7 +62,7 @@ async fn part<K: Object>(
 /// What others changed of the fields that were ours when the object was settled, or took away. What an
 /// `unfinished` apply of ours left out was not taken out by others.
 pub(super) fn changed_by_others(
-    parts: &BTreeMap<String, &ObjectMeta>,
+    parts: &BTreeMap<PartId, &ObjectMeta>,
     settled: &Fields,
     unfinished: bool,
 ) -> Vec<String> {
@@ -69,7 +70,7 @@ pub(super) fn changed_by_others(
     for (object, settled) in settled {
         let Some(part) = parts.get(object) else {
             if !unfinished {
-                told.push(gone(object));
+                told.push(gone(&object.to_string()));
             }
             continue;
         };
@@ -145,7 +146,9 @@ mod tests {
 
     use super::*;
 
-    const NAME: &str = "Deployment \"d\"";
+    fn id() -> PartId {
+        PartId::of::<Deployment>("d")
+    }
 
     fn part(managed: &Json) -> ObjectMeta {
         serde_json::from_value(json!({ "name": "d", "managedFields": managed })).unwrap()
@@ -156,8 +159,8 @@ mod tests {
     }
 
     fn told(now: &ObjectMeta, settled: &Json, unfinished: bool) -> Vec<String> {
-        let settled = [(NAME.to_owned(), settled.clone())].into();
-        changed_by_others(&[(NAME.to_owned(), now)].into(), &settled, unfinished)
+        let settled = [(id(), settled.clone())].into();
+        changed_by_others(&[(id(), now)].into(), &settled, unfinished)
     }
 
     #[test]
@@ -203,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_part_that_is_gone_is_told_unless_an_apply_of_ours_may_have_removed_it() {
-        let settled: Fields = [(NAME.to_owned(), json!({}))].into();
+        let settled: Fields = [(id(), json!({}))].into();
         let nothing = BTreeMap::new();
         assert_eq!(
             changed_by_others(&nothing, &settled, false),

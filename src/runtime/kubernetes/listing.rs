@@ -11,9 +11,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::api::{Api, Object, by_name, named};
+use super::api::{Api, Object, by_name};
 use super::error::ClusterError;
 use super::names::{self, MANAGED_BY, MANAGER};
+use super::part_id::{PartId, Watched};
 
 /// How old a listing may be that all objects of a refresh share.
 const SHARED: Duration = Duration::from_secs(10);
@@ -31,12 +32,12 @@ pub(super) struct Listing {
 
 impl Listing {
     /// What there is of the object `name` beside its record, by what messages call it.
-    pub(super) fn parts(&self, name: &str) -> BTreeMap<String, &ObjectMeta> {
-        fn part<'a, K: Object>(
+    pub(super) fn parts(&self, name: &str) -> BTreeMap<PartId, &ObjectMeta> {
+        fn part<'a, K: Object + Watched>(
             all: &'a BTreeMap<String, K>,
             name: &str,
-        ) -> Option<(String, &'a ObjectMeta)> {
-            Some((named::<K>(name), all.get(name)?.meta()))
+        ) -> Option<(PartId, &'a ObjectMeta)> {
+            Some((PartId::of::<K>(name), all.get(name)?.meta()))
         }
         let parts = [
             part(&self.deployments, name),

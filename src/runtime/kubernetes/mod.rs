@@ -22,6 +22,7 @@ mod manifest;
 mod names;
 mod notes;
 mod ours;
+mod part_id;
 mod parts;
 mod patient;
 mod record;
