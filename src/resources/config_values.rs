@@ -95,10 +95,15 @@ fn unsuitable(value: &Value, at: &Path) -> Diagnostic {
     let remedy = match value {
         Value::Map(_) => "Leave the empty object out.",
         Value::Null => "Leave the key out, or give it a value.",
+        // A text is fine everywhere but in the place of the whole.
+        other if other.as_str().is_some() => {
+            "Write an object of the app's keys, such as `{ num-server-rounds = 3 }`."
+        }
         _ => "Write a list as one string, and split it in the app.",
     };
     let kind = match value {
         Value::Map(_) => "an empty object",
+        other if other.as_str().is_some() => "a string, and no object",
         other => other.kind(),
     };
     Diagnostic::error(format!("Flower cannot carry the value of {at}"))

@@ -11,7 +11,7 @@ use crate::text_attribute;
 /// Why a text is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocalPathError {
-    #[error("it is empty; leave the attribute out to use the default")]
+    #[error("it is empty")]
     Empty,
     #[error("it holds a line break or another control character")]
     Control,

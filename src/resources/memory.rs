@@ -108,7 +108,7 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
                  another name or another place: on the runtime `local` a data folder each, such as \
                  `data_dir = \".flower/${terraform.workspace}\"`.",
             )
-            .detail("If it is in no state, take it over with an `import` block:")
+            .detail("Take it over with an `import` block if it is in no state:")
             .detail(format!(
                 "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             )),

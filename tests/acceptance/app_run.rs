@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Child;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::workspace::processes::interrupt;
 use crate::workspace::{Workspace, eventually, kill, kill_children, said};
@@ -447,4 +447,31 @@ fn a_run_belongs_to_its_superlink_wherever_that_is() {
         assert_eq!(again[same], run[same], "{same}");
     }
     it.destroy();
+}
+
+#[test]
+fn a_run_that_says_something_all_the_time_outlasts_its_time_like_any_other() {
+    let config = "provider \"flower\" {}\nresource \"flower_superlink\" \"main\" {\n  name = \"main\"\n  insecure = true\n}\nresource \"flower_app_run\" \"r\" {\n  control = flower_superlink.main.control\n  source = { path = \"app\" }\n  timeouts = { create = \"40s\" }\n}\n";
+    let it = Workspace::new(config);
+    it.app();
+    it.file(
+        "app/quickstart/server_app.py",
+        "import time\nfrom flwr.serverapp import ServerApp\n\napp = ServerApp()\n\n\n@app.main()\ndef main(grid, context):\n    for count in range(600):\n        print(f\"still here {count}\", flush=True)\n        time.sleep(0.5)\n",
+    );
+    let begun = Instant::now();
+    it.apply()
+        .succeeded()
+        .says(&["still goes on", "still here"]);
+    // The SuperLink is started in that time, too.
+    assert!(
+        begun.elapsed() < Duration::from_secs(150),
+        "{:?}",
+        begun.elapsed()
+    );
+    it.plan_is_empty();
+    // It is in no state, and ends with its SuperLink.
+    it.run(&["state", "rm", "flower_app_run.r"]).succeeded();
+    it.run(&["destroy", "-auto-approve", "-no-color"])
+        .succeeded()
+        .says(&["1 run ends with SuperLink \"main\""]);
 }

@@ -418,7 +418,7 @@ resource "flower_app_run" "r" {{
             said.failed_with(&[
                 "lives elsewhere",
                 "Nothing was changed",
-                "Point the provider (its context, host or namespace) back",
+                "Point the provider back to where it was",
                 &tenant.namespace,
             ]);
         }

@@ -257,7 +257,7 @@ fn an_update_that_did_not_finish_can_be_taken_back() {
     it.plan_is_empty();
     let old = pod_name(&tenant);
     // Long enough to change the Deployment, and too short for its pod.
-    let after = "log_level = \"DEBUG\"\n  timeouts = { update = \"2s\" }";
+    let after = "log_level = \"DEBUG\"\n  timeouts = { update = \"5s\" }";
     it.configure(&superlink(&tenant, after));
     it.apply().failed_with(&["timeouts.update"]);
     soon("the pod of the update", || {

@@ -182,7 +182,10 @@ impl ControlError {
                 "Give the account of the provider what is missing: for kube:// that is the Role in the provider's documentation."
             }
             Self::Tls { reason, .. } => return Some(reason.remedy()),
-            Self::Timeout { .. } | Self::LostReply { .. } => {
+            Self::LostReply { .. } => {
+                "Look at the SuperLink's log and at what lies between here and there, then apply again. A SuperLink with TLS breaks a connection without TLS (http://, grpc://): then write https:// or grpcs://, and give `ca_certificate`."
+            }
+            Self::Timeout { .. } => {
                 "Look at the SuperLink's log and at what lies between here and there, then apply again."
             }
             Self::Unsupported { since, .. } => {

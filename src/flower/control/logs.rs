@@ -5,7 +5,7 @@
 //! because a connection that died quietly looks exactly like a run that prints nothing.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -25,6 +25,10 @@ const TRIES: u32 = 5;
 /// The log so far comes at once and as one message; a run that printed nothing sends nothing.
 const TAIL_FIRST: Duration = Duration::from_secs(2);
 const END: Duration = Duration::from_secs(15);
+/// How long all of a log is read that does not end.
+const LONGEST_END: Duration = Duration::from_mins(2);
+/// How long all of it may take.
+const TAIL: Duration = Duration::from_secs(10);
 const TAIL_MORE: Duration = Duration::from_millis(300);
 
 /// A piece of the log.
@@ -142,12 +146,19 @@ pub(super) async fn tail(
     run: RunId,
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
-    let mut logs = LogStream::open(client, run, 0.0).await?;
     let mut tail = Tail::of(lines);
-    let mut patience = TAIL_FIRST;
-    while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
-        patience = TAIL_MORE;
-        tail.add(&chunk?.text);
+    // A SuperLink may answer no sooner than there is something to say, and a log may grow without end.
+    let reading = async {
+        let mut logs = LogStream::open(client, run, 0.0).await?;
+        let mut patience = TAIL_FIRST;
+        while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
+            patience = TAIL_MORE;
+            tail.add(&chunk?.text);
+        }
+        Ok(())
+    };
+    if let Ok(read) = tokio::time::timeout(TAIL, reading).await {
+        read?;
     }
     Ok(tail.end())
 }
@@ -162,11 +173,15 @@ pub(super) async fn end(
     let mut logs = LogStream::open(client, run, 0.0).await?;
     let mut tail = Tail::of(lines);
     let mut is_empty = true;
+    let until = Instant::now() + LONGEST_END;
     loop {
         match tokio::time::timeout(END, logs.next()).await {
             Ok(Some(chunk)) => {
                 tail.add(&chunk?.text);
                 is_empty = false;
+                if Instant::now() >= until {
+                    return Ok(tail.end());
+                }
             }
             Ok(None) => return Ok(tail.end()),
             // Of a log that is left open the lines count; nothing at all may be a slow way.

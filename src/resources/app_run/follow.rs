@@ -221,14 +221,24 @@ async fn with_what_it_waits_for(
     if let Ok(nodes) = client.list_nodes().await {
         message = message.detail(online_words(&nodes));
     }
-    message.remedy(last_lines(client, id, model).await)
+    message.remedy(last_lines(client, id, model, Log::Grows).await)
+}
+
+/// Whether a run's log grows still: of one that is over, all is waited for.
+#[derive(Clone, Copy)]
+enum Log {
+    Grows,
+    IsWhole,
 }
 
 /// The last lines of the ServerApp's log, where they can be read.
-async fn last_lines(client: &ControlClient, id: RunId, model: &Model) -> Option<String> {
+async fn last_lines(client: &ControlClient, id: RunId, model: &Model, log: Log) -> Option<String> {
     let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
-    let log = client.log_end(id, lines).await;
-    log.ok().map(|log| verdict::shown(&log, model.log_lines))
+    let read = match log {
+        Log::Grows => client.log_tail(id, lines).await,
+        Log::IsWhole => client.log_end(id, lines).await,
+    };
+    read.ok().map(|log| verdict::shown(&log, model.log_lines))
 }
 
 /// A run ended otherwise than well while no apply waited for it.
@@ -243,6 +253,6 @@ pub(super) async fn failed_meanwhile(
         run.sub_status.as_str()
     ))
     .detail(details(run))
-    .remedy(last_lines(client, run.id, model).await)
+    .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
     .detail("It is not run again by itself; use `-replace` for that.")
 }

@@ -164,11 +164,13 @@ impl Resource for AppRun {
         slot.put(&planned);
         // What others read from now on is how it ended.
         control.forget();
+        let concluded = follow::conclude(&call, client, id, &planned, &parts, followed).await;
         if !call.stop.is_cancelled() {
-            // Else Terraform may be dead, and its state without the run.
+            // Else Terraform may be dead, and its state without the run. Until then it may still be told
+            // to end.
             submission.forget(runtime).await;
         }
-        follow::conclude(&call, client, id, &planned, &parts, followed).await
+        concluded
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {

@@ -34,8 +34,11 @@ model! {
         triggers: Option<BTreeMap<String, String>> = optional(),
         /// What to wait for.
         wait: Option<Wait> = optional(),
-        /// What a run that ends badly means. `error` (the default): the apply fails. `record`: it
-        /// succeeds, and `status` and `sub_status` say what happened.
+        /// What a run that ends badly means for the apply that waits for it. `error` (the default): the
+        /// apply fails, and the next one submits a new run in place of this one. `record`: it succeeds,
+        /// and `status` and `sub_status` say what happened. A run that ends badly after its apply had
+        /// stopped waiting (`timeouts.create`, `wait.until`, an interrupt) turns no apply red: the next
+        /// plan warns, and nothing is run again.
         on_failure: OnFailure = defaulted(OnFailure::Error),
         /// What it means when the SuperLink does not know the run any more while it was not
         /// finished. `keep` (the default): `status` becomes `lost`. `recreate`: it is submitted

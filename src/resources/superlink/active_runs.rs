@@ -81,6 +81,30 @@ pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Resu
     Ok(())
 }
 
+/// Says which runs end with a SuperLink that is removed, where it says so at once.
+pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
+    if state.status.get() != Some(&Status::Running) {
+        return;
+    }
+    let runs = glance(&call.provider, &Tree(state.encode())).await;
+    if let Ok(InProgress::These(runs)) = runs
+        && !runs.is_empty()
+    {
+        call.warn(
+            Diagnostic::warning(format!(
+                "{} ends with {}",
+                capital(&counted(&runs)),
+                object(&state.name)
+            ))
+            .detail(format!(
+                "In progress: {}. They were in no state, or their resources leave them alone \
+                 (`stop_on_destroy = false`).",
+                named(&runs)
+            )),
+        );
+    }
+}
+
 /// The runs in progress, where the SuperLink of a state says so at once.
 async fn glance(provider: &Configured, prior: &Tree) -> Result<InProgress> {
     let control = prior.get::<Option<ControlOutput>>("control")?;

@@ -254,6 +254,7 @@ impl Resource for Superlink {
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
         let object = object(&state.name);
         place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
+        active_runs::warn_of_their_end(&call, &state).await;
         let secrets = workload::secrets(&state.name);
         let remains = remains(&state, &secrets);
         let removed = lifecycle::remove(&call, &object, state.timeouts.as_ref(), remains).await;

@@ -36,7 +36,8 @@ model! {
         /// What an update that restarts the SuperLink does while runs are in progress. `wait`: it waits
         /// until they have ended, as long as `timeouts.update` allows, and then fails with nothing
         /// changed; the restart itself has that time again. `fail`: it names them and fails with
-        /// nothing changed. `restart` (the default): it ends them as failed. A plan says when the
+        /// nothing changed. `restart` (the default): it ends them as failed, which Flower shows within two
+        /// minutes. A plan says when the
         /// SuperLink restarts, why, and how many runs are in progress. A replacement does not wait.
         on_active_runs: Option<OnActiveRuns> = optional(),
         /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
@@ -162,6 +163,7 @@ model! {
         /// The port on 127.0.0.1. A free one is chosen once by default.
         port: Option<u16> = optional(),
         /// Leave the logs when it is destroyed.
+        /// Its log, with what ServerApps print, is `superlinks/NAME/logs/superlink.log` in the `data_dir`.
         keep_logs: Option<bool> = optional(),
     }
 }

@@ -98,6 +98,7 @@ model! {
         /// default.
         port: Option<u16> = optional(),
         /// Leave the logs when it is destroyed.
+        /// Its log is `supernodes/NAME/logs/supernode.log` in the `data_dir`.
         keep_logs: Option<bool> = optional(),
     }
 }
