@@ -188,7 +188,7 @@ fn an_image_without_flower() {
         &it,
         "start",
         &[
-            "`superlink`: it cannot be started: image \"flwr/python:1\"",
+            &format!("`superlink`: it cannot be started: image {image:?}"),
             "flower-superlink",
             "not found",
             "Check that the image is one of Flower's",
