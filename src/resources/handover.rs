@@ -121,20 +121,16 @@ impl ControlInput {
 impl ControlOutput {
     /// Whether an input is of this SuperLink: by its id or, where one has none, by its URL.
     pub(crate) fn is_of(&self, input: &ControlInput) -> bool {
-        match (&self.superlink_id, &input.superlink_id) {
-            (Some(own), Some(other)) => own == other,
-            _ => self.url == input.url,
-        }
+        let same = SuperlinkId::same(self.superlink_id.as_ref(), input.superlink_id.as_ref());
+        same.unwrap_or_else(|| self.url == input.url)
     }
 }
 
 impl FleetOutput {
     /// Whether an input is of this SuperLink: by its id or, where one has none, by its address.
     pub(crate) fn is_of(&self, input: &FleetInput) -> bool {
-        match (&self.superlink_id, &input.superlink_id) {
-            (Some(own), Some(other)) => own == other,
-            _ => self.address == input.address,
-        }
+        let same = SuperlinkId::same(self.superlink_id.as_ref(), input.superlink_id.as_ref());
+        same.unwrap_or_else(|| self.address == input.address)
     }
 }
 

@@ -99,7 +99,6 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
     found
 }
 
-/// Checks where a private key is kept.
 /// An error of the plan for a SuperLink in a cluster where the provider has none.
 pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
     let Maybe::Known(Some(url)) = plan.config.get::<Option<String>>("control.url")? else {
@@ -117,6 +116,7 @@ pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Res
         .into())
 }
 
+/// Checks where a private key is kept.
 pub(super) fn secret(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let pass = "pass `flower_supernode_key.NAME.secret` whole";

@@ -94,6 +94,7 @@ pub async fn remove(
     };
     call.provider.runtime.remove(object, how).await
 }
+
 /// Warns of processes of an object that is gone: a state that forgets it would leave them to nobody.
 pub async fn tell_left_behind(call: &Call<Configured>, object: &ObjectRef) {
     if let Some(end) = call.provider.runtime.left_behind(object).await {

@@ -85,10 +85,15 @@ pub fn quoted(title: &str, text: &str) -> String {
         (None, _) => title.to_owned(),
         (Some(line), None) => format!("{title}: {line}"),
         (Some(_), Some(_)) => {
-            let lines: Vec<_> = text.lines().map(|line| format!("  | {line}")).collect();
+            let lines: Vec<_> = text.lines().map(barred).collect();
             format!("{title}:\n{}", lines.join("\n"))
         }
     }
+}
+
+/// A line of somebody else's.
+fn barred(line: &str) -> String {
+    format!("  | {line}")
 }
 
 /// A text that is no command to a CI service: GitHub and Azure obey lines of their jobs' output.
@@ -109,8 +114,7 @@ pub fn quoted_log(title: &str, lines: &[String]) -> String {
     let mut room = SHOWN_OF_A_LOG;
     let mut shown = Vec::new();
     for line in lines.iter().rev() {
-        let line = inert(&shortened(&plain(line), SHOWN_OF_A_LINE));
-        let line = format!("  | {line}");
+        let line = barred(&inert(&shortened(&plain(line), SHOWN_OF_A_LINE)));
         let Some(left) = room.checked_sub(line.len() + 1) else {
             break;
         };
@@ -118,10 +122,8 @@ pub fn quoted_log(title: &str, lines: &[String]) -> String {
         shown.push(line);
     }
     if shown.len() < lines.len() {
-        shown.push(format!(
-            "  | … ({} earlier lines)",
-            lines.len() - shown.len()
-        ));
+        let earlier = lines.len() - shown.len();
+        shown.push(barred(&format!("… ({earlier} earlier lines)")));
     }
     shown.reverse();
     format!("{title}:\n{}", shown.join("\n"))

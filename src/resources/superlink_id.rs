@@ -21,6 +21,11 @@ impl SuperlinkId {
         Self(hex::encode(bits))
     }
 
+    /// Whether both are of one SuperLink; `None` where one of them has no id.
+    pub fn same(one: Option<&Self>, other: Option<&Self>) -> Option<bool> {
+        Some(one? == other?)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

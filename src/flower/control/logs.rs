@@ -25,11 +25,11 @@ const TRIES: u32 = 5;
 /// The log so far comes at once and as one message; a run that printed nothing sends nothing.
 const TAIL_FIRST: Duration = Duration::from_secs(2);
 const END: Duration = Duration::from_secs(15);
-/// How long all of a log is read that does not end.
+/// How long a log is read at most whose end is waited for and does not come.
 const LONGEST_END: Duration = Duration::from_mins(2);
-/// How long all of it may take.
-const TAIL: Duration = Duration::from_secs(10);
 const TAIL_MORE: Duration = Duration::from_millis(300);
+/// How long a log is read at most that goes on.
+const LONGEST_TAIL: Duration = Duration::from_secs(10);
 
 /// A piece of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +157,7 @@ pub(super) async fn tail(
         }
         Ok(())
     };
-    if let Ok(read) = tokio::time::timeout(TAIL, reading).await {
+    if let Ok(read) = tokio::time::timeout(LONGEST_TAIL, reading).await {
         read?;
     }
     Ok(tail.end())

@@ -194,34 +194,36 @@ pub fn check_requirement(text: &str) -> Result<(), String> {
 
 /// What ships is read by every node, and by those who read the database of the `SuperLink`.
 fn check_secrets(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
-    let line = |entry: &Entry| {
-        let line = private_key::line_of(&entry.content)?;
-        // Lines are counted in the author's own text, of which the comments do not ship.
-        Some(match entry.name.as_str() {
-            PYPROJECT => private_key::line_of(pyproject).unwrap_or(line),
-            _ => line,
-        })
-    };
-    let found: Vec<KeyPlace> = entries
-        .iter()
-        .filter_map(|entry| {
-            line(entry).map(|line| KeyPlace {
+    let mut keys = Vec::new();
+    let mut states = Vec::new();
+    for entry in entries {
+        let text = without_nuls(&entry.content);
+        if let Some(line) = private_key::line_of(&text) {
+            // Lines are counted in the author's own text, of which the comments do not ship.
+            let own = (entry.name == PYPROJECT)
+                .then(|| private_key::line_of(&without_nuls(pyproject)))
+                .flatten();
+            keys.push(KeyPlace {
                 path: entry.name.clone(),
-                line,
-            })
-        })
-        .collect();
-    if !found.is_empty() {
-        return Err(FabError::PrivateKey(found));
+                line: own.unwrap_or(line),
+            });
+        }
+        if terraform_file::is_one(&text) {
+            states.push(entry.name.clone());
+        }
     }
-    let entries = entries.iter();
-    let states = entries.filter(|entry| terraform_file::is_one(&entry.content));
-    let states: Vec<_> = states.map(|entry| entry.name.clone()).collect();
-    if states.is_empty() {
-        Ok(())
-    } else {
-        Err(FabError::TerraformFile(states))
+    if !keys.is_empty() {
+        return Err(FabError::PrivateKey(keys));
     }
+    if !states.is_empty() {
+        return Err(FabError::TerraformFile(states));
+    }
+    Ok(())
+}
+
+/// UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
+fn without_nuls(content: &[u8]) -> Vec<u8> {
+    content.iter().copied().filter(|byte| *byte != 0).collect()
 }
 
 fn why_missing(tree: &AppTree) -> MissingPyproject {

@@ -37,20 +37,16 @@ const BODIES: [&[u8]; 6] = [
     b"IBAAKCAQEA",
 ];
 
-/// The line of the first private key in a file.
-pub(super) fn line_of(content: &[u8]) -> Option<usize> {
-    // UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
-    let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
+/// The line of the first private key in a file, of which the NULs were taken out.
+pub(super) fn line_of(text: &[u8]) -> Option<usize> {
+    let bodies = BODIES.iter().filter_map(|body| memmem::find(text, body));
     let at = [
-        header(&text),
-        memmem::find(&text, PUTTY),
-        encoded(&text),
-        BODIES
-            .iter()
-            .filter_map(|body| memmem::find(&text, body))
-            .min(),
-        age(&text),
-        web_key(&text),
+        header(text),
+        memmem::find(text, PUTTY),
+        encoded(text),
+        bodies.min(),
+        age(text),
+        web_key(text),
     ];
     let at = at.into_iter().flatten().min()?;
     Some(1 + memchr::memchr_iter(b'\n', text.get(..at)?).count())
@@ -153,6 +149,7 @@ mod tests {
                 .encode_utf16()
                 .flat_map(u16::to_le_bytes)
                 .collect();
+            let wide = super::super::without_nuls(&wide);
             assert_eq!(line_of(&wide), Some(2), "UTF-16");
             let again = base64::engine::general_purpose::STANDARD
                 .encode(format!("{line}\nMIIEpAIBAAKCAQEA\n"));

@@ -1,7 +1,11 @@
 //! Finds states, plans and outputs of Terraform in what would ship, whatever they are called: those with a name of
 //! Terraform's are no part of an app in the first place.
 
+use std::collections::HashMap;
+
 use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 /// What every JSON that Terraform writes of a state or plan says of its writer.
@@ -12,37 +16,36 @@ const KINDS: [&[u8]; 2] = [b"\"lineage\"", b"\"format_version\""];
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 const PLAN: [&[u8]; 2] = [b"tfplan", b"tfstate"];
 
-/// Whether a file's content is a state, a plan, or outputs.
-pub(super) fn is_one(content: &[u8]) -> bool {
-    if content.starts_with(ARCHIVE) {
-        return PLAN
-            .iter()
-            .all(|name| memmem::find(content, name).is_some());
+/// Whether a file's content, of which the NULs were taken out, is a state, a plan, or outputs.
+pub(super) fn is_one(text: &[u8]) -> bool {
+    let has = |words: &[u8]| memmem::find(text, words).is_some();
+    if text.starts_with(ARCHIVE) {
+        return PLAN.iter().all(|name| has(name));
     }
-    // UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
-    let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
-    let has = |words: &[u8]| memmem::find(&text, words).is_some();
     let begin = text.get(..text.len().min(8)).unwrap_or_default();
     let begin = begin.iter().find(|byte| byte.is_ascii_graphic());
     if begin != Some(&b'{') {
         return false;
     }
     let is_state = has(WRITER) && KINDS.iter().any(|kind| has(kind));
-    is_state || is_outputs(&text)
+    is_state || is_outputs(text)
 }
 
 /// Whether a text is what `terraform output -json` writes: an object of objects with these keys.
 fn is_outputs(text: &[u8]) -> bool {
-    let Ok(Json::Object(outputs)) = serde_json::from_slice::<Json>(text) else {
-        return false;
-    };
-    let is_output = |output: &Json| {
-        let keys = ["sensitive", "type", "value"];
-        output.as_object().is_some_and(|output| {
-            output.len() == keys.len() && keys.iter().all(|key| output.contains_key(*key))
-        })
-    };
-    !outputs.is_empty() && outputs.values().all(is_output)
+    serde_json::from_slice::<HashMap<String, Output>>(text).is_ok_and(|outputs| !outputs.is_empty())
+}
+
+/// What is said of one output. Only that it is said matters; a value may be large, and is passed over.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Output {
+    #[serde(rename = "sensitive")]
+    _sensitive: IgnoredAny,
+    #[serde(rename = "type")]
+    _type: Json,
+    #[serde(rename = "value")]
+    _value: IgnoredAny,
 }
 
 #[cfg(test)]
@@ -55,7 +58,8 @@ mod tests {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect();
-        assert!(is_one(&[&[0xff, 0xfe], wide.as_slice()].concat()));
+        let wide = [&[0xff, 0xfe], wide.as_slice()].concat();
+        assert!(is_one(&super::super::without_nuls(&wide)));
         for text in [
             r#"{"token": {"sensitive": true, "type": "string", "value": "x"}}"#,
             r#"{"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "x"}"#,

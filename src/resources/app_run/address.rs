@@ -1,5 +1,5 @@
-//! What an import calls a run: `SUPERLINK#RUN`, with the id or the URL of the SuperLink, and for SuperLinks that this provider configuration did not
-//! make `#CA_FILE` and `#TOKEN_FILE`.
+//! What an import calls a run: `SUPERLINK#RUN`, with the id or the URL of the SuperLink, and for SuperLinks
+//! that this provider configuration did not make `#CA_FILE` and `#TOKEN_FILE`.
 
 use std::str::FromStr;
 

@@ -48,11 +48,11 @@ pub(super) async fn to_the_end(
     let goal = wait_for.map_or(Until::Completed, |wait| wait.until);
     let mut last = None;
     let runtime = call.provider.runtime.as_ref();
-    let control = model.control.clone();
+    let control = &model.control;
     let following = async {
         tokio::select! {
             done = until(client, id, goal, &mut last) => done.map_err(Broken::Control),
-            dead = superlink_dies(runtime, &control) => Err(Broken::Dead(dead)),
+            dead = superlink_dies(runtime, control) => Err(Broken::Dead(dead)),
         }
     };
     let waited = wait(&call.stop, limit, following).await;

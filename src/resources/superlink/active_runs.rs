@@ -67,7 +67,10 @@ pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Resu
         return Ok(());
     };
     let runs = match provider {
-        Some(provider) => glance(provider, &plan.prior).await?,
+        Some(provider) => {
+            let control = plan.prior.get::<Option<ControlOutput>>("control")?;
+            glance(provider, control.known().flatten()).await
+        }
         None => InProgress::Unknown,
     };
     let policy = plan.get::<Option<OnActiveRuns>>("on_active_runs")?;
@@ -86,8 +89,8 @@ pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
     if state.status.get() != Some(&Status::Running) {
         return;
     }
-    let runs = glance(&call.provider, &Tree(state.encode())).await;
-    if let Ok(InProgress::These(runs)) = runs
+    let runs = glance(&call.provider, state.control.get().cloned()).await;
+    if let InProgress::These(runs) = runs
         && !runs.is_empty()
     {
         call.warn(
@@ -106,19 +109,17 @@ pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
 }
 
 /// The runs in progress, where the SuperLink of a state says so at once.
-async fn glance(provider: &Configured, prior: &Tree) -> Result<InProgress> {
-    let control = prior.get::<Option<ControlOutput>>("control")?;
-    let Some(control) = control.known().flatten() else {
-        return Ok(InProgress::Unknown);
+async fn glance(provider: &Configured, control: Option<ControlOutput>) -> InProgress {
+    let Some(control) = control else {
+        return InProgress::Unknown;
     };
     let Ok(control) = provider.control(&control.into()) else {
-        return Ok(InProgress::Unknown);
+        return InProgress::Unknown;
     };
-    let asked = tokio::time::timeout(GLANCE, control.runs(RECENT)).await;
-    Ok(match asked {
+    match tokio::time::timeout(GLANCE, control.runs(RECENT)).await {
         Ok(Ok(listing)) => InProgress::These(in_progress(&listing)),
         Ok(Err(_)) | Err(_) => InProgress::Unknown,
-    })
+    }
 }
 
 fn in_progress(listing: &RunListing) -> Vec<RunId> {

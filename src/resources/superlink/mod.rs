@@ -127,7 +127,7 @@ impl Resource for Superlink {
         let mut causes = service.chain(&["tls", "insecure"]).copied();
         let is_another =
             |cause| effect::is_changed(plan.prior.value(cause), plan.planned.value(cause));
-        if causes.any(|cause| plan.changes(cause) && is_another(cause)) {
+        if causes.any(is_another) {
             plan.set_unknown("certificate_not_after");
         }
         allow_list::foresee(plan)?;
@@ -193,7 +193,7 @@ impl Resource for Superlink {
                     let mut ids = nodes::ours(&found, &keys.unwrap_or_default(), &before);
                     if state.supernodes.is_some() {
                         // A list is all who may join: whoever else is registered is drift.
-                        ids.extend(nodes::strangers(&found, &ids));
+                        ids.extend(nodes::others(&found, &ids, &nodes::NodeIds::new()));
                     }
                     state.nodes.set(ids);
                 }

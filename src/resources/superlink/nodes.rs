@@ -1,7 +1,8 @@
 //! The allow-list of a SuperLink: which keys are registered with it. Keys that the list names are
 //! registered, and all others are unregistered: those it named before, those that joined while there was
-//! no list, and those that somebody registered through the Control API. What was registered is known by its number until it is unregistered,
-//! whatever becomes of the list in between: a key that nobody knows of any more would let in for ever.
+//! no list, and those that somebody registered through the Control API. What was registered is known by its
+//! number until it is unregistered, whatever becomes of the list in between: a key that nobody knows of any
+//! more would let in for ever.
 
 use std::collections::BTreeMap;
 
@@ -148,15 +149,19 @@ fn is_registered(nodes: &[Node], id: &str) -> bool {
 /// What the name of a node begins with that no list names.
 pub(super) const UNLISTED: &str = "unlisted-";
 
-/// Nodes that are registered and not among these: they joined before there was a list, or somebody else
-/// registered them.
-pub(super) fn strangers(nodes: &[Node], known: &NodeIds) -> NodeIds {
+/// Nodes that are registered and not among these, under the names that they had `before`. One without such a
+/// name joined before there was a list, or somebody else registered it.
+pub(super) fn others(nodes: &[Node], known: &NodeIds, before: &NodeIds) -> NodeIds {
     let registered = nodes
         .iter()
         .filter(|node| node.status != NodeStatus::Unregistered);
     let ids = registered.map(|node| node.id.to_string());
     ids.filter(|id| !known.values().any(|known| known == id))
-        .map(|id| (format!("{UNLISTED}{id}"), id))
+        .map(|id| {
+            let name = before.iter().find(|(_, known)| **known == id);
+            let name = name.map_or_else(|| format!("{UNLISTED}{id}"), |(name, _)| name.clone());
+            (name, id)
+        })
         .collect()
 }
 
@@ -203,10 +208,7 @@ pub(super) async fn reconcile(
         return found;
     };
     let mut wanted = known(&nodes, &keys);
-    let mut unwanted = unwanted(&nodes, &wanted, ids);
-    let mut all = unwanted.clone();
-    all.extend(wanted.clone());
-    unwanted.extend(strangers(&nodes, &all));
+    let unwanted = others(&nodes, &wanted, ids);
     // One whose key was changed is known by its old number until that is unregistered: the new one is
     // found by its key.
     *ids = wanted.clone();
@@ -256,13 +258,6 @@ pub(super) async fn reconcile(
     }
     control.forget();
     found
-}
-
-/// What we registered earlier, is registered still, and is not on the list any more.
-fn unwanted(nodes: &[Node], wanted: &NodeIds, before: &NodeIds) -> NodeIds {
-    let mut left = before.clone();
-    left.retain(|_, id| is_registered(nodes, id) && !wanted.values().any(|wanted| wanted == id));
-    left
 }
 
 fn refused(name: &str, error: &ControlError) -> Diagnostic {

@@ -66,7 +66,7 @@ async fn keys_are_registered_and_all_others_unregistered() {
     let another = registry.add("somebody else's");
     let nodes = control.client().list_nodes().await.unwrap();
     let unlisted = ids([("unlisted-4", another)]);
-    assert_eq!(strangers(&nodes, &first), unlisted);
+    assert_eq!(others(&nodes, &first, &NodeIds::new()), unlisted);
     let (second, found) = reconciled(&control, Some(&list([("a", &a)])), &first).await;
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(second, ids([("a", 2)]));

@@ -26,6 +26,7 @@ use crate::resources::pod;
 use crate::resources::processes;
 use crate::resources::release;
 use crate::resources::report::failed;
+use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
 use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -255,36 +256,30 @@ fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
     if !runs(plan) || !plan.replaced_for().is_empty() {
         return None;
     }
-    let pod = ["kubernetes"].into_iter().filter(|_| has_pods);
-    let causes: Vec<_> = STARTED_WITH
-        .iter()
-        .copied()
-        .chain(pod)
-        .filter(|name| plan.changes(name))
-        .map(|name| format!("`{name}`"))
-        .collect();
-    let first = causes.first()?;
-    let first = first.trim_matches('`').to_owned();
+    let pod = has_pods.then_some("kubernetes");
+    let names = STARTED_WITH.iter().copied().chain(pod);
+    let causes: Vec<_> = names.filter(|name| plan.changes(name)).collect();
+    let first = *causes.first()?;
     Some(
         Diagnostic::warning("The SuperNode restarts")
             .detail(format!(
-                "A change of {} starts it again.",
-                causes.join(", ")
+                "A change of `{}` starts it again.",
+                causes.join("`, `")
             ))
             .detail(
                 "What a run computes there is lost, and the run may fail: apply when no run is in \
                  progress.",
             )
-            .at(path(&first)),
+            .at(path(first)),
     )
 }
 
 /// Whether both are one SuperLink: by their ids or, where one has none, by address and authority.
 fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
-    match (&before.superlink_id, &now.superlink_id) {
-        (Some(before), Some(now)) => before == now,
-        _ => before.address == now.address && before.ca_certificate == now.ca_certificate,
-    }
+    let same = SuperlinkId::same(before.superlink_id.as_ref(), now.superlink_id.as_ref());
+    same.unwrap_or_else(|| {
+        before.address == now.address && before.ca_certificate == now.ca_certificate
+    })
 }
 
 /// Whether it ran when it was looked at.

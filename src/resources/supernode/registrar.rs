@@ -14,6 +14,7 @@ use crate::flower::control::{NodeStatus, SharedReads};
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::handover::{ControlInput, FleetInput};
+use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::supernode_key::public_pem;
 use crate::runtime::Kind;
 use crate::tfplugin::Call;
@@ -74,11 +75,11 @@ impl Registrar {
 
 /// Whether a SuperLink is the one that is dialled: by its id, or by its address and its authority.
 fn is_dialled(superlink: &Json, fleet: &FleetInput) -> bool {
-    if let (Some(one), Some(other)) = (text(superlink, "/superlink_id"), &fleet.superlink_id) {
-        return one == other.as_str();
-    }
-    text(superlink, "/fleet/address") == Some(&fleet.address)
-        && text(superlink, "/fleet/ca_certificate") == fleet.ca_certificate.as_deref()
+    let same = SuperlinkId::same(id(superlink).as_ref(), fleet.superlink_id.as_ref());
+    same.unwrap_or_else(|| {
+        text(superlink, "/fleet/address") == Some(&fleet.address)
+            && text(superlink, "/fleet/ca_certificate") == fleet.ca_certificate.as_deref()
+    })
 }
 
 fn allowed(superlink: &Json) -> Option<BTreeMap<String, String>> {
@@ -102,9 +103,13 @@ fn control(superlink: &Json) -> Option<ControlInput> {
         url: text(superlink, "/control/url")?.to_owned(),
         ca_certificate: authority.map(str::to_owned),
         flower_version: version.and_then(|text| text.parse().ok()),
-        superlink_id: text(superlink, "/superlink_id").and_then(|text| text.parse().ok()),
+        superlink_id: id(superlink),
         token_file: None,
     })
+}
+
+fn id(superlink: &Json) -> Option<SuperlinkId> {
+    text(superlink, "/superlink_id")?.parse().ok()
 }
 
 /// The text at this JSON pointer.

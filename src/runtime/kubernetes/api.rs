@@ -136,25 +136,24 @@ impl Api {
 
     /// Server-side apply: what others own is a conflict, never overwritten.
     pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
-        let (all, as_us) = (self.all::<K>(), PatchParams::apply(MANAGER));
-        let manifest = Patch::Apply(manifest);
-        let applied = insist(|| all.patch(name, &as_us, &manifest)).await;
-        applied.map_err(|error| self.failed(error, &named::<K>(name)))
+        self.patch(name, manifest, &PatchParams::apply(MANAGER))
+            .await
     }
 
     /// Whether [`Api::apply`] would be taken, as far as that is known before it is done: by the API server,
     /// its quotas and its admission webhooks.
     pub(super) async fn try_out<K: Object>(&self, name: &str, manifest: &Json) -> Result<()> {
-        let all = self.all::<K>();
         let dry = PatchParams {
             dry_run: true,
             ..PatchParams::apply(MANAGER)
         };
-        let manifest = Patch::Apply(manifest);
-        let tried = insist(|| all.patch(name, &dry, &manifest)).await;
-        tried
-            .map(drop)
-            .map_err(|error| self.failed(error, &named::<K>(name)))
+        self.patch::<K>(name, manifest, &dry).await.map(drop)
+    }
+
+    async fn patch<K: Object>(&self, name: &str, manifest: &Json, how: &PatchParams) -> Result<K> {
+        let (all, manifest) = (self.all::<K>(), Patch::Apply(manifest));
+        let patched = insist(|| all.patch(name, how, &manifest)).await;
+        patched.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
     /// Deletes; gone already is success.

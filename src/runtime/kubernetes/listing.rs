@@ -31,7 +31,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// What there is of the object `name` beside its record, by what messages call it.
+    /// What there is of the object `name` beside its record.
     pub(super) fn parts(&self, name: &str) -> BTreeMap<PartId, &ObjectMeta> {
         fn part<'a, K: Object + Watched>(
             all: &'a BTreeMap<String, K>,

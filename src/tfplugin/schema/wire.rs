@@ -21,7 +21,7 @@ pub fn identity_to_wire(schema: &Schema) -> Option<proto::ResourceIdentitySchema
     let identity_attributes: Vec<_> = schema
         .attributes
         .iter()
-        .filter(|attribute| attribute.identity != Identity::No)
+        .filter(|attribute| attribute.is_identity())
         .map(
             |attribute| proto::resource_identity_schema::IdentityAttribute {
                 name: attribute.name.clone(),
