@@ -1,5 +1,6 @@
 //! `flower_run_log`: what a run's ServerApp has printed.
 
+use super::SHARED;
 use crate::flower::control::{ControlError, RunId};
 use crate::model;
 use crate::resources::Configured;
@@ -43,7 +44,7 @@ impl DataSource for RunLog {
         let control = control(&call, &config.control)?;
         let most = usize::try_from(config.last).unwrap_or(usize::MAX);
         // Of a run that is over the whole log is waited for: an empty one means that there is none.
-        let lines = match control.client().run(id).await {
+        let lines = match control.run(id, SHARED).await {
             Ok(run) if run.is_finished() => control.client().log_end(id, most).await,
             Ok(_) => control.client().log_tail(id, most).await,
             Err(error) => Err(error),

@@ -9,7 +9,7 @@ use super::verdict::{self, AppParts};
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
-use crate::resources::report::noticed;
+use crate::resources::report::{noticed, quoted};
 use crate::resources::timeouts::{Waited, wait};
 use crate::runtime::Runtime;
 use crate::terminal::{plain, shortened};
@@ -167,10 +167,20 @@ pub(super) fn record(model: &mut Model, run: &Run) {
 const DETAILS: usize = 1000;
 
 /// Flower's words about the end of a run.
-pub(super) fn details(run: &Run) -> String {
+fn details(run: &Run) -> String {
     let lines = plain(&run.details);
     let lines: Vec<_> = lines.lines().map(str::trim_end).collect();
     shortened(lines.join("\n").trim(), DETAILS).into_owned()
+}
+
+/// The same as it stands in a message: an app can write into it.
+pub(super) fn words(run: &Run) -> String {
+    let details = details(run);
+    if details.is_empty() {
+        "Flower gave no details.".to_owned()
+    } else {
+        quoted("Flower's words", &details)
+    }
 }
 
 /// The SuperLink could not tell how the run goes.
@@ -252,7 +262,7 @@ pub(super) async fn failed_meanwhile(
         run.id,
         run.sub_status.as_str()
     ))
-    .detail(details(run))
+    .detail(words(run))
     .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
     .detail("It is not run again by itself; use `-replace` for that.")
 }

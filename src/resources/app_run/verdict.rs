@@ -10,7 +10,7 @@ use crate::flower::control::{ControlClient, Run, SubStatus};
 use crate::flower::dependency::MissingModule;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::resources::Configured;
-use crate::resources::report::{quoted, quoted_log};
+use crate::resources::report::quoted_log;
 use crate::resources::supernode;
 use crate::runtime::Runtime;
 use crate::tfplugin::Call;
@@ -64,12 +64,6 @@ pub(super) async fn of(
         }
         None => Vec::new(),
     };
-    let details = super::follow::details(run);
-    let details = if details.is_empty() {
-        "Flower gave no details.".to_owned()
-    } else {
-        quoted("Flower's words", &details)
-    };
     let mut message = Diagnostic::error(format!(
         "The run {} ended as {}",
         run.id,
@@ -80,7 +74,7 @@ pub(super) async fn of(
         run.status.as_str(),
         run.sub_status.as_str()
     ))
-    .detail(details);
+    .detail(super::follow::words(run));
     let cause = lines
         .as_ref()
         .ok()

@@ -166,24 +166,24 @@ pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
 
 /// Says which keys this SuperLink will refuse for good.
 pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
-    if plan.prior.value("supernodes").is_null() && plan.planned.is_set("supernodes") {
-        plan.notes.push(
-            Diagnostic::warning("SuperNodes that joined without being listed are refused for good")
-                .detail(
-                    "There was no list, and every SuperNode could join. Apply unregisters those that \
-                     `supernodes` does not name, and this SuperLink never accepts their keys again.",
-                )
-                .on("supernodes"),
-        );
-    }
+    let notes = revocations(plan)?;
+    plan.notes.extend(notes);
+    Ok(())
+}
+
+fn revocations(plan: &Plan) -> Result<Vec<Diagnostic>> {
+    let mut notes = Vec::new();
     let Some(registered) = Registered::of(plan)? else {
-        return Ok(());
+        return Ok(notes);
     };
+    if plan.prior.value("supernodes").is_null() && plan.planned.is_set("supernodes") {
+        notes.push(guests_leave());
+    }
     let Some(after) = keys(plan.planned.value("supernodes")) else {
-        return Ok(());
+        return Ok(notes);
     };
     let stays = |pem: &Option<String>| pem.is_some() && after.values().any(|one| one == pem);
-    let revoked: Vec<_> = registered
+    let (unlisted, revoked): (Vec<&str>, Vec<&str>) = registered
         .ids
         .keys()
         .filter(|name| match registered.keys.get(*name) {
@@ -191,34 +191,46 @@ pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
             // Of one that an earlier list named, the name is all that is known.
             None => !after.contains_key(*name),
         })
-        .collect();
-    let (unlisted, revoked): (Vec<_>, Vec<_>) = revoked
-        .into_iter()
+        .map(String::as_str)
         .partition(|name| name.starts_with(UNLISTED));
-    let revoked: Vec<String> = revoked.into_iter().cloned().collect();
-    let ids = unlisted
-        .iter()
-        .map(|name| name.trim_start_matches(UNLISTED));
-    let ids = ids.collect::<Vec<_>>().join(", ");
-    if !ids.is_empty() {
-        plan.notes.push(
-            Diagnostic::warning("SuperNodes that `supernodes` does not name may join")
-                .detail(format!(
-                    "They were registered while there was no list, or by somebody else: {ids}. Apply \
-                     unregisters them, and this SuperLink never accepts their keys again."
-                ))
-                .detail("To keep one of them, add its public key to `supernodes` first.")
-                .on("supernodes"),
-        );
+    if !unlisted.is_empty() {
+        notes.push(strangers_leave(&unlisted));
     }
-    let Some(first) = revoked.first() else {
-        return Ok(());
-    };
-    let at = Path::attribute("supernodes").key(first);
+    if let Some(first) = revoked.first() {
+        let at = Path::attribute("supernodes").key(first);
+        notes.push(keys_burn(&revoked).at(at));
+    }
+    Ok(notes)
+}
+
+/// For the first list of a SuperLink that had none.
+fn guests_leave() -> Diagnostic {
+    Diagnostic::warning("SuperNodes that joined without being listed are refused for good")
+        .detail(
+            "There was no list, and every SuperNode could join. Apply unregisters those that \
+             `supernodes` does not name, and this SuperLink never accepts their keys again.",
+        )
+        .on("supernodes")
+}
+
+fn strangers_leave(unlisted: &[&str]) -> Diagnostic {
+    let ids = unlisted.iter();
+    let ids: Vec<_> = ids.map(|name| name.trim_start_matches(UNLISTED)).collect();
+    Diagnostic::warning("SuperNodes that `supernodes` does not name may join")
+        .detail(format!(
+            "They were registered while there was no list, or by somebody else: {}. Apply unregisters \
+             them, and this SuperLink never accepts their keys again.",
+            ids.join(", ")
+        ))
+        .detail("To keep one of them, add its public key to `supernodes` first.")
+        .on("supernodes")
+}
+
+fn keys_burn(revoked: &[&str]) -> Diagnostic {
     let names: Vec<_> = revoked.iter().map(|name| format!("{name:?}")).collect();
     let names = names.join(", ");
     let is_one = revoked.len() == 1;
-    let note = Diagnostic::warning(if is_one {
+    Diagnostic::warning(if is_one {
         format!("The old key of {names} will be refused for good")
     } else {
         format!("The old keys of {names} will be refused for good")
@@ -230,9 +242,7 @@ pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
     .detail(
         "If a SuperNode that is removed now is to come back later, give its `flower_supernode_key` \
          another `rotation` then.",
-    );
-    plan.notes.push(note.at(at));
-    Ok(())
+    )
 }
 
 /// An error for a location that would change: Flower stores it when a key is registered, and has no call
