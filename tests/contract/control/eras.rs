@@ -17,7 +17,7 @@ use terraform_provider_flower::flower::version::FlowerVersion;
 use terraform_provider_flower::pki::{Authority, AuthorityAlgorithm};
 use time::{Duration, OffsetDateTime};
 
-use super::rig::{finished, node_key, overrides, unused_port, wait};
+use super::rig::{finished, node_key, overrides, unused_port, wait, whole_log};
 use old::{Old, app};
 
 /// Everything a client does.
@@ -37,10 +37,7 @@ async fn runs(client: &ControlClient, version: FlowerVersion) {
     let start = StartRun::new(app("print('done')"), overrides(), "");
     let id = client.start_run(&start).await.unwrap();
     let mut logs = client.stream_logs(id, 0.0).await.unwrap();
-    let mut text = String::new();
-    while let Some(chunk) = logs.next().await {
-        text.push_str(&chunk.unwrap().text);
-    }
+    let text = whole_log(&mut logs).await;
     let run = finished(client, id).await;
     assert_eq!(run.sub_status, SubStatus::Completed, "{run:?}\n{text}");
     for line in [

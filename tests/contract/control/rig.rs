@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use ssh_key::private::{EcdsaKeypair, KeypairData};
 use terraform_provider_flower::flower::app_source::AppTree;
 use terraform_provider_flower::flower::control::{
-    ControlClient, ControlEndpoint, Run, RunId, StartRun,
+    ControlClient, ControlEndpoint, LogStream, Run, RunId, StartRun,
 };
 use terraform_provider_flower::flower::fab;
 use terraform_provider_flower::flower::launch::{
@@ -267,9 +268,17 @@ pub fn environment(dir: &Path) -> ProcessEnvironment {
     }
 }
 
+/// A port at which nothing listens and that no other test is given. It lies below those that the kernel
+/// hands out: one of them could be taken by any connection before a SuperLink has started.
 pub fn unused_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % 64).unwrap() * 128;
+    loop {
+        let port = 20_000 + own + NEXT.fetch_add(1, Ordering::Relaxed) % 8192;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub struct Authority {
@@ -327,6 +336,19 @@ pub async fn finished(client: &ControlClient, id: RunId) -> Run {
         run.is_finished().then_some(run)
     })
     .await
+}
+
+/// All that a run prints, once the SuperLink has ended its log.
+pub async fn whole_log(logs: &mut LogStream) -> String {
+    let mut text = String::new();
+    let read = async {
+        while let Some(chunk) = logs.next().await {
+            text.push_str(&chunk.unwrap().text);
+        }
+    };
+    let ended = tokio::time::timeout(PATIENCE, read).await.is_ok();
+    assert!(ended, "the log does not end:\n{text}");
+    text
 }
 
 /// An app whose ServerApp prints its configuration, then does what `body` says.

@@ -10,7 +10,7 @@ use terraform_provider_flower::flower::control::{
 use terraform_provider_flower::flower::exit_meaning::FlowerExit;
 use terraform_provider_flower::flower::launch::Isolation;
 
-use super::rig::{SuperLink, app, finished, quick, wait};
+use super::rig::{SuperLink, app, finished, quick, wait, whole_log};
 
 #[tokio::test]
 async fn a_run_is_started_read_and_its_log_is_complete() {
@@ -19,10 +19,7 @@ async fn a_run_is_started_read_and_its_log_is_complete() {
     let start = quick();
     let id = client.start_run(&start).await.unwrap();
     let mut logs = client.stream_logs(id, 0.0).await.unwrap();
-    let mut text = String::new();
-    while let Some(chunk) = logs.next().await {
-        text.push_str(&chunk.unwrap().text);
-    }
+    let text = whole_log(&mut logs).await;
     let run = finished(&client, id).await;
     assert_eq!(run.sub_status, SubStatus::Completed, "{run:?}");
     assert_eq!(run.fab_hash, start.fab_hash());

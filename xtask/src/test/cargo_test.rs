@@ -1,9 +1,10 @@
-//! One `cargo test`, streamed as it runs and counted as it goes.
+//! One `cargo test`, streamed as it runs and counted as it goes, and ended if a test of it hangs.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::process::{announce, run};
@@ -31,6 +32,10 @@ pub fn build_examples(repository: &Repository) -> Result<()> {
 /// told to the compiler as well, it would build everything anew.
 const TIMED: [&str; 3] = ["-Z", "unstable-options", "--report-time"];
 const RUNNER: &str = "env RUSTC_BOOTSTRAP=1";
+
+/// Tests that say nothing for so long hang: the longest of all take a third of it, and a cold build of
+/// one tier alone, which is as silent, less than that. The harness itself waits for ever.
+const SILENCE: Duration = Duration::from_mins(15);
 
 /// Where cargo looks for the program that starts tests on this platform.
 fn runner_variable() -> Result<String> {
@@ -108,19 +113,29 @@ impl CargoTest {
 }
 
 fn stream(command: &mut Command, screen: &mut dyn Write, outcome: &mut Outcome) -> Result<()> {
+    stream_for(command, SILENCE, screen, outcome)
+}
+
+fn stream_for(
+    command: &mut Command,
+    silence: Duration,
+    screen: &mut dyn Write,
+    outcome: &mut Outcome,
+) -> Result<()> {
     announce(command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| format!("cargo could not be started: {e}"))?;
+    let lines = child.stdout.take().map(lines_of);
     // Should our own output break, the child is still waited for.
-    let copied = child
-        .stdout
-        .take()
-        .map_or(Ok(()), |out| copy(out, screen, outcome));
+    let copied = lines.map_or(Ok(()), |lines| copy(&lines, silence, screen, outcome));
+    if let Err(Trouble::Silent(_)) = &copied {
+        end(&mut child);
+    }
     let status = child.wait()?;
-    copied?;
+    copied.map_err(|trouble| trouble.say(silence))?;
     if !status.success() && outcome.failed == 0 {
         // It did not build, or a test took its whole process down with it.
         return Err(format!("`cargo test` ended before its tests did ({status})").into());
@@ -128,22 +143,85 @@ fn stream(command: &mut Command, screen: &mut dyn Write, outcome: &mut Outcome) 
     Ok(())
 }
 
-fn copy(from: ChildStdout, screen: &mut dyn Write, outcome: &mut Outcome) -> Result<()> {
-    let mut reader = BufReader::new(from);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        screen.write_all(&line)?;
-        screen.flush()?;
+/// Why the output was not read to its end.
+enum Trouble {
+    /// Nothing came any more. These had been told to take long, and their end was not.
+    Silent(Vec<String>),
+    Output(std::io::Error),
+}
+
+impl Trouble {
+    fn say(self, silence: Duration) -> String {
+        match self {
+            Self::Output(error) => error.to_string(),
+            Self::Silent(slow) => format!(
+                "no test ended for {} s, and they were killed; still running: {}",
+                silence.as_secs(),
+                slow.join(", ")
+            ),
+        }
+    }
+}
+
+/// Ends cargo and the test program that it started, and whose end it would wait for.
+fn end(child: &mut Child) {
+    let _ = Command::new("pkill")
+        .args(["-KILL", "-P", &child.id().to_string()])
+        .status();
+    let _ = child.kill();
+}
+
+/// Lines as they come. The thread ends with the output, or with the first line that nobody wants.
+fn lines_of(from: ChildStdout) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (to, lines) = sync_channel(64);
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        loop {
+            let mut line = Vec::new();
+            let read = reader.read_until(b'\n', &mut line);
+            if matches!(read, Ok(0)) || to.send(read.map(|_| line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+fn copy(
+    lines: &Receiver<std::io::Result<Vec<u8>>>,
+    silence: Duration,
+    screen: &mut dyn Write,
+    outcome: &mut Outcome,
+) -> std::result::Result<(), Trouble> {
+    let mut slow = Vec::new();
+    loop {
+        let line = match lines.recv_timeout(silence) {
+            Ok(line) => line.map_err(Trouble::Output)?,
+            Err(RecvTimeoutError::Timeout) => return Err(Trouble::Silent(slow)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        screen.write_all(&line).map_err(Trouble::Output)?;
+        screen.flush().map_err(Trouble::Output)?;
         let text = String::from_utf8_lossy(&line);
-        outcome.took.extend(took(&text));
+        slow.extend(is_slow(&text));
+        if let Some((seconds, name)) = took(&text) {
+            slow.retain(|other| *other != name);
+            outcome.took.push((seconds, name));
+        }
         if let Some(counts) = Counts::of_line(&text) {
             outcome.passed += counts.passed;
             outcome.failed += counts.failed;
             outcome.ignored += counts.ignored;
         }
-        line.clear();
     }
-    Ok(())
+}
+
+/// Reads `test superlink::starts has been running for over 60 seconds`.
+fn is_slow(line: &str) -> Option<String> {
+    let (name, _) = line
+        .strip_prefix("test ")?
+        .split_once(" has been running for over ")?;
+    Some(name.to_owned())
 }
 
 /// Reads `test superlink::starts ... ok <12.345s>`.
@@ -230,5 +308,28 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("before its tests did"), "{error}");
+    }
+
+    #[test]
+    fn tests_that_hang_are_killed_and_named() {
+        let mut outcome = Outcome::new("x");
+        // As cargo does: the one that hangs is its child, and has its output.
+        let mut hung = Command::new("sh");
+        hung.args([
+            "-c",
+            "for test in a b; do echo \"test $test has been running for over 60 seconds\"; done; \
+             echo 'test a ... ok <61.000s>'; sleep 300 & wait",
+        ]);
+        let started = Instant::now();
+        let silence = Duration::from_secs(1);
+        let error = stream_for(&mut hung, silence, &mut Vec::new(), &mut outcome)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "no test ended for 1 s, and they were killed; still running: b"
+        );
+        assert!(started.elapsed() < Duration::from_mins(1));
+        assert_eq!(outcome.took, [(61.0, "a".to_owned())]);
     }
 }
