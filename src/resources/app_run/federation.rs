@@ -137,6 +137,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::runtime::Objects as _;
     use crate::runtime::local::LocalRuntime;
 
     async fn settled(runtime: &LocalRuntime, kind: Kind, name: &str, rest: serde_json::Value) {

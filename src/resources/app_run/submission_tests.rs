@@ -11,6 +11,7 @@ use crate::flower::control::fake::{Fake, listed, lost, run, started};
 use crate::flower::run_config::RunConfig;
 use crate::resources::Configured;
 use crate::resources::app_run::tests::model;
+use crate::runtime::Journal as _;
 use crate::runtime::local::LocalRuntime;
 
 /// The runs that the SuperLink has: number, status, sub-status.

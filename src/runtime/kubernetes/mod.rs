@@ -20,6 +20,7 @@ mod login;
 mod logs;
 mod manifest;
 mod names;
+mod network;
 mod notes;
 mod ours;
 mod part_id;
@@ -49,9 +50,8 @@ pub use settings::{
 };
 
 use super::{
-    Begun, Claim, Connection, Exposure, Failure, HealthPorts, JournalEntry, Kind, Layout,
-    LayoutRequest, ObjectName, ObjectRef, Observation, Part, Patience, Port, Removal, Runtime,
-    RuntimeError, SecretEntries, ServiceKind, Workload,
+    Begun, Claim, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, ObjectName,
+    ObjectRef, Objects, Observation, Part, Patience, Removal, RuntimeError, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -121,15 +121,7 @@ impl KubernetesRuntime {
 }
 
 #[async_trait]
-impl Runtime for KubernetesRuntime {
-    fn has_pods(&self) -> bool {
-        true
-    }
-
-    fn installs_requirements(&self) -> bool {
-        false
-    }
-
+impl Location for KubernetesRuntime {
     async fn place(&self) -> Result<String, RuntimeError> {
         let place = self
             .place
@@ -142,6 +134,28 @@ impl Runtime for KubernetesRuntime {
         Ok(place.clone())
     }
 
+    fn has_pods(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Environments for KubernetesRuntime {
+    fn installs_requirements(&self) -> bool {
+        false
+    }
+
+    async fn prepare(
+        &self,
+        workload: &Workload,
+        _: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        self.try_out(workload).await
+    }
+}
+
+#[async_trait]
+impl Objects for KubernetesRuntime {
     async fn claim(
         &self,
         object: &ObjectRef,
@@ -165,72 +179,6 @@ impl Runtime for KubernetesRuntime {
         self.settled_records(kind).await
     }
 
-    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let object = request.object;
-        let api = self.api().await?;
-        let name = names::of(object);
-        let begun = self.begin_change(api, object, &name).await?;
-        let mut layout = Layout {
-            bind_host: LOOPBACK.to_owned(),
-            fleet_bind_host: ANY.to_owned(),
-            ports: request
-                .ports
-                .iter()
-                .map(|port| (*port, port_number(*port)))
-                .collect(),
-            fleet_address: None,
-            control_url: None,
-            dns_names: vec!["localhost".to_owned()],
-            ip_addresses: vec![LOOPBACK.to_owned()],
-            files: FILES.to_owned(),
-            state: STATE.to_owned(),
-            home: HOME.to_owned(),
-            health: Some(HEALTH),
-        };
-        let Some(exposure) = request.exposure else {
-            return Ok(layout);
-        };
-        layout.control_url = Some(format!("kube://{}/{name}", api.namespace));
-        let names = names::service_names(&name, &api.namespace);
-        layout.dns_names.extend(names);
-        let context = self.context(object).await?;
-        let manifest = manifest::service(&context, exposure);
-        let mut service = match api.apply_service(&name, &manifest).await {
-            Ok(service) => service,
-            Err(error) => {
-                // One that got no answer may have been done.
-                if begun && !error.may_pass() {
-                    self.take_back_change(api, object, &name).await?;
-                }
-                return Err(error.into());
-            }
-        };
-        if exposure.kind == ServiceKind::LoadBalancer {
-            // Whatever name leads there, nobody is let in before it has an address.
-            service = api.load_balancer(&name, request.until).await?;
-        }
-        let inside = names::inside(&name, &api.namespace);
-        let dialled = service::dialled(&service, exposure, &inside);
-        let dialled = dialled.ok_or(ClusterError::NoHostname)?;
-        if let Some(host) = dialled.host {
-            if host.parse::<std::net::IpAddr>().is_ok() {
-                layout.ip_addresses.push(host);
-            } else {
-                layout.dns_names.push(host);
-            }
-        }
-        layout.fleet_address = Some(dialled.address);
-        Ok(layout)
-    }
-
-    async fn prepare(
-        &self,
-        workload: &Workload,
-        _: &CancellationToken,
-    ) -> Result<(), RuntimeError> {
-        self.try_out(workload).await
-    }
-
     async fn start(
         &self,
         workload: &Workload,
@@ -248,11 +196,6 @@ impl Runtime for KubernetesRuntime {
         Ok(rollout::ready(api, &names::of(object)).await?)
     }
 
-    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError> {
-        let api = self.api().await?;
-        Ok(forward::connect(api, place, port).await?)
-    }
-
     async fn observe(
         &self,
         object: &ObjectRef,
@@ -261,20 +204,18 @@ impl Runtime for KubernetesRuntime {
         self.observe_record(object, parts).await
     }
 
-    async fn fleet_address(
-        &self,
-        object: &ObjectRef,
-        exposure: &Exposure,
-    ) -> Result<Option<String>, RuntimeError> {
-        let name = names::of(object);
+    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        let listing = self.listings.get(api).await?;
-        let inside = names::inside(&name, &api.namespace);
-        let service = listing.services.get(&name);
-        let dialled = service.and_then(|service| service::dialled(service, exposure, &inside));
-        Ok(dialled.map(|dialled| dialled.address))
+        self.listings.forget();
+        self.is_not_others(object, how.stop).await?;
+        let removed = removal::remove(api, object, &how).await;
+        self.holds.release(&names::of(object));
+        removed
     }
+}
 
+#[async_trait]
+impl Diagnosis for KubernetesRuntime {
     async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure {
         match self.api().await {
             Ok(api) => failure::watch(api, &names::of(object), patience).await,
@@ -309,72 +250,5 @@ impl Runtime for KubernetesRuntime {
         Some(format!(
             "kubectl --namespace {namespace} logs deployment/{name} --container {process}"
         ))
-    }
-
-    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        let api = self.api().await?;
-        self.listings.forget();
-        self.is_not_others(object, how.stop).await?;
-        let removed = removal::remove(api, object, &how).await;
-        self.holds.release(&names::of(object));
-        removed
-    }
-
-    async fn put_secret(
-        &self,
-        owner: &ObjectRef,
-        name: &str,
-        entries: &SecretEntries,
-    ) -> Result<(), RuntimeError> {
-        let context = self.context(owner).await?;
-        Ok(vault::put(self.api().await?, &context, name, entries).await?)
-    }
-
-    async fn secret(
-        &self,
-        owner: &ObjectRef,
-        name: &str,
-    ) -> Result<Option<SecretEntries>, RuntimeError> {
-        let api = self.api().await?;
-        Ok(vault::own(api, &names::of(owner), name).await?)
-    }
-
-    async fn relabel_secret(&self, owner: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
-        let context = self.context(owner).await?;
-        Ok(vault::relabel(self.api().await?, &context, name).await?)
-    }
-
-    async fn write_note(
-        &self,
-        key: &str,
-        note: &serde_json::Value,
-        control: &str,
-    ) -> Result<(), RuntimeError> {
-        self.save_note(key, note, control).await
-    }
-
-    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
-        self.load_notes(prefix).await
-    }
-
-    async fn read_notes(
-        &self,
-        prefix: &str,
-    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
-        self.written_notes(prefix).await
-    }
-
-    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
-        self.remove_note(key).await
-    }
-}
-
-/// Every object has a pod, and so a loopback, of its own: ports are always the same.
-const fn port_number(port: Port) -> u16 {
-    match port {
-        Port::Api => 8000,
-        Port::Fleet => FLEET_PORT,
-        Port::Apps => 9091,
-        Port::Runtime => 9094,
     }
 }

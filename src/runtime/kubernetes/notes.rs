@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{JournalEntry, RuntimeError};
+use super::super::{Journal, JournalEntry, RuntimeError};
 use super::api::{Api, named};
 use super::holding::{Fate, Holder};
 use super::names::{self, COMPONENT, MANAGED_BY, MANAGER, NOTES};
@@ -144,5 +145,32 @@ impl KubernetesRuntime {
         api.delete_ours::<ConfigMap>(&name, &name, DeleteParams::default())
             .await?;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for KubernetesRuntime {
+    async fn write_note(
+        &self,
+        key: &str,
+        note: &serde_json::Value,
+        control: &str,
+    ) -> Result<(), RuntimeError> {
+        self.save_note(key, note, control).await
+    }
+
+    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        self.load_notes(prefix).await
+    }
+
+    async fn read_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
+        self.written_notes(prefix).await
+    }
+
+    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
+        self.remove_note(key).await
     }
 }

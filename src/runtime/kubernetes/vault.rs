@@ -1,15 +1,16 @@
 //! Secrets: one Kubernetes Secret each, owned by the object that it belongs to.
 
+use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::super::SecretEntries;
+use super::super::{ObjectRef, RuntimeError, SecretEntries, Secrets};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::manifest::Context;
-use super::names;
+use super::{KubernetesRuntime, names};
 use crate::masking;
 
 /// Refuses to write into a Secret that somebody else made.
@@ -85,4 +86,31 @@ fn entries(name: &str, found: Secret) -> Result<SecretEntries, ClusterError> {
         entries.insert(key, Zeroizing::new(text));
     }
     Ok(entries)
+}
+
+#[async_trait]
+impl Secrets for KubernetesRuntime {
+    async fn put_secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError> {
+        let context = self.context(owner).await?;
+        Ok(put(self.api().await?, &context, name, entries).await?)
+    }
+
+    async fn secret(
+        &self,
+        owner: &ObjectRef,
+        name: &str,
+    ) -> Result<Option<SecretEntries>, RuntimeError> {
+        let api = self.api().await?;
+        Ok(own(api, &names::of(owner), name).await?)
+    }
+
+    async fn relabel_secret(&self, owner: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
+        let context = self.context(owner).await?;
+        Ok(relabel(self.api().await?, &context, name).await?)
+    }
 }

@@ -1,13 +1,15 @@
 //! Notes about work that must not be done twice, each with the provider that wrote it. A note that
 //! cannot be read is an error: passing it over would do the work again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::super::{JournalEntry, RuntimeError};
+use super::super::{Journal, JournalEntry, RuntimeError};
 use super::process::Identity;
 use super::{LocalRuntime, files};
 
@@ -75,5 +77,35 @@ fn as_note(error: RuntimeError) -> RuntimeError {
             cause,
         },
         other => other,
+    }
+}
+
+#[async_trait]
+impl Journal for LocalRuntime {
+    async fn write_note(
+        &self,
+        key: &str,
+        note: &serde_json::Value,
+        _: &str,
+    ) -> Result<(), RuntimeError> {
+        self.save_note(key, note)
+    }
+
+    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
+        self.load_notes(prefix)
+    }
+
+    async fn read_notes(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
+        let notes = self.load_notes(prefix)?.into_iter();
+        Ok(notes.map(|entry| (entry.key, entry.note)).collect())
+    }
+
+    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
+        self.files().remove(&self.note_path(key))?;
+        self.tidy();
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! * `<kind>/<name>/{files,state,home,logs}`
 //! * `vault/<secret>.json` and `journal/<key>.json`
 
+mod diagnosis;
 mod drift;
 mod environment;
 mod files;
@@ -23,22 +24,21 @@ mod vault;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Connection, Exposure, Failure, JournalEntry, Kind, Layout, LayoutRequest,
-    ObjectName, ObjectRef, Observation, Part, Patience, PythonEnvironment, Removal, Runtime,
-    RuntimeError, SecretEntries, Standing, Whereabouts, Workload,
+    Begun, Claim, Connection, Environments, Exposure, Kind, Layout, LayoutRequest, Location,
+    Network, ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Removal,
+    RuntimeError, Standing, Whereabouts, Workload,
 };
-use crate::terminal::Lines;
 use environment::Environment;
 use place::Place;
 use private::PrivateFolder;
 use process::Identity;
-use record::{Record, Started};
+use record::Record;
 
 const LOOPBACK: &str = "127.0.0.1";
 const GRACE: Duration = Duration::from_secs(10);
@@ -110,20 +110,7 @@ fn is_in_cache(name: &OsStr) -> bool {
 }
 
 #[async_trait]
-impl Runtime for LocalRuntime {
-    fn installs_requirements(&self) -> bool {
-        true
-    }
-
-    fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
-        self.judge_cache()?;
-        environment::check_settings(&self.environments(), requirements)
-    }
-
-    fn own_folders(&self) -> Vec<PathBuf> {
-        vec![self.data_dir.clone(), self.cache_dir.clone()]
-    }
-
+impl Location for LocalRuntime {
     async fn place(&self) -> Result<String, RuntimeError> {
         Ok(Place::of(&self.data_dir).to_string())
     }
@@ -147,6 +134,22 @@ impl Runtime for LocalRuntime {
         Ok(here.sees(place, recorded))
     }
 
+    fn own_folders(&self) -> Vec<PathBuf> {
+        vec![self.data_dir.clone(), self.cache_dir.clone()]
+    }
+}
+
+#[async_trait]
+impl Environments for LocalRuntime {
+    fn installs_requirements(&self) -> bool {
+        true
+    }
+
+    fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
+        self.judge_cache()?;
+        environment::check_settings(&self.environments(), requirements)
+    }
+
     async fn can_run(&self, python: &PythonEnvironment) -> Result<(), RuntimeError> {
         self.judge_cache()?;
         environment::check(&self.environments(), &self.python, python).await
@@ -159,24 +162,10 @@ impl Runtime for LocalRuntime {
     ) -> Result<(), RuntimeError> {
         self.programs(&workload.python, stop).await.map(drop)
     }
+}
 
-    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
-        loop {
-            let mut record = self.record(object)?;
-            if record.standing() == Standing::Up {
-                for started in record.processes.values_mut() {
-                    started.whole = true;
-                }
-                return self.save(object, &record);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
-        Err(RuntimeError::NoPods)
-    }
-
+#[async_trait]
+impl Objects for LocalRuntime {
     async fn claim(
         &self,
         object: &ObjectRef,
@@ -244,6 +233,85 @@ impl Runtime for LocalRuntime {
         Ok(memories)
     }
 
+    async fn start(
+        &self,
+        workload: &Workload,
+        stop: &CancellationToken,
+    ) -> Result<Begun, RuntimeError> {
+        self.start_processes(workload, stop).await
+    }
+
+    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        // The record keeps them: they should run, and do not.
+        for (name, started) in &self.record(object)?.processes {
+            if self.original(object, started).is_none() {
+                started.identity.stop(name, GRACE).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
+        loop {
+            let mut record = self.record(object)?;
+            if record.standing() == Standing::Up {
+                for started in record.processes.values_mut() {
+                    started.whole = true;
+                }
+                return self.save(object, &record);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn observe(
+        &self,
+        object: &ObjectRef,
+        parts: &[Part],
+    ) -> Result<Option<Observation>, RuntimeError> {
+        let Some(record) = self.load(object)? else {
+            return Ok(None);
+        };
+        Ok(Some(self.look(object, &record, parts)))
+    }
+
+    // Processes get their grace and are killed: that is short, and half of it would be of no use.
+    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
+        let mut former = Vec::new();
+        if let Some(record) = self.load(object)? {
+            self.end(object).await?;
+            former = self.former_homes(object, &record);
+        }
+        let home = self.home(object);
+        let homes: Vec<_> = former.iter().map(|(home, _)| home.as_path()).collect();
+        let homes = [&[home.as_path()], &*homes].concat();
+        process::stop_strays(&homes, std::iter::empty(), GRACE).await?;
+        for (home, started) in &former {
+            drift::leave(home, *started);
+        }
+        for secret in how.secrets {
+            self.files().remove(&self.secret_path(secret))?;
+        }
+        self.clear(object)?;
+        self.files().remove(&self.record_path(object))?;
+        if how.keep_logs {
+            files::sweep(&self.dir(object));
+        } else {
+            self.files().remove(&self.dir(object))?;
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    async fn left_behind(&self, object: &ObjectRef) -> Option<String> {
+        let left = process::of_home(&self.home(object));
+        let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
+        (!pids.is_empty()).then(|| format!("kill {}", pids.join(" ")))
+    }
+}
+
+#[async_trait]
+impl Network for LocalRuntime {
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
         let LayoutRequest {
             object,
@@ -282,39 +350,8 @@ impl Runtime for LocalRuntime {
         Ok(layout)
     }
 
-    async fn start(
-        &self,
-        workload: &Workload,
-        stop: &CancellationToken,
-    ) -> Result<Begun, RuntimeError> {
-        self.start_processes(workload, stop).await
-    }
-
-    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
-        // The record keeps them: they should run, and do not.
-        for (name, started) in &self.record(object)?.processes {
-            if self.original(object, started).is_none() {
-                started.identity.stop(name, GRACE).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn left_behind(&self, object: &ObjectRef) -> Option<String> {
-        let left = process::of_home(&self.home(object));
-        let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
-        (!pids.is_empty()).then(|| format!("kill {}", pids.join(" ")))
-    }
-
-    async fn observe(
-        &self,
-        object: &ObjectRef,
-        parts: &[Part],
-    ) -> Result<Option<Observation>, RuntimeError> {
-        let Some(record) = self.load(object)? else {
-            return Ok(None);
-        };
-        Ok(Some(self.look(object, &record, parts)))
+    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+        Err(RuntimeError::NoPods)
     }
 
     async fn fleet_address(
@@ -323,145 +360,6 @@ impl Runtime for LocalRuntime {
         _: &Exposure,
     ) -> Result<Option<String>, RuntimeError> {
         Ok(None)
-    }
-
-    async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
-        let mut next_search = Instant::now() + SEARCH;
-        loop {
-            let searches = Instant::now() >= next_search;
-            if searches {
-                next_search = Instant::now() + SEARCH;
-            }
-            let failed = |started: &Started| {
-                !started.identity.lives() || (searches && started.standing() == Standing::Down)
-            };
-            if let Ok(record) = self.record(object)
-                && let Some((name, started)) = record.processes.iter().find(|(_, one)| failed(one))
-            {
-                // The last lines may still be on their way.
-                tokio::time::sleep(LOOK).await;
-                let log = logs::tail(
-                    &self.log_path(object, name),
-                    started.log_from,
-                    Failure::LINES,
-                );
-                let advice = record.environment.as_ref().and_then(|one| one.blamed(&log));
-                return Failure {
-                    process: name.clone(),
-                    how: started.end(),
-                    log,
-                    advice,
-                };
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn wait_log(
-        &self,
-        object: &ObjectRef,
-        process: &str,
-        found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
-    ) -> Result<String, RuntimeError> {
-        let path = self.log_path(object, process);
-        let record = self.record(object)?;
-        let mut position = record.processes.get(process).map_or(0, |one| one.log_from);
-        let mut lines = Lines::default();
-        loop {
-            let (piece, end) = logs::read_from(&path, position);
-            position = end;
-            if let Some(answer) = lines.add(&piece, found) {
-                return Ok(answer);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn log_tail(
-        &self,
-        object: &ObjectRef,
-        process: &str,
-        lines: usize,
-    ) -> Result<Vec<String>, RuntimeError> {
-        let record = self.record(object)?;
-        let from = record.processes.get(process).map_or(0, |one| one.log_from);
-        Ok(logs::tail(&self.log_path(object, process), from, lines))
-    }
-
-    async fn log_place(&self, object: &ObjectRef, process: &str) -> Option<String> {
-        Some(self.log_path(object, process).display().to_string())
-    }
-
-    // Processes get their grace and are killed: that is short, and half of it would be of no use.
-    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        let mut former = Vec::new();
-        if let Some(record) = self.load(object)? {
-            self.end(object).await?;
-            former = self.former_homes(object, &record);
-        }
-        let home = self.home(object);
-        let homes: Vec<_> = former.iter().map(|(home, _)| home.as_path()).collect();
-        let homes = [&[home.as_path()], &*homes].concat();
-        process::stop_strays(&homes, std::iter::empty(), GRACE).await?;
-        for (home, started) in &former {
-            drift::leave(home, *started);
-        }
-        for secret in how.secrets {
-            self.files().remove(&self.secret_path(secret))?;
-        }
-        self.clear(object)?;
-        self.files().remove(&self.record_path(object))?;
-        if how.keep_logs {
-            files::sweep(&self.dir(object));
-        } else {
-            self.files().remove(&self.dir(object))?;
-        }
-        self.tidy();
-        Ok(())
-    }
-
-    async fn put_secret(
-        &self,
-        _: &ObjectRef,
-        name: &str,
-        entries: &SecretEntries,
-    ) -> Result<(), RuntimeError> {
-        self.write_secret(name, entries)
-    }
-
-    async fn secret(
-        &self,
-        _: &ObjectRef,
-        name: &str,
-    ) -> Result<Option<SecretEntries>, RuntimeError> {
-        self.read_secret(name)
-    }
-
-    async fn write_note(
-        &self,
-        key: &str,
-        note: &serde_json::Value,
-        _: &str,
-    ) -> Result<(), RuntimeError> {
-        self.save_note(key, note)
-    }
-
-    async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
-        self.load_notes(prefix)
-    }
-
-    async fn read_notes(
-        &self,
-        prefix: &str,
-    ) -> Result<BTreeMap<String, serde_json::Value>, RuntimeError> {
-        let notes = self.load_notes(prefix)?.into_iter();
-        Ok(notes.map(|entry| (entry.key, entry.note)).collect())
-    }
-
-    async fn drop_note(&self, key: &str) -> Result<(), RuntimeError> {
-        self.files().remove(&self.note_path(key))?;
-        self.tidy();
-        Ok(())
     }
 }
 

@@ -5,7 +5,10 @@ use std::process::Command;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::runtime::{Duty, PodSettings, Port, Process};
+use crate::runtime::{
+    Diagnosis as _, Duty, Journal as _, Patience, PodSettings, Port, Process, SecretEntries,
+    Secrets as _,
+};
 
 mod drift;
 mod processes;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::super::{RuntimeError, SecretEntries};
+use super::super::{ObjectRef, RuntimeError, SecretEntries, Secrets};
 use super::LocalRuntime;
 
 impl LocalRuntime {
@@ -55,5 +56,25 @@ impl LocalRuntime {
         })?;
         let _lock = self.lock()?;
         self.files().write(&path, &bytes)
+    }
+}
+
+#[async_trait]
+impl Secrets for LocalRuntime {
+    async fn put_secret(
+        &self,
+        _: &ObjectRef,
+        name: &str,
+        entries: &SecretEntries,
+    ) -> Result<(), RuntimeError> {
+        self.write_secret(name, entries)
+    }
+
+    async fn secret(
+        &self,
+        _: &ObjectRef,
+        name: &str,
+    ) -> Result<Option<SecretEntries>, RuntimeError> {
+        self.read_secret(name)
     }
 }

@@ -1,0 +1,79 @@
+//! Ports, addresses and connections of objects.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use super::{Exposure, ObjectRef, Port, RuntimeError};
+
+/// What an object's places depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct LayoutRequest<'a> {
+    pub object: &'a ObjectRef,
+    pub ports: &'a [Port],
+    /// A port that must be this one, where ports are chosen.
+    pub fixed: Option<(Port, u16)>,
+    /// How SuperNodes reach it, for what they dial.
+    pub exposure: Option<&'a Exposure>,
+    /// Until when an address may be waited for.
+    pub until: Instant,
+}
+
+/// Where the parts of an object are, as its processes see them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The address that servers bind.
+    pub bind_host: String,
+    /// The address that a Fleet API with a port of its own binds.
+    pub fleet_bind_host: String,
+    pub ports: BTreeMap<Port, u16>,
+    /// `host:port` that SuperNodes dial, when that is not where the server listens.
+    pub fleet_address: Option<String>,
+    /// The URL of the Control API, when it is not reached where the server listens.
+    pub control_url: Option<String>,
+    /// Names and addresses by which it is dialled, for its certificate.
+    pub dns_names: Vec<String>,
+    pub ip_addresses: Vec<String>,
+    /// Where health services listen, if somebody asks them.
+    pub health: Option<HealthPorts>,
+    /// The folder of [`Workload::files`].
+    pub files: String,
+    /// A folder that outlives the processes.
+    pub state: String,
+    /// A folder that Flower may fill.
+    pub home: String,
+}
+
+/// The ports of the gRPC health services of an object's processes, on all addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthPorts {
+    /// Of the SuperLink or SuperNode.
+    pub main: u16,
+    /// Of the SuperExec beside it.
+    pub superexec: u16,
+}
+
+/// A connection to a port of an object.
+pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
+
+/// Where objects listen, and how they are reached.
+#[async_trait]
+pub trait Network: Send + Sync {
+    /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
+    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError>;
+
+    /// Connects to a port on which a process of the object listens for itself alone. `place` is what
+    /// [`Layout::control_url`] says after its scheme.
+    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError>;
+
+    /// What SuperNodes dial to reach an object that is exposed so, as it is now: somebody else may give
+    /// out that address. `None` where nobody does, or where it is not known.
+    async fn fleet_address(
+        &self,
+        object: &ObjectRef,
+        exposure: &Exposure,
+    ) -> Result<Option<String>, RuntimeError>;
+}
