@@ -19,3 +19,5 @@ mod generated_tests;
 #[cfg(test)]
 #[path = "../tests/generator/mod.rs"]
 mod generator;
+#[cfg(test)]
+mod life_tests;

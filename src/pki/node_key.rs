@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -138,7 +139,11 @@ impl NodeKeyError {
 
 /// A SuperNode's private key.
 #[derive(Clone)]
-pub struct NodeKey(Scalar);
+pub struct NodeKey {
+    scalar: Scalar,
+    /// Worth keeping: it takes far longer than all that is written of it.
+    public: OnceLock<NodePublicKey>,
+}
 
 #[derive(Clone)]
 enum Scalar {
@@ -156,6 +161,13 @@ impl fmt::Debug for NodeKey {
 }
 
 impl NodeKey {
+    const fn of(scalar: Scalar) -> Self {
+        Self {
+            scalar,
+            public: OnceLock::new(),
+        }
+    }
+
     /// Makes a new key from the operating system's randomness.
     pub fn generate(algorithm: NodeKeyAlgorithm) -> Result<Self, NodeKeyError> {
         let scalar = match algorithm {
@@ -170,7 +182,7 @@ impl NodeKey {
                 p521::SecretKey::from_slice(b).ok()
             })?),
         };
-        Ok(Self(scalar))
+        Ok(Self::of(scalar))
     }
 
     /// Reads an unencrypted key in OpenSSH, PKCS#8 PEM or SEC1 PEM format.
@@ -192,7 +204,7 @@ impl NodeKey {
 
     /// The curve of this key.
     pub fn algorithm(&self) -> NodeKeyAlgorithm {
-        match self.0 {
+        match self.scalar {
             Scalar::P256(_) => NodeKeyAlgorithm::EcdsaP256,
             Scalar::P384(_) => NodeKeyAlgorithm::EcdsaP384,
             Scalar::P521(_) => NodeKeyAlgorithm::EcdsaP521,
@@ -200,18 +212,18 @@ impl NodeKey {
     }
 
     /// The public half.
-    pub fn public(&self) -> NodePublicKey {
-        match &self.0 {
+    pub fn public(&self) -> &NodePublicKey {
+        self.public.get_or_init(|| match &self.scalar {
             Scalar::P256(key) => NodePublicKey::P256(key.public_key()),
             Scalar::P384(key) => NodePublicKey::P384(key.public_key()),
             Scalar::P521(key) => NodePublicKey::P521(key.public_key()),
-        }
+        })
     }
 
     /// The private key as Flower reads it: unencrypted OpenSSH. The same key gives the same bytes.
     pub fn private_openssh(&self) -> Result<Zeroizing<String>, NodeKeyError> {
         let point = self.public().point();
-        let written = match &self.0 {
+        let written = match &self.scalar {
             Scalar::P256(key) => openssh::write("nistp256", &point, &secret(key)),
             Scalar::P384(key) => openssh::write("nistp384", &point, &secret(key)),
             Scalar::P521(key) => openssh::write("nistp521", &point, &secret(key)),
@@ -221,7 +233,7 @@ impl NodeKey {
 
     /// PKCS#8 PEM, which ring reads.
     pub(super) fn pkcs8_pem(&self) -> Result<Zeroizing<String>, NodeKeyError> {
-        match &self.0 {
+        match &self.scalar {
             Scalar::P256(key) => key.to_pkcs8_pem(LineEnding::LF),
             Scalar::P384(key) => key.to_pkcs8_pem(LineEnding::LF),
             Scalar::P521(key) => key.to_pkcs8_pem(LineEnding::LF),
@@ -321,7 +333,7 @@ fn from_openssh(bytes: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(NodeKeyError::Unsupported(format!("an EC key on {other}"))),
     };
     let key = scalar
-        .map(NodeKey)
+        .map(NodeKey::of)
         .map_err(|_| fail("its private number is out of range"))?;
     if key.public().point() != point {
         return Err(fail(
@@ -364,7 +376,7 @@ fn from_pkcs8(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(foreign_curve(other)),
     };
     scalar
-        .map(NodeKey)
+        .map(NodeKey::of)
         .map_err(|error| damaged("PKCS#8", &error))
 }
 
@@ -378,7 +390,9 @@ fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         (Some(other), _) => return Err(foreign_curve(other)),
         (None, _) => return Err(NodeKeyError::Unsupported("on an unnamed curve".into())),
     };
-    scalar.map(NodeKey).map_err(|error| damaged("SEC1", &error))
+    scalar
+        .map(NodeKey::of)
+        .map_err(|error| damaged("SEC1", &error))
 }
 
 fn sec1_shape(der: &[u8]) -> p256::pkcs8::der::Result<(usize, Option<ObjectIdentifier>)> {

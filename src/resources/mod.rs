@@ -65,6 +65,9 @@ pub struct Configured {
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
+    /// What answers in the place of every SuperLink.
+    #[cfg(test)]
+    answers: Option<Arc<dyn Fn(&ControlEndpoint) -> ControlClient + Send + Sync>>,
 }
 
 impl Configured {
@@ -77,6 +80,8 @@ impl Configured {
             runs_seen: RunsSeen::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
+            #[cfg(test)]
+            answers: None,
         }
     }
 
@@ -107,9 +112,25 @@ impl Configured {
         self
     }
 
+    /// The same, with something that answers in the place of every SuperLink.
+    #[cfg(test)]
+    pub(crate) fn answered_by(
+        self,
+        answers: impl Fn(&ControlEndpoint) -> ControlClient + Send + Sync + 'static,
+    ) -> Self {
+        let answers = Some(Arc::new(answers) as Arc<_>);
+        Self { answers, ..self }
+    }
+
     /// The client of the SuperLink at this address; nothing is sent yet.
     pub fn control(&self, input: &ControlInput) -> Result<Arc<SharedReads>, EndpointError> {
         let endpoint = self.endpoint(input)?;
+        #[cfg(test)]
+        if let Some(answers) = &self.answers {
+            return Ok(self
+                .controls
+                .get_or_connect(&endpoint, || answers(&endpoint)));
+        }
         Ok(self
             .controls
             .get_or_connect(&endpoint, || match endpoint.pod() {

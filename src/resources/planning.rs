@@ -152,7 +152,7 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
 }
 
 /// The host's merge: what the configuration does not set and the provider computes stays.
-fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
+pub(crate) fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
     let mut merged = config.clone();
     for attribute in attributes {
         if attribute.is_computed() && config.get(&attribute.name).is_null() {

@@ -9,6 +9,8 @@ mod journal;
 pub mod kubernetes;
 pub mod local;
 mod location;
+#[cfg(test)]
+pub(crate) mod memory;
 mod name;
 mod network;
 mod objects;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use prost::Message as _;
 
@@ -19,11 +20,15 @@ type Script = dyn Fn(Call, &Bytes, usize) -> Result<Bytes, ControlError> + Send 
 type StreamScript =
     dyn Fn(&Bytes, usize) -> Result<Vec<Result<Bytes, ControlError>>, ControlError> + Send + Sync;
 
+/// What every call waits for: before it is answered, and after.
+type Gate = dyn Fn(bool) -> BoxFuture<'static, Result<(), ControlError>> + Send + Sync;
+
 /// Answers with a script, which is given the call, its message and how often it was made before.
 #[derive(Clone)]
 pub(crate) struct Fake {
     script: Arc<Script>,
     streams: Arc<StreamScript>,
+    gate: Option<Arc<Gate>>,
     slow: Duration,
     dialect: Dialect,
     calls: Arc<Mutex<Vec<Call>>>,
@@ -36,6 +41,7 @@ impl Fake {
         Self {
             script: Arc::new(script),
             streams: Arc::new(|_, _| Ok(Vec::new())),
+            gate: None,
             slow: Duration::ZERO,
             dialect: Dialect::Http,
             calls: Arc::default(),
@@ -51,6 +57,22 @@ impl Fake {
     ) -> Self {
         self.streams = Arc::new(script);
         self
+    }
+
+    /// With something that every call waits for before it is answered (`true`) and after (`false`).
+    pub(crate) fn gated(
+        mut self,
+        gate: impl Fn(bool) -> BoxFuture<'static, Result<(), ControlError>> + Send + Sync + 'static,
+    ) -> Self {
+        self.gate = Some(Arc::new(gate));
+        self
+    }
+
+    async fn pass(&self, is_before: bool) -> Result<(), ControlError> {
+        match &self.gate {
+            Some(gate) => gate(is_before).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn speaking(mut self, dialect: Dialect) -> Self {
@@ -90,13 +112,16 @@ impl Transport for Fake {
     }
 
     async fn health(&self, _: Duration) -> Result<(), ControlError> {
-        Ok(())
+        self.pass(true).await
     }
 
     async fn unary(&self, call: Call, request: Bytes, _: Duration) -> Result<Bytes, ControlError> {
         let before = self.record(call);
+        self.pass(true).await?;
         tokio::time::sleep(self.slow).await;
-        (self.script)(call, &request, before)
+        let answer = (self.script)(call, &request, before);
+        self.pass(false).await?;
+        answer
     }
 
     async fn stream(

@@ -29,7 +29,10 @@ mod submit;
 mod tls;
 mod token;
 mod transport;
+#[cfg(not(test))]
 mod wire;
+#[cfg(test)]
+pub(crate) mod wire;
 
 #[cfg(test)]
 pub(crate) mod fake;

@@ -1,0 +1,210 @@
+//! What Flower would do with the processes of a runtime in memory: SuperLinks that register nodes and run
+//! apps, and SuperNodes that join them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::flower::control::fake::{Fake, listed, run, started, unreachable};
+use crate::flower::control::{Call, ControlClient, ControlError, wire};
+use crate::pki::NodePublicKey;
+use crate::resources::supernode_key::public_entry;
+use crate::runtime::memory::{Gate, Programs, Side, State, World};
+use crate::runtime::{Kind, ObjectRef};
+
+/// What a SuperLink keeps in its database.
+#[derive(Default)]
+struct Database {
+    /// Number, key and whether it may connect.
+    nodes: Vec<(u64, String, bool)>,
+    runs: Vec<Run>,
+}
+
+struct Run {
+    id: u64,
+    request: wire::StartRunRequest,
+    /// How often it was listed: it ends after the first time.
+    looks: u32,
+    stopped: bool,
+}
+
+/// All SuperLinks, by their database.
+#[derive(Clone, Default)]
+pub(super) struct Flower(Arc<Mutex<BTreeMap<u64, Database>>>);
+
+impl Flower {
+    /// The client of the SuperLink that listens at this port, if one does.
+    pub(super) fn client(&self, world: &World, gate: &Arc<Gate>, port: u16) -> ControlClient {
+        let (flower, world) = (self.clone(), world.clone());
+        let gate = Arc::clone(gate);
+        let listens = {
+            let world = world.clone();
+            move || database_at(&world.lock(), port).ok_or_else(unreachable)
+        };
+        let answer = {
+            let listens = listens.clone();
+            move |call, request: &Bytes, _| {
+                let database = listens()?;
+                let state = world.lock();
+                flower.answer(&state, database, call, request)
+            }
+        };
+        let fake = Fake::new(answer);
+        let fake = fake.gated(move |is_before| {
+            let (gate, listens) = (Arc::clone(&gate), listens.clone());
+            Box::pin(async move {
+                let side = if is_before { Side::Before } else { Side::After };
+                gate.pass(side).await.map_err(|_| unreachable())?;
+                listens().map(drop)
+            })
+        });
+        fake.client()
+    }
+
+    /// How many runs there are, and of how many nodes each SuperLink knows that may connect.
+    pub(super) fn runs(&self) -> usize {
+        let all = self.0.lock().unwrap();
+        all.values().map(|one| one.runs.len()).sum()
+    }
+
+    pub(super) fn registered(&self, world: &World, superlink: &ObjectRef) -> Vec<String> {
+        let database = world.lock().objects[superlink].database;
+        let all = self.0.lock().unwrap();
+        let nodes = all.get(&database).map(|one| one.nodes.as_slice());
+        let nodes = nodes.unwrap_or_default().iter().filter(|node| node.2);
+        nodes.map(|node| node.1.clone()).collect()
+    }
+
+    fn answer(
+        &self,
+        state: &State,
+        database: u64,
+        call: Call,
+        request: &Bytes,
+    ) -> Result<Bytes, ControlError> {
+        let mut all = self.0.lock().unwrap();
+        let database = all.entry(database).or_default();
+        let request = request.clone();
+        Ok(match call {
+            Call::ListNodes => nodes(state, database),
+            Call::RegisterNode => {
+                let request = wire::RegisterNodeRequest::decode(request).unwrap();
+                let key = String::from_utf8(request.public_key.to_vec()).unwrap();
+                let taken = |node: &(u64, String, bool)| node.1 == key;
+                assert!(
+                    !database.nodes.iter().any(taken),
+                    "{key} is registered twice"
+                );
+                let id = 1000 + database.nodes.len() as u64;
+                database.nodes.push((id, key, true));
+                let answer = wire::RegisterNodeResponse { node_id: Some(id) };
+                answer.encode_to_vec().into()
+            }
+            Call::UnregisterNode => {
+                let request = wire::UnregisterNodeRequest::decode(request).unwrap();
+                let mut found = database.nodes.iter_mut();
+                found.find(|node| node.0 == request.node_id).unwrap().2 = false;
+                wire::UnregisterNodeResponse {}.encode_to_vec().into()
+            }
+            Call::StartRun => {
+                let request = wire::StartRunRequest::decode(request).unwrap();
+                let id = 7000 + database.runs.len() as u64;
+                database.runs.push(Run {
+                    id,
+                    request,
+                    looks: 0,
+                    stopped: false,
+                });
+                started(id)
+            }
+            Call::ListRuns => listed(database.runs.iter_mut().map(|one| {
+                one.looks += 1;
+                let (status, sub_status) = match (one.stopped, one.looks) {
+                    (true, _) => ("finished", "stopped"),
+                    (_, 1) => ("running", ""),
+                    _ => ("finished", "completed"),
+                };
+                let mut run = run(one.id, status, sub_status);
+                let fab = one.request.fab.as_ref();
+                run.fab_hash = fab.map(|fab| fab.hash_str.clone()).unwrap_or_default();
+                run.override_config.clone_from(&one.request.override_config);
+                run
+            })),
+            Call::StopRun => {
+                let request = wire::StopRunRequest::decode(request).unwrap();
+                let mut found = database.runs.iter_mut();
+                found.find(|run| run.id == request.run_id).unwrap().stopped = true;
+                wire::StopRunResponse { success: true }
+                    .encode_to_vec()
+                    .into()
+            }
+            other => panic!("{other:?} has no answer here"),
+        })
+    }
+}
+
+fn nodes(state: &State, database: &Database) -> Bytes {
+    let nodes = database.nodes.iter().map(|(id, key, may_connect)| {
+        let started = state.objects.iter().find_map(|(object, found)| {
+            let own = object.kind == Kind::Supernode && key_of(state, object).as_ref() == Some(key);
+            (own && found.workload.is_some()).then_some(found.started)
+        });
+        let status = match (may_connect, started) {
+            (false, _) => "unregistered",
+            (true, Some(_)) => "online",
+            (true, None) => "registered",
+        };
+        wire::NodeInfo {
+            node_id: *id,
+            public_key: Bytes::copy_from_slice(key.as_bytes()),
+            status: status.to_owned(),
+            last_activated_at: started.map(|count| format!("2026-01-01T00:00:{count:02}+00:00")),
+            ..Default::default()
+        }
+    });
+    let answer = wire::ListNodesResponse {
+        nodes_info: nodes.collect(),
+        ..Default::default()
+    };
+    answer.encode_to_vec().into()
+}
+
+/// The database of the SuperLink that listens at this port.
+fn database_at(state: &State, port: u16) -> Option<u64> {
+    let mut all = state.objects.iter();
+    let found = all.find(|(object, one)| object.kind == Kind::Superlink && one.has_port(port));
+    found.map(|(_, one)| one.database)
+}
+
+/// The public half of a SuperNode's key, as lists of nodes have it.
+fn key_of(state: &State, object: &ObjectRef) -> Option<String> {
+    let (entries, private) = state.content(state.objects.get(object)?, "node.key")?;
+    let public = entries.get(&public_entry(&private))?;
+    NodePublicKey::parse(public).ok()?.pem().ok()
+}
+
+impl Programs for Flower {
+    fn log(&self, state: &State, object: &ObjectRef) -> Vec<String> {
+        let number = || {
+            let found = state.objects.get(object)?;
+            let address = found.argument("--superlink")?;
+            let port = address.rsplit_once(':')?.1.parse().ok()?;
+            let database = database_at(state, port)?;
+            let Some(key) = key_of(state, object) else {
+                // Each process without a key is a node of its own.
+                return Some(500 + found.started);
+            };
+            let all = self.0.lock().unwrap();
+            let mut nodes = all.get(&database)?.nodes.iter();
+            nodes
+                .find(|node| node.1 == key && node.2)
+                .map(|node| node.0)
+        };
+        match number().filter(|_| object.kind == Kind::Supernode) {
+            Some(number) => vec![format!("INFO :      SuperNode ID: {number}")],
+            None => Vec::new(),
+        }
+    }
+}
