@@ -174,26 +174,26 @@ fn differences(before: &Value, after: Option<&Value>) -> Option<String> {
 
 /// Nodes are registered one for each that is listed, where the release registers any.
 fn register(state: &mut Value) {
-    let is_old = state.get("flower_version").as_str() == Some("1.14.0");
-    let Value::Map(listed) = state.get("supernodes") else {
+    let is_old = state.element("flower_version").as_str() == Some("1.14.0");
+    let Value::Map(listed) = state.element("supernodes") else {
         return;
     };
     let ids = listed.keys().map(|name| (name.clone(), Value::from("1")));
     let ids = Value::Map(if is_old { [].into() } else { ids.collect() });
-    if !state.get("nodes").is_null() {
+    if !state.element("nodes").is_null() {
         state.set("nodes", ids);
     }
 }
 
 /// A SuperLink is at the port that was asked for.
 fn listen(state: &mut Value) {
-    let Value::Number(port) = state.get("local").get("port") else {
+    let Value::Number(port) = state.element("local").element("port") else {
         return;
     };
     let url = Value::from(format!("https://127.0.0.1:{port}"));
-    let mut control = state.get("control").clone();
+    let mut control = state.element("control").clone();
     control.set("url", url);
-    if !state.get("fleet").is_null() {
+    if !state.element("fleet").is_null() {
         state.set("control", control);
     }
 }

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use terraform_provider_flower::tfplugin::diagnostic::Result;
 use terraform_provider_flower::tfplugin::schema::{Schema, Tree, optional};
 use terraform_provider_flower::tfplugin::{self, Mode, Provider};
+use terraform_provider_flower::{at, model};
 
-terraform_provider_flower::model! {
+model! {
     /// Echoes.
     struct Config {
         /// Anything; may be unknown.
@@ -31,7 +32,10 @@ impl Provider for Echo {
     }
 
     fn configure(&self, config: &Tree) -> Result<Option<()>> {
-        Ok(config.get::<Option<String>>("greeting")?.known().map(drop))
+        Ok(config
+            .get::<Option<String>>(at!(Config, greeting))?
+            .known()
+            .map(drop))
     }
 
     fn resources(&self) -> Vec<Arc<dyn tfplugin::AnyResource<()>>> {

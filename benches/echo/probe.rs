@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
-use terraform_provider_flower::model;
 use terraform_provider_flower::tfplugin::Import;
 use terraform_provider_flower::tfplugin::diagnostic::{Diagnostic, Result};
 use terraform_provider_flower::tfplugin::schema::{
@@ -15,6 +14,7 @@ use terraform_provider_flower::tfplugin::value::{Type, Value};
 use terraform_provider_flower::tfplugin::{
     Call, Ephemeral, Function, FunctionError, Opened, Parameter, Plan, Resource, Signature, Slot,
 };
+use terraform_provider_flower::{at, model};
 
 model! {
     /// A resource with every kind of attribute.
@@ -85,7 +85,9 @@ impl Resource for Probe {
         write_secret(&mut planned, &config)?;
         slot.put(&planned);
         match planned.then.as_deref() {
-            Some("fail") => Err(Diagnostic::error("It failed as asked").on("then").into()),
+            Some("fail") => Err(Diagnostic::error("It failed as asked")
+                .at(at!(ProbeModel, then))
+                .into()),
             Some("wait") => {
                 tokio::select! {
                     () = call.stop.cancelled() => {
@@ -95,7 +97,9 @@ impl Resource for Probe {
                     }
                     () = tokio::time::sleep(Duration::from_mins(1)) => {}
                 }
-                Err(Diagnostic::error("Interrupted").on("then").into())
+                Err(Diagnostic::error("Interrupted")
+                    .at(at!(ProbeModel, then))
+                    .into())
             }
             // Longer than a ticket is good for.
             Some("linger") => {
@@ -178,7 +182,9 @@ fn trail(kept: &Bytes, word: &str) -> String {
 }
 
 fn write_secret(planned: &mut ProbeModel, config: &Tree) -> Result<()> {
-    let secret = config.get::<WriteOnly<String>>("secret_wo")?.known();
+    let secret = config
+        .get::<WriteOnly<String>>(at!(ProbeModel, secret_wo))?
+        .known();
     let length = secret
         .and_then(|secret| secret.0)
         .map_or(0, |text| text.len());

@@ -2,7 +2,6 @@
 
 use super::SHARED;
 use crate::flower::control::{ControlError, RunId};
-use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::handover_checks;
@@ -11,6 +10,7 @@ use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, defaulted, required};
 use crate::tfplugin::{Call, DataSource};
+use crate::{at, model};
 
 model! {
     /// The last lines that a run's ServerApp has printed so far, colours taken out.
@@ -50,11 +50,12 @@ impl DataSource for RunLog {
             Err(error) => Err(error),
         };
         let lines = lines.map_err(|error| {
-            let blamed = match error {
-                ControlError::NotFound(_) => "run_id",
-                _ => "control",
+            let blamed = if let ControlError::NotFound(_) = error {
+                at!(Model, run_id)
+            } else {
+                at!(Model, control)
             };
-            failed(format!("The log of the run {id} could not be read"), &error).on(blamed)
+            failed(format!("The log of the run {id} could not be read"), &error).at(blamed)
         })?;
         config.lines.set(lines);
         Ok(config)

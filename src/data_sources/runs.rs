@@ -3,7 +3,6 @@
 use super::{SHARED, time};
 use crate::choice_attribute;
 use crate::flower::control::{Run, RunId, RunStatus, Timestamp};
-use crate::model;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
 use crate::resources::handover_checks;
@@ -13,6 +12,7 @@ use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
+use crate::{at, model};
 
 /// How many characters of what Flower says of a run's end are kept: an app can write into it.
 const MOST_OF_DETAILS: usize = 16_000;
@@ -103,8 +103,9 @@ impl DataSource for Runs {
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let listing = control(&call, &config.control)?.runs(SHARED).await;
-        let listing = listing
-            .map_err(|error| failed("The runs could not be listed", &error).on("control"))?;
+        let listing = listing.map_err(|error| {
+            failed("The runs could not be listed", &error).at(at!(Model, control))
+        })?;
         let mut runs: Vec<&Run> = listing
             .runs
             .values()

@@ -3,7 +3,6 @@
 use super::{SHARED, time};
 use crate::choice_attribute;
 use crate::flower::control::{Node, NodeStatus};
-use crate::model;
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
@@ -13,6 +12,7 @@ use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
+use crate::{at, model};
 
 model! {
     /// The SuperNodes that a SuperLink knows, by their numbers, whoever registered them.
@@ -89,8 +89,9 @@ impl DataSource for Supernodes {
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let nodes = control(&call, &config.control)?.nodes(SHARED).await;
-        let nodes = nodes
-            .map_err(|error| failed("The SuperNodes could not be listed", &error).on("control"))?;
+        let nodes = nodes.map_err(|error| {
+            failed("The SuperNodes could not be listed", &error).at(at!(Model, control))
+        })?;
         let mut found: Vec<&Node> = nodes
             .iter()
             .filter(|node| config.status.is_none_or(|status| status.is(&node.status)))

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
+use super::Config;
+use crate::at;
 use crate::flower::launch::LONGEST;
 use crate::masking;
 use crate::resources::local_path::LocalPath;
@@ -12,7 +14,9 @@ use crate::runtime::kubernetes::{
     PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree, optional, path, refused, refused_unseen, required};
+use crate::tfplugin::schema::{
+    Maybe, ModelPath, Tree, optional, refused, refused_unseen, required,
+};
 use crate::tfplugin::value::Value;
 use crate::{model, setting_attribute};
 
@@ -83,55 +87,69 @@ model! {
 /// Checks what can be known before anything is.
 pub(super) fn validate(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    if !config.is_set("kubernetes") || config.value("kubernetes").is_unknown() {
+    let settings = config.value(at!(Config, kubernetes));
+    if settings.is_null() || settings.is_unknown() {
         return found;
     }
     found.absorb(config.conflict(
-        "local",
-        "kubernetes",
+        at!(Config, local),
+        at!(Config, kubernetes),
         "A provider configuration has one runtime; use an alias for each.",
     ));
-    found.absorb(
-        config.exactly_one_of("kubernetes", &["kubernetes.config_path", "kubernetes.host"]),
-    );
+    found.absorb(config.exactly_one_of(
+        at!(Config, kubernetes),
+        &[
+            at!(Config, kubernetes.config_path),
+            at!(Config, kubernetes.host),
+        ],
+    ));
     let beside_a_file = [
-        "cluster_ca_certificate",
-        "token",
-        "token_file",
-        "client_certificate",
-        "client_key",
-        "exec",
+        at!(Config, kubernetes.cluster_ca_certificate),
+        at!(Config, kubernetes.token),
+        at!(Config, kubernetes.token_file),
+        at!(Config, kubernetes.client_certificate),
+        at!(Config, kubernetes.client_key),
+        at!(Config, kubernetes.exec),
     ];
     for (one, others) in [
-        ("config_path", beside_a_file.as_slice()),
-        ("host", &["config_context"]),
+        (
+            at!(Config, kubernetes.config_path),
+            beside_a_file.as_slice(),
+        ),
+        (
+            at!(Config, kubernetes.host),
+            &[at!(Config, kubernetes.config_context)],
+        ),
     ] {
         for other in others {
             found.absorb(config.conflict(
-                &format!("kubernetes.{one}"),
-                &format!("kubernetes.{other}"),
+                one,
+                *other,
                 "Only one of the two ways to name a cluster can be used.",
             ));
         }
     }
     found.absorb(keeps_credentials(config));
-    found.absorb(needs(config, "client_certificate", "client_key"));
-    found.absorb(needs(config, "client_key", "client_certificate"));
-    let labels = config.get::<Option<BTreeMap<String, String>>>("kubernetes.labels");
+    let client_certificate = at!(Config, kubernetes.client_certificate);
+    let client_key = at!(Config, kubernetes.client_key);
+    found.absorb(needs(config, client_certificate, client_key));
+    found.absorb(needs(config, client_key, client_certificate));
+    let labels = config.get::<Option<BTreeMap<String, String>>>(at!(Config, kubernetes.labels));
     if let Ok(Maybe::Known(Some(set))) = labels {
-        found.absorb(labels::check(&set, &path("kubernetes.labels")));
-        found.absorb(labels::are_free(&set, &path("kubernetes.labels")));
+        let at = at!(Config, kubernetes.labels).path();
+        found.absorb(labels::check(&set, &at));
+        found.absorb(labels::are_free(&set, &at));
     }
     found.extend(single_lines(config));
     found.extend(exec(config));
-    let prefix = "kubernetes.image_prefix";
+    let prefix = at!(Config, kubernetes.image_prefix);
     if let Some(text) = config.value(prefix).as_str()
         && (text.contains('@')
-            || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &path(prefix)).is_err())
+            || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
     {
         let why = "with the name of an image behind it, it must be the name of an image, such as \
                    `registry.example.org/mirror/`";
-        found.extend(refused(text, &why, &path(prefix)));
+        found.extend(refused(text, &why, &prefix.path()));
     }
     found
 }
@@ -139,13 +157,16 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 /// Errors for names of contexts and programs that can be none.
 fn single_lines(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for dotted in ["kubernetes.config_context", "kubernetes.exec.command"] {
-        let Some(text) = config.value(dotted).as_str() else {
+    for path in [
+        at!(Config, kubernetes.config_context),
+        at!(Config, kubernetes.exec.command),
+    ] {
+        let Some(text) = config.value(path).as_str() else {
             continue;
         };
         if text.trim().is_empty() || text.contains(char::is_control) {
             let why = "it must be one line, and not empty";
-            found.extend(refused(text, &why, &path(dotted)));
+            found.extend(refused(text, &why, &path.path()));
         }
     }
     found
@@ -160,26 +181,26 @@ const EXEC_VERSIONS: [&str; 2] = [
 /// Errors for what the program cannot be started with.
 fn exec(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let dotted = "kubernetes.exec.api_version";
-    if let Some(text) = config.value(dotted).as_str()
+    let path = at!(Config, kubernetes.exec.api_version);
+    if let Some(text) = config.value(path).as_str()
         && !EXEC_VERSIONS.contains(&text)
     {
         let why = format!("it is `{}`", EXEC_VERSIONS.join("` or `"));
-        found.extend(refused(text, &why, &path(dotted)));
+        found.extend(refused(text, &why, &path.path()));
     }
     let why = "it has a NUL character in it, or more than 131071 bytes";
     let is_fit = |text: &str| !text.contains('\0') && text.len() <= LONGEST;
-    if let Value::List(args) = config.value("kubernetes.exec.args") {
+    if let Value::List(args) = config.value(at!(Config, kubernetes.exec.args)) {
         for (index, one) in args.iter().enumerate() {
             if one.as_str().is_some_and(|text| !is_fit(text)) {
-                let at = path("kubernetes.exec.args").index(index);
+                let at = at!(Config, kubernetes.exec.args).index(index);
                 found.extend(refused_unseen("", &why, &at));
             }
         }
     }
-    if let Value::Map(variables) = config.value("kubernetes.exec.env") {
+    if let Value::Map(variables) = config.value(at!(Config, kubernetes.exec.env)) {
         for (name, value) in variables {
-            let at = path("kubernetes.exec.env").key(name);
+            let at = at!(Config, kubernetes.exec.env).key(name);
             if name.is_empty() || name.contains(['=', '\0']) {
                 let why = "a variable cannot be called so";
                 found.extend(refused(name, &why, &at));
@@ -193,39 +214,42 @@ fn exec(config: &Tree) -> Diagnostics {
 
 /// An error where everybody on the way could read the credentials.
 fn keeps_credentials(config: &Tree) -> Result<()> {
-    let host = config.get::<Option<ServerUrl>>("kubernetes.host");
+    let host = config.get::<Option<ServerUrl>>(at!(Config, kubernetes.host));
     let Ok(Maybe::Known(Some(host))) = host else {
         return Ok(());
     };
-    let credentials = ["token", "token_file", "client_key", "exec"];
-    let shown = credentials
-        .into_iter()
-        .find(|one| config.is_set(&format!("kubernetes.{one}")));
+    let credentials = [
+        at!(Config, kubernetes.token),
+        at!(Config, kubernetes.token_file),
+        at!(Config, kubernetes.client_key),
+        at!(Config, kubernetes.exec),
+    ];
+    let shown = credentials.into_iter().find(|one| config.is_set(*one));
     match shown {
         Some(shown) if !host.keeps_secrets() => Err(Diagnostic::error(
             "Credentials would be sent without TLS",
         )
         .detail(format!(
             "`host` begins with \"http://\" and is not this machine: everybody on the way could read \
-             what `{shown}` gives."
+             what `{}` gives.",
+            shown.name()
         ))
         .detail("Use the address with `https://` and its `cluster_ca_certificate`.")
-        .at(path("kubernetes.host"))
+        .at(at!(Config, kubernetes.host))
         .into()),
         _ => Ok(()),
     }
 }
 
 /// An error where one of a pair stands alone.
-fn needs(config: &Tree, one: &str, other: &str) -> Result<()> {
-    if !config.is_set(&format!("kubernetes.{one}")) || config.is_set(&format!("kubernetes.{other}"))
-    {
+fn needs(config: &Tree, one: ModelPath, other: ModelPath) -> Result<()> {
+    if !config.is_set(one) || config.is_set(other) {
         return Ok(());
     }
     Err(
-        Diagnostic::error(format!("kubernetes.{one} is of no use without {other}"))
+        Diagnostic::error(format!("{one} is of no use without {}", other.name()))
             .detail("A client certificate is shown together with its private key: set both.")
-            .at(path(&format!("kubernetes.{one}")))
+            .at(one)
             .into(),
     )
 }

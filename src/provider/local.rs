@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model;
+use super::Config;
 use crate::resources::local_path::{LocalPath, LocalProgram};
 use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::optional;
+use crate::{at, model};
 
 model! {
     /// Processes of this machine, bound to 127.0.0.1.
@@ -75,7 +76,7 @@ fn for_databases(dir: PathBuf) -> Result<PathBuf> {
             "Set `local = { data_dir = \"…\" }` in the provider's configuration to a folder whose \
              path is without that, or rename the folder that Terraform runs in.",
         )
-        .on("local.data_dir")
+        .at(at!(Config, local.data_dir))
         .into())
 }
 
@@ -90,7 +91,7 @@ fn default_cache() -> Result<PathBuf> {
             Diagnostic::error("There is no place for Python environments")
                 .detail("Neither XDG_CACHE_HOME nor HOME is set.")
                 .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
-                .on("local")
+                .at(at!(Config, local))
                 .into()
         })
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::data_sources;
 use crate::flower::control::{AccountToken, EndpointError};
 use crate::masking;
-use crate::model;
 use crate::resources::report::failed;
 use crate::resources::{
     Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
@@ -17,6 +16,7 @@ use crate::resources::{
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
 use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
+use crate::{at, model};
 
 model! {
     /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
@@ -68,7 +68,7 @@ impl Provider for Flower {
             }
         }
         let token = token(config)?;
-        match config.get::<Option<kubernetes::Kubernetes>>("kubernetes")? {
+        match config.get::<Option<kubernetes::Kubernetes>>(at!(Config, kubernetes))? {
             Maybe::Unknown => return Ok(None),
             Maybe::Known(None) => {}
             Maybe::Known(Some(settings)) => {
@@ -77,7 +77,7 @@ impl Provider for Flower {
                 return Ok(Some(configured.with_token(token)));
             }
         }
-        let Maybe::Known(settings) = config.get::<Option<local::Local>>("local")? else {
+        let Maybe::Known(settings) = config.get::<Option<local::Local>>(at!(Config, local))? else {
             return Ok(None);
         };
         let runtime = local::runtime(settings.as_ref(), &here)?;
@@ -106,7 +106,7 @@ impl Provider for Flower {
 /// The token for SuperLinks with accounts; none while it is unknown, as it may be in a plan.
 fn token(config: &Tree) -> Result<Option<AccountToken>> {
     let Some(token) = config
-        .get::<Option<String>>("control_token")?
+        .get::<Option<String>>(at!(Config, control_token))?
         .known()
         .flatten()
     else {
@@ -114,7 +114,7 @@ fn token(config: &Tree) -> Result<Option<AccountToken>> {
     };
     token.parse().map(Some).map_err(|error: EndpointError| {
         failed("The token for SuperLinks cannot be used", &error)
-            .on("control_token")
+            .at(at!(Config, control_token))
             .into()
     })
 }

@@ -123,6 +123,7 @@ fn is_one_of_many(ip: IpAddr) -> std::result::Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tfplugin::schema::ModelPath;
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_error_is_at_the_address_and_says_what_to_write() {
-        let at = Path::attribute("superlink").then("address");
+        let at = ModelPath::dotted("superlink.address").path();
         let error = check("https://a:1", PortRule::Needed, at.clone()).unwrap_err();
         let error = error.iter().next().unwrap();
         assert_eq!(error.path, Some(at));

@@ -2,26 +2,31 @@
 
 use super::addresses::{self, PortRule};
 use super::report::failed;
+use super::superlink::Model as Superlink;
+use crate::at;
 use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{RuntimeError, ServiceKind};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::schema::{Maybe, Tree, refused};
 use crate::tfplugin::value::Value;
 
 /// Checks what is known of the Service.
 pub(super) fn validate(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     found.absorb(is_reachable(config));
-    let hostname = "service.hostname";
+    let hostname = at!(Superlink, service.hostname);
     if let Some(text) = config.value(hostname).as_str() {
-        found.absorb(addresses::check(text, PortRule::Optional, path(hostname)));
+        found.absorb(addresses::check(text, PortRule::Optional, hostname.path()));
     }
     found.absorb(node_port(config));
-    if let Value::List(networks) = config.value("service.allow_from") {
+    if let Value::List(networks) = config.value(at!(Superlink, service.allow_from)) {
         for (index, one) in networks.iter().enumerate() {
             if let Some(text) = one.as_str() {
-                found.absorb(network(text, &path("service.allow_from").index(index)));
+                found.absorb(network(
+                    text,
+                    &at!(Superlink, service.allow_from).index(index),
+                ));
             }
         }
     }
@@ -30,32 +35,32 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 
 /// An error where SuperNodes would have nothing to dial.
 fn is_reachable(config: &Tree) -> Result<()> {
-    let kind = config.get::<Option<ServiceKind>>("service.service_type");
+    let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     let is_node_port = matches!(kind, Ok(Maybe::Known(Some(ServiceKind::NodePort))));
-    if !is_node_port || config.is_set("service.hostname") {
+    if !is_node_port || config.is_set(at!(Superlink, service.hostname)) {
         return Ok(());
     }
     let error = RuntimeError::from(ClusterError::NoHostname);
     Err(failed("SuperNodes could not reach it", &error)
-        .at(Path::attribute("service").then("hostname"))
+        .at(at!(Superlink, service.hostname))
         .into())
 }
 
 fn node_port(config: &Tree) -> Result<()> {
-    let dotted = "service.node_port";
-    let Ok(Maybe::Known(Some(port))) = config.get::<Option<u16>>(dotted) else {
+    let path = at!(Superlink, service.node_port);
+    let Ok(Maybe::Known(Some(port))) = config.get::<Option<u16>>(path) else {
         return Ok(());
     };
     if port == 0 {
         let why = "a port is a number from 1 to 65535, and most clusters take 30000 to 32767";
-        return Err(refused("0", &why, &path(dotted)));
+        return Err(refused("0", &why, &path.path()));
     }
-    let kind = config.get::<Option<ServiceKind>>("service.service_type");
+    let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     if matches!(kind, Ok(Maybe::Known(None | Some(ServiceKind::ClusterIp)))) {
         return Err(Diagnostic::error("There is no port on every node")
             .detail("`service_type` is `ClusterIP`, and such a Service has no port on nodes.")
             .detail("Leave `node_port` out, or set `service_type` to `NodePort` or `LoadBalancer`.")
-            .at(path(dotted))
+            .at(path)
             .into());
     }
     Ok(())

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use super::Configured;
 use super::choices::Status;
 use super::report::{failed, quoted_log};
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Waited, wait};
+use crate::at;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
@@ -37,7 +40,7 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
         ))
         .remedy(exit.and_then(FlowerExit::meaning));
     let message = if refused_a_flag(&failure.log) {
-        message.on("extra_args")
+        message.at(at!(Superlink | Supernode, extra_args))
     } else {
         message
     };
@@ -58,11 +61,11 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
 pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
     let message = failed(what, error);
     match error {
-        RuntimeError::PythonUnfit { .. } => message.on("flower_version"),
+        RuntimeError::PythonUnfit { .. } => message.at(at!(Superlink | Supernode, flower_version)),
         RuntimeError::Environment { fault, .. } => match fault {
-            InstallFault::NoRelease => message.on("flower_version"),
+            InstallFault::NoRelease => message.at(at!(Superlink | Supernode, flower_version)),
             InstallFault::NoRequirement(_) | InstallFault::Malformed | InstallFault::Conflict => {
-                message.on("requirements")
+                message.at(at!(Superlink | Supernode, requirements))
             }
             InstallFault::NoFlower
             | InstallFault::NoDependency(_)
@@ -74,8 +77,10 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
         },
         RuntimeError::NeedsImage
         | RuntimeError::FolderRequirement { .. }
-        | RuntimeError::RequirementFile { .. } => message.on("requirements"),
-        RuntimeError::PortTaken { .. } => message.on("local"),
+        | RuntimeError::RequirementFile { .. } => {
+            message.at(at!(Superlink | Supernode, requirements))
+        }
+        RuntimeError::PortTaken { .. } => message.at(at!(Superlink | Supernode, local)),
         _ => message,
     }
 }
@@ -90,9 +95,11 @@ fn refused_a_flag(log: &[String]) -> bool {
 pub fn not_placed(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
     let message = failed(what, error);
     match error {
-        RuntimeError::PortTaken { .. } | RuntimeError::NoPort(..) => message.on("local"),
+        RuntimeError::PortTaken { .. } | RuntimeError::NoPort(..) => {
+            message.at(at!(Superlink | Supernode, local))
+        }
         RuntimeError::Cluster(ClusterError::NoHostname | ClusterError::NoAddress { .. }) => {
-            message.on("service")
+            message.at(at!(Superlink, service))
         }
         _ => message,
     }
@@ -221,7 +228,7 @@ fn timed_out(what: &str, limit: Duration, operation: Operation, log: &[String]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tfplugin::path::Path;
+    use crate::tfplugin::schema::ModelPath;
 
     #[test]
     fn an_exit_is_told_with_its_meaning_and_its_last_lines() {
@@ -252,7 +259,7 @@ mod tests {
             )
         };
         let refused = ended("flower-superlink: error: unrecognized arguments: --no-such-flag");
-        assert_eq!(refused.path, Some(Path::attribute("extra_args")));
+        assert_eq!(refused.path, Some(ModelPath::dotted("extra_args").path()));
         assert_eq!(ended("ERROR: error: no disk").path, None);
     }
 

@@ -7,7 +7,7 @@ use crate::resources::local_path::LocalPath;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Maybe, computed, optional, required};
+use crate::tfplugin::schema::{Maybe, ModelPath, computed, optional, required};
 
 model! {
     /// What SuperNodes need to dial a SuperLink.
@@ -89,14 +89,13 @@ model! {
     }
 }
 
-/// Whether the SuperLink that `attribute` (`control`, `superlink`) of a plan names is the one of its state, by
-/// the ids that both have; `None` where one of them has none.
-pub(crate) fn same_by_id(plan: &Plan, attribute: &str) -> Result<Option<bool>> {
-    let name = format!("{attribute}.superlink_id");
-    let Maybe::Known(Some(before)) = plan.prior.get::<Option<SuperlinkId>>(&name)? else {
+/// Whether the SuperLink that a plan names by the id at `path` is the one of its state; `None` where one of
+/// them has none.
+pub(crate) fn same_by_id(plan: &Plan, path: ModelPath) -> Result<Option<bool>> {
+    let Maybe::Known(Some(before)) = plan.prior.get::<Option<SuperlinkId>>(path)? else {
         return Ok(None);
     };
-    Ok(match plan.get::<Option<SuperlinkId>>(&name)? {
+    Ok(match plan.get::<Option<SuperlinkId>>(path)? {
         Maybe::Known(Some(now)) => Some(now == before),
         Maybe::Known(None) => None,
         // One that is not known yet is that of a SuperLink to come.

@@ -3,22 +3,24 @@
 
 use super::Configured;
 use super::addresses::{self, PortRule};
+use super::app_run::Model as AppRun;
 use super::handover::is_in_cluster;
 use super::release;
 use super::report::failed;
+use super::supernode::Model as Supernode;
 use super::supernode_key::{is_key_secret, is_private_entry};
+use crate::at;
 use crate::flower::control::{ControlEndpoint, EndpointError};
 use crate::flower::version::{self, FlowerVersion};
 use crate::pki::inspect_bundle;
 use crate::runtime::{is_dns_subdomain, is_entry_name};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 
-/// The text at `dotted`, where there is one and it is known.
-fn text(config: &Tree, dotted: &str) -> Option<String> {
-    match config.get::<Option<String>>(dotted) {
+/// The text at `path`, where there is one and it is known.
+fn text(config: &Tree, path: ModelPath) -> Option<String> {
+    match config.get::<Option<String>>(path) {
         Ok(Maybe::Known(text)) => text,
         _ => None,
     }
@@ -27,16 +29,16 @@ fn text(config: &Tree, dotted: &str) -> Option<String> {
 /// Checks how a SuperLink's Fleet API is dialled.
 pub(super) fn fleet(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    if let Some(address) = text(config, "superlink.address") {
-        let at = path("superlink.address");
-        found.absorb(addresses::check(&address, PortRule::Needed, at));
+    if let Some(address) = text(config, at!(Supernode, superlink.address)) {
+        let at = at!(Supernode, superlink.address);
+        found.absorb(addresses::check(&address, PortRule::Needed, at.path()));
     }
-    if let Some(pem) = text(config, "superlink.ca_certificate") {
-        let at = path("superlink.ca_certificate");
+    if let Some(pem) = text(config, at!(Supernode, superlink.ca_certificate)) {
+        let at = at!(Supernode, superlink.ca_certificate);
         if let Err(error) = inspect_bundle(&pem) {
-            found.push(failed("This is no certificate of an authority", &error).at(at.clone()));
+            found.push(failed("This is no certificate of an authority", &error).at(at));
         }
-        let insecure = config.get::<Option<bool>>("superlink.insecure");
+        let insecure = config.get::<Option<bool>>(at!(Supernode, superlink.insecure));
         if matches!(insecure, Ok(Maybe::Known(Some(true)))) {
             found.push(
                 Diagnostic::error("There is no certificate without TLS")
@@ -48,7 +50,7 @@ pub(super) fn fleet(config: &Tree) -> Diagnostics {
             );
         }
     }
-    if let Some(version) = text(config, "superlink.flower_version") {
+    if let Some(version) = text(config, at!(Supernode, superlink.flower_version)) {
         found.absorb(fleet_release(Some(&version)).map(drop));
     }
     found
@@ -56,44 +58,48 @@ pub(super) fn fleet(config: &Tree) -> Diagnostics {
 
 /// The release of a SuperLink; the newest where it is not said.
 pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
-    let at = || path("superlink.flower_version");
+    let at = at!(Supernode, superlink.flower_version);
     let Some(text) = text else {
         return Ok(version::DEFAULT);
     };
     let parsed: FlowerVersion = text
         .parse()
-        .map_err(|error| failed("This is no Flower release", &error).at(at()))?;
-    release::row_at(parsed, at())?;
+        .map_err(|error| failed("This is no Flower release", &error).at(at))?;
+    release::row_at(parsed, at)?;
     Ok(parsed)
 }
 
 /// Checks how a SuperLink's Control API is reached.
 pub(crate) fn control(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let Some(url) = text(config, "control.url") else {
+    let Some(url) = text(config, at!(AppRun | Supernode, control.url)) else {
         return found;
     };
-    let ca = config.get::<Option<String>>("control.ca_certificate");
+    let ca = config.get::<Option<String>>(at!(AppRun | Supernode, control.ca_certificate));
     let is_known = matches!(ca, Ok(Maybe::Known(_)));
-    let ca = text(config, "control.ca_certificate");
+    let ca = text(config, at!(AppRun | Supernode, control.ca_certificate));
     let endpoint = match ControlEndpoint::parse(&url, ca.as_deref()) {
         Ok(endpoint) => endpoint,
         Err(EndpointError::NoAuthority) if !is_known => return found,
         Err(error) => {
-            let name = match error {
+            let at = match error {
                 EndpointError::NoAuthority
                 | EndpointError::AuthorityWithoutTls
-                | EndpointError::Authority { .. } => "ca_certificate",
-                _ => "url",
+                | EndpointError::Authority { .. } => {
+                    at!(AppRun | Supernode, control.ca_certificate)
+                }
+                _ => at!(AppRun | Supernode, control.url),
             };
-            let at = Path::attribute("control").then(name);
             found.push(failed("This SuperLink cannot be reached", &error).at(at));
             return found;
         }
     };
-    if is_known && config.is_set("control.token_file") && !endpoint.keeps_secrets() {
+    if is_known
+        && config.is_set(at!(AppRun | Supernode, control.token_file))
+        && !endpoint.keeps_secrets()
+    {
         let error = EndpointError::TokenWithoutTls;
-        let at = path("control.token_file");
+        let at = at!(AppRun | Supernode, control.token_file);
         found.push(failed("This SuperLink cannot be reached", &error).at(at));
     }
     found
@@ -101,7 +107,10 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
 
 /// An error of the plan for a SuperLink in a cluster where the provider has none.
 pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
-    let Maybe::Known(Some(url)) = plan.config.get::<Option<String>>("control.url")? else {
+    let Maybe::Known(Some(url)) = plan
+        .config
+        .get::<Option<String>>(at!(AppRun | Supernode, control.url))?
+    else {
         return Ok(());
     };
     if !is_in_cluster(&url) || provider.is_none_or(|provider| provider.runtime.has_pods()) {
@@ -112,7 +121,7 @@ pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Res
             "{url} leads to a pod of the provider's cluster, and this provider configuration has none."
         ))
         .detail("Put `kubernetes = { … }` into the provider block.")
-        .at(path("control.url"))
+        .at(at!(AppRun | Supernode, control.url))
         .into())
 }
 
@@ -120,17 +129,17 @@ pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Res
 pub(super) fn secret(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let pass = "pass `flower_supernode_key.NAME.secret` whole";
-    if let Some(name) = text(config, "key.name")
+    if let Some(name) = text(config, at!(Supernode, key.name))
         && !(is_dns_subdomain(&name) && is_key_secret(&name))
     {
         let why = format!("it is not the secret of a flower_supernode_key; {pass}");
-        found.extend(refused(&name, &why, &path("key.name")));
+        found.extend(refused(&name, &why, &at!(Supernode, key.name).path()));
     }
-    if let Some(entry) = text(config, "key.key")
+    if let Some(entry) = text(config, at!(Supernode, key.key))
         && !(is_entry_name(&entry) && is_private_entry(&entry))
     {
         let why = format!("it is not the private key of a flower_supernode_key; {pass}");
-        found.extend(refused(&entry, &why, &path("key.key")));
+        found.extend(refused(&entry, &why, &at!(Supernode, key.key).path()));
     }
     found
 }

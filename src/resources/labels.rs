@@ -107,9 +107,10 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tfplugin::schema::ModelPath;
 
     fn at() -> Path {
-        Path::attribute("labels")
+        ModelPath::dotted("labels").path()
     }
 
     #[test]

@@ -7,8 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Configured;
 use super::report::{failed, noticed};
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Timeouts};
 use super::{memory, place};
+use crate::at;
 use crate::runtime::{Claim, ObjectRef, Removal, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Model;
@@ -29,7 +32,8 @@ pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) 
     let runtime = call.provider.runtime.as_ref();
     let place = place::here(runtime, object).await?;
     let claim = runtime.claim(object, &call.stop).await.map_err(|error| {
-        let message = failed(format!("{object} was not made"), &error).on("name");
+        let message =
+            failed(format!("{object} was not made"), &error).at(at!(Superlink | Supernode, name));
         memory::offer(message, &error, resource, object.name.as_str())
     })?;
     if claim == Claim::Unfinished {

@@ -3,6 +3,10 @@
 
 use serde_json::{Value as Json, json};
 
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
+use super::supernode_key::Model as SupernodeKey;
+use crate::at;
 use crate::resources::report::failed;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts};
 use crate::tfplugin::Import;
@@ -35,9 +39,12 @@ pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) 
     let (id, place) = match what {
         Import::Id(id) => (id.clone(), None),
         Import::Identity(identity) => {
-            let text = |name: &str| identity.get::<Option<String>>(name);
-            let name = text("name")?.known().flatten();
-            (name.unwrap_or_default(), text("place")?.known().flatten())
+            let text = |path| -> Result<Option<String>> {
+                Ok(identity.get::<Option<_>>(path)?.known().flatten())
+            };
+            let name = text(at!(Superlink | Supernode | SupernodeKey, name))?;
+            let place = text(at!(Superlink | Supernode | SupernodeKey, place))?;
+            (name.unwrap_or_default(), place)
         }
     };
     let unknown = |why: &str| {

@@ -5,9 +5,12 @@
 
 use std::fmt::Display;
 
+use crate::at;
 use crate::resources::Configured;
+use crate::resources::app_run::Model as AppRun;
 use crate::resources::handover::ControlInput;
 use crate::resources::report::failed;
+use crate::resources::supernode::Model as Supernode;
 use crate::runtime::{ObjectRef, Runtime, Whereabouts};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -36,7 +39,7 @@ pub async fn of_run(
         return Ok(Computed::Null);
     }
     let place = runtime.place().await;
-    let place = place.map_err(|error| failed(what, &error).on("control"))?;
+    let place = place.map_err(|error| failed(what, &error).at(at!(AppRun | Supernode, control)))?;
     Ok(Computed::Known(place))
 }
 

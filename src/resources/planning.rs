@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::Configured;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
-use crate::tfplugin::schema::{self, Attribute, Kind, Nesting, Schema, Tree};
+use crate::tfplugin::schema::{self, Attribute, Kind, ModelPath, Nesting, Schema, Tree};
 use crate::tfplugin::value::{Type, Value, from_json};
 use crate::tfplugin::{Resource, resource};
 
@@ -29,7 +29,7 @@ pub(crate) struct Planned {
 
 impl Planned {
     pub(crate) fn text(&self, dotted: &str) -> Option<&str> {
-        self.tree.value(dotted).as_str()
+        self.tree.value(ModelPath::dotted(dotted)).as_str()
     }
 
     /// The summaries of its warnings.
@@ -38,7 +38,7 @@ impl Planned {
     }
 
     pub(crate) fn is_unknown(&self, dotted: &str) -> bool {
-        self.tree.value(dotted).is_unknown()
+        self.tree.value(ModelPath::dotted(dotted)).is_unknown()
     }
 }
 
@@ -155,8 +155,8 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
 pub(crate) fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
     let mut merged = config.clone();
     for attribute in attributes {
-        if attribute.is_computed() && config.get(&attribute.name).is_null() {
-            let before = prior.get(&attribute.name).clone();
+        if attribute.is_computed() && config.element(&attribute.name).is_null() {
+            let before = prior.element(&attribute.name).clone();
             merged.set(&attribute.name, before);
         }
     }

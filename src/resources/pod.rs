@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
 use super::{exposure, labels, pod_checks, quantity, volumes};
+use crate::at;
 use crate::choice_attribute;
 use crate::model;
 use crate::runtime::{
@@ -12,7 +15,7 @@ use crate::runtime::{
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Dynamic, Maybe, Tree, optional, path, required};
+use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree, optional, required};
 use crate::tfplugin::value::to_json;
 
 model! {
@@ -204,31 +207,41 @@ choice_attribute!(ServiceKind {
 /// another type is told by the schema.
 pub fn validate(config: &Tree) -> Result<()> {
     let mut found = Diagnostics::default();
-    let volumes = config.get::<Option<BTreeMap<String, VolumeSettings>>>("kubernetes.volumes");
+    let volumes = config.get::<Option<BTreeMap<String, VolumeSettings>>>(at!(
+        Superlink | Supernode,
+        kubernetes.volumes
+    ));
     if let Ok(Maybe::Known(Some(set))) = volumes {
         found.absorb(volumes::volumes(&set).map(drop));
     }
-    for name in ["resources", "server_resources", "gateway_resources"] {
-        let at = format!("kubernetes.{name}");
-        let at_name = Path::attribute("kubernetes").then(name);
-        if let Ok(Maybe::Known(Some(set))) = config.get::<Option<ResourceSettings>>(&at) {
+    for path in [
+        at!(Superlink | Supernode, kubernetes.resources),
+        at!(Superlink | Supernode, kubernetes.server_resources),
+        at!(Superlink | Supernode, kubernetes.gateway_resources),
+    ] {
+        if let Ok(Maybe::Known(Some(set))) = config.get::<Option<ResourceSettings>>(path) {
             let (requests, limits) = (set.requests, set.limits);
             found.absorb(quantity::check_resources(
                 &requests.unwrap_or_default(),
                 &limits.unwrap_or_default(),
-                &at_name,
+                &path.path(),
             ));
         }
     }
-    for name in ["kubernetes.labels", "kubernetes.node_selector"] {
-        found.absorb(texts(config, name, labels::check));
+    let pod_labels = at!(Superlink | Supernode, kubernetes.labels);
+    let node_selector = at!(Superlink | Supernode, kubernetes.node_selector);
+    for path in [pod_labels, node_selector] {
+        found.absorb(texts(config, path, labels::check));
     }
-    found.absorb(texts(config, "kubernetes.labels", labels::are_free));
-    for name in ["kubernetes.annotations", "service.annotations"] {
-        found.absorb(texts(config, name, labels::check_annotations));
+    found.absorb(texts(config, pod_labels, labels::are_free));
+    for path in [
+        at!(Superlink | Supernode, kubernetes.annotations),
+        at!(Superlink, service.annotations),
+    ] {
+        found.absorb(texts(config, path, labels::check_annotations));
     }
-    for name in ["image", "superexec_image", "gateway_image"] {
-        found.absorb(is_image(config, name));
+    for path in pod_checks::IMAGES {
+        found.absorb(is_image(config, path));
     }
     found.extend(pod_checks::validate(config));
     found.extend(exposure::validate(config));
@@ -237,9 +250,8 @@ pub fn validate(config: &Tree) -> Result<()> {
 }
 
 /// An error where an image is named by what is no digest.
-fn is_image(config: &Tree, name: &str) -> Result<()> {
-    let dotted = format!("kubernetes.{name}");
-    let Ok(Maybe::Known(Some(image))) = config.get::<Option<String>>(&dotted) else {
+fn is_image(config: &Tree, path: ModelPath) -> Result<()> {
+    let Ok(Maybe::Known(Some(image))) = config.get::<Option<String>>(path) else {
         return Ok(());
     };
     let Some((named, digest)) = image.split_once('@') else {
@@ -257,27 +269,27 @@ fn is_image(config: &Tree, name: &str) -> Result<()> {
         .detail(
             "Write `name@sha256:…` as `docker buildx imagetools inspect` or the registry shows it.",
         )
-        .at(path(&dotted))
+        .at(path)
         .into())
 }
 
 /// Checks a map of texts that is known.
 fn texts(
     config: &Tree,
-    dotted: &str,
+    path: ModelPath,
     check: fn(&BTreeMap<String, String>, &Path) -> Result<()>,
 ) -> Result<()> {
-    let Ok(Maybe::Known(Some(set))) = config.get::<Option<BTreeMap<String, String>>>(dotted) else {
+    let Ok(Maybe::Known(Some(set))) = config.get::<Option<BTreeMap<String, String>>>(path) else {
         return Ok(());
     };
-    check(&set, &path(dotted))
+    check(&set, &path.path())
 }
 
 /// An error where a list of networks would be enforced by nothing.
 fn is_enforced(config: &Tree) -> Result<()> {
-    let policy = config.get::<Option<bool>>("kubernetes.network_policy");
+    let policy = config.get::<Option<bool>>(at!(Superlink | Supernode, kubernetes.network_policy));
     let is_off = matches!(policy, Ok(Maybe::Known(Some(false))));
-    if !is_off || !config.is_set("service.allow_from") {
+    if !is_off || !config.is_set(at!(Superlink, service.allow_from)) {
         return Ok(());
     }
     Err(
@@ -287,14 +299,14 @@ fn is_enforced(config: &Tree) -> Result<()> {
                  false` turns it off: every network could connect.",
             )
             .detail("Remove `kubernetes.network_policy`, or leave `service.allow_from` out.")
-            .at(Path::attribute("service").then("allow_from"))
+            .at(at!(Superlink, service.allow_from))
             .into(),
     )
 }
 
 /// Whether a Service of these settings is reached from outside the cluster.
 pub fn is_open_to_outside(config: &Tree) -> bool {
-    let kind = config.get::<Option<ServiceKind>>("service.service_type");
+    let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     matches!(
         kind,
         Ok(Maybe::Known(Some(
@@ -498,7 +510,8 @@ mod tests {
             "start_timeout": "1m",
         } });
         let config = Tree(from_json(&set, &ty).unwrap());
-        let Ok(Maybe::Known(Some(pod))) = config.get::<Option<Pod>>("kubernetes") else {
+        let Ok(Maybe::Known(Some(pod))) = config.get::<Option<Pod>>(at!(Superlink, kubernetes))
+        else {
             panic!("the settings are not read");
         };
         insta::assert_debug_snapshot!(settings(Some(&pod)).unwrap());

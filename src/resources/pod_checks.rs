@@ -2,67 +2,76 @@
 //! by the time that a cluster sees the pod, the rest of the object is made.
 
 use super::labels;
+use super::pod::{TolerationSettings, VolumeSettings};
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
+use crate::at;
 use crate::runtime::{is_dns_subdomain, kubernetes};
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 use crate::tfplugin::value::{Value, to_json};
 
 /// What names an object of the cluster, alone or in a list.
-const NAMES: [&str; 6] = [
-    "kubernetes.priority_class",
-    "kubernetes.runtime_class",
-    "kubernetes.service_account",
-    "kubernetes.image_pull_secrets",
-    "kubernetes.env_from_secrets",
-    "kubernetes.server_env_from_secrets",
+const NAMES: [ModelPath; 6] = [
+    at!(Superlink | Supernode, kubernetes.priority_class),
+    at!(Superlink | Supernode, kubernetes.runtime_class),
+    at!(Superlink | Supernode, kubernetes.service_account),
+    at!(Superlink | Supernode, kubernetes.image_pull_secrets),
+    at!(Superlink | Supernode, kubernetes.env_from_secrets),
+    at!(Superlink | Supernode, kubernetes.server_env_from_secrets),
 ];
-const IMAGES: [&str; 3] = [
-    "kubernetes.image",
-    "kubernetes.superexec_image",
-    "kubernetes.gateway_image",
+pub(super) const IMAGES: [ModelPath; 3] = [
+    at!(Superlink | Supernode, kubernetes.image),
+    at!(Superlink | Supernode, kubernetes.superexec_image),
+    at!(Superlink | Supernode, kubernetes.gateway_image),
 ];
 /// The sources of a volume that are names.
-const SOURCES: [&str; 3] = ["claim", "secret", "config_map"];
+const SOURCES: [ModelPath; 3] = [
+    at!(VolumeSettings, claim),
+    at!(VolumeSettings, secret),
+    at!(VolumeSettings, config_map),
+];
 /// A probe is repeated every second, and counted with 32 bits.
 const LONGEST_START: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// Checks what is known of the settings.
 pub(super) fn validate(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for dotted in NAMES {
-        for (text, at) in texts(config.value(dotted), path(dotted)) {
+    for path in NAMES {
+        for (text, at) in texts(config.value(path), path.path()) {
             found.absorb(name(text, &at));
         }
     }
-    for dotted in IMAGES {
-        for (text, at) in texts(config.value(dotted), path(dotted)) {
+    for path in IMAGES {
+        for (text, at) in texts(config.value(path), path.path()) {
             found.absorb(image(text, &at));
         }
     }
-    if let Value::Map(volumes) = config.value("kubernetes.volumes") {
+    if let Value::Map(volumes) = config.value(at!(Superlink | Supernode, kubernetes.volumes)) {
         for (key, volume) in volumes {
-            let at = path("kubernetes.volumes").key(key);
+            let at = at!(Superlink | Supernode, kubernetes.volumes).key(key);
             for source in SOURCES {
-                for (text, at) in texts(volume.get(source), at.then(source)) {
+                for (text, at) in texts(volume.at(source), at.then(source)) {
                     found.absorb(name(text, &at));
                 }
             }
-            let ephemeral = volume.get("ephemeral").get("storage_class");
-            let at = at.then("ephemeral").then("storage_class");
-            for (text, at) in texts(ephemeral, at) {
+            let class = at!(VolumeSettings, ephemeral.storage_class);
+            for (text, at) in texts(volume.at(class), at.then(class)) {
                 found.absorb(storage_class(text, &at));
             }
         }
     }
-    let class = "persistence.storage_class";
-    for (text, at) in texts(config.value(class), path(class)) {
+    let class = at!(Superlink, persistence.storage_class);
+    for (text, at) in texts(config.value(class), class.path()) {
         found.absorb(storage_class(text, &at));
     }
-    if let Value::List(tolerations) = config.value("kubernetes.tolerations") {
+    if let Value::List(tolerations) =
+        config.value(at!(Superlink | Supernode, kubernetes.tolerations))
+    {
         for (index, one) in tolerations.iter().enumerate() {
-            let at = path("kubernetes.tolerations").index(index);
+            let at = at!(Superlink | Supernode, kubernetes.tolerations).index(index);
             found.absorb(toleration(one, &at));
         }
     }
@@ -147,32 +156,36 @@ fn is_image(text: &str) -> bool {
 /// An error where the fields of a toleration do not go together.
 fn toleration(one: &Value, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
-    let text = |name: &str| one.get(name).as_str();
-    let is_empty = |name: &str| one.get(name).is_null() || text(name) == Some("");
-    let exists = text("operator") == Some("Exists");
-    if let Some(key) = text("key").filter(|key| !key.is_empty()) {
-        found.absorb(labels::check_key(key, at.then("key")));
-    } else if is_empty("key") && !exists && !one.get("operator").is_unknown() {
+    let operator = one.at(at!(TolerationSettings, operator));
+    let exists = operator.as_str() == Some("Exists");
+    let key = at!(TolerationSettings, key);
+    if let Some(text) = one.at(key).as_str().filter(|key| !key.is_empty()) {
+        found.absorb(labels::check_key(text, at.then(key)));
+    } else if !one.at(key).is_unknown() && !exists && !operator.is_unknown() {
         let why = "without a `key`, `operator` is `Exists`: every taint is tolerated";
-        found.push(problem("The toleration has no key", why, at.then("key")));
+        found.push(problem("The toleration has no key", why, at.then(key)));
     }
-    if exists && !is_empty("value") {
+    let value = at!(TolerationSettings, value);
+    let is_empty = one.at(value).is_null() || one.at(value).as_str() == Some("");
+    if exists && !is_empty {
         let why = "`operator = \"Exists\"` looks at no value: leave `value` out";
         found.push(problem(
             "The toleration's value is not used",
             why,
-            at.then("value"),
+            at.then(value),
         ));
     }
-    if let Some(value) = text("value") {
-        found.absorb(labels::check_value(value, at.then("value")));
+    if let Some(text) = one.at(value).as_str() {
+        found.absorb(labels::check_value(text, at.then(value)));
     }
-    let bounded = !one.get("toleration_seconds").is_null();
-    let evicts = one.get("effect").is_unknown() || text("effect") == Some("NoExecute");
+    let seconds = at!(TolerationSettings, toleration_seconds);
+    let bounded = !one.at(seconds).is_null();
+    let effect = one.at(at!(TolerationSettings, effect));
+    let evicts = effect.is_unknown() || effect.as_str() == Some("NoExecute");
     if bounded && !evicts {
         let why =
             "Only the effect `NoExecute` ends a pod after some time: set `effect = \"NoExecute\"`";
-        let at = at.then("toleration_seconds");
+        let at = at.then(seconds);
         found.push(problem("The toleration's seconds are not used", why, at));
     }
     found.or(())
@@ -183,8 +196,8 @@ fn problem(summary: &str, why: &str, at: Path) -> Diagnostic {
 }
 
 fn affinity(config: &Tree) -> Result<()> {
-    let dotted = "kubernetes.affinity";
-    let value = config.value(dotted);
+    let affinity = at!(Superlink | Supernode, kubernetes.affinity);
+    let value = config.value(affinity);
     if value.is_null() || !value.is_wholly_known() {
         return Ok(());
     }
@@ -197,18 +210,24 @@ fn affinity(config: &Tree) -> Result<()> {
                 "Write it with the names that Kubernetes has, such as `nodeAffinity = { \
                  requiredDuringSchedulingIgnoredDuringExecution = { … } }`.",
             )
-            .at(path(dotted))
+            .at(affinity)
             .into()
     })
 }
 
 fn durations(config: &Tree) -> Result<()> {
     let mut found = Diagnostics::default();
-    for (dotted, longest) in [
-        ("kubernetes.start_timeout", Some(LONGEST_START)),
-        ("kubernetes.scheduling_timeout", None),
+    for (path, longest) in [
+        (
+            at!(Superlink | Supernode, kubernetes.start_timeout),
+            Some(LONGEST_START),
+        ),
+        (
+            at!(Superlink | Supernode, kubernetes.scheduling_timeout),
+            None,
+        ),
     ] {
-        let set = config.get::<Option<GoDuration>>(dotted);
+        let set = config.get::<Option<GoDuration>>(path);
         let Ok(Maybe::Known(Some(duration))) = set else {
             continue;
         };
@@ -219,7 +238,7 @@ fn durations(config: &Tree) -> Result<()> {
         } else {
             continue;
         };
-        found.extend(refused(&duration.to_string(), &why, &path(dotted)));
+        found.extend(refused(&duration.to_string(), &why, &path.path()));
     }
     found.or(())
 }

@@ -6,7 +6,10 @@ use super::Configured;
 use super::failure::not_started;
 use super::release;
 use super::report::failed;
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
 use super::timeouts::{self, Operation, Waited, wait};
+use crate::at;
 use crate::flower::dependency::is_nightly;
 use crate::flower::fab::check_requirement;
 use crate::flower::launch::{
@@ -19,8 +22,7 @@ use crate::runtime::{
     Workload,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::schema::{Maybe, Tree, refused};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Plan};
 
@@ -31,24 +33,30 @@ const MOST_OF_A_REQUIREMENT: usize = 4096;
 pub fn validate(config: &Tree, role: Role) -> Diagnostics {
     let mut found = requirements(config);
     found.extend(timeouts::validate(config));
-    if let Ok(Maybe::Known(Some(0))) = config.get::<Option<u16>>("local.port") {
+    if let Ok(Maybe::Known(Some(0))) =
+        config.get::<Option<u16>>(at!(Superlink | Supernode, local.port))
+    {
         let why = "a port is a number from 1 to 65535; leave it out to have a free one chosen";
-        found.extend(refused("0", &why, &path("local.port")));
+        found.extend(refused(
+            "0",
+            &why,
+            &at!(Superlink | Supernode, local.port).path(),
+        ));
     }
-    if let Value::List(arguments) = config.value("extra_args") {
+    if let Value::List(arguments) = config.value(at!(Superlink | Supernode, extra_args)) {
         let refused = refused_arguments(role, arguments.iter().map(Value::as_str));
         found.extend(refused.iter().map(|(position, error)| {
-            launch(error).at(Path::attribute("extra_args").index(*position))
+            launch(error).at(at!(Superlink | Supernode, extra_args).index(*position))
         }));
     }
-    if let Value::Map(variables) = config.value("env") {
+    if let Value::Map(variables) = config.value(at!(Superlink | Supernode, env)) {
         let variables = variables.iter();
         let variables = variables.map(|(name, value)| (name.as_str(), value.as_str()));
         let refused = refused_variables(variables);
         found.extend(
             refused
                 .iter()
-                .map(|(name, error)| launch(error).at(Path::attribute("env").key(name))),
+                .map(|(name, error)| launch(error).at(at!(Superlink | Supernode, env).key(name))),
         );
     }
     found
@@ -57,7 +65,7 @@ pub fn validate(config: &Tree, role: Role) -> Diagnostics {
 /// Errors for requirements that pip would take for its own options, for more than one, or for nothing.
 fn requirements(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let Value::List(requirements) = config.value("requirements") else {
+    let Value::List(requirements) = config.value(at!(Superlink | Supernode, requirements)) else {
         return found;
     };
     for (position, one) in requirements.iter().enumerate() {
@@ -110,7 +118,7 @@ fn requirements(config: &Tree) -> Diagnostics {
         } else {
             continue;
         };
-        found.push(problem.at(Path::attribute("requirements").index(position)));
+        found.push(problem.at(at!(Superlink | Supernode, requirements).index(position)));
     }
     found
 }
@@ -136,7 +144,9 @@ pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
     let Some(provider) = provider.filter(|_| plan.is_create() || plan.has_changes()) else {
         return Ok(());
     };
-    let wanted = plan.get::<Option<Vec<String>>>("requirements")?.known();
+    let wanted = plan
+        .get::<Option<Vec<String>>>(at!(Superlink | Supernode, requirements))?
+        .known();
     let can = provider
         .runtime
         .can_install(&wanted.flatten().unwrap_or_default());
@@ -273,11 +283,11 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         | LaunchError::NotAFlag { .. }
         | LaunchError::NotAnArgument
         | LaunchError::LongArgument { .. }
-        | LaunchError::EndsAtOnce { .. } => message.on("extra_args"),
+        | LaunchError::EndsAtOnce { .. } => message.at(at!(Superlink | Supernode, extra_args)),
         LaunchError::OwnedVariable { .. }
         | LaunchError::LongVariable { .. }
-        | LaunchError::NotAVariable { .. } => message.on("env"),
-        LaunchError::NodeConfig(_) => message.on("node_config"),
+        | LaunchError::NotAVariable { .. } => message.at(at!(Superlink | Supernode, env)),
+        LaunchError::NodeConfig(_) => message.at(at!(Supernode, node_config)),
         LaunchError::KeysWithoutTls
         | LaunchError::OwnKeyMissing
         | LaunchError::OtherNodeAuth

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::labels;
+use super::pod::ResourceSettings;
+use crate::at;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
@@ -53,7 +55,10 @@ pub(super) fn check_resources(
     at: &Path,
 ) -> Result<()> {
     let mut found = Diagnostics::default();
-    for (which, amounts) in [("requests", requests), ("limits", limits)] {
+    for (which, amounts) in [
+        (at!(ResourceSettings, requests), requests),
+        (at!(ResourceSettings, limits), limits),
+    ] {
         for (resource, amount) in amounts {
             let at = at.then(which).key(resource);
             if !is_resource(resource) {
@@ -71,7 +76,7 @@ pub(super) fn check_resources(
         }
     }
     for (resource, request) in requests {
-        let at = at.then("requests").key(resource);
+        let at = at.then(at!(ResourceSettings, requests)).key(resource);
         match limits.get(resource).map(|limit| (limit, value(limit))) {
             Some((limit, Some(most))) => {
                 let asked = value(request);
@@ -139,6 +144,7 @@ pub(super) fn check_size(text: &str, at: Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tfplugin::schema::ModelPath;
 
     #[test]
     fn quantities_are_compared_by_what_they_stand_for() {
@@ -181,7 +187,7 @@ mod tests {
                 .collect()
         };
         let wrong = |requests: &[(&str, &str)], limits: &[(&str, &str)]| {
-            let at = Path::attribute("resources");
+            let at = ModelPath::dotted("resources").path();
             let found = check_resources(&map(requests), &map(limits), &at)
                 .err()
                 .unwrap_or_default();

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Configured;
+use super::app_run::Model as AppRun;
 use super::handover::ControlInput;
 use super::report::failed;
+use super::supernode::Model as Supernode;
+use crate::at;
 use crate::flower::control::{ControlClient, ControlError, SharedReads};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::Result as Told;
@@ -22,7 +25,7 @@ pub fn control(call: &Call<Configured>, input: &ControlInput) -> Told<Arc<Shared
     let control = call.provider.control(input);
     control.map_err(|error| {
         failed("This SuperLink cannot be reached", &error)
-            .on("control")
+            .at(at!(AppRun | Supernode, control))
             .into()
     })
 }

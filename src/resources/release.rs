@@ -1,17 +1,20 @@
 //! The Flower release of an object: its row in the version table, and what to say of it.
 
 use super::report::failed;
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
+use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, is_newer_than_known, newest, row_of};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::ModelPath;
 
 /// What holds for the release, or why it cannot be used.
 pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
-    row_at(version, Path::attribute("flower_version"))
+    row_at(version, at!(Superlink | Supernode, flower_version))
 }
 
 /// The same of a release that stands elsewhere.
-pub fn row_at(version: FlowerVersion, at: Path) -> Result<&'static VersionRow> {
+pub fn row_at(version: FlowerVersion, at: ModelPath) -> Result<&'static VersionRow> {
     let row = row_of(version);
     row.map_err(|error| {
         failed("This Flower release cannot be used", &error)
@@ -29,7 +32,7 @@ pub fn newer(version: FlowerVersion) -> Option<Diagnostic> {
                 newest()
             ))
             .detail("Update the provider if something does not work.")
-            .on("flower_version")
+            .at(at!(Superlink | Supernode, flower_version))
     })
 }
 

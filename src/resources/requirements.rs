@@ -4,6 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
+use crate::at;
 use crate::runtime::{Kind, ObjectName, ObjectRef};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
@@ -16,16 +19,17 @@ pub struct PlannedRequirements(Mutex<HashMap<ObjectRef, Maybe<Vec<String>>>>);
 impl PlannedRequirements {
     /// Keeps what is planned for a SuperLink or a SuperNode.
     pub fn note(&self, plan: &Plan) -> Result<()> {
-        let Maybe::Known(name) = plan.get::<ObjectName>("name")? else {
+        let Maybe::Known(name) = plan.get::<ObjectName>(at!(Superlink | Supernode, name))? else {
             return Ok(());
         };
         // The one of the two that dials the other.
-        let kind = if plan.planned.is_set("superlink") {
+        let kind = if plan.planned.is_set(at!(Supernode, superlink)) {
             Kind::Supernode
         } else {
             Kind::Superlink
         };
-        let requirements = plan.get::<Option<Vec<String>>>("requirements")?;
+        let requirements =
+            plan.get::<Option<Vec<String>>>(at!(Superlink | Supernode, requirements))?;
         let requirements = match requirements {
             Maybe::Known(requirements) => Maybe::Known(requirements.unwrap_or_default()),
             Maybe::Unknown => Maybe::Unknown,

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model;
+use super::app_run::Model as AppRun;
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::Diagnostics;
-use crate::tfplugin::schema::{Maybe, Tree, optional, path, refused};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree, optional, refused};
+use crate::{at, model};
 
 model! {
     /// How long each operation may take, as durations such as `90s`, `10m` or `1h30m`.
@@ -25,13 +28,13 @@ model! {
 /// An error for each limit in which nothing can be done.
 pub fn validate(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for name in ["create", "update", "delete"] {
-        let dotted = format!("timeouts.{name}");
-        if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(&dotted)
+    for operation in [Operation::Create, Operation::Update, Operation::Delete] {
+        let path = operation.attribute();
+        if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(path)
             && limit.get().is_zero()
         {
             let why = "nothing can be done in no time";
-            found.extend(refused(&limit.to_string(), &why, &path(&dotted)));
+            found.extend(refused(&limit.to_string(), &why, &path.path()));
         }
     }
     found
@@ -58,11 +61,11 @@ impl Operation {
     }
 
     /// The attribute that sets the limit.
-    pub const fn attribute(self) -> &'static str {
+    pub const fn attribute(self) -> ModelPath {
         match self {
-            Self::Create => "timeouts.create",
-            Self::Update => "timeouts.update",
-            Self::Delete => "timeouts.delete",
+            Self::Create => at!(Superlink | Supernode | AppRun, timeouts.create),
+            Self::Update => at!(Superlink | Supernode | AppRun, timeouts.update),
+            Self::Delete => at!(Superlink | Supernode | AppRun, timeouts.delete),
         }
     }
 }

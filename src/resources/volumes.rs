@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use super::pod::VolumeSettings;
 use super::quantity;
+use super::superlink::Model as Superlink;
+use super::supernode::Model as Supernode;
+use crate::at;
 use crate::runtime::{ObjectName, Volume, VolumeSource, kubernetes};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
@@ -16,7 +19,7 @@ pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>) -> Result<Vec<Volu
     let mut mounted: BTreeMap<&str, &str> = BTreeMap::new();
     let mut volumes = Vec::new();
     for (name, one) in set {
-        let at = Path::attribute("kubernetes").then("volumes").key(name);
+        let at = at!(Superlink | Supernode, kubernetes.volumes).key(name);
         if let Err(error) = name.parse::<ObjectName>() {
             found.extend(refused(name, &error, &at));
         }
@@ -50,7 +53,7 @@ fn unfit(path: &str) -> Option<String> {
 fn unmountable(name: &str, one: &VolumeSettings, at: &Path) -> Diagnostic {
     let path = &one.mount_path;
     Diagnostic::error(format!("The volume {name:?} cannot be seen at {path:?}"))
-        .at(at.then("mount_path"))
+        .at(at.then(at!(VolumeSettings, mount_path)))
 }
 
 fn sizes(one: &VolumeSettings, at: &Path) -> Result<()> {
@@ -59,10 +62,12 @@ fn sizes(one: &VolumeSettings, at: &Path) -> Result<()> {
         .as_ref()
         .and_then(|one| one.size_limit.as_ref())
     {
-        quantity::check(limit, at.then("empty_dir").then("size_limit"))?;
+        quantity::check(limit, at.then(at!(VolumeSettings, empty_dir.size_limit)))?;
     }
     match &one.ephemeral {
-        Some(claim) => quantity::check_size(&claim.size, at.then("ephemeral").then("size")),
+        Some(claim) => {
+            quantity::check_size(&claim.size, at.then(at!(VolumeSettings, ephemeral.size)))
+        }
         None => Ok(()),
     }
 }

@@ -60,15 +60,9 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub fn at(mut self, path: Path) -> Self {
-        self.path = Some(path);
+    pub fn at(mut self, path: impl Into<Path>) -> Self {
+        self.path = Some(path.into());
         self
-    }
-
-    /// At a top-level attribute.
-    #[must_use]
-    pub fn on(self, attribute: &str) -> Self {
-        self.at(Path::attribute(attribute))
     }
 
     pub fn is_error(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::schema::ModelPath;
+
 /// One step from a value to a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -15,14 +17,18 @@ pub enum Step {
 pub struct Path(Vec<Step>);
 
 impl Path {
-    /// The path of a top-level attribute.
-    pub fn attribute(name: &str) -> Self {
-        Self::default().then(name)
+    /// This path and then the attribute of the object there.
+    #[must_use]
+    pub fn then(&self, attribute: ModelPath) -> Self {
+        let mut steps = self.0.clone();
+        let names = attribute.names().iter();
+        steps.extend(names.map(|name| Step::Attribute((*name).to_owned())));
+        Self(steps)
     }
 
-    /// This path and then the attribute `name`.
+    /// This path and then the attribute `name`, which comes from a schema.
     #[must_use]
-    pub fn then(&self, name: &str) -> Self {
+    pub(in crate::tfplugin) fn name(&self, name: &str) -> Self {
         self.join(Step::Attribute(name.to_owned()))
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::call::{Call, Slot};
 use super::diagnostic::{Diagnostic, Diagnostics, Result};
 use super::path::Path;
-use super::schema::{self, Attr, Maybe, Model, Schema, Tree};
+use super::schema::{self, Attr, Maybe, Model, ModelPath, Schema, Tree};
 use super::value::{Type, Value};
 
 /// A kind of object that Terraform manages.
@@ -97,6 +97,9 @@ pub trait Resource: Send + Sync + 'static {
     }
 }
 
+/// The attribute that identifies most resources.
+const ID: ModelPath = ModelPath::checked(&["id"]);
+
 /// How an object that is to be imported is named.
 #[derive(Debug, Clone)]
 pub enum Import {
@@ -112,7 +115,7 @@ impl Import {
         match self {
             Self::Id(id) => Ok(id),
             Self::Identity(identity) => {
-                let id = identity.get::<Option<String>>("id")?.known().flatten();
+                let id = identity.get::<Option<String>>(ID)?.known().flatten();
                 let none = || Diagnostic::error("The identity to import has no id");
                 Ok(id.ok_or_else(none)?)
             }
@@ -151,30 +154,30 @@ impl Plan {
         self.planned.0 != self.prior.0
     }
 
-    /// Whether the attribute at `dotted` will differ from before, or may.
-    pub fn changes(&self, dotted: &str) -> bool {
-        self.prior.value(dotted) != self.planned.value(dotted)
+    /// Whether the attribute at `path` will differ from before, or may.
+    pub fn changes(&self, path: ModelPath) -> bool {
+        self.prior.value(path) != self.planned.value(path)
     }
 
     /// Plans a value for a computed attribute.
-    pub fn set(&mut self, name: &str, value: impl Attr) {
-        self.planned.set(name, value.encode());
+    pub fn set(&mut self, path: ModelPath, value: impl Attr) {
+        self.planned.set(path, value.encode());
     }
 
     /// Says that a computed attribute is only known after apply.
-    pub fn set_unknown(&mut self, name: &str) {
-        self.planned.set(name, Value::UNKNOWN);
+    pub fn set_unknown(&mut self, path: ModelPath) {
+        self.planned.set(path, Value::UNKNOWN);
     }
 
-    /// The planned value at `dotted`, typed.
-    pub fn get<T: Attr>(&self, dotted: &str) -> Result<Maybe<T>> {
-        self.planned.get(dotted)
+    /// The planned value at `path`, typed.
+    pub fn get<T: Attr>(&self, path: ModelPath) -> Result<Maybe<T>> {
+        self.planned.get(path)
     }
 
-    /// Asks for a new resource because of the attribute at `dotted`. Terraform's plan shows which one
+    /// Asks for a new resource because of the attribute at `path`. Terraform's plan shows which one
     /// that is; why belongs into its description.
-    pub fn replace(&mut self, dotted: &str) {
-        let path = schema::path(dotted);
+    pub fn replace(&mut self, path: ModelPath) {
+        let path = path.path();
         if !self.is_create() && !self.replace.contains(&path) {
             self.replace.push(path);
         }

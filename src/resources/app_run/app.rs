@@ -4,6 +4,7 @@ use super::model::{Model, Source};
 use super::planned_app::{self, PlannedApp};
 use super::release;
 use super::verdict::AppParts;
+use crate::at;
 use crate::flower::app_source::AppTree;
 use crate::flower::control::StartRun;
 use crate::flower::fab::{self, AppKind, Fab, FabError};
@@ -14,7 +15,6 @@ use crate::resources::config_values::flatten;
 use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Dynamic, refused};
 
 /// What to submit: the app that was planned, with its configuration.
@@ -74,8 +74,7 @@ pub(super) async fn try_build(
     // What keeps a release from being used is said where it is set.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
     let path: LocalPath = source.path.parse().map_err(|why: LocalPathError| {
-        let at = Path::attribute("source").then("path");
-        refused(&source.path, &why, &at)
+        refused(&source.path, &why, &at!(Model, source.path).path())
     })?;
     let own = provider.map_or_else(Vec::new, |provider| provider.runtime.own_folders());
     let built = tokio::task::spawn_blocking(move || {
@@ -91,7 +90,7 @@ pub(super) async fn try_build(
 
 /// The message for an app that cannot be built.
 pub(super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
-    let at = Path::attribute("source").then("path");
+    let at = at!(Model, source.path);
     if source.is_to_fill_in() {
         return unsaid().at(at);
     }
@@ -125,7 +124,7 @@ pub(super) fn runs_unattended(fab: &Fab) -> Result<()> {
                 "Start it with `flwr run`, or use an app that has a `serverapp` and a `clientapp` \
                  and no `agentapp`. The data source `flower_app` can read both.",
             )
-            .at(Path::attribute("source").then("path"))
+            .at(at!(Model, source.path))
             .into()),
     }
 }
@@ -135,7 +134,7 @@ pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig>
     let Some(given) = given else {
         return Ok(RunConfig::new());
     };
-    let given = flatten(&given.0, "run_config")?;
+    let given = flatten(&given.0, at!(Model, run_config))?;
     resolve_overrides(&fab.project.config, &given).map_err(|errors| {
         let mut found = Diagnostics::default();
         found.extend(errors.iter().map(|error| {
@@ -146,7 +145,7 @@ pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig>
             ))
             .detail(as_sentence(&error.to_string()))
             .remedy(error.remedy())
-            .at(Path::attribute("run_config").key(first))
+            .at(at!(Model, run_config).key(first))
         }));
         found
     })

@@ -1,9 +1,11 @@
 //! What of a change asks for a new run, and what stays the same run in other words.
 
+use super::Model;
 use std::collections::BTreeMap;
 
 use super::app;
 use super::model::Source;
+use crate::at;
 use crate::flower::control::ControlEndpoint;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::run_config::{ConfigValue, RunConfig};
@@ -11,7 +13,7 @@ use crate::resources::config_values::flatten;
 use crate::resources::handover::same_by_id;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
-use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree};
 use crate::tfplugin::value::Value;
 
 /// How a configuration of a run compares with the one before.
@@ -27,13 +29,13 @@ pub(super) enum Values {
 /// Whether the run would get other values. How they are written makes no difference: nested or with
 /// dots, as an object or a map, 0.1 as a text or as a double, 3 as a text or as a number.
 pub(super) fn of_run_config(plan: &Plan, fab: Option<&Fab>) -> Result<Values> {
-    let values = |tree: &Tree| tree.get::<Option<Dynamic>>("run_config");
+    let values = |tree: &Tree| tree.get::<Option<Dynamic>>(at!(Model, run_config));
     let (Maybe::Known(planned), Maybe::Known(prior)) =
         (values(&plan.planned)?, values(&plan.prior)?)
     else {
         return Ok(Values::Other);
     };
-    if !plan.changes("run_config") {
+    if !plan.changes(at!(Model, run_config)) {
         return Ok(Values::Same);
     }
     let same = match (
@@ -57,7 +59,7 @@ fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
     match (fab, given) {
         (_, None) => Ok(RunConfig::new()),
         (Some(fab), given) => app::overrides(fab, given),
-        (None, Some(given)) => flatten(&given.0, "run_config"),
+        (None, Some(given)) => flatten(&given.0, at!(Model, run_config)),
     }
 }
 
@@ -77,15 +79,15 @@ fn as_texts(values: &RunConfig) -> BTreeMap<&str, String> {
 
 /// Keeps the words of the state where both say something: a change of spelling is no change.
 pub(super) fn keep_spelling(plan: &mut Plan) {
-    let prior = plan.prior.value("run_config").clone();
-    if !prior.is_null() && !plan.planned.value("run_config").is_null() {
-        plan.planned.set("run_config", prior);
+    let prior = plan.prior.value(at!(Model, run_config)).clone();
+    if !prior.is_null() && !plan.planned.value(at!(Model, run_config)).is_null() {
+        plan.planned.set(at!(Model, run_config), prior);
     }
     let mut restored = plan.planned.clone();
-    if let Value::Map(entries) = &plan.planned.0 {
+    if let Value::Map(entries) = &mut restored.0 {
         for (name, value) in entries {
-            if value.is_unknown() && plan.config.value(name).is_null() {
-                restored.set(name, plan.prior.value(name).clone());
+            if value.is_unknown() && plan.config.0.element(name).is_null() {
+                *value = plan.prior.0.element(name).clone();
             }
         }
     }
@@ -99,7 +101,7 @@ pub(super) fn keep_spelling(plan: &mut Plan) {
 /// destroys. What needs the app stays an error.
 pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) -> Result<()> {
     let other = of_run_config(plan, None)? == Values::Other;
-    if plan.changes("source.path") && !is_taken_over(plan)? {
+    if plan.changes(at!(Model, source.path)) && !is_taken_over(plan)? {
         // Not the app of before that is gone, but one that was never there.
         return Err(app::not_built(source, error).into());
     }
@@ -112,8 +114,8 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
             )
             .into());
     }
-    let hash = plan.prior.value("fab_hash").clone();
-    plan.planned.set("fab_hash", hash);
+    let hash = plan.prior.value(at!(Model, fab_hash)).clone();
+    plan.planned.set(at!(Model, fab_hash), hash);
     keep_spelling(plan);
     let unread = Diagnostic {
         severity: Severity::Warning,
@@ -128,24 +130,24 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
 
 /// The attribute by which the run would be one of another SuperLink: one with another id or, where there is
 /// none, at another address. An address that is not known yet may be any.
-pub(super) fn moved(plan: &Plan) -> Result<Option<&'static str>> {
-    if let Some(same) = same_by_id(plan, "control")? {
-        return Ok((!same).then_some("control.superlink_id"));
+pub(super) fn moved(plan: &Plan) -> Result<Option<ModelPath>> {
+    if let Some(same) = same_by_id(plan, at!(Model, control.superlink_id))? {
+        return Ok((!same).then_some(at!(Model, control.superlink_id)));
     }
-    let text = |tree: &Tree, name: &str| -> Result<Option<String>> {
-        Ok(tree.get::<Option<_>>(name)?.known().flatten())
+    let text = |tree: &Tree, path| -> Result<Option<String>> {
+        Ok(tree.get::<Option<_>>(path)?.known().flatten())
     };
-    let Some(before) = text(&plan.prior, "control.url")? else {
+    let Some(before) = text(&plan.prior, at!(Model, control.url))? else {
         return Ok(None);
     };
-    let after = text(&plan.planned, "control.url")?;
+    let after = text(&plan.planned, at!(Model, control.url))?;
     let moves = after.is_none_or(|after| !ControlEndpoint::is_same_place(&before, &after));
-    Ok(moves.then_some("control.url"))
+    Ok(moves.then_some(at!(Model, control.url)))
 }
 
 /// Whether the state does not know where its app is: it was imported.
 fn is_taken_over(plan: &Plan) -> Result<bool> {
-    let source = plan.prior.get::<Option<Source>>("source")?;
+    let source = plan.prior.get::<Option<Source>>(at!(Model, source))?;
     Ok(source
         .known()
         .flatten()
@@ -154,13 +156,13 @@ fn is_taken_over(plan: &Plan) -> Result<bool> {
 
 /// Whether a trigger was added or changed; removing one never runs anything again.
 pub(super) fn triggered(plan: &Plan) -> Result<bool> {
-    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>("triggers");
+    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>(at!(Model, triggers));
     let Maybe::Known(planned) = triggers(&plan.planned)? else {
         return Ok(true);
     };
     let source = plan
         .prior
-        .get::<Option<Source>>("source")?
+        .get::<Option<Source>>(at!(Model, source))?
         .known()
         .flatten();
     if source.is_some_and(|source| source.is_imported()) {

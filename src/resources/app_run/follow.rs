@@ -6,6 +6,7 @@ use super::federation::{Federation, dead_now, first_dead};
 use super::model::{Model, Until};
 use super::ready::online_words;
 use super::verdict::{self, AppParts};
+use crate::at;
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
 use crate::resources::handover::ControlInput;
@@ -199,7 +200,7 @@ fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
             "Look at the SuperLink's log, and apply: the SuperLink is started or created, and a new \
              run is submitted in place of this one.",
         )
-        .on("control")
+        .at(at!(Model, control))
 }
 
 fn still_running(id: RunId, why: &str) -> Diagnostic {

@@ -1,5 +1,6 @@
 //! Taking over a run that is there already, by its address.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
@@ -7,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
+use crate::at;
 use crate::flower::control::is_default_federation;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
@@ -38,9 +40,12 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
     let id = &match what {
         Import::Id(id) => id,
         Import::Identity(identity) => {
-            let text = |name: &str| identity.get::<Option<String>>(name);
-            let superlink = text("superlink")?.known().flatten().unwrap_or_default();
-            let run = text("run_id")?.known().flatten().unwrap_or_default();
+            let text = |path| -> Result<String> {
+                let text = identity.get::<Option<String>>(path)?.known().flatten();
+                Ok(text.unwrap_or_default())
+            };
+            let superlink = text(at!(Model, superlink))?;
+            let run = text(at!(Model, run_id))?;
             format!("{superlink}#{run}")
         }
     };
@@ -146,24 +151,24 @@ fn run_config(overrides: &RunConfig) -> Option<Dynamic> {
     if overrides.is_empty() {
         return None;
     }
-    let mut root = Value::object([]);
+    let mut root = BTreeMap::new();
     for (key, value) in overrides {
         insert(&mut root, key, value);
     }
+    let root = Value::Map(root);
     Some(Dynamic(Value::Dynamic(Box::new((type_of(&root), root)))))
 }
 
-fn insert(at: &mut Value, key: &str, value: &ConfigValue) {
+fn insert(object: &mut BTreeMap<String, Value>, key: &str, value: &ConfigValue) {
     let Some((first, rest)) = key.split_once('.') else {
-        at.set(key, plain(value));
+        object.insert(key.to_owned(), plain(value));
         return;
     };
-    let mut inner = at.get(first).clone();
-    if inner.is_null() {
-        inner = Value::object([]);
+    let inner = object.entry(first.to_owned());
+    let inner = inner.or_insert_with(|| Value::Map(BTreeMap::new()));
+    if let Value::Map(inner) = inner {
+        insert(inner, rest, value);
     }
-    insert(&mut inner, rest, value);
-    at.set(first, inner);
 }
 
 fn plain(value: &ConfigValue) -> Value {
@@ -204,7 +209,10 @@ mod tests {
         ]
         .into();
         let written = run_config(&overrides).unwrap();
-        assert_eq!(flatten(&written.0, "run_config").unwrap(), overrides);
+        assert_eq!(
+            flatten(&written.0, at!(Model, run_config)).unwrap(),
+            overrides
+        );
         assert_eq!(run_config(&RunConfig::new()), None);
     }
 }

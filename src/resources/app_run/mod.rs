@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::Value as Json;
 
+use crate::at;
 use crate::flower::control::{ControlError, RunId, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
@@ -64,7 +65,9 @@ impl Resource for AppRun {
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = handover_checks::control(config);
-        found.absorb(flatten(config.value("run_config"), "run_config").map(drop));
+        found.absorb(
+            flatten(config.value(at!(Model, run_config)), at!(Model, run_config)).map(drop),
+        );
         found.extend(timeouts::validate(config));
         found
     }
@@ -73,27 +76,27 @@ impl Resource for AppRun {
         ready::check(plan)?;
         if !plan.is_create() {
             // Where a run is was decided when it was submitted.
-            let place = plan.prior.value("place").clone();
-            plan.planned.set("place", place);
+            let place = plan.prior.value(at!(Model, place)).clone();
+            plan.planned.set(at!(Model, place), place);
         }
         handover_checks::leads_somewhere(provider.as_deref(), plan)?;
-        let source = plan.config.get::<Source>("source")?;
+        let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);
         }
         if changes::triggered(plan)? {
-            plan.replace("triggers");
+            plan.replace(at!(Model, triggers));
         }
         let Maybe::Known(source) = source else {
-            plan.set_unknown("fab_hash");
+            plan.set_unknown(at!(Model, fab_hash));
             if !plan.is_create() {
-                plan.replace("source");
+                plan.replace(at!(Model, source));
             }
             return Ok(());
         };
         let version = plan
             .config
-            .get::<Option<FlowerVersion>>("control.flower_version")?;
+            .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
         let version = release(version.known().flatten());
         let built = app::try_build(provider.as_deref(), &source, version).await?;
         let fab = match built {
@@ -104,20 +107,20 @@ impl Resource for AppRun {
             Err(error) => return tainted::without_app(provider.as_deref(), plan, &source, &error),
         };
         app::runs_unattended(&fab)?;
-        let run_config = plan.config.get::<Option<Dynamic>>("run_config")?;
+        let run_config = plan.config.get::<Option<Dynamic>>(at!(Model, run_config))?;
         if let Maybe::Known(run_config) = run_config {
             app::overrides(&fab, run_config.as_ref())?;
         }
-        plan.set("fab_hash", fab.hash.as_str().to_owned());
+        plan.set(at!(Model, fab_hash), fab.hash.as_str().to_owned());
         if plan.is_create() {
             plan.private = PlannedApp::of(&source, &fab).to_private();
             return requirements::check(provider.as_deref(), plan, &source, &fab).await;
         }
-        if plan.changes("fab_hash") {
-            plan.replace("fab_hash");
+        if plan.changes(at!(Model, fab_hash)) {
+            plan.replace(at!(Model, fab_hash));
         }
         match changes::of_run_config(plan, Some(&fab))? {
-            Values::Other => plan.replace("run_config"),
+            Values::Other => plan.replace(at!(Model, run_config)),
             Values::Respelled if !plan.is_replacement() => changes::keep_spelling(plan),
             Values::Respelled | Values::Same => {}
         }

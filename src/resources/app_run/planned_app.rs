@@ -5,6 +5,7 @@
 //! that step compares the folder with the plan and refuses before the old run is removed. The create step
 //! plans once more with what is in the folder then, and gets no bytes of the first plan.
 
+use super::Model;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -12,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::app;
 use super::model::Source;
+use crate::at;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::version::DEFAULT;
 use crate::resources::Configured;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::path::Path;
 
 /// How many files a message names.
 const NAMED: usize = 10;
@@ -120,7 +121,7 @@ pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
             "The run is as it was, and nothing was submitted in its place. Plan again (`terraform \
              plan`), and apply the new plan.",
         )
-        .at(Path::attribute("source").then("path"))
+        .at(at!(Model, source.path))
 }
 
 /// Which files differ, a line for each kind of difference.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::federation::{Federation, dead_now, first_dead};
 use super::model::{Model, Wait};
+use crate::at;
 use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
@@ -15,8 +16,7 @@ use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::Maybe;
+use crate::tfplugin::schema::{Maybe, ModelPath};
 use crate::tfplugin::{Call, GoDuration, Plan};
 
 /// How long a SuperLink may be out of reach before a run is submitted.
@@ -28,7 +28,7 @@ const NOT_SUBMITTED: &str = "The run was not submitted";
 
 /// An error when SuperNodes are to be awaited that the SuperLink's release cannot list.
 pub(super) fn check(plan: &Plan) -> Result<()> {
-    let version = plan.get::<Option<FlowerVersion>>("control.flower_version")?;
+    let version = plan.get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
     let Some(version) = version.known().flatten() else {
         return Ok(());
     };
@@ -36,25 +36,31 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
     if lists(version) {
         return Ok(());
     }
-    let nodes = plan.get::<Option<Vec<Option<NodeId>>>>("wait.nodes")?;
+    let nodes = plan.get::<Option<Vec<Option<NodeId>>>>(at!(Model, wait.nodes))?;
     let names = matches!(nodes, Maybe::Known(Some(ids)) if ids.iter().any(Option::is_some));
-    let least = plan.get::<Option<u32>>("wait.min_nodes")?.known().flatten();
+    let least = plan
+        .get::<Option<u32>>(at!(Model, wait.min_nodes))?
+        .known()
+        .flatten();
     let mut found = Diagnostics::default();
-    for (attribute, asked) in [("nodes", names), ("min_nodes", least.unwrap_or(0) > 0)] {
+    for (attribute, asked) in [
+        (at!(Model, wait.nodes), names),
+        (at!(Model, wait.min_nodes), least.unwrap_or(0) > 0),
+    ] {
         if asked {
             found.push(
                 Diagnostic::error(format!(
                     "Flower {version} cannot say which SuperNodes are online"
                 ))
                 .detail(format!(
-                    "`wait.{attribute}` needs a SuperLink that lists them, which Flower does \
+                    "`{attribute}` needs a SuperLink that lists them, which Flower does \
                          from 1.23 on."
                 ))
                 .detail(
                     "Leave it out, and let the run depend on its SuperNodes (`depends_on`): \
                          their own apply waits until they were let in.",
                 )
-                .at(Path::attribute("wait").then(attribute)),
+                .at(attribute),
             );
         }
     }
@@ -71,11 +77,13 @@ pub(super) async fn ready(
     let begun = Instant::now();
     let client = control.client();
     match wait(&call.stop, REACH.min(limit), until_healthy(client)).await {
-        Waited::Done(done) => done.map_err(|error| failed(NOT_SUBMITTED, &error).on("control"))?,
+        Waited::Done(done) => {
+            done.map_err(|error| failed(NOT_SUBMITTED, &error).at(at!(Model, control)))?;
+        }
         Waited::Stopped => return Err(interrupted()),
         Waited::TimedOut => {
             if let Err(error) = client.health().await {
-                return Err(failed(NOT_SUBMITTED, &error).on("control").into());
+                return Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into());
             }
         }
     }
@@ -86,7 +94,7 @@ pub(super) async fn ready(
     let bound = match wanted.limit {
         own if own <= left => Bound {
             limit: own,
-            attribute: "wait.nodes_timeout",
+            attribute: at!(Model, wait.nodes_timeout),
         },
         _ => Bound {
             limit: left,
@@ -98,7 +106,7 @@ pub(super) async fn ready(
     let waiting = async {
         tokio::select! {
             done = online(client, &wanted, &mut seen) => {
-                done.map_err(|error| failed(NOT_SUBMITTED, &error).on("control"))
+                done.map_err(|error| failed(NOT_SUBMITTED, &error).at(at!(Model, control)))
             }
             dead = member_dies(runtime, &model.control, &wanted) => Err(in_vain(&dead)),
         }
@@ -127,7 +135,7 @@ struct Wanted {
 /// The time that is over first, and what sets it.
 struct Bound {
     limit: Duration,
-    attribute: &'static str,
+    attribute: ModelPath,
 }
 
 /// What was seen last.
@@ -241,7 +249,7 @@ fn in_vain(dead: &str) -> Diagnostic {
         .detail(
             "Look at its log, and apply: it is started or created again, and the run submitted.",
         )
-        .on("wait")
+        .at(at!(Model, wait))
 }
 
 fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
@@ -260,7 +268,7 @@ fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
             "Look at the logs of those that are missing, or raise `{}`.",
             bound.attribute
         ))
-        .on("wait")
+        .at(at!(Model, wait))
 }
 
 /// The nodes that are online, in words.

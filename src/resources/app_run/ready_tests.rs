@@ -3,6 +3,7 @@
 use super::*;
 use crate::flower::control::Call as Asked;
 use crate::flower::control::fake::{Fake, nodes, unreachable};
+use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Attr as _;
 use crate::tfplugin::value::Value;
 
@@ -38,7 +39,7 @@ async fn who_is_missing_is_told() {
     tokio::time::timeout(moment, waiting).await.unwrap_err();
     let bound = Bound {
         limit: wanted.limit,
-        attribute: "wait.nodes_timeout",
+        attribute: at!(Model, wait.nodes_timeout),
     };
     let told = too_late(&wanted, &seen, &bound).detail;
     for words in [

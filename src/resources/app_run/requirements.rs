@@ -2,8 +2,10 @@
 //! runtime has recorded of the SuperLink and its SuperNodes, and from what this process has planned for
 //! them. A cluster's images hold what nobody here can see.
 
+use super::Model;
 use super::federation::Federation;
 use super::model::Source;
+use crate::at;
 use crate::flower::dependency::lacking;
 use crate::flower::fab::Fab;
 use crate::resources::Configured;
@@ -11,7 +13,6 @@ use crate::resources::handover::ControlInput;
 use crate::runtime::ObjectRef;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Maybe;
 
 /// Warns of dependencies that no `requirements` name.
@@ -21,7 +22,7 @@ pub(super) async fn check(
     source: &Source,
     fab: &Fab,
 ) -> Result<()> {
-    let Maybe::Known(control) = plan.get::<ControlInput>("control")? else {
+    let Maybe::Known(control) = plan.get::<ControlInput>(at!(Model, control))? else {
         return Ok(());
     };
     let Some(provider) = provider.filter(|one| one.runtime.installs_requirements()) else {
@@ -73,7 +74,7 @@ fn warning(source: &Source, found: &[String]) -> Diagnostic {
             source.path
         ))
         .detail(found.join("\n"))
-        .at(Path::attribute("source").then("path"))
+        .at(at!(Model, source.path))
 }
 
 /// What to write for one object.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 
 use super::model::Model;
+use crate::at;
 use crate::flower::control::{
     ControlClient, ControlError, RunId, StartRun, Submission, SubmitError, find_lost, submit,
 };
@@ -110,7 +111,7 @@ pub(super) async fn submit_once(
             if matches!(&error, SubmitError::Control(_)) {
                 let _ = runtime.drop_note(&key).await;
             }
-            Err(failed(NOT_SUBMITTED, &error).on("control").into())
+            Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into())
         }
     }
 }
@@ -125,13 +126,13 @@ async fn found_again(
         Outcome::Run(id) => match client.run(id).await {
             Ok(_) => Ok(Some(id).filter(|id| client.take(*id))),
             Err(ControlError::NotFound(_)) => Ok(None),
-            Err(error) => Err(failed(NOT_SUBMITTED, &error).on("control").into()),
+            Err(error) => Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into()),
         },
         Outcome::NotKnownYet => find_lost(client, submission).await.map_err(|error| {
             let what = "A run of an earlier, killed apply could not be found again";
             failed(what, &error)
                 .detail("Nothing was submitted.")
-                .on("control")
+                .at(at!(Model, control))
                 .into()
         }),
     }

@@ -5,12 +5,14 @@
 //! destroys, and an error would keep the failed run from being destroyed without its app. What tells the
 //! two apart is that the run was read just before, by this process.
 
+use super::Model;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::app;
 use super::model::Source;
 use super::planned_app::PlannedApp;
+use crate::at;
 use crate::flower::fab::FabError;
 use crate::resources::Configured;
 use crate::tfplugin::Plan;
@@ -56,7 +58,7 @@ pub(super) fn without_app(
     if !may_be_tainted {
         return Err(error_message.into());
     }
-    plan.set_unknown("fab_hash");
+    plan.set_unknown(at!(Model, fab_hash));
     plan.private = PlannedApp::missing(source).to_private();
     let unread = Diagnostic {
         severity: Severity::Warning,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::effect::{self, Cause};
 use super::workload::object;
 use super::{Model, storage};
+use crate::at;
 use crate::choice_attribute;
 use crate::flower::control::{ControlError, RunId, RunListing, SharedReads};
 use crate::resources::Configured;
@@ -17,7 +18,7 @@ use crate::resources::report::failed;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::schema::{Attr as _, Tree, path};
+use crate::tfplugin::schema::{Attr as _, Tree};
 use crate::tfplugin::{Call, Plan};
 
 /// How long a plan waits for the SuperLink's answer, and how old that may be.
@@ -53,7 +54,7 @@ enum InProgress {
 
 /// Says in the plan that the SuperLink restarts, and what that does to runs.
 pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
-    let status = plan.prior.get::<Option<Status>>("status")?;
+    let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
     let runs = matches!(
         status.known().flatten(),
         Some(Status::Running | Status::Changed)
@@ -68,17 +69,19 @@ pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Resu
     };
     let runs = match provider {
         Some(provider) => {
-            let control = plan.prior.get::<Option<ControlOutput>>("control")?;
+            let control = plan
+                .prior
+                .get::<Option<ControlOutput>>(at!(Model, control))?;
             glance(provider, control.known().flatten()).await
         }
         None => InProgress::Unknown,
     };
-    let policy = plan.get::<Option<OnActiveRuns>>("on_active_runs")?;
+    let policy = plan.get::<Option<OnActiveRuns>>(at!(Model, on_active_runs))?;
     let policy = policy.known().flatten().unwrap_or_default();
     let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
     let note = told(policy, &causes, &runs, keeps);
     plan.notes.push(match first {
-        Cause::Attribute(attribute) => note.at(path(attribute)),
+        Cause::Attribute(attribute) => note.at(*attribute),
         Cause::Renewal | Cause::Drift => note,
     });
     Ok(())
@@ -217,14 +220,14 @@ pub(super) async fn spare(
             .detail(
                 "Apply again once they have ended, or set `on_active_runs` to `wait` or `restart`.",
             )
-            .on("on_active_runs")
+            .at(at!(Model, on_active_runs))
             .into()),
         Waited::Done(Err(error)) => Err(failed(what, &error)
             .detail(format!(
                 "{because} Whether runs are in progress could not be found out."
             ))
             .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
-            .on("on_active_runs")
+            .at(at!(Model, on_active_runs))
             .into()),
         Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut if last.is_empty() => Err(Diagnostic::error(what)
@@ -233,7 +236,7 @@ pub(super) async fn spare(
                 limit.as_secs()
             ))
             .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
-            .on("on_active_runs")
+            .at(at!(Model, on_active_runs))
             .into()),
         Waited::TimedOut => Err(Diagnostic::error(format!("{what} during {}", counted(&last)))
             .detail(format!(
@@ -245,7 +248,7 @@ pub(super) async fn spare(
                 "Raise `{}`, stop the runs, or set `on_active_runs = \"restart\"`.",
                 Operation::Update.attribute()
             ))
-            .on("on_active_runs")
+            .at(at!(Model, on_active_runs))
             .into()),
     }
 }

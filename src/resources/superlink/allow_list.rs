@@ -2,24 +2,26 @@
 //! away for good. Registrations outlive their entry in the configuration, so that what looks like a line
 //! that can be put back may be a key that Flower never accepts again.
 
+use super::Model;
 use std::collections::BTreeMap;
 
 use super::nodes::UNLISTED;
+use super::nodes::{LOCATION, PUBLIC_KEY};
 use super::storage;
+use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::pki::NodePublicKey;
 use crate::resources::choices::Status;
 use crate::resources::{Configured, pod, release};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Tree;
 use crate::tfplugin::value::Value;
 
 /// Says that any SuperNode may join from outside the cluster, where nothing keeps strangers out.
 pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> Option<Diagnostic> {
     let has_service = provider.is_none_or(|provider| provider.runtime.has_pods());
-    if !has_service || config.is_set("supernodes") || !pod::is_open_to_outside(config) {
+    if !has_service || config.is_set(at!(Model, supernodes)) || !pod::is_open_to_outside(config) {
         return None;
     }
     let message = Diagnostic::warning(
@@ -34,7 +36,7 @@ pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> O
         "List the SuperNodes that may join in `supernodes` (`{}` lets in none), or use the Service \
              type `ClusterIP`.",
     );
-    Some(message.on("supernodes"))
+    Some(message.at(at!(Model, supernodes)))
 }
 
 /// An error where the release cannot check keys and keep its database, too.
@@ -48,7 +50,7 @@ pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> 
         }
     );
     let keeps = storage::is_kept(&plan.planned)?.unwrap_or(true);
-    if refused && keeps && plan.planned.is_set("supernodes") {
+    if refused && keeps && plan.planned.is_set(at!(Model, supernodes)) {
         return Err(Diagnostic::error(format!(
             "Flower {version} cannot check node keys and keep its database"
         ))
@@ -60,7 +62,7 @@ pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> 
             "Use Flower 1.14 or newer, set `persistence = { enabled = false }`, or leave \
              `supernodes` out.",
         )
-        .on("supernodes")
+        .at(at!(Model, supernodes))
         .into());
     }
     Ok(())
@@ -70,7 +72,7 @@ pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> 
 /// remember them by.
 pub(super) fn note_memory(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
     let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
-    let changes = lists && !plan.is_create() && plan.changes("supernodes");
+    let changes = lists && !plan.is_create() && plan.changes(at!(Model, supernodes));
     if changes && storage::is_kept(&plan.planned)? == Some(false) {
         plan.notes.push(
             Diagnostic::warning("The SuperNodes end with this change of `supernodes`")
@@ -79,7 +81,7 @@ pub(super) fn note_memory(plan: &mut Plan, version: FlowerVersion) -> Result<()>
                      memory: it forgets the SuperNodes that are connected, and they end."
                 ))
                 .detail("Once they have ended, apply again to start them.")
-                .on("supernodes"),
+                .at(at!(Model, supernodes)),
         );
     }
     Ok(())
@@ -93,7 +95,7 @@ fn keys(supernodes: &Value) -> Option<Keys> {
         return None;
     };
     let pem = |entry: &Value| {
-        let key = NodePublicKey::parse(entry.get("public_key").as_str()?).ok()?;
+        let key = NodePublicKey::parse(entry.at(PUBLIC_KEY).as_str()?).ok()?;
         key.pem().ok()
     };
     let entries = entries.iter();
@@ -114,21 +116,24 @@ struct Registered<'a> {
 impl<'a> Registered<'a> {
     fn of(plan: &'a Plan) -> Result<Option<Self>> {
         let registers = |tree: &Tree| -> Result<bool> {
-            let version = tree.get::<Option<FlowerVersion>>("flower_version")?;
+            let version = tree.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
             let row = version.known().flatten().and_then(|one| row_of(one).ok());
             Ok(row.is_some_and(|row| row.node_auth == NodeAuth::Registration))
         };
-        let status = plan.prior.get::<Option<Status>>("status")?.known();
+        let status = plan
+            .prior
+            .get::<Option<Status>>(at!(Model, status))?
+            .known();
         let stays = plan.replaced_for().is_empty()
             && status != Some(Some(Status::Lost))
             && storage::is_kept(&plan.prior)? == Some(true)
             && storage::is_kept(&plan.planned)? == Some(true)
             && registers(&plan.prior)?
             && registers(&plan.planned)?;
-        let Value::Map(ids) = plan.prior.value("nodes") else {
+        let Value::Map(ids) = plan.prior.value(at!(Model, nodes)) else {
             return Ok(None);
         };
-        let keys = keys(plan.prior.value("supernodes")).unwrap_or_default();
+        let keys = keys(plan.prior.value(at!(Model, supernodes))).unwrap_or_default();
         Ok(stays.then_some(Self { ids, keys }))
     }
 
@@ -145,7 +150,7 @@ pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
     let Some(registered) = Registered::of(plan)? else {
         return Ok(());
     };
-    let supernodes = plan.planned.value("supernodes");
+    let supernodes = plan.planned.value(at!(Model, supernodes));
     let ids = match keys(supernodes) {
         Some(keys) => {
             let id = |pem: Option<String>| {
@@ -160,7 +165,7 @@ pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
         None if supernodes.is_null() => registered.ids.clone(),
         None => return Ok(()),
     };
-    plan.planned.set("nodes", Value::Map(ids));
+    plan.planned.set(at!(Model, nodes), Value::Map(ids));
     Ok(())
 }
 
@@ -176,10 +181,12 @@ fn revocations(plan: &Plan) -> Result<Vec<Diagnostic>> {
     let Some(registered) = Registered::of(plan)? else {
         return Ok(notes);
     };
-    if plan.prior.value("supernodes").is_null() && plan.planned.is_set("supernodes") {
+    if plan.prior.value(at!(Model, supernodes)).is_null()
+        && plan.planned.is_set(at!(Model, supernodes))
+    {
         notes.push(guests_leave());
     }
-    let Some(after) = keys(plan.planned.value("supernodes")) else {
+    let Some(after) = keys(plan.planned.value(at!(Model, supernodes))) else {
         return Ok(notes);
     };
     let stays = |pem: &Option<String>| pem.is_some() && after.values().any(|one| one == pem);
@@ -197,7 +204,7 @@ fn revocations(plan: &Plan) -> Result<Vec<Diagnostic>> {
         notes.push(strangers_leave(&unlisted));
     }
     if let Some(first) = revoked.first() {
-        let at = Path::attribute("supernodes").key(first);
+        let at = at!(Model, supernodes).key(first);
         notes.push(keys_burn(&revoked).at(at));
     }
     Ok(notes)
@@ -210,7 +217,7 @@ fn guests_leave() -> Diagnostic {
             "There was no list, and every SuperNode could join. Apply unregisters those that \
              `supernodes` does not name, and this SuperLink never accepts their keys again.",
         )
-        .on("supernodes")
+        .at(at!(Model, supernodes))
 }
 
 fn strangers_leave(unlisted: &[&str]) -> Diagnostic {
@@ -223,7 +230,7 @@ fn strangers_leave(unlisted: &[&str]) -> Diagnostic {
             ids.join(", ")
         ))
         .detail("To keep one of them, add its public key to `supernodes` first.")
-        .on("supernodes")
+        .at(at!(Model, supernodes))
 }
 
 fn keys_burn(revoked: &[&str]) -> Diagnostic {
@@ -248,7 +255,7 @@ fn keys_burn(revoked: &[&str]) -> Diagnostic {
 /// An error for a location that would change: Flower stores it when a key is registered, and has no call
 /// to change it.
 pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
-    let version = plan.get::<Option<FlowerVersion>>("flower_version")?;
+    let version = plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let row = version.known().flatten().and_then(|one| row_of(one).ok());
     let is_stored = row.is_some_and(|row| row.node_names);
     let Some(registered) = Registered::of(plan)?.filter(|_| is_stored) else {
@@ -256,15 +263,15 @@ pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
     };
     let mut found = Diagnostics::default();
     let (before, after) = (
-        plan.prior.value("supernodes"),
-        plan.planned.value("supernodes"),
+        plan.prior.value(at!(Model, supernodes)),
+        plan.planned.value(at!(Model, supernodes)),
     );
     for (name, pem) in keys(after).unwrap_or_default() {
         let Some(old) = pem.as_deref().and_then(|pem| registered.name_of(pem)) else {
             continue;
         };
-        let new = after.get(&name).get("location");
-        let old = before.get(old).get("location");
+        let new = after.element(&name).at(LOCATION);
+        let old = before.element(old).at(LOCATION);
         if new.is_unknown() || place(new) == place(old) {
             continue;
         }
@@ -281,7 +288,7 @@ pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
                     "Take the change back, or give its `flower_supernode_key` another `rotation`: \
                      the new key is registered with the new location.",
                 )
-                .at(Path::attribute("supernodes").key(&name).then("location")),
+                .at(at!(Model, supernodes).key(&name).then(LOCATION)),
         );
     }
     found.or(())

@@ -106,7 +106,7 @@ async fn nodes_that_stay_keep_their_numbers_in_the_plan() {
     let both = json!({ "a": entry(&a), "b": entry(&b) });
     let planned = change(&prior, &both, json!({ "log_level": "DEBUG" })).await;
     assert_eq!(
-        planned.tree.value("nodes"),
+        planned.tree.value(at!(Model, nodes)),
         &nodes(&[("a", "1"), ("b", "2")])
     );
     let more = json!({ "a": entry(&a), "x": entry(&b), "c": entry(UNKNOWN) });
@@ -118,10 +118,10 @@ async fn nodes_that_stay_keep_their_numbers_in_the_plan() {
         "another name, the same key"
     );
     assert!(planned.is_unknown("nodes.c"));
-    assert!(planned.tree.value("nodes").get("b").is_null());
+    assert!(planned.tree.value(at!(Model, nodes)).element("b").is_null());
     let planned = change(&prior, &Json::Null, json!({})).await;
     assert_eq!(
-        planned.tree.value("nodes"),
+        planned.tree.value(at!(Model, nodes)),
         &nodes(&[("a", "1"), ("b", "2")])
     );
     // One that others unregistered is registered anew.

@@ -1,13 +1,15 @@
 //! What the certificate of a SuperLink can be: its names, and how long it is good for.
 
+use super::Model;
 use std::time::Duration;
 
 use super::workload;
+use crate::at;
 use crate::pki::ServerNames;
 use crate::resources::report::failed;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree, path, refused};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 use crate::tfplugin::value::Value;
 
 /// What is shorter would be renewed by every other plan.
@@ -20,8 +22,11 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     let mut found = Diagnostics::default();
     let none: [&str; 0] = [];
     let mut length = 0;
-    for (dotted, is_dns) in [("tls.dns_names", true), ("tls.ip_addresses", false)] {
-        let Value::List(names) = config.value(dotted) else {
+    for (path, is_dns) in [
+        (at!(Model, tls.dns_names), true),
+        (at!(Model, tls.ip_addresses), false),
+    ] {
+        let Value::List(names) = config.value(path) else {
             continue;
         };
         for (index, one) in names.iter().enumerate() {
@@ -36,7 +41,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             };
             if let Err(error) = checked {
                 let what = "The certificate cannot have this name";
-                found.push(failed(what, &error).at(path(dotted).index(index)));
+                found.push(failed(what, &error).at(path.index(index)));
             }
         }
     }
@@ -48,7 +53,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
                      certificate that is much longer."
                 ))
                 .detail("Use a wildcard such as `*.example.org`, or fewer names.")
-                .at(path("tls")),
+                .at(at!(Model, tls)),
         );
     }
     found.absorb(validity(config));
@@ -56,16 +61,16 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     found
 }
 
-fn duration(config: &Tree, dotted: &str) -> Option<GoDuration> {
-    match config.get::<Option<GoDuration>>(dotted) {
+fn duration(config: &Tree, path: ModelPath) -> Option<GoDuration> {
+    match config.get::<Option<GoDuration>>(path) {
         Ok(Maybe::Known(duration)) => duration,
         _ => None,
     }
 }
 
 fn validity(config: &Tree) -> Result<()> {
-    let dotted = "tls.validity";
-    let Some(validity) = duration(config, dotted) else {
+    let path = at!(Model, tls.validity);
+    let Some(validity) = duration(config, path) else {
         return Ok(());
     };
     let longest = workload::AUTHORITY_VALIDITY;
@@ -76,21 +81,21 @@ fn validity(config: &Tree) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(refused(&validity.to_string(), &why, &path(dotted)))
+    Err(refused(&validity.to_string(), &why, &path.path()))
 }
 
 /// An error where a certificate would have to be renewed as soon as it is made.
 fn outlives_renewal(config: &Tree) -> Result<()> {
-    if config.value("tls.validity").is_unknown() {
+    if config.value(at!(Model, tls.validity)).is_unknown() {
         return Ok(());
     }
-    let validity = workload::validity(duration(config, "tls.validity").as_ref());
-    let before = duration(config, "tls.renew_before");
+    let validity = workload::validity(duration(config, at!(Model, tls.validity)).as_ref());
+    let before = duration(config, at!(Model, tls.renew_before));
     if before.is_some_and(|before| before.get() >= validity) {
         return Err(Diagnostic::error("Certificates would be renewed for ever")
             .detail("`renew_before` is not shorter than `validity`.")
             .detail("Set `renew_before` to about a third of `validity`, or leave it out.")
-            .at(path("tls.renew_before"))
+            .at(at!(Model, tls.renew_before))
             .into());
     }
     Ok(())

@@ -2,11 +2,13 @@
 //! restarts, and the documentation what to expect. A restart ends every run that is in progress, and a
 //! replacement loses them all.
 
+use super::Model;
 use super::foresight::REACHED_BY;
+use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::choices::Status;
 use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::Tree;
+use crate::tfplugin::schema::{ModelPath, Tree};
 use crate::tfplugin::value::Value;
 
 /// What a change of an attribute does.
@@ -40,52 +42,52 @@ impl Effect {
 }
 
 /// Attributes whose parts differ have a row for each part.
-pub(super) const EFFECTS: &[(&str, Effect)] = &[
-    ("name", Effect::Replacement),
-    ("flower_version", Effect::Restart),
-    ("allow_state_loss", Effect::InPlace),
-    ("on_active_runs", Effect::InPlace),
-    ("isolation", Effect::Restart),
-    ("insecure", Effect::Restart),
-    ("tls", Effect::Certificate),
-    ("supernodes", Effect::AllowList),
-    ("persistence.enabled", Effect::Replacement),
-    ("persistence.size", Effect::InPlace),
-    ("persistence.storage_class", Effect::Replacement),
-    ("requirements", Effect::Restart),
-    ("env", Effect::Restart),
-    ("extra_args", Effect::Restart),
-    ("log_level", Effect::Restart),
-    ("service.service_type", Effect::Certificate),
-    ("service.node_port", Effect::Certificate),
-    ("service.hostname", Effect::Certificate),
-    ("service.annotations", Effect::Certificate),
-    ("service.allow_from", Effect::InPlace),
-    ("kubernetes.image", Effect::Pod),
-    ("kubernetes.superexec_image", Effect::Pod),
-    ("kubernetes.gateway_image", Effect::Pod),
-    ("kubernetes.image_pull_policy", Effect::Pod),
-    ("kubernetes.image_pull_secrets", Effect::Pod),
-    ("kubernetes.resources", Effect::Pod),
-    ("kubernetes.server_resources", Effect::Pod),
-    ("kubernetes.gateway_resources", Effect::Pod),
-    ("kubernetes.node_selector", Effect::Pod),
-    ("kubernetes.tolerations", Effect::Pod),
-    ("kubernetes.affinity", Effect::Pod),
-    ("kubernetes.priority_class", Effect::Pod),
-    ("kubernetes.runtime_class", Effect::Pod),
-    ("kubernetes.service_account", Effect::Pod),
-    ("kubernetes.env_from_secrets", Effect::Pod),
-    ("kubernetes.server_env_from_secrets", Effect::Pod),
-    ("kubernetes.volumes", Effect::Pod),
-    ("kubernetes.labels", Effect::Pod),
-    ("kubernetes.annotations", Effect::Pod),
-    ("kubernetes.network_policy", Effect::InPlace),
-    ("kubernetes.scheduling_timeout", Effect::InPlace),
-    ("kubernetes.start_timeout", Effect::Pod),
-    ("local.port", Effect::Restart),
-    ("local.keep_logs", Effect::InPlace),
-    ("timeouts", Effect::InPlace),
+pub(super) const EFFECTS: &[(ModelPath, Effect)] = &[
+    (at!(Model, name), Effect::Replacement),
+    (at!(Model, flower_version), Effect::Restart),
+    (at!(Model, allow_state_loss), Effect::InPlace),
+    (at!(Model, on_active_runs), Effect::InPlace),
+    (at!(Model, isolation), Effect::Restart),
+    (at!(Model, insecure), Effect::Restart),
+    (at!(Model, tls), Effect::Certificate),
+    (at!(Model, supernodes), Effect::AllowList),
+    (at!(Model, persistence.enabled), Effect::Replacement),
+    (at!(Model, persistence.size), Effect::InPlace),
+    (at!(Model, persistence.storage_class), Effect::Replacement),
+    (at!(Model, requirements), Effect::Restart),
+    (at!(Model, env), Effect::Restart),
+    (at!(Model, extra_args), Effect::Restart),
+    (at!(Model, log_level), Effect::Restart),
+    (at!(Model, service.service_type), Effect::Certificate),
+    (at!(Model, service.node_port), Effect::Certificate),
+    (at!(Model, service.hostname), Effect::Certificate),
+    (at!(Model, service.annotations), Effect::Certificate),
+    (at!(Model, service.allow_from), Effect::InPlace),
+    (at!(Model, kubernetes.image), Effect::Pod),
+    (at!(Model, kubernetes.superexec_image), Effect::Pod),
+    (at!(Model, kubernetes.gateway_image), Effect::Pod),
+    (at!(Model, kubernetes.image_pull_policy), Effect::Pod),
+    (at!(Model, kubernetes.image_pull_secrets), Effect::Pod),
+    (at!(Model, kubernetes.resources), Effect::Pod),
+    (at!(Model, kubernetes.server_resources), Effect::Pod),
+    (at!(Model, kubernetes.gateway_resources), Effect::Pod),
+    (at!(Model, kubernetes.node_selector), Effect::Pod),
+    (at!(Model, kubernetes.tolerations), Effect::Pod),
+    (at!(Model, kubernetes.affinity), Effect::Pod),
+    (at!(Model, kubernetes.priority_class), Effect::Pod),
+    (at!(Model, kubernetes.runtime_class), Effect::Pod),
+    (at!(Model, kubernetes.service_account), Effect::Pod),
+    (at!(Model, kubernetes.env_from_secrets), Effect::Pod),
+    (at!(Model, kubernetes.server_env_from_secrets), Effect::Pod),
+    (at!(Model, kubernetes.volumes), Effect::Pod),
+    (at!(Model, kubernetes.labels), Effect::Pod),
+    (at!(Model, kubernetes.annotations), Effect::Pod),
+    (at!(Model, kubernetes.network_policy), Effect::InPlace),
+    (at!(Model, kubernetes.scheduling_timeout), Effect::InPlace),
+    (at!(Model, kubernetes.start_timeout), Effect::Pod),
+    (at!(Model, local.port), Effect::Restart),
+    (at!(Model, local.keep_logs), Effect::InPlace),
+    (at!(Model, timeouts), Effect::InPlace),
 ];
 
 /// The table for the documentation.
@@ -98,7 +100,8 @@ pub(super) fn table() -> String {
                     error, or a replacement with `allow_state_loss`.\n\n| Attribute | A change |\n| --- | --- |\n"
         .to_owned();
     for (attribute, effect) in EFFECTS {
-        text.extend(["| `", attribute, "` | ", effect.words(), " |\n"]);
+        let attribute = attribute.to_string();
+        text.extend(["| `", &attribute, "` | ", effect.words(), " |\n"]);
     }
     text.trim_end().to_owned()
 }
@@ -107,7 +110,7 @@ pub(super) fn table() -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     /// A change of this attribute.
-    Attribute(&'static str),
+    Attribute(ModelPath),
     /// A new certificate for no attribute's sake.
     Renewal,
     /// What it runs as is not what was applied, or was made from what is another by now.
@@ -126,39 +129,44 @@ impl Cause {
 
 /// Why a change restarts the SuperLink; empty where it goes on as it runs.
 pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Vec<Cause>> {
-    let insecure = *after.value("insecure") == Value::Bool(true);
+    let insecure = *after.value(at!(Model, insecure)) == Value::Bool(true);
     let mut causes = Vec::new();
     for (attribute, effect) in EFFECTS {
         let counts = match effect {
             // A port that is not asked for any more stays.
-            Effect::Restart if *attribute == "local.port" => {
-                !has_pods && !after.value(attribute).is_null()
+            Effect::Restart if *attribute == at!(Model, local.port) => {
+                !has_pods && !after.value(*attribute).is_null()
             }
             Effect::Restart => true,
             // Without pods there is no Service.
-            Effect::Certificate => !insecure && (has_pods || !attribute.starts_with("service.")),
+            Effect::Certificate => {
+                !insecure && (has_pods || !attribute.is_within(at!(Model, service)))
+            }
             Effect::Pod => has_pods,
             Effect::AllowList => {
                 if list_restarts(before, after)? {
-                    causes.push(Cause::Attribute(attribute));
+                    causes.push(Cause::Attribute(*attribute));
                 }
                 false
             }
             Effect::InPlace | Effect::Replacement => false,
         };
-        if counts && is_changed(before.value(attribute), after.value(attribute)) {
-            causes.push(Cause::Attribute(attribute));
+        if counts && is_changed(before.value(*attribute), after.value(*attribute)) {
+            causes.push(Cause::Attribute(*attribute));
         }
     }
-    let certificate = after.value("certificate_not_after");
+    let certificate = after.value(at!(Model, certificate_not_after));
     let is_new = certificate.is_unknown() || certificate.is_null();
     let is_explained = causes.iter().any(|cause| {
-        matches!(cause, Cause::Attribute(name) if *name == "tls" || *name == "insecure" || REACHED_BY.contains(name))
+        matches!(cause, Cause::Attribute(name) if *name == at!(Model, tls) || *name == at!(Model, insecure) || REACHED_BY.contains(name))
     });
     if !insecure && is_new && !is_explained {
         causes.push(Cause::Renewal);
     }
-    let status = before.get::<Option<Status>>("status")?.known().flatten();
+    let status = before
+        .get::<Option<Status>>(at!(Model, status))?
+        .known()
+        .flatten();
     if status == Some(Status::Changed) {
         causes.push(Cause::Drift);
     }
@@ -168,8 +176,11 @@ pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Ve
 /// Whether it restarts for another allow-list: that there is one is a flag, and older releases read it
 /// once, at their start.
 fn list_restarts(before: &Tree, after: &Tree) -> Result<bool> {
-    let (old, new) = (before.value("supernodes"), after.value("supernodes"));
-    let version = after.get::<Option<FlowerVersion>>("flower_version")?;
+    let (old, new) = (
+        before.value(at!(Model, supernodes)),
+        after.value(at!(Model, supernodes)),
+    );
+    let version = after.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let row = version.known().flatten().and_then(|one| row_of(one).ok());
     let reads_once = row.is_some_and(|row| row.node_auth != NodeAuth::Registration);
     Ok(if reads_once {

@@ -112,7 +112,9 @@ fn settable(attributes: &[Attribute], within: &str, found: &mut BTreeSet<String>
         }
         let path = format!("{within}{}", attribute.name);
         match &attribute.kind {
-            Kind::Nested(Nesting::Single, inner) if !EFFECTS.iter().any(|row| row.0 == path) => {
+            Kind::Nested(Nesting::Single, inner)
+                if !EFFECTS.iter().any(|row| row.0.to_string() == path) =>
+            {
                 settable(inner, &format!("{path}."), found);
             }
             _ => drop(found.insert(path)),
@@ -124,7 +126,7 @@ fn settable(attributes: &[Attribute], within: &str, found: &mut BTreeSet<String>
 fn every_attribute_has_one_row() {
     let mut expected = BTreeSet::new();
     settable(&Schema::of::<Model>().attributes, "", &mut expected);
-    let rows: BTreeSet<_> = EFFECTS.iter().map(|row| row.0.to_owned()).collect();
+    let rows: BTreeSet<_> = EFFECTS.iter().map(|row| row.0.to_string()).collect();
     assert_eq!(rows, expected);
     assert_eq!(rows.len(), EFFECTS.len(), "a row is there twice");
 }
@@ -132,8 +134,9 @@ fn every_attribute_has_one_row() {
 #[tokio::test]
 async fn the_table_says_what_the_code_does() {
     for (attribute, effect) in EFFECTS {
+        let attribute = &*attribute.to_string();
         let after = settings(attribute, sample(attribute));
-        let before = match *attribute {
+        let before = match attribute {
             "flower_version" => settings(attribute, json!("1.41.0")),
             _ => settings("name", json!("a")),
         };
@@ -153,10 +156,10 @@ async fn the_table_says_what_the_code_does() {
         let renews = planned.is_unknown("certificate_not_after");
         let replaces = !planned.replaces.is_empty();
         // A port is a part of what runs that follows from the place.
-        let runs = runs || *attribute == "local.port";
+        let runs = runs || attribute == "local.port";
         let expected = match (replaces, runs, pod, renews) {
             (true, ..) => Effect::Replacement,
-            (_, true, ..) if *attribute == "supernodes" => Effect::AllowList,
+            (_, true, ..) if attribute == "supernodes" => Effect::AllowList,
             (_, true, ..) => Effect::Restart,
             (_, _, true, _) => Effect::Pod,
             (_, _, _, true) => Effect::Certificate,

@@ -2,34 +2,37 @@
 //! from that: what is unknown without need keeps a mistake from being found before anything is made,
 //! and has runs look as if they were to be moved.
 
+use super::Model;
+use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, row_of};
+use crate::resources::handover::{ControlOutput, FleetOutput};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::value::Value;
 
 /// What of `service` the address and the certificate follow from. Whom it lets in is not of it.
-pub(super) const REACHED_BY: [&str; 4] = [
-    "service.service_type",
-    "service.node_port",
-    "service.hostname",
-    "service.annotations",
+pub(super) const REACHED_BY: [ModelPath; 4] = [
+    at!(Model, service.service_type),
+    at!(Model, service.node_port),
+    at!(Model, service.hostname),
+    at!(Model, service.annotations),
 ];
 
 /// Plans `fleet` and `control`.
 pub(super) fn hand_over(plan: &mut Plan) -> Result<()> {
-    let insecure = plan.planned.value("insecure").clone();
-    let version = plan.planned.value("flower_version").clone();
+    let insecure = plan.planned.value(at!(Model, insecure)).clone();
+    let version = plan.planned.value(at!(Model, flower_version)).clone();
     let changes = Changes::of(plan)?;
-    let kept = |dotted: &str, changes: bool| match plan.prior.value(dotted) {
+    let kept = |path, changes: bool| match plan.prior.value(path) {
         value if changes || value.is_null() => Value::UNKNOWN,
         value => value.clone(),
     };
-    let authority = match plan.get::<bool>("insecure")? {
+    let authority = match plan.get::<bool>(at!(Model, insecure))? {
         Maybe::Known(true) => Value::Null,
         // Both name the same one, and either may be lost.
-        _ => match kept("fleet.ca_certificate", changes.insecure) {
-            Value::Unknown(_) => kept("control.ca_certificate", changes.insecure),
+        _ => match kept(at!(Model, fleet.ca_certificate), changes.insecure) {
+            Value::Unknown(_) => kept(at!(Model, control.ca_certificate), changes.insecure),
             known => known,
         },
     };
@@ -37,24 +40,30 @@ pub(super) fn hand_over(plan: &mut Plan) -> Result<()> {
     let id = if plan.is_create() {
         Value::UNKNOWN
     } else {
-        plan.prior.value("superlink_id").clone()
+        plan.prior.value(at!(Model, superlink_id)).clone()
     };
-    plan.planned.set("superlink_id", id.clone());
-    let fleet = Value::object([
-        ("address", kept("fleet.address", changes.address)),
-        ("ca_certificate", authority.clone()),
-        ("insecure", insecure),
-        ("flower_version", version.clone()),
-        ("superlink_id", id.clone()),
+    plan.planned.set(at!(Model, superlink_id), id.clone());
+    let fleet = Value::of([
+        (
+            at!(FleetOutput, address),
+            kept(at!(Model, fleet.address), changes.address),
+        ),
+        (at!(FleetOutput, ca_certificate), authority.clone()),
+        (at!(FleetOutput, insecure), insecure),
+        (at!(FleetOutput, flower_version), version.clone()),
+        (at!(FleetOutput, superlink_id), id.clone()),
     ]);
-    let control = Value::object([
-        ("url", kept("control.url", changes.url)),
-        ("ca_certificate", authority),
-        ("flower_version", version),
-        ("superlink_id", id),
+    let control = Value::of([
+        (
+            at!(ControlOutput, url),
+            kept(at!(Model, control.url), changes.url),
+        ),
+        (at!(ControlOutput, ca_certificate), authority),
+        (at!(ControlOutput, flower_version), version),
+        (at!(ControlOutput, superlink_id), id),
     ]);
-    plan.planned.set("fleet", fleet);
-    plan.planned.set("control", control);
+    plan.planned.set(at!(Model, fleet), fleet);
+    plan.planned.set(at!(Model, control), control);
     Ok(())
 }
 
@@ -75,12 +84,12 @@ impl Changes {
         };
         let same_fleet = same(|before, after| before.fleet == after.fleet);
         let same_control = same(|before, after| before.control == after.control);
-        let insecure = plan.changes("insecure");
-        let url = plan.prior.value("control.url").as_str();
+        let insecure = plan.changes(at!(Model, insecure));
+        let url = plan.prior.value(at!(Model, control.url)).as_str();
         // In a cluster the ports are always the same, and elsewhere there is no Service.
         let in_cluster = url.is_some_and(|url| url.starts_with("kube://"));
         let port = !in_cluster && moves_port(plan, url)?;
-        let service = REACHED_BY.iter().any(|cause| plan.changes(cause));
+        let service = REACHED_BY.iter().any(|cause| plan.changes(*cause));
         Ok(Self {
             insecure,
             address: if in_cluster {
@@ -96,14 +105,14 @@ impl Changes {
 }
 
 fn row(tree: &Tree) -> Result<Option<&'static VersionRow>> {
-    let version = tree.get::<Option<FlowerVersion>>("flower_version")?;
+    let version = tree.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let version = version.known().flatten();
     Ok(version.and_then(|version| row_of(version).ok()))
 }
 
 /// Whether the port will be another one, or may. One that is not asked for stays what it was.
 fn moves_port(plan: &Plan, url: Option<&str>) -> Result<bool> {
-    let Maybe::Known(wanted) = plan.get::<Option<u16>>("local.port")? else {
+    let Maybe::Known(wanted) = plan.get::<Option<u16>>(at!(Model, local.port))? else {
         return Ok(true);
     };
     let port = url.and_then(|url| url.rsplit(':').next()?.parse::<u16>().ok());
@@ -153,12 +162,20 @@ mod tests {
         let planned = plan::<Superlink>(None, json!({ "name": "a" })).await;
         assert_eq!(planned.errors, "");
         assert_eq!(planned.text("fleet.flower_version"), Some("1.42.0"));
-        assert_eq!(planned.tree.value("fleet.insecure"), &Value::Bool(false));
+        assert_eq!(
+            planned.tree.value(at!(Model, fleet.insecure)),
+            &Value::Bool(false)
+        );
         for unknown in ["fleet.address", "fleet.ca_certificate", "control.url"] {
             assert!(planned.is_unknown(unknown), "{unknown}");
         }
         let planned = plan::<Superlink>(None, json!({ "name": "a", "insecure": true })).await;
-        assert!(planned.tree.value("control.ca_certificate").is_null());
+        assert!(
+            planned
+                .tree
+                .value(at!(Model, control.ca_certificate))
+                .is_null()
+        );
     }
 
     #[tokio::test]
@@ -236,7 +253,12 @@ mod tests {
     #[tokio::test]
     async fn without_tls_there_is_no_authority_to_wait_for() {
         let planned = change(&state(LOCAL, "1.42.0"), json!({ "insecure": true })).await;
-        assert!(planned.tree.value("fleet.ca_certificate").is_null());
+        assert!(
+            planned
+                .tree
+                .value(at!(Model, fleet.ca_certificate))
+                .is_null()
+        );
         assert!(planned.is_unknown("control.url"));
     }
 }

@@ -5,6 +5,7 @@
 use time::OffsetDateTime;
 
 use super::{Model, storage, workload};
+use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
@@ -96,23 +97,26 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
 pub(super) fn heal(plan: &mut Plan) -> Result<()> {
     let status = plan
         .prior
-        .get::<Option<Status>>("status")?
+        .get::<Option<Status>>(at!(Model, status))?
         .known()
         .flatten();
     match status {
-        Some(Status::Stopped | Status::Changed) => plan.set_unknown("status"),
+        Some(Status::Stopped | Status::Changed) => plan.set_unknown(at!(Model, status)),
         Some(Status::Lost) => begin_anew(plan)?,
         Some(Status::Running) | None => {}
     }
     let prior = plan.prior.clone();
-    let insecure = plan.get::<Option<bool>>("insecure")?.known().flatten();
-    if insecure == Some(false) && prior.value("certificate_not_after").is_null() {
-        plan.set_unknown("certificate_not_after");
-        plan.set_unknown("status");
+    let insecure = plan
+        .get::<Option<bool>>(at!(Model, insecure))?
+        .known()
+        .flatten();
+    if insecure == Some(false) && prior.value(at!(Model, certificate_not_after)).is_null() {
+        plan.set_unknown(at!(Model, certificate_not_after));
+        plan.set_unknown(at!(Model, status));
     }
-    let listed = prior.value("supernodes");
-    let registered = prior.value("nodes");
-    let version = prior.get::<Option<FlowerVersion>>("flower_version")?;
+    let listed = prior.value(at!(Model, supernodes));
+    let registered = prior.value(at!(Model, nodes));
+    let version = prior.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let row = version
         .known()
         .flatten()
@@ -122,24 +126,24 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
         && registers
         && !listed.keys().eq(nodes.keys())
     {
-        plan.set_unknown("nodes");
+        plan.set_unknown(at!(Model, nodes));
     }
     let end = prior
-        .get::<Option<String>>("certificate_not_after")?
+        .get::<Option<String>>(at!(Model, certificate_not_after))?
         .known()
         .flatten();
     let duration = |name| -> Result<Option<GoDuration>> { Ok(plan.get(name)?.known().flatten()) };
-    let before = duration("tls.renew_before")?;
-    let validity = workload::validity(duration("tls.validity")?.as_ref());
+    let before = duration(at!(Model, tls.renew_before))?;
+    let validity = workload::validity(duration(at!(Model, tls.validity))?.as_ref());
     if let Some(end) = end
         && workload::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
     {
-        plan.set_unknown("certificate_not_after");
-        plan.set_unknown("status");
+        plan.set_unknown(at!(Model, certificate_not_after));
+        plan.set_unknown(at!(Model, status));
     }
     // A SuperLink that is started anew without its database registers its nodes anew.
-    if plan.changes("status") && storage::is_kept(&prior)? == Some(false) {
-        plan.set_unknown("nodes");
+    if plan.changes(at!(Model, status)) && storage::is_kept(&prior)? == Some(false) {
+        plan.set_unknown(at!(Model, nodes));
     }
     Ok(())
 }
@@ -147,11 +151,11 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
 /// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
 /// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
 fn begin_anew(plan: &mut Plan) -> Result<()> {
-    plan.set_unknown("status");
-    let allowed = plan.get::<Option<bool>>("allow_state_loss")?;
+    plan.set_unknown(at!(Model, status));
+    let allowed = plan.get::<Option<bool>>(at!(Model, allow_state_loss))?;
     let keeps = storage::is_kept(&plan.planned)?;
     if keeps == Some(false) || allowed.known().flatten() == Some(true) {
-        plan.replace("status");
+        plan.replace(at!(Model, status));
     } else {
         let note =
             Diagnostic::warning("The database of the SuperLink is lost, and apply will fail");
@@ -179,7 +183,7 @@ fn bring_back(message: Diagnostic) -> Diagnostic {
              that it had); or set `allow_state_loss = true`: a new SuperLink is then made without the runs and \
              nodes of this one, and nodes need new keys.",
         )
-        .on("persistence")
+        .at(at!(Model, persistence))
 }
 
 #[cfg(test)]

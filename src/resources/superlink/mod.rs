@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
+use crate::at;
 use crate::flower::control::SharedReads;
 use crate::flower::launch::Role;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
@@ -65,9 +66,9 @@ impl Resource for Superlink {
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
-        let insecure = config.get::<Option<bool>>("insecure");
+        let insecure = config.get::<Option<bool>>(at!(Model, insecure));
         if let Ok(Maybe::Known(Some(true))) = insecure {
-            if config.is_set("supernodes") {
+            if config.is_set(at!(Model, supernodes)) {
                 found.push(
                     Diagnostic::error("Node keys need TLS")
                         .detail(
@@ -75,12 +76,12 @@ impl Resource for Superlink {
                              `insecure` turns TLS off.",
                         )
                         .detail("Remove `insecure`, or leave `supernodes` out.")
-                        .on("supernodes"),
+                        .at(at!(Model, supernodes)),
                 );
             }
             found.absorb(config.conflict(
-                "insecure",
-                "tls",
+                at!(Model, insecure),
+                at!(Model, tls),
                 "There is no certificate without TLS.",
             ));
         }
@@ -88,15 +89,17 @@ impl Resource for Superlink {
         found.absorb(storage::is_quantity(config));
         found.absorb(pod::validate(config));
         found.extend(processes::validate(config, Role::SuperLink));
-        found.extend(nodes::check(config.value("supernodes")));
+        found.extend(nodes::check(config.value(at!(Model, supernodes))));
         found
     }
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
-        if let Maybe::Known(version) = plan.get::<FlowerVersion>("flower_version")? {
+        if let Maybe::Known(version) = plan.get::<FlowerVersion>(at!(Model, flower_version))? {
             release::row(version)?;
-            let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
+            let prior = plan
+                .prior
+                .get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
             if let Maybe::Known(Some(prior)) = prior
                 && !keeps_state(prior, version)
             {
@@ -104,7 +107,7 @@ impl Resource for Superlink {
             }
             allow_list::note_memory(plan, version)?;
             allow_list::can_check_keys(plan, version)?;
-            let supernodes = plan.planned.value("supernodes");
+            let supernodes = plan.planned.value(at!(Model, supernodes));
             plan.notes.extend(nodes::without_place(supernodes, version));
             plan.notes.extend(release::newer(version));
         }
@@ -119,16 +122,18 @@ impl Resource for Superlink {
         healing::heal(plan)?;
         storage::grows(plan)?;
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
-            plan.replace("persistence");
+            plan.replace(at!(Model, persistence));
         }
         // Its names follow from how it is reached.
         let has_service = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
         let service = foresight::REACHED_BY.iter().filter(|_| has_service);
-        let mut causes = service.chain(&["tls", "insecure"]).copied();
+        let mut causes = service
+            .copied()
+            .chain([at!(Model, tls), at!(Model, insecure)]);
         let is_another =
             |cause| effect::is_changed(plan.prior.value(cause), plan.planned.value(cause));
         if causes.any(is_another) {
-            plan.set_unknown("certificate_not_after");
+            plan.set_unknown(at!(Model, certificate_not_after));
         }
         allow_list::foresee(plan)?;
         allow_list::keeps_locations(plan)?;
@@ -284,7 +289,7 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
     let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
     let allowed = plan
-        .get::<Option<bool>>("allow_state_loss")?
+        .get::<Option<bool>>(at!(Model, allow_state_loss))?
         .known()
         .flatten();
     if keeps && !allowed.unwrap_or(false) {
@@ -296,10 +301,10 @@ fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> 
             "Keep the release, or set `allow_state_loss = true`: a new SuperLink is then made \
              without the runs and nodes of this one, and nodes need new keys.",
         )
-        .on("flower_version")
+        .at(at!(Model, flower_version))
         .into());
     }
-    plan.replace("flower_version");
+    plan.replace(at!(Model, flower_version));
     Ok(())
 }
 

@@ -4,27 +4,32 @@
 //! number until it is unregistered, whatever becomes of the list in between: a key that nobody knows of any
 //! more would let in for ever.
 
+use super::Model;
 use std::collections::BTreeMap;
 
 use super::model::AllowedNode;
+use crate::at;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, row_of};
 use crate::pki::{NodeKeyError, NodePublicKey};
 use crate::resources::report::failed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::ModelPath;
 use crate::tfplugin::schema::refused as refused_text;
 use crate::tfplugin::value::Value;
 
 pub(super) type AllowList = BTreeMap<String, AllowedNode>;
 pub(super) type NodeIds = BTreeMap<String, String>;
 
+pub(super) const PUBLIC_KEY: ModelPath = at!(AllowedNode, public_key);
+pub(super) const LOCATION: ModelPath = at!(AllowedNode, location);
+
 /// The key of each name, as Flower compares it.
 pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
     let mut found = Diagnostics::default();
     let mut keys: BTreeMap<String, String> = BTreeMap::new();
     for (name, node) in list {
-        let at = || Path::attribute("supernodes").key(name).then("public_key");
+        let at = || at!(Model, supernodes).key(name).then(PUBLIC_KEY);
         match NodePublicKey::parse(&node.public_key).and_then(|key| key.pem()) {
             Ok(pem) => {
                 if let Some((other, _)) = keys.iter().find(|(_, known)| **known == pem) {
@@ -62,13 +67,9 @@ pub(super) fn check(list: &Value) -> Diagnostics {
     for (name, node) in entries {
         if name.trim().is_empty() || name.contains(char::is_control) {
             let why = "a SuperNode is listed under a name in one line";
-            found.extend(refused_text(
-                name,
-                &why,
-                &Path::attribute("supernodes").key(name),
-            ));
+            found.extend(refused_text(name, &why, &at!(Model, supernodes).key(name)));
         }
-        if let Some(public_key) = node.get("public_key").as_str() {
+        if let Some(public_key) = node.at(PUBLIC_KEY).as_str() {
             let public_key = public_key.to_owned();
             let node = AllowedNode {
                 public_key,
@@ -90,7 +91,7 @@ pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<D
         return Vec::new();
     }
     let placed = entries.iter().filter(|(_, node)| {
-        let location = node.get("location");
+        let location = node.at(LOCATION);
         !location.is_null() && !location.is_unknown()
     });
     placed
@@ -99,7 +100,7 @@ pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<D
                 .detail(format!(
                     "Flower {version} does not keep it; releases from 1.38 on do."
                 ))
-                .at(Path::attribute("supernodes").key(name).then("location"))
+                .at(at!(Model, supernodes).key(name).then(LOCATION))
         })
         .collect()
 }
@@ -116,9 +117,8 @@ pub(super) fn key_list(list: &AllowList) -> Result<String> {
     for (name, node) in list {
         match NodePublicKey::parse(&node.public_key).and_then(|key| key.openssh()) {
             Ok(line) => text.extend([line.trim(), "\n"]),
-            Err(error) => found.push(
-                no_key(name, &error).at(Path::attribute("supernodes").key(name).then("public_key")),
-            ),
+            Err(error) => found
+                .push(no_key(name, &error).at(at!(Model, supernodes).key(name).then(PUBLIC_KEY))),
         }
     }
     if text.is_empty() {
@@ -261,7 +261,7 @@ pub(super) async fn reconcile(
 }
 
 fn refused(name: &str, error: &ControlError) -> Diagnostic {
-    let at = Path::attribute("supernodes").key(name).then("public_key");
+    let at = at!(Model, supernodes).key(name).then(PUBLIC_KEY);
     let message = failed(format!("The SuperNode {name:?} was not registered"), error).at(at);
     match error {
         ControlError::KeyInUse(_) => message.detail(

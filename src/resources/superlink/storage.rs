@@ -1,19 +1,22 @@
 //! The size of the database's volume, which can grow and never shrink.
 
+use super::Model;
+use crate::at;
 use crate::resources::choices::Status;
 use crate::resources::quantity;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Maybe, Tree};
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
-const SIZE: &str = "persistence.size";
+const SIZE: ModelPath = at!(Model, persistence.size);
 /// The size where none is set.
 pub(super) const DEFAULT: &str = "1Gi";
 
 /// Whether the database outlives the process, as far as known; it does by default.
 pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
-    let enabled = tree.get::<Option<bool>>("persistence.enabled")?.known();
+    let enabled = tree
+        .get::<Option<bool>>(at!(Model, persistence.enabled))?
+        .known();
     Ok(enabled.map(|enabled| enabled.unwrap_or(true)))
 }
 
@@ -39,7 +42,7 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
             Err(Diagnostic::error("persistence.size cannot shrink")
                 .detail(format!("It has {before}, and {after}{default} is less."))
                 .detail("Keep its size, or make a new SuperLink and leave its database behind.")
-                .at(path())
+                .at(SIZE)
                 .into())
         }
         _ => Ok(()),
@@ -49,7 +52,11 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
 /// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;
 /// what goes with the old one is not.
 pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
-    let is_lost = plan.prior.get::<Option<Status>>("status")?.known() == Some(Some(Status::Lost));
+    let is_lost = plan
+        .prior
+        .get::<Option<Status>>(at!(Model, status))?
+        .known()
+        == Some(Some(Status::Lost));
     let Some(first) = plan.replaced_for().first().cloned() else {
         return Ok(());
     };
@@ -74,13 +81,9 @@ pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
 /// An error unless the size is a quantity.
 pub(super) fn is_quantity(config: &Tree) -> Result<()> {
     match config.get::<Option<String>>(SIZE) {
-        Ok(Maybe::Known(Some(size))) => quantity::check_size(&size, path()),
+        Ok(Maybe::Known(Some(size))) => quantity::check_size(&size, SIZE.path()),
         _ => Ok(()),
     }
-}
-
-fn path() -> Path {
-    Path::attribute("persistence").then("size")
 }
 
 #[cfg(test)]

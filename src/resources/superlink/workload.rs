@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::{Model, nodes, storage};
+use crate::at;
 use crate::flower::launch::{
     Database, KeyPair, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
     superlink_processes,
@@ -154,7 +155,7 @@ pub(super) async fn ensure_certificate(
             time::Duration::seconds(i64::try_from(validity.as_secs()).unwrap_or(i64::MAX)),
             now,
         )
-        .map_err(|error| failed("The certificate could not be made", &error).on("tls"))?;
+        .map_err(|error| failed("The certificate could not be made", &error).at(at!(Model, tls)))?;
     masking::hide(&issued.private_key_pem);
     let ca = authority.certificate_pem().to_owned();
     let entries: SecretEntries = [
@@ -274,7 +275,7 @@ fn names(model: &Model, layout: &Layout) -> Result<ServerNames> {
     )
     .map_err(|error| {
         failed("The certificate cannot have this name", &error)
-            .on("tls")
+            .at(at!(Model, tls))
             .into()
     })
 }

@@ -9,6 +9,7 @@ use super::Model;
 use super::registrar::Registrar;
 use super::witness::{Refusal, Witness};
 use super::workload::{object, sketch, workload};
+use crate::at;
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
 use crate::flower::launch::LogLevel;
 use crate::flower::version::{VersionRow, row_of};
@@ -21,7 +22,6 @@ use crate::resources::report::failed;
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Begun, Failure, LayoutRequest, ObjectRef, Port, RuntimeError, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::Computed;
 use crate::tfplugin::{Call, Slot};
 
@@ -233,10 +233,10 @@ fn turned_away(
     let entry = entry.map(|entry| format!("Its key is the entry {entry:?} of `supernodes`."));
     let report = failure::report_with(exit, what, failure).remedy(entry);
     match exit.and_then(|exit| exit.rejection) {
-        Some(Rejection::Untrusted) => {
-            report.at(Path::attribute("superlink").then("ca_certificate"))
+        Some(Rejection::Untrusted) => report.at(at!(Model, superlink.ca_certificate)),
+        Some(Rejection::Double | Rejection::Revoked | Rejection::Keyless) => {
+            report.at(at!(Model, key))
         }
-        Some(Rejection::Double | Rejection::Revoked | Rejection::Keyless) => report.on("key"),
         Some(Rejection::Refused | Rejection::KeyInUse) | None => report,
     }
 }

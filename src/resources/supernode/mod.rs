@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::at;
 use crate::flower::launch::Role;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
@@ -30,8 +31,7 @@ use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
 use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Tree, path};
-use crate::tfplugin::value::Value;
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(super) use departed::Departed;
 use departed::may_be_known;
@@ -50,15 +50,15 @@ impl Resource for Supernode {
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
-        let insecure = config.get::<Option<bool>>("superlink.insecure");
-        if matches!(insecure, Ok(Maybe::Known(Some(true)))) && config.is_set("key") {
+        let insecure = config.get::<Option<bool>>(at!(Model, superlink.insecure));
+        if matches!(insecure, Ok(Maybe::Known(Some(true)))) && config.is_set(at!(Model, key)) {
             found.push(
                 Diagnostic::error("A node key needs TLS")
                     .detail(
                         "Flower refuses keys without TLS, and `superlink.insecure` turns it off.",
                     )
                     .detail("Remove `insecure`, or leave `key` out.")
-                    .on("key"),
+                    .at(at!(Model, key)),
             );
         }
         found.extend(handover_checks::fleet(config));
@@ -66,26 +66,29 @@ impl Resource for Supernode {
         found.extend(handover_checks::secret(config));
         found.absorb(pod::validate(config));
         found.extend(processes::validate(config, Role::SuperNode));
-        found.absorb(workload::node_config(config.value("node_config")).map(drop));
+        found.absorb(workload::node_config(config.value(at!(Model, node_config))).map(drop));
         found
     }
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
-        if !plan.config.is_set("flower_version") {
-            match plan.get::<Option<String>>("superlink.flower_version")? {
+        if !plan.config.is_set(at!(Model, flower_version)) {
+            match plan.get::<Option<String>>(at!(Model, superlink.flower_version))? {
                 Maybe::Known(text) => {
                     let version = fleet_release(text.as_deref())?;
-                    let prior = plan.prior.get::<Option<FlowerVersion>>("flower_version")?;
+                    let prior = plan
+                        .prior
+                        .get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
                     if prior != Maybe::Known(Some(version)) || plan.has_changes() {
-                        plan.set("flower_version", version);
+                        plan.set(at!(Model, flower_version), version);
                     }
                 }
-                Maybe::Unknown => plan.set_unknown("flower_version"),
+                Maybe::Unknown => plan.set_unknown(at!(Model, flower_version)),
             }
         }
-        if let Maybe::Known(Some(own)) =
-            plan.config.get::<Option<FlowerVersion>>("flower_version")?
+        if let Maybe::Known(Some(own)) = plan
+            .config
+            .get::<Option<FlowerVersion>>(at!(Model, flower_version))?
         {
             release::row(own)?;
         }
@@ -98,20 +101,20 @@ impl Resource for Supernode {
         if let Some(note) = restart_note(plan, has_pods) {
             plan.notes.push(note);
         }
-        let status = plan.prior.get::<Option<Status>>("status")?;
+        let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
         if matches!(status, Maybe::Known(Some(Status::Changed))) {
-            plan.set_unknown("status");
-            if !plan.planned.is_set("key") {
-                plan.set_unknown("node_id");
+            plan.set_unknown(at!(Model, status));
+            if !plan.planned.is_set(at!(Model, key)) {
+                plan.set_unknown(at!(Model, node_id));
             }
         }
         if matches!(status, Maybe::Known(Some(Status::Stopped))) {
-            plan.set_unknown("status");
-            plan.set_unknown("node_id");
+            plan.set_unknown(at!(Model, status));
+            plan.set_unknown(at!(Model, node_id));
         } else if plan.has_changes() && is_same_node(plan) {
-            let kept = plan.prior.value("node_id").clone();
+            let kept = plan.prior.value(at!(Model, node_id)).clone();
             if !kept.is_null() {
-                plan.planned.set("node_id", kept);
+                plan.planned.set(at!(Model, node_id), kept);
             }
         }
         Ok(())
@@ -216,39 +219,46 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 /// Whether the SuperLink knows it by the same number afterwards: a registered key keeps it, and so does
 /// a process that goes on. Without a key, one that is started anew is another node.
 fn is_same_node(plan: &Plan) -> bool {
-    if plan.planned.is_set("key") {
-        let same = match same_by_id(plan, "superlink") {
+    if plan.planned.is_set(at!(Model, key)) {
+        let same = match same_by_id(plan, at!(Model, superlink.superlink_id)) {
             Ok(Some(same)) => same,
             // A SuperLink of ours may have the address of one that is gone, and has another authority.
-            Ok(None) => !["superlink.address", "superlink.ca_certificate"]
-                .iter()
-                .any(|name| plan.changes(name)),
+            Ok(None) => {
+                !plan.changes(at!(Model, superlink.address))
+                    && !plan.changes(at!(Model, superlink.ca_certificate))
+            }
             Err(_) => false,
         };
-        return same && !plan.changes("key");
+        return same && !plan.changes(at!(Model, key));
     }
-    let Value::Map(planned) = &plan.planned.0 else {
-        return false;
-    };
-    let goes_on = |name: &str| ["timeouts", "wait", "control", "node_id"].contains(&name);
-    let mut names = planned.keys().map(String::as_str);
     // A status that is not as it should be has it started anew.
-    names.all(|name| goes_on(name) || !plan.changes(name) || (name == "status" && runs(plan)))
+    let status = runs(plan).then_some(at!(Model, status));
+    let goes_on = [
+        at!(Model, timeouts),
+        at!(Model, wait),
+        at!(Model, control),
+        at!(Model, node_id),
+    ];
+    let mut planned = plan.planned.clone();
+    for path in goes_on.into_iter().chain(status) {
+        planned.set(path, plan.prior.value(path).clone());
+    }
+    planned.0 == plan.prior.0
 }
 
 /// What a SuperNode that runs is started with: a change of it starts it again.
-const STARTED_WITH: &[&str] = &[
-    "flower_version",
-    "superlink.address",
-    "superlink.ca_certificate",
-    "superlink.insecure",
-    "key",
-    "isolation",
-    "node_config",
-    "requirements",
-    "env",
-    "extra_args",
-    "log_level",
+const STARTED_WITH: &[ModelPath] = &[
+    at!(Model, flower_version),
+    at!(Model, superlink.address),
+    at!(Model, superlink.ca_certificate),
+    at!(Model, superlink.insecure),
+    at!(Model, key),
+    at!(Model, isolation),
+    at!(Model, node_config),
+    at!(Model, requirements),
+    at!(Model, env),
+    at!(Model, extra_args),
+    at!(Model, log_level),
 ];
 
 /// Says that the SuperNode restarts, and what that does to a training.
@@ -256,10 +266,11 @@ fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
     if !runs(plan) || !plan.replaced_for().is_empty() {
         return None;
     }
-    let pod = has_pods.then_some("kubernetes");
+    let pod = has_pods.then_some(at!(Model, kubernetes));
     let names = STARTED_WITH.iter().copied().chain(pod);
-    let causes: Vec<_> = names.filter(|name| plan.changes(name)).collect();
+    let causes: Vec<_> = names.filter(|name| plan.changes(*name)).collect();
     let first = *causes.first()?;
+    let causes: Vec<_> = causes.iter().map(ToString::to_string).collect();
     Some(
         Diagnostic::warning("The SuperNode restarts")
             .detail(format!(
@@ -270,7 +281,7 @@ fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
                 "What a run computes there is lost, and the run may fail: apply when no run is in \
                  progress.",
             )
-            .at(path(first)),
+            .at(first),
     )
 }
 
@@ -284,7 +295,7 @@ fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
 
 /// Whether it ran when it was looked at.
 fn runs(plan: &Plan) -> bool {
-    let status = plan.prior.get::<Option<Status>>("status");
+    let status = plan.prior.get::<Option<Status>>(at!(Model, status));
     matches!(status, Ok(Maybe::Known(Some(Status::Running))))
 }
 

@@ -1,6 +1,8 @@
 //! Whether the release of a SuperNode fits that of its SuperLink. One that does not may go on without a
 //! word and never be heard of, so it is found when planned.
 
+use super::Model;
+use crate::at;
 use crate::flower::version::{FlowerVersion, row_of, speakers};
 use crate::resources::release;
 use crate::tfplugin::Plan;
@@ -10,8 +12,8 @@ use crate::tfplugin::schema::Maybe;
 /// An error when the SuperNode's release cannot speak with its SuperLink's.
 pub(super) fn speaks_with_superlink(plan: &mut Plan) -> Result<()> {
     let (Maybe::Known(own), Maybe::Known(theirs)) = (
-        plan.get::<Option<FlowerVersion>>("flower_version")?,
-        plan.get::<Option<FlowerVersion>>("superlink.flower_version")?,
+        plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?,
+        plan.get::<Option<FlowerVersion>>(at!(Model, superlink.flower_version))?,
     ) else {
         return Ok(());
     };
@@ -38,7 +40,7 @@ pub(super) fn speaks_with_superlink(plan: &mut Plan) -> Result<()> {
     .detail(format!(
         "Leave `flower_version` out to get the SuperLink's release, or set one from {first} to {last}."
     ))
-    .on("flower_version")
+    .at(at!(Model, flower_version))
     .into())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Model;
+use crate::at;
 use crate::flower::control::{ControlError, Node, NodeStatus, SharedReads, Timestamp};
 use crate::resources::Configured;
 use crate::resources::reach::control;
@@ -257,7 +258,7 @@ impl Counted {
 
 fn unlisted(error: &ControlError) -> Diagnostics {
     failed("The SuperLink's nodes could not be listed", error)
-        .on("control")
+        .at(at!(Model, control))
         .into()
 }
 

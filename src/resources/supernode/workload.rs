@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Model;
+use crate::at;
 use crate::flower::launch::{
     ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
 };
@@ -33,7 +34,7 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
 
 /// What ClientApps read of their site, as far as it is known, or why Flower cannot carry it.
 pub(super) fn node_config(value: &Value) -> Result<RunConfig> {
-    let flat = flatten(value, "node_config")?;
+    let flat = flatten(value, at!(Model, node_config))?;
     node_config_toml(&flat).map_err(|error| launch(&error.into()))?;
     Ok(flat)
 }
@@ -76,7 +77,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
                     secret.key, secret.name
                 ))
                 .detail("Pass `flower_supernode_key.NAME.secret` whole.")
-                .on("key")
+                .at(at!(Model, key))
                 .into(),
         );
     }

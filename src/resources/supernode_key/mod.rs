@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::at;
 use crate::masking;
 use crate::pki::{NodeKey, NodeKeyAlgorithm, NodePublicKey};
 use crate::resources::Configured;
@@ -32,13 +33,13 @@ impl Resource for SupernodeKey {
 
     fn validate(config: &Tree) -> Diagnostics {
         let mut found = Diagnostics::default();
-        let algorithm = config.get::<Option<NodeKeyAlgorithm>>("algorithm");
+        let algorithm = config.get::<Option<NodeKeyAlgorithm>>(at!(Model, algorithm));
         let algorithm = match algorithm {
             Ok(Maybe::Known(algorithm)) => Some(algorithm.unwrap_or(model::ALGORITHM)),
             _ => None,
         };
         if let Ok(Maybe::Known(WriteOnly(Some(text)))) =
-            config.get::<WriteOnly<String>>("private_key_wo")
+            config.get::<WriteOnly<String>>(at!(Model, private_key_wo))
         {
             found.absorb(own_key(&text, algorithm).map(drop));
         }
@@ -46,22 +47,31 @@ impl Resource for SupernodeKey {
     }
 
     async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
-        if plan.changes("private_key_wo_version")
-            && plan.planned.is_set("private_key_wo_version")
-            && !plan.config.is_set("private_key_wo")
+        if plan.changes(at!(Model, private_key_wo_version))
+            && plan.planned.is_set(at!(Model, private_key_wo_version))
+            && !plan.config.is_set(at!(Model, private_key_wo))
         {
             return Err(Diagnostic::error(
                 "private_key_wo_version is of no use without private_key_wo",
             )
             .detail("It says that there is a new `private_key_wo`, and there is none.")
             .detail("Set `private_key_wo`, or leave `private_key_wo_version` as it was.")
-            .on("private_key_wo_version")
+            .at(at!(Model, private_key_wo_version))
             .into());
         }
-        let causes = ["algorithm", "rotation", "private_key_wo_version"];
-        let lost = !plan.is_create() && plan.prior.value("secret").is_null();
-        if lost || causes.iter().any(|cause| plan.changes(cause)) {
-            for output in ["public_key", "public_key_pem", "fingerprint", "secret"] {
+        let causes = [
+            at!(Model, algorithm),
+            at!(Model, rotation),
+            at!(Model, private_key_wo_version),
+        ];
+        let lost = !plan.is_create() && plan.prior.value(at!(Model, secret)).is_null();
+        if lost || causes.iter().any(|cause| plan.changes(*cause)) {
+            for output in [
+                at!(Model, public_key),
+                at!(Model, public_key_pem),
+                at!(Model, fingerprint),
+                at!(Model, secret),
+            ] {
                 plan.set_unknown(output);
             }
         }
@@ -211,7 +221,9 @@ fn secret_name(name: &ObjectName) -> String {
 
 /// The key that the configuration brings along, or a new one.
 fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
-    let own = config.get::<WriteOnly<String>>("private_key_wo")?.known();
+    let own = config
+        .get::<WriteOnly<String>>(at!(Model, private_key_wo))?
+        .known();
     match own.and_then(|own| own.0) {
         Some(text) => own_key(&text, Some(planned.algorithm)),
         None => NodeKey::generate(planned.algorithm)
@@ -222,8 +234,9 @@ fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
 /// The key that a configuration brings along, where it is of the algorithm that is asked for.
 fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
     masking::hide(text);
-    let key = NodeKey::parse(text)
-        .map_err(|error| failed("The private key cannot be used", &error).on("private_key_wo"))?;
+    let key = NodeKey::parse(text).map_err(|error| {
+        failed("The private key cannot be used", &error).at(at!(Model, private_key_wo))
+    })?;
     match algorithm {
         Some(asked) if key.algorithm() != asked => {
             Err(Diagnostic::error("The private key is of another algorithm")
@@ -232,7 +245,7 @@ fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
                     key.algorithm(),
                 ))
                 .detail(format!("Set `algorithm = \"{}\"`.", key.algorithm()))
-                .on("algorithm")
+                .at(at!(Model, algorithm))
                 .into())
         }
         _ => Ok(key),

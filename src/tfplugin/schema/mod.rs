@@ -5,6 +5,7 @@
 //! the two cannot drift apart. The types of the fields carry the rules: a field of an enum accepts
 //! the enum's words, one of a newtype what that parses.
 
+mod at;
 mod attr;
 mod model;
 mod plan;
@@ -15,11 +16,12 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+pub use at::{ModelPath, Nested, nested};
 pub use attr::{Computed, Dynamic, WriteOnly, expect_object, refused, refused_unseen};
-pub use model::{Attr, Model, description_of};
+pub use model::{Attr, Model, decode_field, description_of};
 pub use plan::{Planned, plan};
 pub use sensitive::{each_secret, without_secrets};
-pub use tree::{Maybe, Tree, path};
+pub use tree::{Maybe, Tree};
 pub use validate::validate;
 pub use wire::{identity_to_wire, to_wire};
 

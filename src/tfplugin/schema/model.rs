@@ -48,6 +48,12 @@ pub(super) fn paragraphs(doc: &str) -> String {
     text.trim().to_owned()
 }
 
+/// Reads the attribute `name` of the object `value`, for [`model!`](crate::model).
+#[doc(hidden)]
+pub fn decode_field<T: Attr>(value: &Value, name: &str, at: &Path) -> Result<T> {
+    T::decode(value.get(name), &at.name(name))
+}
+
 #[doc(hidden)]
 pub fn description_of(doc: &str) -> String {
     paragraphs(doc)
@@ -83,6 +89,10 @@ macro_rules! model {
             }
         }
 
+        impl $crate::tfplugin::schema::Nested for $name {
+            type Model = Self;
+        }
+
         impl $crate::tfplugin::schema::Attr for $name {
             fn kind() -> $crate::tfplugin::schema::Kind {
                 $crate::tfplugin::schema::Kind::Nested(
@@ -97,9 +107,10 @@ macro_rules! model {
             ) -> $crate::tfplugin::diagnostic::Result<Self> {
                 $crate::tfplugin::schema::expect_object(value, at)?;
                 let mut found = $crate::tfplugin::diagnostic::Diagnostics::default();
-                $( let $field = found.absorb(<$ty as $crate::tfplugin::schema::Attr>::decode(
-                    value.get(stringify!($field)),
-                    &at.then(stringify!($field)),
+                $( let $field = found.absorb($crate::tfplugin::schema::decode_field::<$ty>(
+                    value,
+                    stringify!($field),
+                    at,
                 )); )*
                 match ($($field,)*) {
                     ($(Some($field),)*) => Ok(Self { $($field),* }),

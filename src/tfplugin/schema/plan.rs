@@ -84,7 +84,7 @@ fn replaced(
         if before == after {
             continue;
         }
-        let at = at.then(&attribute.name);
+        let at = at.name(&attribute.name);
         if attribute.replace.is_some() {
             found.push(at);
         } else if let Kind::Nested(Nesting::Single, inner) = &attribute.kind {

@@ -29,7 +29,7 @@ fn object(
 ) {
     for attribute in attributes {
         let value = config.get(&attribute.name);
-        let at = at.then(&attribute.name);
+        let at = at.name(&attribute.name);
         if value.is_null() {
             continue;
         }

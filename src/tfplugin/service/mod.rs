@@ -20,6 +20,7 @@ use super::call::Call;
 use super::diagnostic::{Diagnostic, Diagnostics, Result};
 use super::ephemeral::AnyEphemeral;
 use super::function::Function;
+use super::path::Path;
 use super::proto;
 use super::provider::{AnyDataSource, Provider};
 use super::resource::{AnyResource, Compiled};
@@ -170,7 +171,7 @@ fn undecodable(error: &value::DecodeError) -> Diagnostics {
     match error.attribute() {
         Some(attribute) => Diagnostic::error(format!("Invalid value for {attribute}"))
             .detail(format!("The provider cannot use it: {error}."))
-            .on(attribute)
+            .at(Path::default().name(attribute))
             .into(),
         None => unreadable(&error.to_string()),
     }

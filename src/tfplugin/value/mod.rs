@@ -16,6 +16,8 @@ pub use msgpack::{DecodeError, decode, encode};
 pub use number::Number;
 pub use types::Type;
 
+use super::schema::ModelPath;
+
 /// One value. Lists, sets and tuples share a form, as do maps and objects: the type tells them apart.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
@@ -79,8 +81,25 @@ impl Value {
         }
     }
 
-    /// The attribute or key `name`; null where there is none.
-    pub fn get(&self, name: &str) -> &Self {
+    /// The attribute at `path` of this object; null where there is none, unknown when a part above
+    /// it is.
+    pub fn at(&self, path: ModelPath) -> &Self {
+        path.names().iter().fold(self, |value, name| {
+            if value.is_unknown() {
+                value
+            } else {
+                value.get(name)
+            }
+        })
+    }
+
+    /// The element of this map or object whose key was found in a value; null where there is none.
+    pub fn element(&self, key: &str) -> &Self {
+        self.get(key)
+    }
+
+    /// The attribute or key `name`, which comes from a schema; null where there is none.
+    pub(in crate::tfplugin) fn get(&self, name: &str) -> &Self {
         match self {
             Self::Map(entries) => entries.get(name).unwrap_or(&Self::Null),
             Self::Dynamic(inner) => inner.1.get(name),
@@ -88,7 +107,26 @@ impl Value {
         }
     }
 
+    /// Sets the attribute at `path`; where there is no object that could hold it, nothing changes.
+    pub fn set_at(&mut self, path: ModelPath, value: Self) {
+        let Some((name, above)) = path.names().split_last() else {
+            return;
+        };
+        let mut object = self;
+        for name in above {
+            let Self::Map(entries) = object else { return };
+            let Some(entry) = entries.get_mut(*name) else {
+                return;
+            };
+            object = entry;
+        }
+        if let Self::Map(entries) = object {
+            entries.insert((*name).to_owned(), value);
+        }
+    }
+
     /// Sets the attribute or key `name`; a value that holds none is left alone.
+    #[cfg(test)]
     pub fn set(&mut self, name: &str, value: Self) {
         if let Self::Map(entries) = self {
             entries.insert(name.to_owned(), value);
@@ -109,7 +147,17 @@ impl Value {
         }
     }
 
-    /// An object from its attributes.
+    /// An object of a model from its attributes.
+    pub fn of(attributes: impl IntoIterator<Item = (ModelPath, Self)>) -> Self {
+        let mut object = Self::Map(BTreeMap::new());
+        for (path, value) in attributes {
+            object.set_at(path, value);
+        }
+        object
+    }
+
+    /// An object from attributes whose names come from a schema.
+    #[doc(hidden)]
     pub fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
         Self::Map(
             attributes

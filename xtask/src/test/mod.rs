@@ -31,8 +31,8 @@ Options:
   --test-threads N   tests at a time in all tiers but the unit tests (default 2; more is
                      quicker, and less sure of its times)
 
-Checks (each counts as one): formatting, clippy, dependencies (licences, bans, known weaknesses),
-docs/ against the schema.
+Checks (each counts as one): formatting, clippy, documentation tests, dependencies (licences,
+bans, known weaknesses), docs/ against the schema.
 Tiers:
   unit         beside the code; no network
   contract     against the real Flower programs
@@ -160,6 +160,11 @@ fn checks(repository: &Repository) -> Outcome {
             "-D",
             "warnings",
         ])),
+    );
+    // They show what must not compile.
+    note(
+        "documentation tests",
+        run_command(repository.cargo().args(["test", "--workspace", "--doc"])),
     );
     note("licences", licences::check(repository));
     note("docs", docs::check(repository));
