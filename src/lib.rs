@@ -15,6 +15,8 @@ mod terminal;
 pub mod tfplugin;
 
 #[cfg(test)]
+mod earlier_state_tests;
+#[cfg(test)]
 mod generated_tests;
 #[cfg(test)]
 #[path = "../tests/generator/mod.rs"]

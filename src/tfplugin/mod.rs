@@ -12,12 +12,12 @@ mod function;
 mod handshake;
 pub mod log;
 pub mod path;
-mod proto;
+pub(crate) mod proto;
 mod provider;
 mod resource;
 pub mod schema;
 mod serve;
-mod service;
+pub(crate) mod service;
 mod tls;
 pub mod value;
 

@@ -4,7 +4,8 @@
 //! One file for each resource and one for the data sources. The others are about what all of them
 //! share: the plugin layer and who may call it (`plugin`, `automtls`), texts that nobody should write
 //! (`garbage`), configurations by chance (`generated`), secrets that must be nowhere (`canary`), the pages'
-//! examples (`examples`) and Flower's older releases (`eras`).
+//! examples (`examples`), states that earlier providers wrote (`earlier_state`) and Flower's older
+//! releases (`eras`).
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ mod app_run;
 mod automtls;
 mod canary;
 mod data_sources;
+mod earlier_state;
 mod eras;
 mod examples;
 mod front_door;

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime};
 
+use lexopt::Arg::Long;
+use lexopt::Parser;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::process::{capture, run as run_command};
 use crate::repository::Repository;
 
@@ -72,13 +74,14 @@ struct FrontVersions {
 }
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let mut from = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("from") => from = Some(PathBuf::from(arguments.value()?)),
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let from = arguments.value("--from")?.map(PathBuf::from);
-    arguments.finish(HELP)?;
     let repository = Repository::find()?;
     let cloned = tempfile::tempdir()?;
     let database = if let Some(folder) = from {

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::arguments::Arguments;
+use lexopt::Arg::Long;
+use lexopt::Parser;
+
+use crate::arguments::help_or_refuse;
 use crate::process::capture;
 use crate::repository::{PROVIDER, Repository};
 use crate::{Result, repository};
@@ -46,13 +49,14 @@ enum Difference {
 }
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let mut check_only = false;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("check") => check_only = true,
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let check_only = arguments.flag("--check");
-    arguments.finish(HELP)?;
     let repository = Repository::find()?;
     if check_only {
         check(&repository)?;

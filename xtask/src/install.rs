@@ -7,10 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use lexopt::Arg::Long;
+use lexopt::Parser;
 use serde::Deserialize;
 
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::{PROVIDER, PROVIDER_SOURCE, Repository};
 
@@ -29,14 +31,15 @@ Options:
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let (mut named, mut binary) = (None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("mirror") => named = Some(PathBuf::from(arguments.value()?)),
+            Long("binary") => binary = Some(PathBuf::from(arguments.value()?)),
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let named = arguments.value("--mirror")?.map(PathBuf::from);
-    let binary = arguments.value("--binary")?.map(PathBuf::from);
-    arguments.finish(HELP)?;
     let repository = Repository::find()?;
     let version = version(&fs::read_to_string(repository.path("Cargo.toml"))?)?;
     let binary = if let Some(binary) = binary {

@@ -17,10 +17,12 @@ mod repository;
 mod test;
 mod tools;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use arguments::Arguments;
+use lexopt::Arg::{Long, Value};
+use lexopt::{Parser, ValueExt as _};
+
+use arguments::help_or_refuse;
 
 /// What any step can fail with: a sentence for the person at the terminal.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -47,7 +49,7 @@ Environment:
 ";
 
 fn main() -> ExitCode {
-    match dispatch(std::env::args_os().skip(1).collect()) {
+    match dispatch(Parser::from_env()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error}");
@@ -56,11 +58,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
-    let mut arguments = Arguments::new(raw);
-    let Some(command) = arguments.next_word() else {
-        print!("{HELP}");
-        return Ok(ExitCode::from(2));
+fn dispatch(mut arguments: Parser) -> Result<ExitCode> {
+    let command = match arguments.next()? {
+        None => {
+            print!("{HELP}");
+            return Ok(ExitCode::from(2));
+        }
+        Some(Value(command)) => command.string()?,
+        Some(other) => return help_or_refuse(other, HELP),
     };
     match command.as_str() {
         "quickstart" => quickstart::run(arguments),
@@ -73,10 +78,7 @@ fn dispatch(raw: Vec<OsString>) -> Result<ExitCode> {
         "advisories" => advisories::run(arguments),
         // Not in the help: the bench starts itself with it, as the plugin.
         bench::account::COMMAND => bench::account::run(arguments),
-        "help" | "--help" | "-h" => {
-            print!("{HELP}");
-            Ok(ExitCode::SUCCESS)
-        }
+        "help" => help_or_refuse(Long("help"), HELP),
         unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}").into()),
     }
 }

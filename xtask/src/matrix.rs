@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::ExitCode;
 
+use lexopt::Arg::Long;
+use lexopt::{Parser, ValueExt as _};
 use serde::Deserialize;
 
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::Repository;
 use crate::test::build_examples;
@@ -33,14 +35,15 @@ Options:
 const PAGE: &str = "docs/compatibility.md";
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let (mut only, mut given) = (None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("releases") => only = Some(arguments.value()?.string()?),
+            Long("results") => given = Some(arguments.value()?),
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let only = arguments.value("--releases")?;
-    let given = arguments.value("--results")?;
-    arguments.finish(HELP)?;
     let repository = Repository::find()?;
     if let Some(given) = given {
         let client = Terraform::find_or_build(&repository)?.title();

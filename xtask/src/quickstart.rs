@@ -12,8 +12,11 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use lexopt::Arg::Long;
+use lexopt::Parser;
+
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::process::{failed, line_of, output, quoted, run as run_command};
 use crate::repository::{PROVIDER, PROVIDER_SOURCE, Repository};
 use crate::tools::{Terraform, dev_overrides, python_or_install};
@@ -40,14 +43,15 @@ struct Stage {
 }
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let (mut keep, mut auto_destroy) = (false, false);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("keep") => keep = true,
+            Long("auto-destroy") => auto_destroy = true,
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let keep = arguments.flag("--keep");
-    let auto_destroy = arguments.flag("--auto-destroy");
-    arguments.finish(HELP)?;
 
     let repository = Repository::find()?;
     let (python, version) = python_or_install()?;

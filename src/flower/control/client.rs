@@ -10,16 +10,14 @@ use prost::Message;
 
 use super::call::Call;
 use super::dial::{Dial, Tcp};
-use super::dialect::EARLY_FEDERATION;
 use super::either::Either;
 use super::endpoint::{ControlEndpoint, Protocol};
 use super::error::{Answer, ControlError};
 use super::grpc::Grpc;
 use super::http::Http;
-use super::logs::{self, LogStream};
 use super::node::{NewNode, Node, NodeId};
-use super::run::{Run, RunId, RunListing, StartRun, Timestamp};
-use super::submit::SubmitLedger;
+use super::run::{EARLY_FEDERATION, Run, RunId, RunListing, StartRun, Timestamp};
+use super::submit_ledger::SubmitLedger;
 use super::transport::{Frames, Transport};
 use super::wire;
 use crate::flower::version::FAB_LIMIT;
@@ -195,21 +193,6 @@ impl ControlClient {
             call: Call::StopRun,
             words: format!("it did not change the status of run {id}"),
         }))
-    }
-
-    /// A run's log from after this moment on (0 for all of it), until the run is over.
-    pub async fn stream_logs(&self, id: RunId, after: f64) -> Result<LogStream, ControlError> {
-        LogStream::open(self.clone(), id, after).await
-    }
-
-    /// The last lines a run has printed so far, without waiting for more.
-    pub async fn log_tail(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
-        logs::tail(self.clone(), id, lines).await
-    }
-
-    /// The last lines of a run that is over: all of its log is waited for.
-    pub async fn log_end(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
-        logs::end(self.clone(), id, lines).await
     }
 
     /// Takes a run whose number is known: false if a submission of this process has it already.

@@ -8,9 +8,6 @@ use prost::{DecodeError, Message as _};
 use super::node::Node;
 use super::wire;
 
-/// The name without which 1.24 and 1.25 start no run.
-pub(super) const EARLY_FEDERATION: &str = "default";
-
 /// What is known of the messages from what carries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -21,7 +18,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// True if the SuperLink may be one that starts no run without [`EARLY_FEDERATION`].
+    /// True if the SuperLink may be one that starts no run without [`super::run::EARLY_FEDERATION`].
     pub(super) fn may_want_federation(self) -> bool {
         self == Self::Grpc
     }

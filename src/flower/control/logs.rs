@@ -40,6 +40,23 @@ pub struct LogChunk {
     pub latest: f64,
 }
 
+impl ControlClient {
+    /// A run's log from after this moment on (0 for all of it), until the run is over.
+    pub async fn stream_logs(&self, id: RunId, after: f64) -> Result<LogStream, ControlError> {
+        LogStream::open(self.clone(), id, after).await
+    }
+
+    /// The last lines a run has printed so far, without waiting for more.
+    pub async fn log_tail(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
+        tail(self.clone(), id, lines).await
+    }
+
+    /// The last lines of a run that is over: all of its log is waited for.
+    pub async fn log_end(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
+        end(self.clone(), id, lines).await
+    }
+}
+
 /// The pieces of one run's log, in order.
 pub struct LogStream {
     client: ControlClient,

@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::dialect::EARLY_FEDERATION;
 use super::wire;
 use crate::flower::run_config::{ConfigValue, RunConfig};
+
+/// The name without which 1.24 and 1.25 start no run.
+pub(super) const EARLY_FEDERATION: &str = "default";
 
 /// Number of a run. Random and mostly above what a JSON number holds exactly: write it as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,9 +5,8 @@
 //! which runs it has: one that is exactly ours is adopted, none means that it did not arrive, and
 //! several are an error that names them, because starting a training twice is worse than stopping.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
@@ -134,35 +133,6 @@ impl FindError {
             Self::Control(error) => error.remedy(),
             Self::Several(_) => Some(SEVERAL.to_owned()),
         }
-    }
-}
-
-/// What the submissions of one process to one SuperLink know of each other.
-#[derive(Debug, Default)]
-pub(super) struct SubmitLedger {
-    taken: Mutex<HashSet<RunId>>,
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-impl SubmitLedger {
-    /// Submissions of the same app wait for each other: two at once could take each other's run.
-    fn turn(&self, fab_hash: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(fab_hash.to_owned()).or_default())
-    }
-
-    pub(super) fn take(&self, id: RunId) -> bool {
-        self.taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id)
-    }
-
-    fn is_taken(&self, id: RunId) -> bool {
-        self.taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&id)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::endpoint::EndpointError;
+use super::endpoint_error::EndpointError;
 use crate::masking;
 
 /// A token as such. Never shown.

@@ -10,20 +10,15 @@ use kube::{Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use tokio::time::Instant;
 
 use super::access::Access;
 use super::cause;
-use super::changes::{Change, Changes};
 use super::error::{ClusterError, is_passing_clash};
 use super::login::{self, Login};
 use super::names::MANAGER;
 use super::patient::patient;
 
 type Result<T> = std::result::Result<T, ClusterError>;
-
-/// For how long nothing may be seen of what is waited for: API servers restart, and networks fail.
-const BLIND: Duration = Duration::from_mins(2);
 
 /// How often what clashed with changes by others is asked for again, and the first pause before that,
 /// doubled each time.
@@ -162,36 +157,6 @@ impl Api {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(self.failed(error, &named::<K>(name))),
-        }
-    }
-
-    /// Waits until `there` finds in the object of this name (or in its absence) what it looks for.
-    pub(super) async fn until<K: Object, T>(
-        &self,
-        name: &str,
-        there: impl Fn(Option<&K>) -> Option<T>,
-    ) -> Result<T> {
-        let mut changes = Changes::<K>::new(self, "", &format!("metadata.name={name}"));
-        let mut blind: Option<Instant> = None;
-        loop {
-            let change = changes.next().await;
-            let now = match &change {
-                Ok(Change::All(all)) => all.first(),
-                Ok(Change::Is(one)) => Some(one),
-                Ok(Change::Gone(_)) => None,
-                Err(error) => {
-                    let since = *blind.get_or_insert_with(Instant::now);
-                    if !error.may_pass() || since.elapsed() >= BLIND {
-                        return Err(error.clone());
-                    }
-                    tracing::warn!(object = named::<K>(name), %error, "it cannot be watched now");
-                    continue;
-                }
-            };
-            blind = None;
-            if let Some(found) = there(now) {
-                return Ok(found);
-            }
         }
     }
 }

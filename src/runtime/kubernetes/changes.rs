@@ -20,6 +20,40 @@ const LASTED: Duration = Duration::from_secs(10);
 /// The first pause before another list, doubled up to the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// For how long nothing may be seen of what is waited for: API servers restart, and networks fail.
+const BLIND: Duration = Duration::from_mins(2);
+
+impl Api {
+    /// Waits until `there` finds in the object of this name (or in its absence) what it looks for.
+    pub(super) async fn until<K: Object, T>(
+        &self,
+        name: &str,
+        there: impl Fn(Option<&K>) -> Option<T>,
+    ) -> Result<T, ClusterError> {
+        let mut changes = Changes::<K>::new(self, "", &format!("metadata.name={name}"));
+        let mut blind: Option<Instant> = None;
+        loop {
+            let change = changes.next().await;
+            let now = match &change {
+                Ok(Change::All(all)) => all.first(),
+                Ok(Change::Is(one)) => Some(one),
+                Ok(Change::Gone(_)) => None,
+                Err(error) => {
+                    let since = *blind.get_or_insert_with(Instant::now);
+                    if !error.may_pass() || since.elapsed() >= BLIND {
+                        return Err(error.clone());
+                    }
+                    tracing::warn!(object = named::<K>(name), %error, "it cannot be watched now");
+                    continue;
+                }
+            };
+            blind = None;
+            if let Some(found) = there(now) {
+                return Ok(found);
+            }
+        }
+    }
+}
 
 /// What became known.
 pub(super) enum Change<K> {

@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::RuntimeError;
 use super::api::{Api, named};
 use super::error::ClusterError;
-use super::names::{HOLDER, MANAGER, RENEWED};
-use super::record::is_settled;
+use super::names::{HOLDER, MANAGER, RENEWED, SETTLED};
 
 /// How often a holder changes its mark: one small request each.
 const RENEW: Duration = Duration::from_secs(3);
@@ -46,6 +45,11 @@ impl Drop for Hold {
             task.abort();
         }
     }
+}
+
+/// Whether the object of a record is in a state.
+pub(super) fn is_settled(record: &ConfigMap) -> bool {
+    record.annotations().contains_key(SETTLED)
 }
 
 /// Who holds an object.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{Claim, Kind, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing};
 use super::api::{Api, insist, named};
 use super::error::{ClusterError, is_there_already};
-use super::holding::{Fate, Holder};
+use super::holding::{Fate, Holder, is_settled};
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
 use super::{KubernetesRuntime, drift, holding, parts, rollout, secrets};
 
@@ -26,10 +26,6 @@ const FIELDS: &str = "parts.json";
 const SETTINGS: &str = "provider.json";
 /// Which state of its Deployment it was settled with.
 const GENERATION: &str = "deployment.json";
-
-pub(super) fn is_settled(record: &ConfigMap) -> bool {
-    record.annotations().contains_key(SETTLED)
-}
 
 impl KubernetesRuntime {
     /// The record as others name their owner.

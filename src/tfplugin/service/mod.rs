@@ -29,7 +29,7 @@ use super::value::{self, Value};
 use crate::masking;
 
 /// One provider, served.
-pub(super) struct Service<P: Provider>(Arc<Inner<P>>);
+pub(crate) struct Service<P: Provider>(Arc<Inner<P>>);
 
 struct Inner<P: Provider> {
     provider: P,
@@ -59,7 +59,7 @@ impl<P: Provider> Clone for Service<P> {
 }
 
 impl<P: Provider> Service<P> {
-    pub(super) fn new(provider: P, stop: CancellationToken, calls: TaskTracker) -> Self {
+    pub(crate) fn new(provider: P, stop: CancellationToken, calls: TaskTracker) -> Self {
         Self(Arc::new(Inner {
             compiled: OnceLock::new(),
             resources: by_name(provider.resources(), AnyResource::type_name),

@@ -5,25 +5,26 @@
 //! appends one line to a file. A plugin ends by itself when Terraform asks it
 //! to, over its own connection, so nothing has to be forwarded.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use lexopt::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::Result;
-use crate::arguments::Arguments;
 use crate::process::quoted;
 
 /// `xtask __account FILE -- PLUGIN [ARGUMENT…]`
 pub const COMMAND: &str = "__account";
 
 /// Entry of the command.
-pub fn run(arguments: Arguments) -> Result<ExitCode> {
-    let words = arguments.into_rest();
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let words: Vec<OsString> = arguments.raw_args()?.collect();
     let (file, plugin, rest) = match words.as_slice() {
         [file, dashes, plugin, rest @ ..] if dashes == "--" => (file, plugin, rest),
         _ => return Err(format!("usage: xtask {COMMAND} FILE -- PLUGIN [ARGUMENT…]").into()),
@@ -93,10 +94,10 @@ impl Usage {
 
 /// The command line that [`run`] takes, for tests and for the curious.
 #[cfg(test)]
-fn command_line(file: &Path, plugin: &[&str]) -> Arguments {
-    let mut words: Vec<std::ffi::OsString> = vec![file.into(), "--".into()];
+fn command_line(file: &Path, plugin: &[&str]) -> Parser {
+    let mut words: Vec<OsString> = vec![file.into(), "--".into()];
     words.extend(plugin.iter().map(Into::into));
-    Arguments::new(words)
+    Parser::from_args(words)
 }
 
 #[cfg(test)]

@@ -17,8 +17,11 @@ mod terraform;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use lexopt::Arg::Long;
+use lexopt::{Parser, ValueExt as _};
+
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::process::{find_program, run as run_command};
 use crate::repository::{PROVIDER, Repository};
 use crate::tools::Terraform;
@@ -42,15 +45,16 @@ Options:
 const PARTS: [&str; 4] = ["size", "handshake", "terraform", "flower"];
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let (mut quick, mut peer_only, mut only) = (false, false, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("quick") => quick = true,
+            Long("peer-only") => peer_only = true,
+            Long("only") => only = Some(arguments.value()?.string()?),
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let quick = arguments.flag("--quick");
-    let peer_only = arguments.flag("--peer-only");
-    let only = arguments.value("--only")?;
-    arguments.finish(HELP)?;
     if let Some(unknown) = only.as_deref().filter(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{unknown}`\n\n{HELP}").into());
     }

@@ -29,10 +29,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use lexopt::Arg::{Long, Value};
+use lexopt::{Parser, ValueExt as _};
 use serde_json::json;
 
 use crate::Result;
-use crate::arguments::Arguments;
+use crate::arguments::help_or_refuse;
 use crate::repository::Repository;
 
 use api::Api;
@@ -102,16 +104,33 @@ pub struct Cluster {
 }
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    let command = arguments.next_word().unwrap_or_default();
-    if arguments.flag("--help") || ["", "help", "--help"].contains(&command.as_str()) {
-        print!("{HELP}");
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let command = match arguments.next()? {
+        None => return help_or_refuse(Long("help"), HELP),
+        Some(Value(command)) => command.string()?,
+        Some(other) => return help_or_refuse(other, HELP),
+    };
+    if command == PROVISION {
+        provision(arguments)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("rebuild") if command == "up" => options.rebuild = true,
+            Long("tenants") if command == "up" => {
+                options.tenants = tenants(&arguments.value()?.string()?)?;
+            }
+            Long("flower") if command == "up" => {
+                let versions = arguments.value()?.string()?;
+                options.flower = versions.split(',').map(str::to_owned).collect();
+            }
+            other => return help_or_refuse(other, HELP),
+        }
+    }
     match command.as_str() {
+        "help" => print!("{HELP}"),
         "up" => {
-            let options = read_options(&mut arguments)?;
-            arguments.finish(HELP)?;
             let cluster = up(&Repository::find()?, &options)?;
             for (context, address) in &cluster.tenants {
                 eprintln!(
@@ -122,17 +141,12 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
             println!("export KUBECONFIG={}", cluster.kubeconfig.display());
             println!("export FLOWER_TEST_IMAGE_PREFIX={}", cluster.image_prefix);
         }
-        "down" => {
-            arguments.finish(HELP)?;
-            down()?;
-        }
+        "down" => down()?,
         "status" => {
-            arguments.finish(HELP)?;
             if !status::print(&Folders::find()?)? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        PROVISION => provision(arguments)?,
         unknown => return Err(format!("there is no command `cluster {unknown}`\n\n{HELP}").into()),
     }
     Ok(ExitCode::SUCCESS)
@@ -273,27 +287,15 @@ fn start_tenant(starter: &Starter) -> Result<()> {
     starter.policies(&mut programs)
 }
 
-fn read_options(arguments: &mut Arguments) -> Result<Options> {
-    let mut options = Options {
-        rebuild: arguments.flag("--rebuild"),
-        ..Options::default()
-    };
-    if let Some(count) = arguments.value("--tenants")? {
-        options.tenants = count
-            .parse()
-            .ok()
-            .filter(|count| (1..=MOST_TENANTS).contains(count))
-            .ok_or_else(|| format!("--tenants takes 1 to {MOST_TENANTS}, not `{count}`"))?;
-    }
-    if let Some(versions) = arguments.value("--flower")? {
-        options.flower = versions.split(',').map(str::to_owned).collect();
-    }
-    Ok(options)
+fn tenants(count: &str) -> Result<u8> {
+    let number = count.parse().ok();
+    let number = number.filter(|number| (1..=MOST_TENANTS).contains(number));
+    Ok(number.ok_or_else(|| format!("--tenants takes 1 to {MOST_TENANTS}, not `{count}`"))?)
 }
 
-fn provision(mut arguments: Arguments) -> Result<()> {
-    let letter = arguments.next_word().unwrap_or_default();
-    let state = PathBuf::from(arguments.next_word().unwrap_or_default());
+fn provision(mut arguments: Parser) -> Result<()> {
+    let letter = arguments.value()?.string()?;
+    let state = PathBuf::from(arguments.value()?);
     let tenant = Tenant::first(MOST_TENANTS, &state)
         .into_iter()
         .find(|tenant| tenant.letter() == letter)

@@ -8,9 +8,13 @@ mod report;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use crate::arguments::Arguments;
+use lexopt::Arg::Long;
+use lexopt::{Parser, ValueExt as _};
+
+use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::Repository;
 use crate::tools::{Product, Terraform, python_or_install};
@@ -77,6 +81,20 @@ enum Tier {
     Cluster,
 }
 
+impl FromStr for Tier {
+    type Err = Box<dyn std::error::Error>;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "unit" => Ok(Self::Unit),
+            "contract" => Ok(Self::Contract),
+            "acceptance" => Ok(Self::Acceptance),
+            "cluster" => Ok(Self::Cluster),
+            other => Err(format!("there is no tier `{other}`\n\n{HELP}").into()),
+        }
+    }
+}
+
 struct Options {
     only: Option<Tier>,
     quick: bool,
@@ -84,13 +102,20 @@ struct Options {
 }
 
 /// Entry of the command.
-pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
-    if arguments.flag("--help") {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
+pub fn run(mut arguments: Parser) -> Result<ExitCode> {
+    let mut options = Options {
+        only: None,
+        quick: false,
+        threads: "2".to_owned(),
+    };
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("tier") => options.only = Some(arguments.value()?.string()?.parse()?),
+            Long("quick") => options.quick = true,
+            Long("test-threads") => options.threads = threads(arguments.value()?.string()?)?,
+            other => return help_or_refuse(other, HELP),
+        }
     }
-    let options = options(&mut arguments)?;
-    arguments.finish(HELP)?;
     let repository = Repository::find()?;
     let mut report = Report::default();
 
@@ -115,24 +140,12 @@ pub fn run(mut arguments: Arguments) -> Result<ExitCode> {
     Ok(report.print())
 }
 
-fn options(arguments: &mut Arguments) -> Result<Options> {
-    let only = match arguments.value("--tier")?.as_deref() {
-        None => None,
-        Some("unit") => Some(Tier::Unit),
-        Some("contract") => Some(Tier::Contract),
-        Some("acceptance") => Some(Tier::Acceptance),
-        Some("cluster") => Some(Tier::Cluster),
-        Some(other) => return Err(format!("there is no tier `{other}`\n\n{HELP}").into()),
-    };
-    let threads = arguments.value("--test-threads")?.unwrap_or("2".to_owned());
-    if !threads.parse::<u16>().is_ok_and(|count| count > 0) {
-        return Err(format!("--test-threads {threads} is not a number above 0").into());
+fn threads(given: String) -> Result<String> {
+    if given.parse::<u16>().is_ok_and(|count| count > 0) {
+        Ok(given)
+    } else {
+        Err(format!("--test-threads {given} is not a number above 0").into())
     }
-    Ok(Options {
-        only,
-        quick: arguments.flag("--quick"),
-        threads,
-    })
 }
 
 fn checks(repository: &Repository) -> Outcome {

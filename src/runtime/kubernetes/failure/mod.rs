@@ -3,6 +3,7 @@
 
 mod container;
 mod debounce;
+mod diagnose;
 mod diagnosis;
 mod kind;
 mod placement;
@@ -26,7 +27,8 @@ use super::error::ClusterError;
 use super::{logs, names};
 use container::{goes_on, statuses};
 use debounce::Debounce;
-use diagnosis::{Diagnosis, Snapshot, diagnose, in_pod, is_live};
+use diagnose::{Snapshot, diagnose, in_pod, is_live};
+use diagnosis::Diagnosis;
 use kind::Wait;
 pub(super) use placement::gave_up;
 pub(super) use reports::{latest, words};

@@ -1,0 +1,35 @@
+//! What the submissions of one process know of each other.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::run::RunId;
+
+/// What the submissions of one process to one SuperLink know of each other.
+#[derive(Debug, Default)]
+pub(super) struct SubmitLedger {
+    taken: Mutex<HashSet<RunId>>,
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl SubmitLedger {
+    /// Submissions of the same app wait for each other: two at once could take each other's run.
+    pub(super) fn turn(&self, fab_hash: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(fab_hash.to_owned()).or_default())
+    }
+
+    pub(super) fn take(&self, id: RunId) -> bool {
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id)
+    }
+
+    pub(super) fn is_taken(&self, id: RunId) -> bool {
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&id)
+    }
+}
