@@ -13,11 +13,11 @@ use crate::tfplugin::schema::{Maybe, Tree, optional, path, refused};
 model! {
     /// How long each operation may take, as durations such as `90s`, `10m` or `1h30m`.
     pub struct Timeouts {
-        /// For making it and waiting for it.
+        /// How long to create the object and wait for it.
         create: Option<GoDuration> = optional(),
-        /// For changing it and waiting for it.
+        /// How long to update the object and wait for it.
         update: Option<GoDuration> = optional(),
-        /// For removing it.
+        /// How long to delete the object.
         delete: Option<GoDuration> = optional(),
     }
 }
