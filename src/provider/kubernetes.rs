@@ -117,7 +117,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             found.absorb(config.conflict(
                 &format!("kubernetes.{one}"),
                 &format!("kubernetes.{other}"),
-                "Only one of the two ways to name a cluster can be used.",
+                "`config_path` and `host` are two ways to name a cluster. Use only one.",
             ));
         }
     }
@@ -136,7 +136,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
         && (text.contains('@')
             || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &path(prefix)).is_err())
     {
-        let why = "with the name of an image behind it, it must be the name of an image, such as \
+        let why = "together with the name of an image it must be a valid image name; an example is \
                    `registry.example.org/mirror/`";
         found.extend(refused(text, &why, &path(prefix)));
     }
@@ -188,7 +188,7 @@ fn exec(config: &Tree) -> Diagnostics {
         for (name, value) in variables {
             let at = path("kubernetes.exec.env").key(name);
             if name.is_empty() || name.contains(['=', '\0']) {
-                let why = "a variable cannot be called so";
+                let why = "this is not a valid name of a variable";
                 found.extend(refused(name, &why, &at));
             } else if !is_fit(&format!("{name}={}", value.as_str().unwrap_or_default())) {
                 found.extend(refused_unseen("", &why, &at));
@@ -213,8 +213,8 @@ fn keeps_credentials(config: &Tree) -> Result<()> {
             "Credentials would be sent without TLS",
         )
         .detail(format!(
-            "`host` begins with \"http://\" and is not this machine: everybody on the way could read \
-             what `{shown}` gives."
+            "`host` begins with \"http://\" and is not this machine. Everyone on the network path \
+             could read the credentials of `{shown}`."
         ))
         .detail("Use the address with `https://` and its `cluster_ca_certificate`.")
         .at(path("kubernetes.host"))
@@ -229,12 +229,10 @@ fn needs(config: &Tree, one: &str, other: &str) -> Result<()> {
     {
         return Ok(());
     }
-    Err(
-        Diagnostic::error(format!("kubernetes.{one} is of no use without {other}"))
-            .detail("A client certificate is shown together with its private key: set both.")
-            .at(path(&format!("kubernetes.{one}")))
-            .into(),
-    )
+    Err(Diagnostic::error(format!("kubernetes.{one} needs {other}"))
+        .detail("A client certificate works only with its private key. Set both.")
+        .at(path(&format!("kubernetes.{one}")))
+        .into())
 }
 
 /// The runtime of these settings. Nothing is read or dialled yet.

@@ -61,7 +61,7 @@ fn for_databases(dir: PathBuf) -> Result<PathBuf> {
     let why = match dir.to_str() {
         None => "its path is not UTF-8",
         Some(text) if text.contains('?') => {
-            "Flower reads the path of a database as a URL, which ends at a question mark"
+            "Flower reads the path of a database as a URL, and a question mark would end it"
         }
         Some(text) if text.chars().any(char::is_control) => "its path has control characters",
         Some(_) => return Ok(dir.components().collect()),
@@ -72,8 +72,8 @@ fn for_databases(dir: PathBuf) -> Result<PathBuf> {
             dir.to_string_lossy()
         ))
         .detail(
-            "Set `local = { data_dir = \"…\" }` in the provider's configuration to a folder whose \
-             path is without that, or rename the folder that Terraform runs in.",
+            "Set `local = { data_dir = \"…\" }` in the provider configuration to a folder with \
+             another path, or rename the folder in which Terraform runs.",
         )
         .on("local.data_dir")
         .into())
@@ -87,9 +87,9 @@ fn default_cache() -> Result<PathBuf> {
     cache
         .map(|cache| cache.join("terraform-provider-flower"))
         .ok_or_else(|| {
-            Diagnostic::error("There is no place for Python environments")
+            Diagnostic::error("No folder is set for Python environments")
                 .detail("Neither XDG_CACHE_HOME nor HOME is set.")
-                .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
+                .detail("Set `local = { cache_dir = \"…\" }` in the provider configuration.")
                 .on("local")
                 .into()
         })

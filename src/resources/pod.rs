@@ -261,7 +261,7 @@ fn is_image(config: &Tree, name: &str) -> Result<()> {
     if !named.is_empty() && digits.len() == 64 && digits.bytes().all(is_digit) {
         return Ok(());
     }
-    Err(Diagnostic::error("The digest of an image cannot be one")
+    Err(Diagnostic::error("The digest of an image is invalid")
         .detail(format!(
             "{digest:?} is not `sha256:` and 64 lower-case hexadecimal digits."
         ))
@@ -294,10 +294,10 @@ fn is_enforced(config: &Tree) -> Result<()> {
     Err(
         Diagnostic::error("`service.allow_from` needs the NetworkPolicy")
             .detail(
-                "The NetworkPolicy alone keeps other networks out, and `kubernetes.network_policy = \
-                 false` turns it off: every network could connect.",
+                "Only the NetworkPolicy refuses other networks. With `kubernetes.network_policy = \
+                 false` every network could connect.",
             )
-            .detail("Remove `kubernetes.network_policy`, or leave `service.allow_from` out.")
+            .detail("Remove `kubernetes.network_policy` or `service.allow_from`.")
             .at(Path::attribute("service").then("allow_from"))
             .into(),
     )

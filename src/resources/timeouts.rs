@@ -30,7 +30,7 @@ pub fn validate(config: &Tree) -> Diagnostics {
         if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(&dotted)
             && limit.get().is_zero()
         {
-            let why = "nothing can be done in no time";
+            let why = "it must be longer than zero";
             found.extend(refused(&limit.to_string(), &why, &path(&dotted)));
         }
     }
