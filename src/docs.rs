@@ -154,7 +154,7 @@ fn line(text: &mut String, attribute: &Attribute, path: &str) {
         let _ = write!(text, " Default: `{}`.", to_json(default));
     }
     if let Some(reason) = attribute.replace {
-        let _ = write!(text, " A change makes a new one: {reason}.");
+        let _ = write!(text, " A change replaces the resource: {reason}.");
     }
     if matches!(attribute.kind, Kind::Nested(..)) {
         let _ = write!(text, " (see [below for nested schema](#{}))", anchor(path));

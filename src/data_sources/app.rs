@@ -13,32 +13,34 @@ use crate::tfplugin::schema::{Computed, computed, required};
 use crate::tfplugin::{Call, DataSource};
 
 model! {
-    /// A Flower app, read from its source: what it is called, what it needs and takes, and the
-    /// bundle (FAB) it makes. Nothing is installed or run.
+    /// A Flower app, read from its source: its name, its dependencies, its configuration, and the
+    /// app bundle (FAB). The data source installs and runs nothing.
     ///
-    /// Its `dependencies` are what the `requirements` of SuperLinks and SuperNodes are for.
+    /// Use its `dependencies` as `requirements` of SuperLinks and SuperNodes.
     pub struct Model {
         /// The app.
         source: Source = required(),
-        /// `[tool.flwr.app].publisher` of its pyproject.toml; of another value than a string, such as
-        /// a list, Python's text, as Flower uses it.
+        /// `[tool.flwr.app].publisher` of the pyproject.toml. If the value is not a string but, for
+        /// example, a list, this is the text that Python makes of it, as in Flower.
         publisher: Computed<String> = computed(),
-        /// `[project].name`.
+        /// `[project].name` of the pyproject.toml.
         name: Computed<String> = computed(),
-        /// `[project].version`.
+        /// `[project].version` of the pyproject.toml.
         version: Computed<String> = computed(),
-        /// `[project].dependencies` without Flower itself (`flwr`, `flwr-nightly`): a SuperLink or
-        /// SuperNode brings its own.
+        /// `[project].dependencies` of the pyproject.toml without Flower itself (`flwr`,
+        /// `flwr-nightly`), which SuperLinks and SuperNodes already have.
         dependencies: Computed<Vec<String>> = computed(),
-        /// `[tool.flwr.app.config]`: what `run_config` can replace, with its default. Nested
-        /// tables have dotted keys; every value is shown as text.
+        /// `[tool.flwr.app.config]` of the pyproject.toml: the keys that `run_config` can override,
+        /// with their default values. Keys of nested tables are joined with dots; every value is
+        /// shown as text.
         config: Computed<BTreeMap<String, String>> = computed(),
-        /// The files that the bundle carries: `pyproject.toml` and those that Flower's rules,
-        /// `.gitignore`, `fab-include` and `fab-exclude` let ship.
+        /// The files in the bundle: `pyproject.toml`, and the files that Flower's rules,
+        /// `.gitignore`, `fab-include` and `fab-exclude` select.
         files: Computed<Vec<String>> = computed(),
-        /// SHA-256 of the bundle, as in `flower_app_run`.
+        /// The SHA-256 hash of the bundle, as in `flower_app_run`.
         fab_hash: Computed<String> = computed(),
-        /// Its size in bytes; a SuperLink takes 10485760 (10 MiB) at most, up from Flower 1.20.
+        /// The size of the bundle in bytes. From Flower 1.20 on, a SuperLink accepts at most
+        /// 10485760 (10 MiB).
         fab_size: Computed<u32> = computed(),
     }
 }

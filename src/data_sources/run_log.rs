@@ -13,13 +13,13 @@ use crate::tfplugin::{Call, DataSource};
 use crate::{at, model};
 
 model! {
-    /// The last lines that a run's ServerApp has printed so far, colours taken out.
+    /// The last lines that the ServerApp of a run has printed so far, without colour codes.
     pub struct Model {
-        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object that you write yourself.
         control: ControlInput = required(),
-        /// The run's number: `flower_app_run.NAME.run_id`.
+        /// The run ID: `flower_app_run.NAME.run_id`.
         run_id: RunId = required(),
-        /// How many lines at most.
+        /// The maximum number of lines.
         last: u32 = defaulted(1000_u32),
         /// The lines, oldest first.
         lines: Computed<Vec<String>> = computed(),

@@ -18,14 +18,15 @@ use crate::{at, model};
 const MOST_OF_DETAILS: usize = 16_000;
 
 model! {
-    /// The runs that a SuperLink knows, newest first, whoever submitted them; at most the newest
-    /// ten thousand.
+    /// The runs of a SuperLink, newest first, no matter who submitted them; at most the newest ten
+    /// thousand.
     pub struct Model {
-        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object that you write yourself.
         control: ControlInput = required(),
-        /// Only runs with this status: `pending`, `starting`, `running` or `finished`.
+        /// Return only runs with this status: `pending`, `starting`, `running` or `finished`.
+        /// Default: all.
         status: Option<Status> = optional(),
-        /// Only this run, by its number.
+        /// Return only the run with this ID.
         run_id: Option<RunId> = optional(),
         /// The runs.
         runs: Computed<Vec<Item>> = computed(),
@@ -35,27 +36,27 @@ model! {
 model! {
     /// A run.
     pub struct Item {
-        /// Its number, as text: it can be larger than what JSON's numbers hold exactly.
+        /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
         run_id: String = computed(),
-        /// `publisher/name` of its app.
+        /// The app, as `publisher/name`.
         app: String = computed(),
-        /// The app's version.
+        /// The version of the app.
         app_version: String = computed(),
-        /// SHA-256 of the app bundle (FAB).
+        /// The SHA-256 hash of the app bundle (FAB).
         fab_hash: String = computed(),
-        /// The federation it runs in.
+        /// The federation of the run.
         federation: String = computed(),
-        /// `pending`, `starting`, `running` or `finished`.
+        /// The status: `pending`, `starting`, `running` or `finished`.
         status: String = computed(),
-        /// `completed`, `failed` or `stopped` once it is finished, empty before.
+        /// The result of a finished run: `completed`, `failed` or `stopped`. Empty before.
         sub_status: String = computed(),
-        /// Flower's words about the end, mostly empty; at most 16,000 characters.
+        /// Flower's explanation of how the run ended. Mostly empty; at most 16,000 characters.
         details: String = computed(),
-        /// When it was submitted.
+        /// When the run was submitted.
         pending_at: Option<String> = computed(),
-        /// When its ServerApp started.
+        /// When the ServerApp started.
         running_at: Option<String> = computed(),
-        /// When it ended.
+        /// When the run ended.
         finished_at: Option<String> = computed(),
     }
 }

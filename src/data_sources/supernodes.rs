@@ -15,12 +15,12 @@ use crate::tfplugin::{Call, DataSource};
 use crate::{at, model};
 
 model! {
-    /// The SuperNodes that a SuperLink knows, by their numbers, whoever registered them.
+    /// The SuperNodes of a SuperLink, sorted by their IDs, no matter who registered them.
     pub struct Model {
-        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object that you write yourself.
         control: ControlInput = required(),
-        /// Only SuperNodes with this status: `registered` (never seen), `online`, `offline` or
-        /// `unregistered`.
+        /// Return only SuperNodes with this status: `registered` (never connected), `online`,
+        /// `offline` or `unregistered`. Default: all.
         status: Option<Status> = optional(),
         /// The SuperNodes.
         supernodes: Computed<Vec<Item>> = computed(),
@@ -30,18 +30,18 @@ model! {
 model! {
     /// A SuperNode.
     pub struct Item {
-        /// Its number, as text: it can be larger than what JSON's numbers hold exactly.
+        /// The node ID, as a string: it can be larger than the numbers that JSON holds exactly.
         node_id: String = computed(),
-        /// The name it was registered under.
+        /// The name under which the SuperNode was registered.
         name: Option<String> = computed(),
-        /// Where it stands, as registered.
+        /// The location with which the SuperNode was registered.
         location: Option<String> = computed(),
-        /// Its public key as `flower_supernode_key` has it, in OpenSSH form. One that was let in
-        /// without a key has made one up.
+        /// The public key in OpenSSH format, as in `flower_supernode_key`. A SuperNode that
+        /// connected without a `key` shows a key that it generated itself.
         public_key: String = computed(),
-        /// `registered` (never seen), `online`, `offline` or `unregistered`.
+        /// The status: `registered` (never connected), `online`, `offline` or `unregistered`.
         status: String = computed(),
-        /// When it came online last.
+        /// When the SuperNode last came online.
         last_activated_at: Option<String> = computed(),
     }
 }

@@ -153,7 +153,7 @@ impl FlowerExit {
         Some(if self.is_written {
             format!("Flower's exit code {}: {meaning}.", self.code)
         } else {
-            format!("Flower's words {:?}: {meaning}.", self.said)
+            format!("Flower's message {:?}: {meaning}.", self.said)
         })
     }
 
@@ -188,39 +188,46 @@ const fn row(code: u16, meaning: &'static str, remedy: &'static str) -> Entry {
     }
 }
 
-const LICENCE: &str = "This is a Flower Enterprise build; give it a licence with FLWR_LICENSE_KEY or FLWR_LICENSE_URL in a Secret that `kubernetes.server_env_from_secrets` names, or, in the runtime `local`, in `env`; or use the open-source package.";
+const LICENCE: &str = "This is a Flower Enterprise build. Set its licence with FLWR_LICENSE_KEY or \
+                       FLWR_LICENSE_URL in a Secret of `kubernetes.server_env_from_secrets` or, in \
+                       the runtime `local`, in `env`. Or use the open-source package.";
 const IN_THE_APP: &str =
     "Read the ServerApp's log lines above the exit code; the cause is in the app.";
 
 const NOT_ON_THE_LIST: Entry = row(
     NOT_LET_IN,
-    "the SuperLink does not let the SuperNode in",
+    "the SuperLink refused the SuperNode",
     "Its public key is not on the SuperLink's list: add it to `supernodes`. If it is there, an earlier process with the same key still counts as connected: apply again in two minutes.",
 );
 const NEVER_FORGOTTEN: Entry = row(
     NOT_LET_IN,
-    "the SuperLink takes the SuperNode for an earlier process with its key, which did not say goodbye",
-    "SuperLinks up to Flower 1.22 never forget one that was killed. Change `rotation` of the `flower_supernode_key` to make a new key, or use Flower 1.23 or newer.",
+    "the SuperLink still counts an earlier process with this key as connected",
+    "A SuperLink up to Flower 1.22 never forgets a killed SuperNode. Change `rotation` of the \
+     `flower_supernode_key` to create a new key, or use Flower 1.23 or newer.",
 );
 const DOUBLE: Entry = row(
     NOT_LET_IN,
     "another process is connected to the SuperLink with its key",
-    "Give each SuperNode a key of its own (another `flower_supernode_key`), or end the other process.",
+    "Give each SuperNode its own key (another `flower_supernode_key`), or end the other process.",
 );
 const REVOKED: Entry = row(
     NOT_LET_IN,
-    "its key is revoked: it was taken off the SuperLink's list, and a SuperLink never accepts an unregistered key again",
-    "Give its key another `rotation` (of the `flower_supernode_key`), with the new key in `supernodes`; or remove the SuperNode.",
+    "its key is revoked: the key was unregistered, and a SuperLink never accepts an unregistered \
+     key again",
+    "Change the `rotation` of its `flower_supernode_key`, with the new key in `supernodes`, or \
+     remove the SuperNode.",
 );
 const NO_KEY: Entry = row(
     NOT_LET_IN,
-    "the SuperLink has a list of keys, and the SuperNode has no key",
+    "the SuperLink has a list of keys, but the SuperNode has no key",
     "Set `key = flower_supernode_key.NAME.secret`, and add the `public_key` of that key to the SuperLink's `supernodes`.",
 );
 const NOT_TRUSTED: Entry = row(
     NOT_LET_IN,
     "the SuperNode does not trust the SuperLink's certificate",
-    "Set `superlink.ca_certificate` to the authority that signed it, or pass `flower_superlink.NAME.fleet` whole. If a hostname or an address does not match, dial one that the certificate names, or add this one to the SuperLink's `tls.dns_names` or `tls.ip_addresses`.",
+    "Set `superlink.ca_certificate` to the authority that signed it, or pass the whole \
+     `flower_superlink.NAME.fleet`. If a hostname or an address does not match, connect to one in \
+     the certificate, or add this one to the SuperLink's `tls.dns_names` or `tls.ip_addresses`.",
 );
 
 /// Codes 0 to 99 are no failures. A code without a row here was removed before 1.37 or is newer.
@@ -231,34 +238,37 @@ const TABLE: &[Entry] = &[
     row(
         104,
         "the SuperLink refused its command line",
-        "Check `extra_args`; a flag there does not go together with the rest. Node keys need TLS.",
+        "Check `extra_args`: a flag there conflicts with the other flags. Node keys need TLS.",
     ),
     row(
         105,
-        "the database was written by a Flower release this one cannot read",
-        "Go back to the release that wrote it, or start with an empty database: runs and registered nodes in it are lost then. Databases of 1.25 and older cannot be upgraded to 1.42.",
+        "this Flower version cannot read the database, which another version wrote",
+        "Use the version that wrote it, or start with an empty database: its runs and registered \
+         SuperNodes are then lost. Databases of 1.25 and older cannot be upgraded to 1.42.",
     ),
     row(
         200,
         "the strategy cannot combine the replies of the ClientApps",
-        "Let every ClientApp return one ArrayRecord and one MetricRecord with the same keys, including the one used as weight.",
+        "Every ClientApp must return one ArrayRecord and one MetricRecord with the same keys, \
+         including the key of the weight.",
     ),
     row(201, "the ServerApp raised an exception", IN_THE_APP),
     row(202, "the strategy failed while aggregating", IN_THE_APP),
     row(
         203,
         "the SuperLink did not let the ServerApp start the run",
-        "The run was stopped meanwhile, or took too long to start; look at its status and start it again.",
+        "The run was stopped, or took too long to start. Check its status and start it again.",
     ),
     row(
         250,
         "the ClientApp lost its SuperNode",
-        "Look at the SuperNode's log; it stopped or restarted while the app ran.",
+        "Read the SuperNode's log. The SuperNode stopped or restarted while the app ran.",
     ),
     row(
         302,
         "the SuperNode's private key cannot be used",
-        "Give an unencrypted elliptic-curve key (P-256, P-384 or P-521) in OpenSSH format; PKCS#8 and SEC1 files are refused.",
+        "Use an unencrypted elliptic-curve key (P-256, P-384 or P-521) in OpenSSH format. Flower \
+         refuses PKCS#8 and SEC1 files.",
     ),
     row(
         303,
@@ -307,23 +317,23 @@ const TABLE: &[Entry] = &[
     ),
     row(
         603,
-        "`--root-certificates` and `--insecure` were given together",
+        "`--root-certificates` and `--insecure` conflict",
         "Remove one of them from `extra_args`.",
     ),
     row(
         604,
-        "a file it was told to read is not there",
+        "a file that it must read does not exist",
         "Check that the file exists on the machine where the process runs and that it may read it.",
     ),
     row(
         605,
         "the TLS certificate files are incomplete or invalid",
-        "Certificate, key and CA file are needed together, and the key must belong to the certificate.",
+        "Set certificate, key and CA file together. The key must belong to the certificate.",
     ),
     row(
         606,
-        "this process and its SuperLink or SuperNode are of different Flower releases",
-        "Use the same major and minor release for a SuperLink or SuperNode and everything it runs.",
+        "this process and its SuperLink or SuperNode have different Flower versions",
+        "Use the same major and minor version for a SuperLink or SuperNode and everything it runs.",
     ),
     row(
         607,
@@ -333,7 +343,8 @@ const TABLE: &[Entry] = &[
     row(
         608,
         "installing the app's dependencies failed",
-        "Check that the package index can be reached from there, or list the packages in `requirements` instead.",
+        "Check that the machine can reach the package index, or list the packages in \
+         `requirements` instead.",
     ),
     row(700, "the simulation raised an exception", IN_THE_APP),
     row(

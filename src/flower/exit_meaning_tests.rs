@@ -13,7 +13,7 @@ fn a_refused_supernode_is_named_with_flowers_words_and_a_way_out() {
     let exit = FlowerExit::in_log(UNKNOWN_NODE).unwrap();
     assert_eq!(
         exit.meaning().unwrap(),
-        "Flower's exit code 305: the SuperLink does not let the SuperNode in."
+        "Flower's exit code 305: the SuperLink refused the SuperNode."
     );
     assert_eq!(
         exit.said,
@@ -31,7 +31,7 @@ fn a_reason_that_is_known_from_elsewhere_takes_the_place_of_the_words() {
         exit.meaning().unwrap(),
         "Flower's exit code 305: another process is connected to the SuperLink with its key."
     );
-    assert!(exit.remedy().unwrap().contains("key of its own"));
+    assert!(exit.remedy().unwrap().contains("its own key"));
     assert!(!exit.may_pass());
 }
 
@@ -84,7 +84,7 @@ fn the_words_of_every_release_tell_why_a_supernode_is_not_let_in() {
         assert_eq!((exit.code, exit.rejection), (305, Some(rejection)), "{log}");
         assert_eq!(
             exit.meaning().unwrap(),
-            format!("Flower's words {words:?}: {rejection}.")
+            format!("Flower's message {words:?}: {rejection}.")
         );
         assert_eq!(exit.may_pass(), rejection == Refused);
     }

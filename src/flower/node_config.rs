@@ -18,13 +18,16 @@ const MAX_LENGTH: usize = 128 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NodeConfigError {
     /// A key Flower would read as something else.
-    #[error("the key {key:?} is not made of letters, digits, `-` and `_`, with dots between parts")]
+    #[error(
+        "the key {key:?} may contain only letters, digits, `-` and `_`, with dots between \
+             parts"
+    )]
     BadKey {
         /// The key as given.
         key: String,
     },
     /// `a` and `a.b` cannot both be keys: the second makes the first a table.
-    #[error("the key {inner:?} lies inside the key {outer:?}, which has a value of its own")]
+    #[error("the key {inner:?} is inside the key {outer:?}, which already has a value")]
     KeyInsideKey {
         /// The key that has a value.
         outer: String,
@@ -32,7 +35,7 @@ pub enum NodeConfigError {
         inner: String,
     },
     /// More than a configuration.
-    #[error("the configuration takes {bytes} bytes, and the limit is {limit}")]
+    #[error("the configuration has {bytes} bytes, but the limit is {limit}")]
     TooLong {
         /// Length as written.
         bytes: usize,
@@ -52,7 +55,7 @@ impl NodeConfigError {
                 format!("Rename one of the two keys, for example {outer:?} to \"{outer}.value\".")
             }
             Self::TooLong { .. } => {
-                "Put large data into a file on the site and give its path here.".to_owned()
+                "Put large data into a file at the site and write its path here.".to_owned()
             }
         })
     }

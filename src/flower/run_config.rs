@@ -55,7 +55,8 @@ impl fmt::Display for ConfigKind {
 /// A value in a configuration table that Flower cannot carry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{key:?} is {found}, but a run configuration holds only bools, integers, floats, strings and tables of those"
+    "{key:?} is {found}, but a run configuration contains only bools, integers, floats, strings \
+     and tables of those"
 )]
 pub struct FlattenError {
     /// The dotted key, relative to the table that was flattened.
@@ -87,7 +88,7 @@ pub enum OverrideError {
         known: Vec<String>,
     },
     /// The app would read a value of a type it does not expect.
-    #[error("run configuration key {key:?} is {declared} in the app, but {given} was given")]
+    #[error("run configuration key {key:?} is {declared} in the app, but the value is {given}")]
     WrongType {
         key: String,
         declared: ConfigKind,
@@ -95,7 +96,7 @@ pub enum OverrideError {
     },
     /// The integer has no exact float, so the app would read another number.
     #[error(
-        "run configuration key {key:?} is a float in the app, and the integer given has no exact float"
+        "run configuration key {key:?} is a float in the app, and this integer has no exact float"
     )]
     Inexact { key: String },
 }
@@ -114,17 +115,20 @@ impl OverrideError {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::UnknownKey { known, .. } if known.is_empty() => {
-                "The app declares no run configuration at all: remove the override, or declare the key under [tool.flwr.app.config] in its pyproject.toml.".to_owned()
+                "The app declares no run configuration. Remove the override, or declare the key \
+                 under [tool.flwr.app.config] in its pyproject.toml."
+                    .to_owned()
             }
             Self::UnknownKey { known, .. } => format!(
                 "Use one of the declared keys ({}), or declare the new one under [tool.flwr.app.config] in the app's pyproject.toml.",
                 known.join(", ")
             ),
             Self::WrongType { key, declared, .. } => format!(
-                "Give {key:?} as {declared}, or change its default in [tool.flwr.app.config] to the type that you mean."
+                "Write {key:?} as {declared}, or change its default in [tool.flwr.app.config] to \
+                 the type that you need."
             ),
             Self::Inexact { key } => {
-                format!("Give {key:?} as an integer between -2^53 and 2^53, or as a float.")
+                format!("Write {key:?} as an integer between -2^53 and 2^53, or as a float.")
             }
         })
     }
@@ -384,9 +388,9 @@ mod tests {
         assert_eq!(
             text,
             [
-                "run configuration key \"lr\" is a float in the app, but a string was given",
+                "run configuration key \"lr\" is a float in the app, but the value is a string",
                 "the app declares no run configuration key \"num_server_round\", did you mean \"num-server-rounds\"?",
-                "run configuration key \"on\" is a bool in the app, but an integer was given",
+                "run configuration key \"on\" is a bool in the app, but the value is an integer",
                 "the app declares no run configuration key \"zzzzzzzz\"",
             ]
         );

@@ -320,6 +320,6 @@ pub(super) fn input<R: Resource<Provider = Configured>>(name: &str, output: &Val
     Value::object(
         inner
             .iter()
-            .map(|one| (one.name.as_str(), output.get(&one.name).clone())),
+            .map(|one| (one.name.as_str(), output.element(&one.name).clone())),
     )
 }

@@ -73,7 +73,7 @@ impl Federation {
     fn superlink(&self, host: &Host) -> Value {
         let level = self.changes.restarts.then_some("DEBUG");
         let key = host.state::<SupernodeKey>();
-        let key = key.get("public_key").as_str().unwrap_or_default();
+        let key = key.element("public_key").as_str().unwrap_or_default();
         config::<Superlink>(&json!({
             "name": "main",
             "log_level": level,
@@ -87,15 +87,15 @@ impl Federation {
         let superlink = host.state::<Superlink>();
         config.set(
             "superlink",
-            input::<Supernode>("superlink", superlink.get("fleet")),
+            input::<Supernode>("superlink", superlink.element("fleet")),
         );
         config.set(
             "control",
-            input::<Supernode>("control", superlink.get("control")),
+            input::<Supernode>("control", superlink.element("control")),
         );
         config.set(
             "key",
-            input::<Supernode>("key", host.state::<SupernodeKey>().get("secret")),
+            input::<Supernode>("key", host.state::<SupernodeKey>().element("secret")),
         );
         config
     }
@@ -109,7 +109,7 @@ impl Federation {
         let superlink = host.state::<Superlink>();
         config.set(
             "control",
-            input::<AppRun>("control", superlink.get("control")),
+            input::<AppRun>("control", superlink.element("control")),
         );
         config
     }

@@ -31,41 +31,48 @@ setting_attribute!(
 );
 
 model! {
-    /// Pods of a cluster. Exactly one of `config_path` and `host` says which: a kubeconfig in the
-    /// environment or in its usual place, and the account of a pod, are never used by themselves.
+    /// Pods of a cluster. Set exactly one of `config_path` and `host`. The provider never uses a
+    /// kubeconfig from the environment or from its usual path, nor the ServiceAccount of its own
+    /// pod, unless you configure it.
     pub struct Kubernetes {
-        /// A kubeconfig file. Relative paths start where Terraform runs; `~/` is your home.
+        /// The path of a kubeconfig file. Relative paths start in the folder where Terraform runs;
+        /// `~/` is your home folder.
         config_path: Option<LocalPath> = optional(),
-        /// The context of that file; its current one by default. Name it: the current one is
-        /// whatever somebody used last.
+        /// The context in the kubeconfig file. Default: its current context. Set this argument:
+        /// other programs change the current context.
         config_context: Option<String> = optional(),
         /// The URL of the API server, such as `https://10.0.0.1:6443`.
         host: Option<ServerUrl> = optional(),
-        /// The authority, as PEM, that signed the API server's certificate.
+        /// The CA certificate (PEM) that signed the certificate of the API server.
         cluster_ca_certificate: Option<Certificates> = optional(),
-        /// A token for it.
+        /// A bearer token for the API server.
         token: Option<Token> = optional().sensitive(),
-        /// A file with a token, which is read again as it is renewed.
+        /// A file with a bearer token. The provider reads it again when the token is renewed.
         token_file: Option<LocalPath> = optional(),
-        /// A client certificate, as PEM.
+        /// A client certificate (PEM).
         client_certificate: Option<Certificates> = optional(),
-        /// The private key of the client certificate, as PEM.
+        /// The private key of the client certificate (PEM).
         client_key: Option<PrivateKey> = optional().sensitive(),
-        /// A program that prints credentials, as kubeconfig files know it.
+        /// A program that prints credentials, as in kubeconfig files.
         exec: Option<Exec> = optional(),
-        /// A proxy on the way to the API server, `http://` or `https://`; that of the kubeconfig by
-        /// default, and never one from the environment. It may hold a name and a password.
+        /// The proxy for connections to the API server, `http://` or `https://`. Default: the proxy
+        /// of the kubeconfig, and never one from the environment. The URL may contain a user name
+        /// and a password.
         proxy_url: Option<ProxyUrl> = optional().sensitive(),
-        /// The name to expect in the API server's certificate, when it is not the one in `host`.
+        /// The name that the certificate of the API server must have, if it is not the name in
+        /// `host`.
         tls_server_name: Option<TlsServerName> = optional(),
-        /// The namespace of all objects; that of the context, or `default`. It must exist.
+        /// The namespace of all objects, which must exist. Default: the namespace of the context,
+        /// or `default`.
         namespace: Option<Namespace> = optional(),
-        /// Further labels of all objects. When they change, SuperLinks and SuperNodes are changed and
-        /// started again, with all that belongs to them; the Secret of a `flower_supernode_key` gets
-        /// them when it is next written.
+        /// Further labels of all objects. Changing the labels updates and restarts all SuperLinks
+        /// and SuperNodes. The Secret of a `flower_supernode_key` gets the new labels the next time
+        /// the provider writes it.
         labels: Option<BTreeMap<String, String>> = optional(),
-        /// Put before the names of images that are not named in `kubernetes` of a resource, for
-        /// mirrors: `registry.example.org/mirror/` makes `registry.example.org/mirror/flwr/superlink`.
+        /// A prefix for the default images, for use with a mirror: with
+        /// `registry.example.org/mirror/` the provider uses
+        /// `registry.example.org/mirror/flwr/superlink`. Images that you set in `kubernetes` of a
+        /// resource do not get the prefix.
         image_prefix: Option<String> = optional(),
     }
 }
@@ -73,13 +80,13 @@ model! {
 model! {
     /// A program that prints credentials (an ExecCredential).
     pub struct Exec {
-        /// `client.authentication.k8s.io/v1`, or the version that the program prints.
+        /// The API version that the program prints. Default: `client.authentication.k8s.io/v1`.
         api_version: Option<String> = optional(),
         /// The program.
         command: String = required(),
-        /// Its arguments.
+        /// The arguments of the program.
         args: Option<Vec<String>> = optional(),
-        /// Environment variables that it gets.
+        /// Environment variables of the program.
         env: Option<BTreeMap<String, String>> = optional().sensitive(),
     }
 }
@@ -125,7 +132,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             found.absorb(config.conflict(
                 one,
                 *other,
-                "Only one of the two ways to name a cluster can be used.",
+                "`config_path` and `host` are two ways to name a cluster. Use only one.",
             ));
         }
     }
@@ -147,7 +154,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
         && (text.contains('@')
             || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
     {
-        let why = "with the name of an image behind it, it must be the name of an image, such as \
+        let why = "together with the name of an image it must be a valid image name; an example is \
                    `registry.example.org/mirror/`";
         found.extend(refused(text, &why, &prefix.path()));
     }
@@ -202,7 +209,7 @@ fn exec(config: &Tree) -> Diagnostics {
         for (name, value) in variables {
             let at = at!(Config, kubernetes.exec.env).key(name);
             if name.is_empty() || name.contains(['=', '\0']) {
-                let why = "a variable cannot be called so";
+                let why = "this is not a valid name of a variable";
                 found.extend(refused(name, &why, &at));
             } else if !is_fit(&format!("{name}={}", value.as_str().unwrap_or_default())) {
                 found.extend(refused_unseen("", &why, &at));
@@ -230,8 +237,8 @@ fn keeps_credentials(config: &Tree) -> Result<()> {
             "Credentials would be sent without TLS",
         )
         .detail(format!(
-            "`host` begins with \"http://\" and is not this machine: everybody on the way could read \
-             what `{}` gives.",
+            "`host` begins with \"http://\" and is not this machine. Everyone on the network path \
+             could read the credentials of `{}`.",
             shown.name()
         ))
         .detail("Use the address with `https://` and its `cluster_ca_certificate`.")
@@ -246,12 +253,10 @@ fn needs(config: &Tree, one: ModelPath, other: ModelPath) -> Result<()> {
     if !config.is_set(one) || config.is_set(other) {
         return Ok(());
     }
-    Err(
-        Diagnostic::error(format!("{one} is of no use without {}", other.name()))
-            .detail("A client certificate is shown together with its private key: set both.")
-            .at(one)
-            .into(),
-    )
+    Err(Diagnostic::error(format!("{one} needs {}", other.name()))
+        .detail("A client certificate works only with its private key. Set both.")
+        .at(one)
+        .into())
 }
 
 /// The runtime of these settings. Nothing is read or dialled yet.

@@ -10,29 +10,29 @@ use crate::tfplugin::schema::optional;
 use crate::{at, model};
 
 model! {
-    /// Processes of this machine, bound to 127.0.0.1.
+    /// Processes of this machine, which listen on 127.0.0.1.
     pub struct Local {
-        /// Where databases, logs, keys and certificates are kept; `.flower` by default. Relative
-        /// ones start where Terraform runs; `~/` is your home. A `.gitignore` in it keeps it out of
-        /// version control. It may lie in the folder of an app: nothing in it ships with the app. It
-        /// must belong to the user who runs Terraform; what belongs to another user in it, or can be
-        /// written by one, is an error. A folder that was moved is found by its new path, and the
-        /// next apply restarts what runs. A log longer than 8 MiB is cut by the next plan or apply,
-        /// which keeps three older parts, and by
-        /// nothing else: where none passes by for weeks, cut it yourself (`logrotate` with
-        /// `copytruncate`). An idle SuperLink of Flower 1.42 writes next to nothing, one of 1.36 or
-        /// older about 2 MB a day for each SuperNode.
+        /// The folder for databases, logs, keys and certificates. Default: `.flower`. Relative
+        /// paths start in the folder where Terraform runs; `~/` is your home folder. The provider
+        /// writes a `.gitignore` that keeps the folder out of version control. It may lie in the
+        /// folder of an app: the app bundle never contains it. The folder must belong to the user
+        /// who runs Terraform; content that another user owns or can write is an error. If you move
+        /// the folder and set the new path, the next apply restarts the running processes. Log
+        /// files are rotated only by `terraform plan` and `apply`: a file larger than 8 MiB is
+        /// rotated, and three old files are kept. If you do not run Terraform for weeks, use
+        /// `logrotate` with `copytruncate`. An idle SuperLink with Flower 1.42 writes almost
+        /// nothing, one with 1.36 or older about 2 MB a day for each SuperNode.
         data_dir: Option<LocalPath> = optional(),
-        /// Where Python environments are kept, for all configurations of the user;
-        /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the like under `~/.cache`, by default.
-        /// Relative ones start where Terraform runs; `~/` is your home. The path must not hold
-        /// blanks, commas, colons or percent signs, not even where a link leads: Flower would not
-        /// find its database migrations there, and the plan of a SuperLink or SuperNode is an error.
-        /// Like `data_dir`, it is never part of an app.
+        /// The folder for Python environments, which all configurations of the user share. Default:
+        /// `$XDG_CACHE_HOME/terraform-provider-flower`, or the equivalent under `~/.cache`.
+        /// Relative paths start in the folder where Terraform runs; `~/` is your home folder. The
+        /// path, and the target of a link in it, must not contain blanks, commas, colons or percent
+        /// signs: Flower would not find its database migrations, and the plan of a SuperLink or
+        /// SuperNode fails. The app bundle never contains this folder.
         cache_dir: Option<LocalPath> = optional(),
-        /// The Python that environments are made with: a name that is looked up in PATH, or the path
-        /// of a file; `python3` by default. Relative paths start where Terraform runs; `~/` is your
-        /// home.
+        /// The Python that creates the environments: the name of a program in PATH, or the path of
+        /// a file. Default: `python3`. Relative paths start in the folder where Terraform runs;
+        /// `~/` is your home folder.
         python: Option<LocalProgram> = optional(),
     }
 }
@@ -62,7 +62,7 @@ fn for_databases(dir: PathBuf) -> Result<PathBuf> {
     let why = match dir.to_str() {
         None => "its path is not UTF-8",
         Some(text) if text.contains('?') => {
-            "Flower reads the path of a database as a URL, which ends at a question mark"
+            "Flower reads the path of a database as a URL, and a question mark would end it"
         }
         Some(text) if text.chars().any(char::is_control) => "its path has control characters",
         Some(_) => return Ok(dir.components().collect()),
@@ -73,8 +73,8 @@ fn for_databases(dir: PathBuf) -> Result<PathBuf> {
             dir.to_string_lossy()
         ))
         .detail(
-            "Set `local = { data_dir = \"…\" }` in the provider's configuration to a folder whose \
-             path is without that, or rename the folder that Terraform runs in.",
+            "Set `local = { data_dir = \"…\" }` in the provider configuration to a folder with \
+             another path, or rename the folder in which Terraform runs.",
         )
         .at(at!(Config, local.data_dir))
         .into())
@@ -88,9 +88,9 @@ fn default_cache() -> Result<PathBuf> {
     cache
         .map(|cache| cache.join("terraform-provider-flower"))
         .ok_or_else(|| {
-            Diagnostic::error("There is no place for Python environments")
+            Diagnostic::error("No folder is set for Python environments")
                 .detail("Neither XDG_CACHE_HOME nor HOME is set.")
-                .detail("Set `local = { cache_dir = \"…\" }` in the provider's configuration.")
+                .detail("Set `local = { cache_dir = \"…\" }` in the provider configuration.")
                 .at(at!(Config, local))
                 .into()
         })

@@ -19,26 +19,29 @@ use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
 use crate::{at, model};
 
 model! {
-    /// Runs federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of apps.
+    /// Manages federated learning with Flower: SuperLinks, SuperNodes, their keys, and runs of
+    /// apps.
     ///
-    /// Without any setting, processes run on this machine (the runtime `local`), which needs
-    /// nothing but Python 3.11 or newer (3.9 to 3.12 for Flower 1.13 and 1.14, 3.10 or newer up to
-    /// 1.30). With `kubernetes` they run in pods of a cluster; tenants and clusters are aliases.
-    /// Configuring the provider never connects to anything.
+    /// By default, processes run on this machine (the runtime `local`). This needs only Python 3.11
+    /// or newer (3.9 to 3.12 for Flower 1.13 and 1.14, 3.10 or newer for Flower up to 1.30). With
+    /// `kubernetes`, they run in pods of a cluster; use one provider alias for each tenant or
+    /// cluster. Configuring the provider never opens a connection.
     ///
-    /// The runtime `local` is for a machine that nobody else uses: Flower's Control API has no
-    /// login, so every user of the machine can start runs there, and a run executes code as the
-    /// user who applied. On a shared machine use `kubernetes`, or a virtual machine or container of
-    /// your own. The guide "Security" says who can reach what.
+    /// Use the runtime `local` only on a machine that nobody else uses: Flower's Control API has no
+    /// login, so every user of the machine can start runs, and a run executes code as the user who
+    /// applied. On a shared machine use `kubernetes`, or your own virtual machine or container. The
+    /// guide "Security" describes who can reach what.
     pub struct Config {
-        /// Run processes on this machine, which nobody else should use; the default.
+        /// Settings of the runtime `local` (default), which runs processes on this machine. Nobody
+        /// else should use the machine.
         local: Option<local::Local> = optional(),
-        /// Run pods in a cluster.
+        /// Settings of the runtime `kubernetes`, which runs pods in a cluster.
         kubernetes: Option<kubernetes::Kubernetes> = optional(),
-        /// The access token of an account, for every SuperLink whose `control` has no `token_file`;
-        /// sent only over TLS or within this machine. A provider's configuration is stored nowhere
-        /// and takes ephemeral values, so the token is in no plan, state or log. It must outlive an
-        /// apply: for one that is renewed meanwhile use `token_file`.
+        /// The access token of an account, for every SuperLink whose `control` has no `token_file`.
+        /// The provider sends it only over TLS or within this machine. Terraform stores no provider
+        /// configuration and accepts ephemeral values here, so no plan, state or log contains the
+        /// token. It must stay valid for a whole apply: if another program renews it during the
+        /// apply, use `token_file`.
         control_token: Option<String> = optional().sensitive(),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn check(text: &str, rule: PortRule, at: Path) -> Result<()> {
     };
     let shown: String = text.chars().take(80).collect();
     Err(Diagnostic::error(format!("Invalid address in {at}"))
-        .detail(format!("{shown:?} cannot be dialled: {reason}."))
+        .detail(format!("{shown:?} is not a valid address: {reason}."))
         .detail(form)
         .at(at)
         .into())
@@ -41,26 +41,26 @@ fn dialable(text: &str, rule: PortRule) -> std::result::Result<(), String> {
         return fail("it is empty");
     }
     if text.contains("://") {
-        return fail("it has a scheme, and only a host and a port belong here");
+        return fail("it has a scheme, but only a host and a port are allowed");
     }
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return fail("it has a blank or a control character in it");
+        return fail("it contains a blank or a control character");
     }
     if text.contains(['/', '?', '#', '@', ',']) {
-        return fail("it has more than a host and a port in it");
+        return fail("it contains more than a host and a port");
     }
     if let Some(rest) = text.strip_prefix('[') {
         let Some((inner, rest)) = rest.split_once(']') else {
             return fail("a bracket is not closed");
         };
         let Ok(ip) = inner.parse::<Ipv6Addr>() else {
-            return fail("what stands in brackets is no IPv6 address");
+            return fail("the text in brackets is not an IPv6 address");
         };
         is_one_of_many(IpAddr::V6(ip))?;
         return match rest.strip_prefix(':') {
             Some(number) => port(number),
             None if rest.is_empty() => needs(rule),
-            None => fail("something that is no port follows the IPv6 address"),
+            None => fail("the text after the IPv6 address is not a port"),
         };
     }
     match text.matches(':').count() {
@@ -75,8 +75,8 @@ fn dialable(text: &str, rule: PortRule) -> std::result::Result<(), String> {
         }
         _ => match text.parse::<Ipv6Addr>() {
             Ok(ip) if rule == PortRule::Optional => is_one_of_many(IpAddr::V6(ip)),
-            Ok(_) => fail("an IPv6 address with a port stands in brackets: `[2001:db8::7]:9092`"),
-            Err(_) => fail("it has two ports, or is an IPv6 address that is none"),
+            Ok(_) => fail("an IPv6 address with a port needs brackets: `[2001:db8::7]:9092`"),
+            Err(_) => fail("it has two ports, or is not a valid IPv6 address"),
         },
     }
 }
@@ -107,7 +107,9 @@ fn host(name: &str) -> std::result::Result<(), String> {
     }
     let last = name.rsplit('.').next().unwrap_or(name);
     if name.contains('.') && last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("{name:?} looks like an IPv4 address and is none"));
+        return Err(format!(
+            "{name:?} looks like an IPv4 address but is not one"
+        ));
     }
     Ok(())
 }

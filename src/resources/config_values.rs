@@ -94,8 +94,8 @@ fn inner(value: &Value) -> &Value {
 
 fn unsuitable(value: &Value, at: &Path) -> Diagnostic {
     let remedy = match value {
-        Value::Map(_) => "Leave the empty object out.",
-        Value::Null => "Leave the key out, or give it a value.",
+        Value::Map(_) => "Remove the empty object.",
+        Value::Null => "Remove the key, or give it a value.",
         // A text is fine everywhere but in the place of the whole.
         other if other.as_str().is_some() => {
             "Write an object of the app's keys, such as `{ num-server-rounds = 3 }`."
@@ -104,12 +104,12 @@ fn unsuitable(value: &Value, at: &Path) -> Diagnostic {
     };
     let kind = match value {
         Value::Map(_) => "an empty object",
-        other if other.as_str().is_some() => "a string, and no object",
+        other if other.as_str().is_some() => "a string, not an object",
         other => other.kind(),
     };
-    Diagnostic::error(format!("Flower cannot carry the value of {at}"))
+    Diagnostic::error(format!("Flower does not support the value of {at}"))
         .detail(format!(
-            "It is {kind}. Apps get bools, numbers, strings, and objects of those."
+            "It is {kind}. Apps accept bools, numbers, strings, and objects of those."
         ))
         .detail(remedy)
         .at(at.clone())
@@ -117,9 +117,9 @@ fn unsuitable(value: &Value, at: &Path) -> Diagnostic {
 
 fn inexact(number: &Number, at: &Path) -> Diagnostic {
     let shown: String = number.to_string().chars().take(40).collect();
-    Diagnostic::error(format!("Flower cannot carry the value of {at}"))
+    Diagnostic::error(format!("Flower does not support the value of {at}"))
         .detail(format!(
-            "Apps get integers and floats of 64 bits, and {shown} is another number there."
+            "Apps accept integers and floats of 64 bits, which cannot hold {shown}."
         ))
         .detail("Write it as a string, and convert it in the app.")
         .at(at.clone())
@@ -128,8 +128,8 @@ fn inexact(number: &Number, at: &Path) -> Diagnostic {
 fn given_twice(key: &str, first: &Path, second: &Path) -> Diagnostic {
     Diagnostic::error(format!("The key {key:?} is given twice"))
         .detail(format!(
-            "{first} and {second} are the same key for Flower, which joins nested keys with dots, and an \
-             app gets one value for it."
+            "Flower joins nested keys with dots, so {first} and {second} are the same key. An app \
+             gets only one value for it."
         ))
         .detail("Remove one of the two.")
         .at(second.clone())

@@ -41,7 +41,7 @@ fn is_reachable(config: &Tree) -> Result<()> {
         return Ok(());
     }
     let error = RuntimeError::from(ClusterError::NoHostname);
-    Err(failed("SuperNodes could not reach it", &error)
+    Err(failed("SuperNodes could not reach the SuperLink", &error)
         .at(at!(Superlink, service.hostname))
         .into())
 }
@@ -57,9 +57,12 @@ fn node_port(config: &Tree) -> Result<()> {
     }
     let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     if matches!(kind, Ok(Maybe::Known(None | Some(ServiceKind::ClusterIp)))) {
-        return Err(Diagnostic::error("There is no port on every node")
-            .detail("`service_type` is `ClusterIP`, and such a Service has no port on nodes.")
-            .detail("Leave `node_port` out, or set `service_type` to `NodePort` or `LoadBalancer`.")
+        return Err(Diagnostic::error("`node_port` needs another Service type")
+            .detail(
+                "`service_type` is `ClusterIP`, and such a Service has no port on Kubernetes \
+                     nodes.",
+            )
+            .detail("Remove `node_port`, or set `service_type` to `NodePort` or `LoadBalancer`.")
             .at(path)
             .into());
     }

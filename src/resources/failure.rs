@@ -115,26 +115,29 @@ pub fn status(
 ) -> Status {
     if !observed.changed.is_empty() {
         call.warn(
-            Diagnostic::warning(format!("{object} was changed by others"))
+            Diagnostic::warning(format!("{object} was changed outside of Terraform"))
                 .detail(format!("{}.", observed.changed.join("; ")))
                 .detail(
-                    "Apply sets it back where nobody else owns the field by then; else it says so \
-                     and changes nothing.",
+                    "The next apply sets the fields back. If something else owns a field by then, \
+                     the apply fails and changes nothing.",
                 ),
         );
     }
     if observed.unfinished {
         call.warn(
             Diagnostic::warning(format!("An earlier apply of {object} did not finish"))
-                .detail("What runs may be what that apply wanted, and not what the state says.")
-                .detail("Apply makes it what the configuration says."),
+                .detail(
+                    "The object may run with the settings of that apply instead of those in \
+                         the state.",
+                )
+                .detail("The next apply makes it match the configuration."),
         );
     }
     if !observed.outdated.is_empty() {
         call.warn(
             Diagnostic::warning(format!("{object} is out of date"))
                 .detail(format!("{}.", observed.outdated.join("; ")))
-                .detail("Apply makes it anew from what there is now, and starts it again."),
+                .detail("The next apply brings it up to date and restarts it."),
         );
     }
     let changed =

@@ -10,81 +10,84 @@ use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Maybe, ModelPath, computed, optional, required};
 
 model! {
-    /// What SuperNodes need to dial a SuperLink.
+    /// What SuperNodes need to connect to a SuperLink.
     pub struct FleetOutput {
-        /// `host:port` of the Fleet API.
+        /// The address of the Fleet API, `host:port`.
         address: String = computed(),
-        /// The authority, as PEM, that signed the SuperLink's certificate. Null with `insecure`.
+        /// The CA certificate (PEM) that signed the SuperLink's certificate. Null with `insecure`.
         ca_certificate: Option<String> = computed(),
-        /// Whether the SuperLink speaks without TLS.
+        /// Whether the SuperLink runs without TLS.
         insecure: bool = computed(),
-        /// The SuperLink's Flower release.
+        /// The Flower version of the SuperLink.
         flower_version: String = computed(),
-        /// The id that the SuperLink was given when it was created. Null for one from before there
-        /// were ids.
+        /// The ID that the SuperLink got at creation. Null for a SuperLink that was created before
+        /// the provider had these IDs.
         superlink_id: Option<SuperlinkId> = computed(),
     }
 }
 
 model! {
-    /// How to dial a SuperLink: pass `flower_superlink.NAME.fleet` whole, or write it by hand for
-    /// a SuperLink that someone else runs.
+    /// How to connect to a SuperLink. Pass the whole `flower_superlink.NAME.fleet`, or write the
+    /// object yourself for a SuperLink that someone else operates.
     pub struct FleetInput {
-        /// `host:port` of the Fleet API.
+        /// The address of the Fleet API, `host:port`.
         address: String = required(),
-        /// The authority, as PEM, that signed the SuperLink's certificate. Without it the
-        /// machine's own authorities are trusted.
+        /// The CA certificate (PEM) that signed the SuperLink's certificate. By default the
+        /// SuperNode trusts the certificate authorities of the machine.
         ca_certificate: Option<String> = optional(),
-        /// Speak without TLS. Only for a SuperLink that was started with `insecure`.
+        /// Whether to connect without TLS. Use it only for a SuperLink with `insecure`.
         insecure: Option<bool> = optional(),
-        /// The SuperLink's Flower release, which the SuperNode then gets too.
+        /// The Flower version of the SuperLink, which is the default version of the SuperNode.
         flower_version: Option<String> = optional(),
-        /// The id of a SuperLink that this provider made: with it, another address leads to the same
-        /// SuperLink. Without it, another address is another SuperLink.
-        superlink_id: Option<SuperlinkId> = optional(),
-    }
-}
-
-model! {
-    /// How to reach a SuperLink's Control API, which starts runs and registers nodes.
-    pub struct ControlOutput {
-        /// `https://host:port`, or `grpcs://host:port` for a release before 1.37; `http://…` and
-        /// `grpc://…` with `insecure`; `kube://namespace/name` for one in a cluster.
-        url: String = computed(),
-        /// The authority, as PEM, that signed the SuperLink's certificate. Null with `insecure`.
-        ca_certificate: Option<String> = computed(),
-        /// The SuperLink's Flower release.
-        flower_version: String = computed(),
-        /// The id that the SuperLink was given when it was created. Null for one from before there
-        /// were ids.
-        superlink_id: Option<SuperlinkId> = computed(),
-    }
-}
-
-model! {
-    /// How to reach a SuperLink's Control API: pass `flower_superlink.NAME.control` whole, or
-    /// write it by hand for a SuperLink that someone else runs.
-    pub struct ControlInput {
-        /// `https://host:port` up from Flower 1.37, `grpcs://host:port` before, both with
-        /// `ca_certificate`; `http://` and `grpc://` speak without TLS. `kube://namespace/name` is a
-        /// SuperLink in the cluster of a provider with `kubernetes`, by the name of its Deployment;
-        /// it has TLS where `ca_certificate` is given.
-        url: String = required(),
-        /// The authority, as PEM, that signed the SuperLink's certificate: the only one trusted, and
-        /// needed for TLS.
-        ca_certificate: Option<String> = optional(),
-        /// The SuperLink's Flower release. Without it, what differs between releases is found out
-        /// when the SuperLink is asked, and apps may be as large as in the newest release.
-        flower_version: Option<FlowerVersion> = optional(),
-        /// The id of a SuperLink that this provider made. A `flower_app_run` with another id is a run
-        /// of another SuperLink, and so a new run; one with the same id stays the same run whatever
-        /// else changes here. Without it, another host, port, namespace or name in `url` is another
+        /// The ID of a SuperLink that this provider created. With the same ID, a changed address
+        /// still means the same SuperLink. Without an ID, a changed address means another
         /// SuperLink.
         superlink_id: Option<SuperlinkId> = optional(),
-        /// A file with the access token of an account, for a SuperLink with account
-        /// authentication. It is read whenever the SuperLink is asked something, so that whatever
-        /// renews it can do so, and its content is in no plan, state or log. It needs TLS. Without
-        /// it the provider's `control_token` is used, where there is one.
+    }
+}
+
+model! {
+    /// How to reach a SuperLink's Control API, which starts runs and registers SuperNodes.
+    pub struct ControlOutput {
+        /// The address of the Control API. Flower 1.37 or later: `https://host:port`; older
+        /// versions: `grpcs://host:port`. With `insecure`: `http://…` and `grpc://…`. For a
+        /// SuperLink in a cluster: `kube://namespace/name`.
+        url: String = computed(),
+        /// The CA certificate (PEM) that signed the SuperLink's certificate. Null with `insecure`.
+        ca_certificate: Option<String> = computed(),
+        /// The Flower version of the SuperLink.
+        flower_version: String = computed(),
+        /// The ID that the SuperLink got at creation. Null for a SuperLink that was created before
+        /// the provider had these IDs.
+        superlink_id: Option<SuperlinkId> = computed(),
+    }
+}
+
+model! {
+    /// How to reach a SuperLink's Control API. Pass the whole `flower_superlink.NAME.control`, or
+    /// write the object yourself for a SuperLink that someone else operates.
+    pub struct ControlInput {
+        /// The address of the Control API. Flower 1.37 or later: `https://host:port`; older
+        /// versions: `grpcs://host:port`. Both need `ca_certificate`. `http://` and `grpc://`
+        /// connect without TLS. `kube://namespace/name` is a SuperLink in the cluster of a provider
+        /// with `kubernetes`, by the name of its Deployment; it uses TLS if `ca_certificate` is
+        /// set.
+        url: String = required(),
+        /// The CA certificate (PEM) that signed the SuperLink's certificate. TLS needs it; the
+        /// provider trusts no other authority.
+        ca_certificate: Option<String> = optional(),
+        /// The Flower version of the SuperLink. By default the provider detects the differences
+        /// between versions when it connects, and allows apps as large as the newest version does.
+        flower_version: Option<FlowerVersion> = optional(),
+        /// The ID of a SuperLink that this provider created. Another ID in a `flower_app_run` means
+        /// another SuperLink and replaces the run; with the same ID no other change here replaces
+        /// it. Without an ID, another host, port, namespace or name in `url` means another
+        /// SuperLink.
+        superlink_id: Option<SuperlinkId> = optional(),
+        /// A file with the access token of an account, for a SuperLink with account authentication.
+        /// The file is read again for every request, so another program can renew the token. The
+        /// token is never written to plans, state or logs. It needs TLS. Default: the provider's
+        /// `control_token`, if set.
         token_file: Option<LocalPath> = optional(),
     }
 }
@@ -151,22 +154,22 @@ impl From<ControlOutput> for ControlInput {
 }
 
 model! {
-    /// Where a runtime's vault keeps a private key.
+    /// Where the vault of the runtime stores a private key.
     pub struct SecretOutput {
-        /// The secret's name.
+        /// The name of the secret.
         name: String = computed(),
-        /// The entry within it; another one after each rotation.
+        /// The entry in the secret. It changes with each rotation.
         key: String = computed(),
     }
 }
 
 model! {
-    /// Where the runtime's vault keeps the private key: pass `flower_supernode_key.NAME.secret`
-    /// whole.
+    /// Where the vault of the runtime stores the private key. Pass the whole
+    /// `flower_supernode_key.NAME.secret`.
     pub struct SecretInput {
-        /// The secret's name.
+        /// The name of the secret.
         name: String = required(),
-        /// The entry within it.
+        /// The entry in the secret.
         key: String = required(),
     }
 }

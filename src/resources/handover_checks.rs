@@ -36,16 +36,17 @@ pub(super) fn fleet(config: &Tree) -> Diagnostics {
     if let Some(pem) = text(config, at!(Supernode, superlink.ca_certificate)) {
         let at = at!(Supernode, superlink.ca_certificate);
         if let Err(error) = inspect_bundle(&pem) {
-            found.push(failed("This is no certificate of an authority", &error).at(at));
+            found.push(failed("This is not a CA certificate", &error).at(at));
         }
         let insecure = config.get::<Option<bool>>(at!(Supernode, superlink.insecure));
         if matches!(insecure, Ok(Maybe::Known(Some(true)))) {
             found.push(
-                Diagnostic::error("There is no certificate without TLS")
+                Diagnostic::error("`ca_certificate` needs TLS")
                     .detail(
-                        "`superlink.insecure` turns TLS off, and nothing is trusted or checked.",
+                        "`superlink.insecure` turns TLS off, so the SuperNode checks no \
+                         certificate.",
                     )
-                    .detail("Remove `insecure`, or leave `ca_certificate` out.")
+                    .detail("Remove `insecure` or `ca_certificate`.")
                     .at(at),
             );
         }
@@ -64,7 +65,7 @@ pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
     };
     let parsed: FlowerVersion = text
         .parse()
-        .map_err(|error| failed("This is no Flower release", &error).at(at))?;
+        .map_err(|error| failed("This is not a Flower version", &error).at(at))?;
     release::row_at(parsed, at)?;
     Ok(parsed)
 }
@@ -116,13 +117,16 @@ pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Res
     if !is_in_cluster(&url) || provider.is_none_or(|provider| provider.runtime.has_pods()) {
         return Ok(());
     }
-    Err(Diagnostic::error("The SuperLink is in a cluster, and the provider is not")
-        .detail(format!(
-            "{url} leads to a pod of the provider's cluster, and this provider configuration has none."
-        ))
-        .detail("Put `kubernetes = { … }` into the provider block.")
-        .at(at!(AppRun | Supernode, control.url))
-        .into())
+    Err(
+        Diagnostic::error("The SuperLink is in a cluster, and the provider is not")
+            .detail(format!(
+                "{url} is a pod in the provider's cluster, but this provider configuration has no \
+             cluster."
+            ))
+            .detail("Put `kubernetes = { … }` into the provider block.")
+            .at(at!(AppRun | Supernode, control.url))
+            .into(),
+    )
 }
 
 /// Checks where a private key is kept.

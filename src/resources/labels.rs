@@ -27,7 +27,7 @@ pub(crate) fn are_free(labels: &BTreeMap<String, String>, at: &Path) -> Result<(
     for key in labels.keys().filter(|key| is_own_name(key)) {
         found.push(
             Diagnostic::error(format!("The provider sets {key} itself"))
-                .detail("By it the provider finds the parts of an object again.")
+                .detail("The provider finds the parts of an object by this key.")
                 .detail("Use another name.")
                 .at(at.key(key)),
         );
@@ -41,8 +41,8 @@ pub(super) fn check_value(value: &str, at: Path) -> Result<()> {
     }
     Err(Diagnostic::error(format!("Invalid value for {at}"))
         .detail(format!(
-            "{value:?} is no value of a label: it must be empty or have at most 63 letters, digits, `-`, `_` and \
-             `.`, with a letter or digit at both ends."
+            "{value:?} is not a valid label value: it must be empty or have at most 63 letters, \
+             digits, `-`, `_` and `.`, with a letter or digit at both ends."
         ))
         .at(at)
         .into())
@@ -61,10 +61,10 @@ pub(super) fn check_annotations(annotations: &BTreeMap<String, String>, at: &Pat
         .sum();
     if bytes > MOST_OF_ANNOTATIONS {
         found.push(
-            Diagnostic::error(format!("There is too much in {at}"))
+            Diagnostic::error(format!("{at} is too large"))
                 .detail(format!(
-                    "It has {bytes} bytes, and {MOST_OF_ANNOTATIONS} is the most for all annotations of an \
-                     object in a cluster."
+                    "It has {bytes} bytes. Kubernetes allows at most {MOST_OF_ANNOTATIONS} for all \
+                     annotations of an object."
                 ))
                 .at(at.clone()),
         );
@@ -86,9 +86,9 @@ pub(super) fn check_key(key: &str, at: Path) -> Result<()> {
     }
     Err(Diagnostic::error(format!("Invalid name at {at}"))
         .detail(format!(
-            "{key:?} is no name of a label or annotation: it must be like `team` or `example.org/team`: a DNS name in lower case and `/`, if \
-             any, and then at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at \
-             both ends."
+            "{key:?} is not a valid name of a label or annotation. It must be like `team` or \
+             `example.org/team`: an optional DNS name in lower case with `/`, and then at most 63 \
+             letters, digits, `-`, `_` and `.`, with a letter or digit at both ends."
         ))
         .at(at)
         .into())

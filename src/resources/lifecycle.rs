@@ -32,14 +32,16 @@ pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) 
     let runtime = call.provider.runtime.as_ref();
     let place = place::here(runtime, object).await?;
     let claim = runtime.claim(object, &call.stop).await.map_err(|error| {
-        let message =
-            failed(format!("{object} was not made"), &error).at(at!(Superlink | Supernode, name));
+        let message = failed(format!("{object} was not created"), &error)
+            .at(at!(Superlink | Supernode, name));
         memory::offer(message, &error, resource, object.name.as_str())
     })?;
     if claim == Claim::Unfinished {
         call.warn(
-            Diagnostic::warning(format!("{object} was taken over"))
-                .detail("An earlier apply ended in the middle of making it; this one went on."),
+            Diagnostic::warning(format!("{object} was taken over")).detail(
+                "An earlier apply ended while it created the object. This apply finished \
+                         the work.",
+            ),
         );
     }
     Ok(place)
@@ -60,7 +62,7 @@ pub async fn end<M: Model>(
         slot.put(model);
         if let Err(error) = memory::settle(call.provider.runtime.as_ref(), object, model).await {
             found.push(failed(
-                format!("{object} was made, but not recorded"),
+                format!("{object} was created, but not recorded"),
                 &error,
             ));
         }
@@ -74,7 +76,7 @@ pub async fn end<M: Model>(
             stop: &stop,
         };
         if let Err(error) = call.provider.runtime.remove(object, how).await {
-            let what = format!("What was made of {object} is not all gone");
+            let what = format!("{object} was not removed completely");
             call.warn(
                 noticed(what, &error).detail("The next apply takes over what is left of it."),
             );
@@ -103,10 +105,10 @@ pub async fn remove(
 pub async fn tell_left_behind(call: &Call<Configured>, object: &ObjectRef) {
     if let Some(end) = call.provider.runtime.left_behind(object).await {
         call.warn(
-            Diagnostic::warning(format!("Processes of {object} go on without it"))
-                .detail("Its folder was removed, and its processes were not ended.")
+            Diagnostic::warning(format!("Processes of {object} still run"))
+                .detail("Its folder was removed, but its processes were not ended.")
                 .detail(format!(
-                    "An apply that makes it again ends them. To be rid of it, end them: {end}"
+                    "An apply that creates the object again ends them. To end them now: {end}"
                 )),
         );
     }

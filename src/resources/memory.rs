@@ -50,7 +50,7 @@ pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) 
     let unknown = |why: &str| {
         Diagnostics::from(
             Diagnostic::error(format!("There is no {kind} {id:?} to import"))
-                .detail(format!("The id to import is the {kind}'s name: {why}.")),
+                .detail(format!("The import ID is the name of the {kind}: {why}.")),
         )
     };
     let name: ObjectName = id.parse().map_err(|error| unknown(&format!("{error}")))?;
@@ -80,14 +80,13 @@ async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Resu
         return Ok(());
     }
     let here = runtime.place().await.map_err(explain)?;
-    Err(Diagnostic::error(format!("{object} is elsewhere"))
+    Err(Diagnostic::error(format!("{object} is in another place"))
         .detail(format!(
-            "The identity to import says that it is in {there}, and this provider configuration leads \
-             to {here}."
+            "The import identity names {there}, but this provider configuration points to {here}."
         ))
         .detail(
-            "Import it with the provider configuration that leads there (`provider` of the resource), \
-             or leave `place` out.",
+            "Import it with the provider configuration that points there (`provider` of the \
+             resource), or omit `place`.",
         )
         .into())
 }
@@ -95,7 +94,7 @@ async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Resu
 /// A state from what a runtime keeps.
 pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
     let value = from_json(memory, &Schema::of::<M>().ty()).map_err(|error| {
-        Diagnostic::error("What the runtime keeps of the object cannot be read").detail(error)
+        Diagnostic::error("The record of the object cannot be read").detail(error)
     })?;
     M::decode(&value, &Path::default())
 }
@@ -106,14 +105,15 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
         // Whether it is the object of this very state cannot be seen from here.
         RuntimeError::Exists { .. } => message
             .detail(
-                "If Terraform is replacing that object now, it cannot make the new one first: \
-                 `create_before_destroy`, on this resource or on one that depends on it, does not \
-                 work with a fixed name. Remove it there, or change `name` in the same apply.",
+                "If Terraform is replacing that object now, it cannot create the new object first: \
+                 `create_before_destroy`, on this resource or on a resource that depends on it, \
+                 does not work with a fixed name. Remove `create_before_destroy`, or change `name` \
+                 in the same apply.",
             )
             .detail(
-                "If it belongs to another workspace or configuration, leave it there, and choose \
-                 another name or another place: on the runtime `local` a data folder each, such as \
-                 `data_dir = \".flower/${terraform.workspace}\"`.",
+                "If the object belongs to another workspace or configuration, choose another name \
+                 or another place. In the runtime `local`, give each workspace its own data \
+                 folder, such as `data_dir = \".flower/${terraform.workspace}\"`.",
             )
             .detail("Take it over with an `import` block if it is in no state:")
             .detail(format!(

@@ -53,6 +53,10 @@ use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
 use supernode::Departed;
 
+/// Makes the client of a SuperLink.
+#[cfg(test)]
+type Answers = dyn Fn(&ControlEndpoint) -> ControlClient + Send + Sync;
+
 /// What the provider's configuration comes to: where objects live, and one client for each
 /// SuperLink that is talked to.
 pub struct Configured {
@@ -67,7 +71,7 @@ pub struct Configured {
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
     /// What answers in the place of every SuperLink.
     #[cfg(test)]
-    answers: Option<Arc<dyn Fn(&ControlEndpoint) -> ControlClient + Send + Sync>>,
+    answers: Option<Arc<Answers>>,
 }
 
 impl Configured {
@@ -118,7 +122,7 @@ impl Configured {
         self,
         answers: impl Fn(&ControlEndpoint) -> ControlClient + Send + Sync + 'static,
     ) -> Self {
-        let answers = Some(Arc::new(answers) as Arc<_>);
+        let answers = Some(Arc::new(answers) as Arc<Answers>);
         Self { answers, ..self }
     }
 

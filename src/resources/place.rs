@@ -16,9 +16,9 @@ use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Computed;
 
-const BACK: &str = "Point the provider back to where it was (its context, host or namespace, or \
-                    `local.data_dir`; with workspaces, look at the variables file), or remove the \
-                    object from the state with `terraform state rm`.";
+const BACK: &str = "Point the provider configuration to the former place again (its context, host \
+                    or namespace, or `local.data_dir`; with workspaces, check the variables file), \
+                    or remove the object from the state with `terraform state rm`.";
 const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir` set to that folder. \
                      If the machine or the folder is gone for good, remove the object from the state \
                      with `terraform state rm`.";
@@ -26,7 +26,7 @@ const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir`
 /// The place of this runtime, for a new object.
 pub async fn here(runtime: &dyn Runtime, object: &ObjectRef) -> Result<String> {
     let place = runtime.place().await;
-    place.map_err(|error| failed(format!("{object} was not made"), &error).into())
+    place.map_err(|error| failed(format!("{object} was not created"), &error).into())
 }
 
 /// The place of a run, where its SuperLink is reached through the runtime; else the URL says it all.
@@ -75,7 +75,7 @@ pub async fn check_run(
         return Ok(());
     };
     let place = runtime.place().await;
-    let place = place.map_err(|error| failed(format!("{run} could not be looked at"), &error))?;
+    let place = place.map_err(|error| failed(format!("{run} could not be read"), &error))?;
     if place == *before {
         return Ok(());
     }
@@ -83,8 +83,8 @@ pub async fn check_run(
 }
 
 fn elsewhere(what: &(dyn Display + Sync), before: &str, here: &str) -> Diagnostic {
-    Diagnostic::error(format!("{what} lives elsewhere")).detail(format!(
-        "It was made in {before}, and this provider configuration leads to {here}. Nothing was \
+    Diagnostic::error(format!("{what} is in another place")).detail(format!(
+        "It was created in {before}, but this provider configuration points to {here}. Nothing was \
          changed."
     ))
 }
@@ -106,10 +106,10 @@ pub async fn is_within_reach(
         Whereabouts::OutOfReach => {
             let before = recorded.get().cloned().unwrap_or_default();
             call.warn(
-                Diagnostic::warning(format!("{object} was not looked at"))
+                Diagnostic::warning(format!("{object} was not read"))
                     .detail(format!(
-                        "It was made in {before}, and this is {place}. The plan takes it to be what \
-                         the state says; an apply that changes it fails."
+                        "It was created in {before}, but this is {place}. The plan uses the values \
+                         in the state; an apply that changes the object fails."
                     ))
                     .detail(THERE),
             );
@@ -125,7 +125,7 @@ async fn find(
     object: &ObjectRef,
     recorded: &Computed<String>,
 ) -> Result<(String, Whereabouts)> {
-    let explain = |error| failed(format!("{object} could not be looked at"), &error);
+    let explain = |error| failed(format!("{object} could not be read"), &error);
     let place = runtime.place().await.map_err(explain)?;
     let whereabouts = match recorded.get() {
         None => Whereabouts::Here,

@@ -19,163 +19,174 @@ use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree, optional, require
 use crate::tfplugin::value::to_json;
 
 model! {
-    /// Settings of its pod, for the runtime `kubernetes`; others ignore them. Pods always meet the
-    /// Pod Security Standard "restricted".
+    /// Settings of the pod in the runtime `kubernetes`; other runtimes ignore them. Pods always
+    /// meet the Pod Security Standard "restricted".
     pub struct Pod {
-        /// The image of the SuperLink or SuperNode; `flwr/superlink` or `flwr/supernode` of the
-        /// Flower release by default. Apps run in it with `isolation = "subprocess"`, so it must
-        /// hold what they import.
+        /// The image of the SuperLink or SuperNode. Default: `flwr/superlink` or `flwr/supernode`
+        /// of the Flower version. With `isolation = "subprocess"` apps run in this image, so it
+        /// must contain the packages that they import.
         image: Option<String> = optional(),
-        /// The image of what runs apps beside it with `isolation = "process"`; `flwr/superexec` by
-        /// default, and `flwr/serverapp` or `flwr/clientapp` before Flower 1.21. Apps run in it.
+        /// The image of the container that runs apps with `isolation = "process"`. Default:
+        /// `flwr/superexec`, and `flwr/serverapp` or `flwr/clientapp` before Flower 1.21. It must
+        /// contain the packages that apps import.
         superexec_image: Option<String> = optional(),
-        /// An image with nginx, for the gateway that lets nothing but the Fleet API through;
-        /// `nginxinc/nginx-unprivileged:1.29-alpine` by default, by its digest. With the provider's
-        /// `kubernetes.image_prefix` it is the tag in that registry, since a copy may have another
-        /// digest; a tag can be given another image: name one by its digest (`…@sha256:…`) where that
-        /// matters, since the gateway holds the SuperLink's TLS key.
+        /// An nginx image for the gateway, which forwards only the Fleet API. Default:
+        /// `nginxinc/nginx-unprivileged:1.29-alpine`, pinned by its digest. If the provider's
+        /// `kubernetes.image_prefix` is set, the default is the tag in that registry, because a
+        /// copy may have another digest. The gateway holds the SuperLink's TLS key, and a tag can
+        /// move to another image: if that matters, name an image by its digest (`…@sha256:…`).
         gateway_image: Option<String> = optional(),
-        /// When images are pulled.
+        /// When Kubernetes pulls images: `Always`, `IfNotPresent` or `Never`. By default Kubernetes
+        /// decides.
         image_pull_policy: Option<PullPolicy> = optional(),
         /// Names of Secrets with credentials for image registries.
         image_pull_secrets: Option<Vec<String>> = optional(),
-        /// What the process that runs apps gets: the SuperLink or SuperNode itself, or what stands
-        /// beside it with `isolation = "process"`.
+        /// Resources of the container that runs apps: the SuperLink or SuperNode itself, or the
+        /// SuperExec beside it with `isolation = "process"`.
         resources: Option<ResourceSettings> = optional(),
-        /// What the SuperLink or SuperNode gets with `isolation = "process"`. When left out, `50m` of
-        /// `cpu` and `256Mi` of `memory` are set aside for it, and it has no limits. What is set takes
-        /// the place of all that: where a quota counts limits, set those that it counts.
+        /// Resources of the SuperLink or SuperNode container with `isolation = "process"`. Default:
+        /// requests of `50m` CPU and `256Mi` memory, no limits. If you set this argument, your
+        /// value replaces the whole default. If the namespace has a ResourceQuota on limits, set
+        /// those limits here.
         server_resources: Option<ResourceSettings> = optional(),
-        /// What the gateway gets, which stands before a SuperLink from Flower 1.40 on. When left out,
-        /// `10m` of `cpu` and `32Mi` of `memory` are set aside for it, and it gets `256Mi` of `memory`
-        /// at most. What is set takes the place of all that.
+        /// Resources of the gateway container. The gateway runs in front of SuperLinks with Flower
+        /// 1.40 or later. Default: requests of `10m` CPU and `32Mi` memory, and a limit of `256Mi`
+        /// memory. If you set this argument, your value replaces the whole default.
         gateway_resources: Option<ResourceSettings> = optional(),
-        /// Labels that its node must have.
+        /// Labels that the Kubernetes node of the pod must have.
         node_selector: Option<BTreeMap<String, String>> = optional(),
-        /// Taints of nodes that it puts up with.
+        /// Tolerations of the pod: node taints that it accepts.
         tolerations: Option<Vec<TolerationSettings>> = optional(),
-        /// Affinity rules, as Kubernetes writes them.
+        /// Affinity rules, in the format of Kubernetes.
         affinity: Option<Dynamic> = optional(),
-        /// The PriorityClass.
+        /// The PriorityClass of the pod.
         priority_class: Option<String> = optional(),
-        /// The RuntimeClass, such as one for GPUs or sandboxes.
+        /// The RuntimeClass of the pod, such as one for GPUs or sandboxes.
         runtime_class: Option<String> = optional(),
-        /// The ServiceAccount it runs as. Its token is never mounted.
+        /// The ServiceAccount of the pod. Its token is never mounted.
         service_account: Option<String> = optional(),
-        /// Names of Secrets whose entries become environment variables of apps. When one of them is
-        /// changed, the next plan starts the pods again.
+        /// Names of Secrets whose entries become environment variables of apps. If a Secret
+        /// changes, the next plan restarts the pods.
         env_from_secrets: Option<Vec<String>> = optional(),
-        /// The same for the SuperLink or SuperNode itself, such as a licence key. With `isolation =
-        /// "subprocess"` apps run in the same container and have these variables, too.
+        /// Names of Secrets whose entries become environment variables of the SuperLink or
+        /// SuperNode itself, such as a licence key. If a Secret changes, the next plan restarts the
+        /// pods. With `isolation = "subprocess"` apps run in the same container and have these
+        /// variables too.
         server_env_from_secrets: Option<Vec<String>> = optional(),
-        /// Volumes by name, such as the data that a site trains on. A name has 1 to 53 lower-case
-        /// letters, digits and hyphens.
+        /// Volumes by name, such as the training data of a site. A name consists of 1 to 53
+        /// lower-case letters, digits and hyphens.
         volumes: Option<BTreeMap<String, VolumeSettings>> = optional(),
-        /// Further labels of its pods, which win over the provider's `labels`.
+        /// Further labels of the pods. They override the provider's `labels`.
         labels: Option<BTreeMap<String, String>> = optional(),
-        /// Further annotations of its pods.
+        /// Further annotations of the pods.
         annotations: Option<BTreeMap<String, String>> = optional(),
-        /// Whether a NetworkPolicy lets in nobody but SuperNodes, and those at the Fleet API alone;
-        /// `true` by default. It needs a network plugin that enforces policies. `false` cannot be set
-        /// together with `service.allow_from`, which the NetworkPolicy enforces.
+        /// Whether to create a NetworkPolicy that allows only SuperNodes to connect, and only to
+        /// the Fleet API. Default: `true`. It needs a network plugin that enforces NetworkPolicies.
+        /// `false` conflicts with `service.allow_from`, which the NetworkPolicy enforces.
         network_policy: Option<bool> = optional(),
-        /// How long a node and volumes for it are waited for, such as `3m`, on clusters that make them
-        /// on demand, as far as `timeouts` allows. When left out, a pod that has none is a failure
-        /// within seconds; after two minutes where a volume is still attached to another node or pods
-        /// of lower priority are ended for it, and after five where an autoscaler or a provisioner said
-        /// that a node or a volume is coming, or a node is not ready yet.
+        /// How long to wait until the pod has a Kubernetes node and its volumes (for example `3m`).
+        /// Set this on clusters that create nodes or volumes on demand; it cannot exceed
+        /// `timeouts`. By default a pod that cannot be scheduled fails within seconds. It fails
+        /// after two minutes if a volume is still attached to another node or Kubernetes evicts
+        /// pods of lower priority, and after five minutes if an autoscaler or a provisioner has
+        /// announced a node or a volume, or if a node is not ready yet.
         scheduling_timeout: Option<GoDuration> = optional(),
-        /// How long the SuperLink, its gateway, the SuperNode or a SuperExec may take until it first
-        /// answers its health probe; `3m` by default, as far as `timeouts` allows. One that has not
-        /// answered after 15 seconds is told in the log, and is a failure when this is over: a start
-        /// that is slow looks like one that never ends. Set less where starts are quick.
+        /// How long the SuperLink, its gateway, the SuperNode or a SuperExec may take until its
+        /// health probe first succeeds. Default: `3m`; it cannot exceed `timeouts`. After 15
+        /// seconds without an answer the provider writes a log message. When this timeout ends, the
+        /// apply fails. (The provider cannot tell a slow start from one that hangs.) Set a shorter
+        /// time if your programs start fast.
         start_timeout: Option<GoDuration> = optional(),
     }
 }
 
 model! {
-    /// Quantities by resource, as Kubernetes writes them: `cpu`, `memory`, `nvidia.com/gpu`.
+    /// Quantities by resource name, in the format of Kubernetes: `cpu`, `memory`, `nvidia.com/gpu`.
     pub struct ResourceSettings {
-        /// What is set aside for it.
+        /// The requested quantities.
         requests: Option<BTreeMap<String, String>> = optional(),
-        /// What it gets at most.
+        /// The maximum quantities.
         limits: Option<BTreeMap<String, String>> = optional(),
     }
 }
 
 model! {
-    /// A taint that is put up with.
+    /// A toleration of the pod.
     pub struct TolerationSettings {
-        /// The taint's key; every key when left out, with `operator = "Exists"`.
+        /// The key of the taint. Default: every key, with `operator = "Exists"`.
         key: Option<String> = optional(),
-        /// `Equal` (the default) or `Exists`.
+        /// How to compare the taint. Allowed values: `Exists` and `Equal` (default).
         operator: Option<TolerationOperator> = optional(),
-        /// The taint's value.
+        /// The value of the taint.
         value: Option<String> = optional(),
-        /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`; every effect when left out.
+        /// The effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`. Default: every
+        /// effect.
         effect: Option<TaintEffect> = optional(),
-        /// For how many seconds `NoExecute` is put up with.
+        /// How many seconds the pod stays on a node with a `NoExecute` taint.
         toleration_seconds: Option<i64> = optional(),
     }
 }
 
 model! {
-    /// A volume; exactly one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.
+    /// A volume. Set exactly one of `claim`, `secret`, `config_map`, `empty_dir` and `ephemeral`.
     pub struct VolumeSettings {
-        /// Where apps see it: an absolute path that no other volume has.
+        /// Where apps find the volume: an absolute path that no other volume uses.
         mount_path: String = required(),
-        /// Whether they can only read it.
+        /// Whether to mount the volume read-only.
         read_only: Option<bool> = optional(),
-        /// A PersistentVolumeClaim, by name.
+        /// The name of a PersistentVolumeClaim.
         claim: Option<String> = optional(),
-        /// A Secret, by name. When it is changed, the next plan starts the pods again.
+        /// The name of a Secret. If the Secret changes, the next plan restarts the pods.
         secret: Option<String> = optional(),
-        /// A ConfigMap, by name.
+        /// The name of a ConfigMap.
         config_map: Option<String> = optional(),
-        /// Scratch space that ends with the pod.
+        /// A temporary volume that Kubernetes deletes with the pod.
         empty_dir: Option<EmptyDir> = optional(),
-        /// A claim that is made and removed with the pod.
+        /// A PersistentVolumeClaim that Kubernetes creates and deletes with the pod.
         ephemeral: Option<EphemeralClaim> = optional(),
     }
 }
 
 model! {
-    /// Scratch space.
+    /// A temporary volume.
     pub struct EmptyDir {
-        /// Its size at most, such as `1Gi`.
+        /// The maximum size, such as `1Gi`.
         size_limit: Option<String> = optional(),
     }
 }
 
 model! {
-    /// A claim of the pod's own.
+    /// A PersistentVolumeClaim of the pod itself.
     pub struct EphemeralClaim {
-        /// Its size, such as `10Gi`.
+        /// The size, such as `10Gi`.
         size: String = required(),
-        /// The StorageClass; the cluster's default one when left out.
+        /// The StorageClass. Default: the default StorageClass of the cluster.
         storage_class: Option<String> = optional(),
     }
 }
 
 model! {
-    /// How SuperNodes reach the SuperLink, for the runtime `kubernetes`; others ignore it. Only the
-    /// Fleet API is reached so: the Control API stays in the pod.
+    /// How SuperNodes reach the SuperLink in the runtime `kubernetes`; other runtimes ignore it.
+    /// The Service exposes only the Fleet API: the Control API stays inside the pod.
     pub struct ServiceSettings {
-        /// `ClusterIP` (the default): from within the cluster. `NodePort`: on every node.
-        /// `LoadBalancer`: at an address that the cluster's provider gives, which is waited for, also
-        /// where `hostname` is what SuperNodes dial.
+        /// The type of the Service. Allowed values: `NodePort` (reachable on every Kubernetes
+        /// node), `LoadBalancer` (the SuperLink gets an address from the cloud provider; the apply
+        /// waits for this address, even if `hostname` is set), and `ClusterIP` (default; reachable
+        /// only from within the cluster).
         service_type: Option<ServiceKind> = optional(),
-        /// The port on every node, for a Service that has one (`NodePort`, `LoadBalancer`); chosen by
-        /// the cluster by default.
+        /// The port on every Kubernetes node, for a Service of type `NodePort` or `LoadBalancer`.
+        /// By default the cluster chooses it.
         node_port: Option<u16> = optional(),
-        /// The name or address that SuperNodes dial, when it is not the Service's own: it is put
-        /// into the certificate and into `fleet.address`. `host:port` when the port differs too.
+        /// The DNS name or IP address that SuperNodes connect to, if it is not the address of the
+        /// Service. The provider adds it to the certificate and to `fleet.address`. Write
+        /// `host:port` if the port differs too.
         hostname: Option<String> = optional(),
-        /// The networks that SuperNodes dial from, such as `10.0.0.0/8`: the NetworkPolicy lets in
-        /// nobody else, and an empty list lets in nobody. When left out, every network may connect.
-        /// Name what the pod sees: a load balancer may put its own address in place of the caller's.
+        /// The networks from which SuperNodes may connect, such as `10.0.0.0/8`. The NetworkPolicy
+        /// refuses all other networks; an empty list refuses everyone. By default every network may
+        /// connect. Use the source addresses that the pod sees. Some load balancers replace the
+        /// client's address with their own.
         allow_from: Option<Vec<String>> = optional(),
-        /// Annotations of the Service, which load balancers are configured with.
+        /// Annotations of the Service, which configure load balancers.
         annotations: Option<BTreeMap<String, String>> = optional(),
     }
 }
@@ -262,7 +273,7 @@ fn is_image(config: &Tree, path: ModelPath) -> Result<()> {
     if !named.is_empty() && digits.len() == 64 && digits.bytes().all(is_digit) {
         return Ok(());
     }
-    Err(Diagnostic::error("The digest of an image cannot be one")
+    Err(Diagnostic::error("The digest of an image is invalid")
         .detail(format!(
             "{digest:?} is not `sha256:` and 64 lower-case hexadecimal digits."
         ))
@@ -295,10 +306,10 @@ fn is_enforced(config: &Tree) -> Result<()> {
     Err(
         Diagnostic::error("`service.allow_from` needs the NetworkPolicy")
             .detail(
-                "The NetworkPolicy alone keeps other networks out, and `kubernetes.network_policy = \
-                 false` turns it off: every network could connect.",
+                "Only the NetworkPolicy refuses other networks. With `kubernetes.network_policy = \
+                 false` every network could connect.",
             )
-            .detail("Remove `kubernetes.network_policy`, or leave `service.allow_from` out.")
+            .detail("Remove `kubernetes.network_policy` or `service.allow_from`.")
             .at(at!(Superlink, service.allow_from))
             .into(),
     )

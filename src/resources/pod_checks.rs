@@ -168,7 +168,7 @@ fn toleration(one: &Value, at: &Path) -> Result<()> {
     let value = at!(TolerationSettings, value);
     let is_empty = one.at(value).is_null() || one.at(value).as_str() == Some("");
     if exists && !is_empty {
-        let why = "`operator = \"Exists\"` looks at no value: leave `value` out";
+        let why = "`operator = \"Exists\"` ignores the value: remove `value`";
         found.push(problem(
             "The toleration's value is not used",
             why,
@@ -202,12 +202,12 @@ fn affinity(config: &Tree) -> Result<()> {
         return Ok(());
     }
     kubernetes::check_affinity(&to_json(value)).map_err(|why| {
-        Diagnostic::error("This is no affinity of a pod")
+        Diagnostic::error("This is not a valid pod affinity")
             .detail(format!(
-                "The cluster would refuse it, or leave a part of it out: {why}."
+                "The cluster would refuse it or drop a part of it: {why}."
             ))
             .detail(
-                "Write it with the names that Kubernetes has, such as `nodeAffinity = { \
+                "Use the field names of Kubernetes, such as `nodeAffinity = { \
                  requiredDuringSchedulingIgnoredDuringExecution = { … } }`.",
             )
             .at(affinity)
@@ -232,9 +232,9 @@ fn durations(config: &Tree) -> Result<()> {
             continue;
         };
         let why = if duration.get().is_zero() {
-            "nothing can be waited for in no time"
+            "it must be longer than zero"
         } else if longest.is_some_and(|longest| duration.get() > longest) {
-            "`24h` is the most"
+            "the maximum is `24h`"
         } else {
             continue;
         };

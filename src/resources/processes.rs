@@ -36,7 +36,8 @@ pub fn validate(config: &Tree, role: Role) -> Diagnostics {
     if let Ok(Maybe::Known(Some(0))) =
         config.get::<Option<u16>>(at!(Superlink | Supernode, local.port))
     {
-        let why = "a port is a number from 1 to 65535; leave it out to have a free one chosen";
+        let why = "a port is a number from 1 to 65535; without `port`, the provider chooses a free \
+                   one";
         found.extend(refused(
             "0",
             &why,
@@ -75,34 +76,34 @@ fn requirements(config: &Tree) -> Diagnostics {
         let problem = if text.is_empty() {
             Diagnostic::error("A requirement is empty").detail("Remove it.")
         } else if text.starts_with('-') {
-            Diagnostic::error("Options of pip are no requirements")
+            Diagnostic::error("A pip option is not a requirement")
                 .detail(format!(
-                    "{text:?} would be an option of pip, not a package."
+                    "pip would read {text:?} as an option, not as a package."
                 ))
                 .detail(
-                    "Name packages (`numpy>=2`) or paths of wheels. What pip is to do otherwise is \
-                     set in its environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
+                    "Write packages (`numpy>=2`) or paths of wheels. Set options of pip in its \
+                     environment or in pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
                 )
         } else if text.contains(" --") {
-            Diagnostic::error("A requirement is followed by an option of pip")
-                .detail(format!("{text:?} names a package and an option."))
+            Diagnostic::error("A requirement contains an option of pip")
+                .detail(format!("{text:?} contains a package and an option."))
                 .detail(
-                    "Name the package alone. What pip is to do otherwise is set in its \
-                         environment or pip.conf: PIP_INDEX_URL, PIP_CONSTRAINT.",
+                    "Write only the package. Set options of pip in its environment or in pip.conf: \
+                     PIP_INDEX_URL, PIP_CONSTRAINT.",
                 )
         } else if is_nightly(text) {
-            Diagnostic::error("A nightly build of Flower is no requirement")
+            Diagnostic::error("Flower's nightly build cannot be a requirement")
                 .detail(format!(
-                    "{text:?} holds the same Python package as the Flower that the provider \
-                         installs. In one environment each overwrites the files of the other."
+                    "{text:?} contains the same Python package as the Flower that the provider \
+                     installs. In one environment each overwrites the files of the other."
                 ))
-                .detail("Remove it, and choose a release with `flower_version`.")
+                .detail("Remove it, and set the version with `flower_version`.")
         } else if text.contains(char::is_control) {
-            Diagnostic::error("A requirement is more than one line")
+            Diagnostic::error("A requirement has more than one line")
                 .detail(format!(
-                    "{text:?} has a line break or another control character in it."
+                    "{text:?} contains a line break or another control character."
                 ))
-                .detail("Give each package an entry of its own.")
+                .detail("Write each package as its own entry.")
         } else if text.len() > MOST_OF_A_REQUIREMENT {
             Diagnostic::error("A requirement is too long").detail(format!(
                 "It has {} bytes, and {MOST_OF_A_REQUIREMENT} is the most.",
@@ -153,7 +154,7 @@ pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
     can.map_err(|error| {
         let what = match error {
             RuntimeError::UnfitCache { .. } => "Flower cannot be installed in `cache_dir`",
-            _ => "What apps need cannot be installed",
+            _ => "`requirements` cannot be installed",
         };
         not_started(what, &error).into()
     })
@@ -168,7 +169,7 @@ pub async fn can_run(
 ) -> Result<()> {
     let python = python(version, release::row(version)?, requirements);
     let fits = runtime.can_run(&python).await;
-    fits.map_err(|error| not_started(format!("{object} was not made"), &error).into())
+    fits.map_err(|error| not_started(format!("{object} was not created"), &error).into())
 }
 
 /// Makes what the processes of a workload need beside their object, such as a Python environment. Whatever
@@ -185,7 +186,7 @@ pub async fn prepare(
         Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut => Err(Diagnostic::error(what)
             .detail(format!(
-                "What its processes need was not made within {} s. Nothing was changed.",
+                "The Python environment was not ready within {} s. Nothing was changed.",
                 limit.as_secs()
             ))
             .detail(format!(
@@ -276,7 +277,7 @@ pub fn python(
 
 /// A command line that cannot be made, at the attribute to blame.
 pub fn launch(error: &LaunchError) -> Diagnostic {
-    let message = failed("The processes cannot be started like this", error);
+    let message = failed("The processes cannot start with these settings", error);
     match error {
         LaunchError::OwnedFlag { .. }
         | LaunchError::ChosenFlag { .. }
@@ -326,7 +327,7 @@ mod tests {
         };
         let runtime = KubernetesRuntime::new(access, [].into(), String::new());
         let cluster = Arc::new(Configured::new(Arc::new(runtime)));
-        let refused = "What apps need cannot be installed";
+        let refused = "`requirements` cannot be installed";
         for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {
             let config = json!({ "name": "a", "requirements": requirements });
             let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
@@ -352,7 +353,7 @@ mod tests {
             (
                 "cache",
                 folder.as_str(),
-                "What apps need cannot be installed",
+                "`requirements` cannot be installed",
             ),
             (
                 "Jane Doe",

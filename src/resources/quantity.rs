@@ -62,15 +62,15 @@ pub(super) fn check_resources(
         for (resource, amount) in amounts {
             let at = at.then(which).key(resource);
             if !is_resource(resource) {
-                let why = "a resource is `cpu`, `memory`, `ephemeral-storage`, one of `hugepages-…`, or one with \
-                           the domain of who offers it, such as `nvidia.com/gpu`";
+                let why = "a resource is `cpu`, `memory`, `ephemeral-storage`, `hugepages-…`, or a \
+                           name with the domain of its vendor, such as `nvidia.com/gpu`";
                 found.extend(refused(resource, &why, &at));
                 continue;
             }
             found.absorb(check(amount, at.clone()));
             let is_fraction = value(amount).is_some_and(|amount| amount.fract() != 0.0);
             if is_fraction && is_extended(resource) {
-                let why = "a device is given whole or not at all";
+                let why = "the number of devices must be whole";
                 found.extend(refused(amount, &why, &at));
             }
         }
@@ -81,15 +81,15 @@ pub(super) fn check_resources(
             Some((limit, Some(most))) => {
                 let asked = value(request);
                 if asked.is_some_and(|asked| asked > most) {
-                    let why = format!("its limit is {limit}, which is less");
+                    let why = format!("its limit is {limit}, which is smaller");
                     found.extend(refused(request, &why, &at));
                 } else if asked.is_some_and(|asked| asked < most) && is_extended(resource) {
-                    let why = format!("its limit is {limit}, and devices have one number for both");
+                    let why = format!("its limit is {limit}, and both must be equal for devices");
                     found.extend(refused(request, &why, &at));
                 }
             }
             None if is_extended(resource) => {
-                let why = "devices are asked for under `limits`";
+                let why = "set devices under `limits`";
                 found.extend(refused(request, &why, &at));
             }
             _ => {}
@@ -120,7 +120,7 @@ pub(super) fn check(text: &str, at: Path) -> Result<()> {
     if value(text).is_some() {
         return Ok(());
     }
-    Err(Diagnostic::error("This is no quantity")
+    Err(Diagnostic::error("This is not a valid quantity")
         .detail(format!(
             "{text:?} is not a number with a unit of Kubernetes, such as `500m`, `2` or `1.5Gi`."
         ))
@@ -133,7 +133,7 @@ pub(super) fn check_size(text: &str, at: Path) -> Result<()> {
     if value(text).is_some_and(|bytes| bytes >= 1.0) {
         return Ok(());
     }
-    Err(Diagnostic::error("This is no size of a volume")
+    Err(Diagnostic::error("This is not a valid volume size")
         .detail(format!(
             "{text:?} is not a quantity such as `1Gi` or `500M`."
         ))

@@ -17,7 +17,7 @@ pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
 pub fn row_at(version: FlowerVersion, at: ModelPath) -> Result<&'static VersionRow> {
     let row = row_of(version);
     row.map_err(|error| {
-        failed("This Flower release cannot be used", &error)
+        failed("This Flower version cannot be used", &error)
             .at(at)
             .into()
     })
@@ -28,7 +28,7 @@ pub fn newer(version: FlowerVersion) -> Option<Diagnostic> {
     is_newer_than_known(version).then(|| {
         Diagnostic::warning(format!("Flower {version} is newer than this provider"))
             .detail(format!(
-                "It is used like Flower {}, the newest release that the provider knows.",
+                "The provider treats it like Flower {}, the newest version that it knows.",
                 newest()
             ))
             .detail("Update the provider if something does not work.")
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_release_of_another_major_number_is_refused() {
         let refusal = format!("{:?}", row(FlowerVersion::new(2, 0, 0)).unwrap_err());
-        assert!(refusal.contains("This Flower release cannot be used"));
+        assert!(refusal.contains("This Flower version cannot be used"));
         assert!(refusal.contains("flower_version"), "{refusal}");
     }
 }

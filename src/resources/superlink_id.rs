@@ -39,7 +39,7 @@ impl fmt::Display for SuperlinkId {
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an id of a SuperLink has 1 to 64 letters, digits, `-` and `_`")]
+#[error("the ID of a SuperLink has 1 to 64 letters, digits, `-` and `_`")]
 pub struct NotASuperlinkId;
 
 impl FromStr for SuperlinkId {

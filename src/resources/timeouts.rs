@@ -16,11 +16,11 @@ use crate::{at, model};
 model! {
     /// How long each operation may take, as durations such as `90s`, `10m` or `1h30m`.
     pub struct Timeouts {
-        /// For making it and waiting for it.
+        /// How long to create the object and wait for it.
         create: Option<GoDuration> = optional(),
-        /// For changing it and waiting for it.
+        /// How long to update the object and wait for it.
         update: Option<GoDuration> = optional(),
-        /// For removing it.
+        /// How long to delete the object.
         delete: Option<GoDuration> = optional(),
     }
 }
@@ -33,7 +33,7 @@ pub fn validate(config: &Tree) -> Diagnostics {
         if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(path)
             && limit.get().is_zero()
         {
-            let why = "nothing can be done in no time";
+            let why = "it must be longer than zero";
             found.extend(refused(&limit.to_string(), &why, &path.path()));
         }
     }

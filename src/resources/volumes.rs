@@ -27,7 +27,7 @@ pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>) -> Result<Vec<Volu
         if let Some(why) = unfit(path) {
             found.push(unmountable(name, one, &at).detail(why));
         } else if let Some(other) = mounted.insert(path, name) {
-            let why = format!("The volume {other:?} is seen there.");
+            let why = format!("The volume {other:?} is mounted there.");
             found.push(unmountable(name, one, &at).detail(why));
         }
         found.absorb(sizes(one, &at));
@@ -47,12 +47,12 @@ fn unfit(path: &str) -> Option<String> {
         );
     }
     let taken = kubernetes::OWN_MOUNTS.contains(&path);
-    taken.then(|| "The provider keeps files of its own there.".to_owned())
+    taken.then(|| "The provider mounts its own files there.".to_owned())
 }
 
 fn unmountable(name: &str, one: &VolumeSettings, at: &Path) -> Diagnostic {
     let path = &one.mount_path;
-    Diagnostic::error(format!("The volume {name:?} cannot be seen at {path:?}"))
+    Diagnostic::error(format!("The volume {name:?} cannot be mounted at {path:?}"))
         .at(at.then(at!(VolumeSettings, mount_path)))
 }
 

@@ -22,9 +22,9 @@ pub struct Failure {
 /// Why a Python environment could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InstallFault {
-    #[error("there is no such release for this Python")]
+    #[error("this version does not exist for this Python")]
     NoRelease,
-    #[error("the package index does not have Flower at all for this Python")]
+    #[error("the package index has no Flower for this Python")]
     NoFlower,
     #[error("`requirements` asks for {0}, which the package index does not have for this Python")]
     NoRequirement(String),
@@ -34,15 +34,15 @@ pub enum InstallFault {
     NoDependency(String),
     #[error("the requirements cannot be installed together")]
     Conflict,
-    #[error("a requirement is not written as pip takes it")]
+    #[error("a requirement does not have pip's syntax")]
     Malformed,
     #[error("this Python has no venv")]
     NoVenv,
     #[error("the package index could not be reached")]
     Unreachable,
-    #[error("it has no {0}")]
+    #[error("the environment has no {0}")]
     Incomplete(&'static str),
-    #[error("Flower cannot be loaded in it as its processes would load it")]
+    #[error("Flower cannot be imported in the environment")]
     Unusable,
     #[error("pip failed")]
     Other,
@@ -71,17 +71,17 @@ impl PythonFault {
     const fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound => {
-                "Install Python 3.11 or newer, or name it: provider \"flower\" { local = { python \
-                 = \"/path/to/python3\" } }."
+                "Install Python 3.11 or newer, or set its path: provider \"flower\" { local = { \
+                 python = \"/path/to/python3\" } }."
             }
             Self::NotStarted(_) => {
-                "Check that it is an executable program for this machine, or name another one: \
+                "Check that it is an executable program for this machine, or set another Python: \
                  provider \"flower\" { local = { python = \"/path/to/python3\" } }."
             }
             Self::Ended { .. } => {
-                "Correct what it says. If it is a version manager's (pyenv, asdf, mise), choose a \
-                 version there, or name the interpreter itself: provider \"flower\" { local = { \
-                 python = \"/path/to/python3\" } }."
+                "Fix the error that it prints. If it belongs to a version manager (pyenv, asdf, \
+                 mise), choose a version there, or set the path of the interpreter: provider \
+                 \"flower\" { local = { python = \"/path/to/python3\" } }."
             }
         }
     }
@@ -91,41 +91,43 @@ impl InstallFault {
     const fn remedy(&self) -> &'static str {
         match self {
             Self::NoRelease => {
-                "Set `flower_version` to a release that exists, or name another Python: provider \
+                "Set `flower_version` to a version that exists, or set another Python: provider \
                  \"flower\" { local = { python = \"python3.12\" } }."
             }
             Self::NoFlower => {
-                "Check which index pip asks (`pip config list`, PIP_INDEX_URL, UV_INDEX_URL): it must \
-                 have `flwr`."
+                "Check which index pip uses (`pip config list`, PIP_INDEX_URL, UV_INDEX_URL). It \
+                 must have `flwr`."
             }
             Self::NoRequirement(_) | Self::Malformed => {
-                "Correct the entry of `requirements`: a package's name, with a version where it \
-                 matters (`numpy>=2`)."
+                "Correct the entry of `requirements`: the name of a package, with a version if you \
+                 need one (`numpy>=2`)."
             }
             Self::NoDependency(_) => {
-                "Name another Python: provider \"flower\" { local = { python = \"python3.12\" } }; or \
-                 choose versions in `requirements` that have a wheel for this one."
+                "Set another Python: provider \"flower\" { local = { python = \"python3.12\" } }. \
+                 Or choose versions in `requirements` that have a wheel for this Python."
             }
             Self::Conflict => {
-                "Choose versions in `requirements` that go together and with this Flower release."
+                "Choose versions in `requirements` that are compatible with each other and with \
+                 this Flower version."
             }
             Self::NoVenv => "Install it (on Debian: apt-get install python3-venv).",
             Self::Unreachable => {
-                "Check the network; pip's own settings (PIP_INDEX_URL, HTTPS_PROXY, pip.conf) name \
-                 another index or a proxy."
+                "Check the network. To use another index or a proxy, change pip's own settings \
+                 (PIP_INDEX_URL, HTTPS_PROXY, pip.conf)."
             }
             Self::Incomplete(_) => {
-                "Check flower_version and requirements, and that no setting of the installer says \
-                 where packages go (`target`, `prefix` or `system` below `[pip]` in uv.toml)."
+                "Check flower_version and requirements, and that no setting of the installer \
+                 changes where it installs packages (`target`, `prefix` or `system` below `[pip]` \
+                 in uv.toml)."
             }
             Self::Unusable => {
-                "Read what Python says above: correct the entry of `requirements` that does not go \
-                 with this Flower, or set the variable in `env` that a library needs. Processes get \
-                 none of Terraform's environment but PATH."
+                "Read the Python error above. Correct the entry of `requirements` that is not \
+                 compatible with this Flower, or set the variable in `env` that a library needs. \
+                 Processes get only PATH from Terraform's environment."
             }
             Self::Other => {
-                "Check flower_version and requirements, and that pip reaches a package index from \
-                 this machine."
+                "Check flower_version and requirements, and that pip can reach a package index \
+                 from this machine."
             }
         }
     }
@@ -140,9 +142,9 @@ pub enum Distrust {
     Writable { mode: RawMode },
     #[error("is a link")]
     Link,
-    #[error("is no folder")]
+    #[error("is not a folder")]
     NoFolder,
-    #[error("is no regular file")]
+    #[error("is not a regular file")]
     NoFile,
 }
 
@@ -151,23 +153,24 @@ impl Distrust {
         let path = path.display();
         let what = match self {
             Self::Owner { user, .. } => format!(
-                "Run Terraform as the user that it belongs to. If you trust everything in it, make \
-                 it your own with `chown -R {user} '{path}'`; if not, remove it or"
+                "Run Terraform as its owner. If you trust everything in it, take its ownership \
+                 with `chown -R {user} '{path}'`. If not, remove it or"
             ),
             // Such a folder is for everybody.
             Self::Writable { mode } if mode & 0o1000 != 0 => {
-                return "Name a folder of your own in the provider's `local`.".to_owned();
+                return "Set your own folder in the provider's `local`.".to_owned();
             }
             Self::Writable { .. } => format!(
-                "If nobody else has written to it, close it to others with `chmod -R go-w \
-                 '{path}'`; if somebody may have, or if its file system has no modes, remove it or"
+                "If nobody else has written to it, remove the write permission of others with \
+                 `chmod -R go-w '{path}'`. If someone may have, or if its file system has no \
+                 modes, remove it or"
             ),
             Self::Link => {
                 "Only `data_dir` and `cache_dir` themselves may be links. Remove it, or".to_owned()
             }
             Self::NoFolder | Self::NoFile => "Remove it, or".to_owned(),
         };
-        format!("{what} name another folder in the provider's `local`.")
+        format!("{what} set another folder in the provider's `local`.")
     }
 }
 
@@ -178,19 +181,19 @@ impl Failure {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    #[error("there is a {object} already, in {place}")]
+    #[error("{object} already exists in {place}")]
     Exists { object: ObjectRef, place: String },
-    #[error("another apply is making the {object} right now ({by})")]
+    #[error("another apply is creating {object} now ({by})")]
     BeingMade { object: ObjectRef, by: String },
-    #[error("another apply is doing the same work right now (note {key:?})")]
+    #[error("another apply is doing the same work now (note {key:?})")]
     BeingDone { key: String },
     #[error("there is no {0}")]
     Gone(ObjectRef),
-    #[error("port {port} for the {purpose} is taken")]
+    #[error("port {port} for the {purpose} is in use")]
     PortTaken { port: u16, purpose: Port },
     #[error("no port between {0} and {1} is free")]
     NoPort(u16, u16),
-    #[error("{path} is of format {found}, and this provider knows format {known}")]
+    #[error("{path} has format {found}, but this provider supports format {known}")]
     Format {
         path: PathBuf,
         found: u64,
@@ -211,16 +214,16 @@ pub enum RuntimeError {
     #[error("the Python {python:?} cannot be used: {fault}")]
     PythonMissing { python: String, fault: PythonFault },
     #[error(
-        "Python environments cannot be kept in {}: its path holds {}",
+        "Python environments cannot be stored in {}: its path contains {}",
         path.display(),
-        found.map_or_else(|| "bytes that are no UTF-8".to_owned(), character)
+        found.map_or_else(|| "bytes that are not UTF-8".to_owned(), character)
     )]
     UnfitCache {
         path: PathBuf,
         /// The character at fault, where it is one.
         found: Option<char>,
     },
-    #[error("{text:?} in `requirements` names a folder")]
+    #[error("{text:?} in `requirements` is a folder")]
     FolderRequirement { text: String },
     #[error("{text:?} in `requirements` cannot be read: {}: {cause}", path.display())]
     RequirementFile {
@@ -229,7 +232,7 @@ pub enum RuntimeError {
         cause: std::io::Error,
     },
     #[error(
-        "{python:?} is Python {found}, and Flower {version} can be installed on Python {}",
+        "{python:?} is Python {found}, but Flower {version} needs Python {}",
         pythons(*oldest, *newest)
     )]
     PythonUnfit {
@@ -241,14 +244,14 @@ pub enum RuntimeError {
     },
     #[error("{0} has no secret entry {1:?}")]
     NoSecret(String, String),
-    #[error("the Python environment for Flower {version} could not be made: {fault}\n{words}")]
+    #[error("the Python environment for Flower {version} could not be created: {fault}\n{words}")]
     Environment {
         version: String,
         fault: InstallFault,
         /// The last lines of what made it.
         words: String,
     },
-    #[error("the database {} is gone", path.display())]
+    #[error("the database {} no longer exists", path.display())]
     StateLost { path: PathBuf },
     #[error(
         "the folder of the {object} is a copy of {}, where its processes run",
@@ -257,7 +260,7 @@ pub enum RuntimeError {
     Copied { object: ObjectRef, path: PathBuf },
     #[error("{program} could not be started: {cause}")]
     Spawn { program: String, cause: String },
-    #[error("process {pid} ({process}) does not end, not even when killed")]
+    #[error("process {pid} ({process}) does not end, even after SIGKILL")]
     Unkillable { process: String, pid: u32 },
     #[error(transparent)]
     Cluster(#[from] super::kubernetes::ClusterError),
@@ -265,7 +268,7 @@ pub enum RuntimeError {
     NeedsImage,
     #[error("interrupted")]
     Interrupted,
-    #[error("kube:// leads into a cluster, and this provider configuration has none")]
+    #[error("kube:// needs a cluster, but this provider configuration has none")]
     NoPods,
     #[error("the runtime `local` needs Linux or macOS")]
     Unsupported,
@@ -285,24 +288,24 @@ impl RuntimeError {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::BeingMade { .. } => {
-                "Choose another name if both are meant to exist; else wait for the other apply."
+                "If both should exist, choose another name. If not, wait for the other apply."
             }
             Self::BeingDone { .. } => {
-                "Wait for the other apply; if both are meant, tell them apart by `triggers`."
+                "Wait for the other apply. If you want both runs, give them different `triggers`."
             }
             Self::PortTaken { .. } => {
-                "End what holds it (`ss -ltnp` lists who listens), or set another one in `local`; a \
-                 new object gets a free one where none is set."
+                "Stop the program that uses it (`ss -ltnp` lists listening programs), or set \
+                 another port in `local`. Without a port, a new object gets a free one."
             }
-            Self::NoPort(..) => "End what holds them, or set the port in `local`.",
+            Self::NoPort(..) => "Stop a program that uses one of them, or set the port in `local`.",
             Self::Format { .. } => {
-                "Use the provider version that wrote this data_dir, or name another data_dir."
+                "Use the provider version that wrote this data_dir, or set another data_dir."
             }
             Self::Damaged { .. } => {
                 "Restore the file, or remove the object's folder and apply again."
             }
             Self::DamagedNote { .. } => {
-                "Use the provider version that wrote it, if it was another one. Else see with `flwr \
+                "If another provider version wrote it, use that version. If not, check with `flwr \
                  list` whether the run was submitted, import or stop it, remove the note and apply \
                  again."
             }
@@ -310,39 +313,39 @@ impl RuntimeError {
             Self::File { .. } => "Check the folder's owner, permissions and free space.",
             Self::PythonMissing { fault, .. } => fault.remedy(),
             Self::UnfitCache { .. } => {
-                "Flower finds its database migrations and programs at no path with blanks, commas, \
-                 colons or percent signs, also where a link leads to one. Name another folder: \
+                "Flower cannot find its database migrations and programs if a path, or the target \
+                 of a link in it, has blanks, commas, colons or percent signs. Set another folder: \
                  provider \"flower\" { local = { cache_dir = \"/path/without/them\" } }."
             }
             Self::FolderRequirement { .. } => {
-                "What a folder holds changes with every build. Build a wheel of it (`pip wheel \
-                 --no-deps --wheel-dir wheels FOLDER`) and name that file."
+                "The content of a folder changes with every build. Build a wheel from it (`pip \
+                 wheel --no-deps --wheel-dir wheels FOLDER`) and use that file."
             }
             Self::RequirementFile { .. } => {
-                "Build or restore the file, or correct the entry. Relative paths start where \
-                 Terraform runs."
+                "Build or restore the file, or correct the entry. Relative paths start in the \
+                 folder where Terraform runs."
             }
             Self::PythonUnfit { .. } => {
-                "Name another one: provider \"flower\" { local = { python = \"python3.12\" } }."
+                "Set another Python: provider \"flower\" { local = { python = \"python3.12\" } }."
             }
             Self::NoSecret(..) => {
-                "Make the key in the same provider configuration (flower_supernode_key), or apply \
-                 it first."
+                "Create the key in the same provider configuration (flower_supernode_key), or \
+                 apply it first."
             }
             Self::Environment { fault, .. } => fault.remedy(),
             Self::StateLost { .. } => {
-                "Bring it back from a backup, or plan again and see what `allow_state_loss` does."
+                "Restore it from a backup, or plan again and read about `allow_state_loss`."
             }
             Self::Copied { .. } => {
-                "Run Terraform where the original is. For another SuperLink or SuperNode begin \
-                 without a state and without a `data_dir`: a copy of them stands for the same one."
+                "Run Terraform in the original folder. For another SuperLink or SuperNode start \
+                 without a state and without a `data_dir`: copies of them mean the same object."
             }
-            Self::Unkillable { .. } => "Look at what the process waits for (often a dead disk).",
+            Self::Unkillable { .. } => "Check what the process waits for (often a failed disk).",
             Self::Cluster(error) => return error.remedy(),
             Self::NeedsImage => {
-                "Build an image that holds them on top of Flower's, name it in `kubernetes.image` \
-                 (with `isolation = \"process\"`: `kubernetes.superexec_image`), and leave \
-                 `requirements` out."
+                "Build an image that contains them from Flower's image, set it in \
+                 `kubernetes.image` (with `isolation = \"process\"`: \
+                 `kubernetes.superexec_image`), and remove `requirements`."
             }
             Self::NoPods => {
                 "Use the provider configuration (alias) whose `kubernetes` is that cluster."

@@ -92,7 +92,7 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     it.configure(&run(&format!(
         "{WAIT}\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"4s\" }}"
     )));
-    it.apply().succeeded().says(&["still goes on"]);
+    it.apply().succeeded().says(&["is still in progress"]);
     it.plan_is_empty();
     it.destroy();
 }
@@ -129,7 +129,7 @@ fn submitted_once(count: usize, end: impl FnOnce(Child)) -> Workspace {
     )));
     it.apply()
         .succeeded()
-        .says(&["was taken over", "still goes on"]);
+        .says(&["was taken over", "is still in progress"]);
     it.plan_is_empty();
     let log =
         fs::read_to_string(it.path(".flower/superlinks/quickstart/logs/superlink.log")).unwrap();
@@ -161,7 +161,7 @@ fn a_killed_terraform_submits_once() {
 fn an_interrupted_apply_keeps_the_run() {
     let (it, apply) = following(1);
     interrupt(&apply);
-    said(&apply.wait_with_output().unwrap()).says(&["still goes on"]);
+    said(&apply.wait_with_output().unwrap()).says(&["is still in progress"]);
     it.plan_is_empty();
     assert!(!it.path(".flower/journal").exists(), "a note is left");
     it.destroy();
@@ -461,7 +461,7 @@ fn a_run_that_says_something_all_the_time_outlasts_its_time_like_any_other() {
     let begun = Instant::now();
     it.apply()
         .succeeded()
-        .says(&["still goes on", "still here"]);
+        .says(&["is still in progress", "still here"]);
     // The SuperLink is started in that time, too.
     assert!(
         begun.elapsed() < Duration::from_secs(150),

@@ -317,7 +317,7 @@ fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_t
         (
             json!({ "host": "10.0.0.1:6443" }),
             "host",
-            "begins with \"https://\"",
+            "a URL with \"https://\"",
         ),
         (
             json!({ "host": host, "proxy_url": "http://flower:hunter2 @127.0.0.1:1" }),
@@ -327,22 +327,22 @@ fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_t
         (
             json!({ "host": host, "proxy_url": "ftp://flower:hunter2@127.0.0.1:1" }),
             "proxy_url",
-            "begins with",
+            "a URL with",
         ),
         (
             json!({ "host": host, "cluster_ca_certificate": "nothing" }),
             "cluster_ca_certificate",
-            "holds no certificate",
+            "contains no certificate",
         ),
         (
             json!({ "host": host, "client_certificate": certificate, "client_key": key }),
             "client_key",
-            "PEM form is damaged",
+            "PEM format is damaged",
         ),
         (
             json!({ "host": host, "client_key": key }),
             "client_key",
-            "set both",
+            "Set both",
         ),
         (
             json!({ "host": host, "token": "hunter2 x" }),
@@ -362,7 +362,7 @@ fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_t
         (
             json!({ "host": host, "labels": { "team": "two words" } }),
             "labels",
-            "no value of a label",
+            "not a valid label value",
         ),
     ];
     for (settings, attribute, words) in cases {

@@ -56,7 +56,7 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     let port = held.local_addr().unwrap().port();
     it.configure(&superlink(&format!("{ONE}\nlocal = {{ port = {port} }}")));
     it.apply()
-        .failed_with(&[&format!("Port {port} for the API is taken")]);
+        .failed_with(&[&format!("Port {port} for the API is in use")]);
     it.configure(&superlink(ONE));
     it.plan_is_empty();
 
@@ -164,12 +164,13 @@ fn two_superlinks_of_one_name_are_refused() {
         superlink("")
     );
     let it = Workspace::new(&two);
-    it.apply().failed_with(&["SuperLink \"main\" was not made"]);
+    it.apply()
+        .failed_with(&["SuperLink \"main\" was not created"]);
     // The same as with `create_before_destroy`, which goes to all that a resource depends on.
     it.apply().failed_with(&[
-        "SuperLink \"main\" was not made",
+        "SuperLink \"main\" was not created",
         "If Terraform is replacing that object now",
-        "`create_before_destroy`, on this resource or on one that depends on it",
+        "`create_before_destroy`, on this resource or on a resource that depends on it",
     ]);
     it.destroy();
 }
@@ -187,11 +188,11 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         ),
         (
             "flower_version = \"9.9.9\"",
-            &["This Flower release cannot be used"],
+            &["This Flower version cannot be used"],
         ),
         (
             "flower_version = \"2.0.0\"",
-            &["This Flower release cannot be used"],
+            &["This Flower version cannot be used"],
         ),
         (
             "supernodes = { x = { public_key = \"ssh-rsa AAAA\" } }",
@@ -203,7 +204,7 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         ),
         (
             "tls = { validity = \"2h\", renew_before = \"2h\" }",
-            &["Certificates would be renewed for ever"],
+            &["Every plan would renew the certificate"],
         ),
         ("isolation = \"chroot\"", &["`subprocess`, `process`"]),
     ] {
@@ -220,7 +221,7 @@ fn a_release_that_came_later_is_planned_with_a_warning() {
     assert_eq!(plan.code, Some(2), "{}", plan.text);
     plan.says(&[
         "Flower 1.43.0 is newer than this provider",
-        "It is used like Flower 1.42.0",
+        "The provider treats it like Flower 1.42.0",
     ]);
     it.nothing_left();
 }
@@ -231,8 +232,8 @@ fn what_stops_it_at_its_start_is_said() {
     let port = held.local_addr().unwrap().port();
     let it = Workspace::new(&superlink(&format!("local = {{ port = {port} }}")));
     it.apply().failed_with(&[
-        &format!("Port {port} for the API is taken"),
-        "set another one in `local`",
+        &format!("Port {port} for the API is in use"),
+        "set another port in `local`",
     ]);
 
     it.configure(&superlink("extra_args = [\"--no-such-flag\"]"));
@@ -316,7 +317,11 @@ fn two_applies_at_once_make_one_environment() {
     for apply in begun {
         said(&apply.wait_with_output().unwrap()).succeeded();
     }
-    let made = |it: &Workspace| it.written().matches("making a Python environment").count();
+    let made = |it: &Workspace| {
+        it.written()
+            .matches("creating a Python environment")
+            .count()
+    };
     assert_eq!(both.iter().map(made).sum::<usize>(), 1);
     for it in both {
         it.destroy();
@@ -342,7 +347,7 @@ fn a_list_that_is_set_later_keeps_out_who_joined_before() {
 
     it.configure(&listed);
     it.plan()
-        .says(&["SuperNodes that joined without being listed are refused for good"]);
+        .says(&["Unlisted SuperNodes will be refused for good"]);
     it.apply().succeeded();
     it.plan_is_empty();
     let allowed = it.state("flower_superlink.main")["nodes"].clone();

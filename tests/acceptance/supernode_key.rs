@@ -42,7 +42,7 @@ fn a_key_lives_is_rotated_imported_and_removed() {
     it.run(&["state", "rm", "flower_supernode_key.a"])
         .succeeded();
     it.apply()
-        .failed_with(&["There is a SuperNode key \"site-a\" already", "import"]);
+        .failed_with(&["SuperNode key \"site-a\" already exists", "import"]);
     it.run(&["import", "flower_supernode_key.a", "site-a"])
         .succeeded();
     it.plan_is_empty();
@@ -190,12 +190,12 @@ fn what_was_made_on_another_machine_is_left_alone() {
     it.file("terraform.tfstate", &own.replace(&here, &other));
     let plan = it.plan();
     assert_eq!(plan.code, Some(0), "{}", plan.text);
-    plan.says(&["was not looked at", "terraform state rm"]);
+    plan.says(&["was not read", "terraform state rm"]);
     it.configure(&KEY.replace("algorithm", "rotation = \"2\"\n  algorithm"));
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
     it.apply()
-        .failed_with(&["lives elsewhere", "Run Terraform there"]);
+        .failed_with(&["is in another place", "Run Terraform there"]);
 
     // The same name in another folder is another object, such as that of another workspace.
     it.configure(&there);
@@ -205,7 +205,7 @@ fn what_was_made_on_another_machine_is_left_alone() {
     let theirs = state();
     it.file("terraform.tfstate", &own);
     it.plan()
-        .failed_with(&["lives elsewhere", ".moved", "workspaces"]);
+        .failed_with(&["is in another place", ".moved", "workspaces"]);
     it.file("terraform.tfstate", &theirs);
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
@@ -243,7 +243,7 @@ fn an_object_is_found_by_its_identity_where_it_is() {
     let elsewhere = "    name = \"site-a\"\n    place = \"cluster 0c9f, namespace fl\"\n";
     it.configure(&imported(elsewhere));
     it.plan().failed_with(&[
-        "SuperNode key \"site-a\" is elsewhere",
+        "SuperNode key \"site-a\" is in another place",
         "cluster 0c9f, namespace fl",
     ]);
     for identity in [

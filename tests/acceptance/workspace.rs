@@ -328,7 +328,7 @@ impl Workspace {
 
 /// The address and id of an object that can be taken over.
 fn offered(text: &str) -> Option<(&str, &str)> {
-    let (_, rest) = text.split_once(" was not made with ")?;
+    let (_, rest) = text.split_once(" was not created with ")?;
     let (address, rest) = rest.split_once(", on ")?;
     let (_, rest) = rest.split_once("Take it over with an `import` block")?;
     let (_, rest) = rest.split_once(" id = \"")?;

@@ -178,7 +178,7 @@ fn settings_may_be_known_only_at_apply() {
     tenant.nothing_left();
 }
 
-const SETTINGS: &str = "Check `kubernetes` in the provider's configuration";
+const SETTINGS: &str = "Check `kubernetes` in the provider configuration";
 
 /// Applies with each of these settings: it must fail with these words, and say no secret.
 #[track_caller]
@@ -187,7 +187,7 @@ fn each_is_said(it: &Workspace, tenant: &Tenant, secrets: &[&str], cases: &[(Str
         it.configure(&format!("{}{KEY}", provider(&tenant.namespace, way)));
         let said = it.apply();
         keeps_secret(it, &said, secrets);
-        said.says(&["was not made"]);
+        said.says(&["was not created"]);
         said.failed_with(words);
     }
     tenant.nothing_left();
@@ -246,7 +246,7 @@ fn credentials_that_cannot_be_used_are_said_with_the_remedy() {
         (
             exec("babbles.sh"),
             &[
-                "what the exec plugin \"sh\" printed is not an ExecCredential",
+                "the output of the exec plugin \"sh\" is not an ExecCredential",
                 "Run it in a terminal",
             ],
         ),
@@ -301,7 +301,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
         (
             format!("{host}token = \"{token}x\""),
             &[
-                "does not know who we are",
+                "does not accept the credentials",
                 "Unauthorized",
                 "it may have expired",
             ],
@@ -312,7 +312,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
                 "does not allow it",
                 "is forbidden: User \"system:serviceaccount:",
                 "resource \"",
-                "the Role that the documentation",
+                "the Role from the provider's documentation",
             ],
         ),
     ];
@@ -327,7 +327,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
     it.configure(&format!("{nowhere}{KEY}"));
     it.apply().failed_with(&[
         "There is no namespace \"flower-test-none\"",
-        "Make the namespace first",
+        "Create the namespace first",
     ]);
 }
 
@@ -416,9 +416,9 @@ resource "flower_app_run" "r" {{
                 assert!(!said.text.contains(word), "{word}:\n{}", said.text);
             }
             said.failed_with(&[
-                "lives elsewhere",
+                "is in another place",
                 "Nothing was changed",
-                "Point the provider back to where it was",
+                "Point the provider configuration to the former place again",
                 &tenant.namespace,
             ]);
         }
@@ -426,7 +426,7 @@ resource "flower_app_run" "r" {{
         it.configure(&format!("{}{by_hand}", other.provider()));
         let run = "-target=flower_app_run.r";
         it.run(&["plan", "-no-color", run])
-            .failed_with(&["The run", "lives elsewhere"]);
+            .failed_with(&["The run", "is in another place"]);
         it.run(&[
             "destroy",
             "-no-color",
@@ -434,10 +434,10 @@ resource "flower_app_run" "r" {{
             "-refresh=false",
             run,
         ])
-        .failed_with(&["The run", "lives elsewhere"]);
+        .failed_with(&["The run", "is in another place"]);
         // Not even when nobody was asked to look first.
         it.run(&["destroy", "-no-color", "-auto-approve", "-refresh=false"])
-            .failed_with(&["lives elsewhere"]);
+            .failed_with(&["is in another place"]);
         other.nothing_left();
         assert_eq!(tenant.inventory(), before);
     }

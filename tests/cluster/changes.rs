@@ -81,8 +81,8 @@ fn what_others_made_is_an_error_and_survives() {
     let key = secret("supernode-key-a");
     let it = Workspace::new(&superlink(&tenant, ""));
     it.apply().failed_with(&[
-        "There is a Secret \"supernode-key-a\"",
-        "that is not ours",
+        "Secret \"supernode-key-a\" already exists",
+        "the provider did not create it",
         "choose another name",
     ]);
     assert_eq!(tenant.get::<Secret>("supernode-key-a").uid().unwrap(), key);
@@ -90,8 +90,8 @@ fn what_others_made_is_an_error_and_survives() {
 
     let tls = secret("superlink-main-tls");
     it.apply().failed_with(&[
-        "There is a Secret \"superlink-main-tls\"",
-        "that is not ours",
+        "Secret \"superlink-main-tls\" already exists",
+        "the provider did not create it",
     ]);
     assert_eq!(
         tenant.get::<Secret>("superlink-main-tls").uid().unwrap(),
@@ -107,8 +107,8 @@ fn what_others_made_is_an_error_and_survives() {
         .uid()
         .unwrap();
     it.apply().failed_with(&[
-        "There is a NetworkPolicy \"superlink-main\"",
-        "that is not ours",
+        "NetworkPolicy \"superlink-main\" already exists",
+        "the provider did not create it",
     ]);
     it.configure(&superlink(
         &tenant,
@@ -150,7 +150,7 @@ fn labels_of_the_provider_are_on_everything_and_change_by_themselves() {
     it.configure(&config("team = \"two\""));
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
-    plan.says(&["`labels` of the provider is not what it was made with"]);
+    plan.says(&["`labels` of the provider has changed since the last apply"]);
     it.apply().succeeded();
     it.plan_is_empty();
     let all = [
@@ -231,8 +231,10 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
         "superlink-main",
         json!({ "spec": { "replicas": 0 } }),
     );
-    it.plan()
-        .says(&["was changed by others", "spec.replicas by \"somebody\""]);
+    it.plan().says(&[
+        "was changed outside of Terraform",
+        "spec.replicas by \"somebody\"",
+    ]);
     it.apply().failed_with(&[
         "is also managed by others",
         ".spec.replicas by \"somebody\"",
@@ -270,7 +272,11 @@ fn an_update_that_did_not_finish_can_be_taken_back() {
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
     plan.says(&["An earlier apply of SuperLink \"main\" did not finish"]);
-    assert!(!plan.text.contains("changed by others"), "{}", plan.text);
+    assert!(
+        !plan.text.contains("changed outside of Terraform"),
+        "{}",
+        plan.text
+    );
     it.apply().succeeded();
     it.plan_is_empty();
     let deployment: Deployment = tenant.get("superlink-main");
@@ -324,7 +330,7 @@ fn what_exists_is_imported_or_left_alone() {
     let state = it.state("flower_superlink.main");
     std::fs::remove_file(it.path("terraform.tfstate")).unwrap();
     it.apply().failed_with(&[
-        "SuperNode key \"a\" was not made",
+        "SuperNode key \"a\" was not created",
         "import { to = flower_supernode_key.NAME id = \"a\" }",
     ]);
     let import = |kind: &str, name: &str, id: &str| {
@@ -335,7 +341,7 @@ fn what_exists_is_imported_or_left_alone() {
     };
     import("supernode_key", "a", "a");
     it.apply().failed_with(&[
-        "SuperLink \"main\" was not made",
+        "SuperLink \"main\" was not created",
         "import { to = flower_superlink.NAME id = \"main\" }",
     ]);
     import("superlink", "main", "main");
@@ -372,7 +378,7 @@ fn what_exists_is_imported_or_left_alone() {
     }));
     it.apply().failed_with(&[
         "Deployment \"superlink-main\"",
-        "that is not ours",
+        "the provider did not create it",
         "choose another name",
     ]);
     it.run(&["destroy", "-auto-approve", "-no-color"])
@@ -404,7 +410,7 @@ fn a_pod_that_dies_during_a_run_comes_back_with_its_runs_and_nodes() {
     let main = federation("", "", never).replace("  run_config = { num-server-rounds = 1 }\n", "");
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
     it.app();
-    it.apply().succeeded().says(&["still goes on"]);
+    it.apply().succeeded().says(&["is still in progress"]);
     let (before, nodes) = (
         it.state("flower_app_run.training"),
         it.state("flower_superlink.main")["nodes"].clone(),

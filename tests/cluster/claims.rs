@@ -68,7 +68,7 @@ fn what_a_living_apply_makes_is_left_to_it() {
         said
     });
     said.failed_with(&[
-        "Another apply is making the SuperNode key \"a\" right now",
+        "Another apply is creating SuperNode key \"a\" now",
         "wait for the other apply",
     ]);
     assert_eq!(tenant.get::<ConfigMap>(RECORD).uid().unwrap(), uid);
@@ -110,7 +110,7 @@ fn what_another_apply_took_over_is_its_own() {
     let others = json!({ "metadata": { "annotations": { HOLDER: "another", RENEWED: "0" } } });
     tenant.patch_as::<ConfigMap>("another", "superlink-main", others);
     said(&apply.wait_with_output().unwrap())
-        .failed_with(&["Another apply is making the SuperLink \"main\" right now"]);
+        .failed_with(&["Another apply is creating SuperLink \"main\" now"]);
     let left = tenant.inventory();
     assert!(left.contains_key("services"), "{left:?}");
     assert_eq!(left["configmaps"], ["superlink-main"]);
@@ -131,7 +131,10 @@ fn what_others_made_is_not_taken_over_with_what_a_dead_apply_made() {
         "{}resource \"flower_superlink\" \"a\" {{\n  name = \"a\"\n}}\n",
         tenant.provider()
     ));
-    let refused = ["There is a ConfigMap \"superlink-a.files\"", "not ours"];
+    let refused = [
+        "ConfigMap \"superlink-a.files\" already exists",
+        "the provider did not create it",
+    ];
     it.apply().failed_with(&refused);
     tenant.delete::<ConfigMap>("superlink-a");
     // Nor is it when nobody was there before.
@@ -160,7 +163,7 @@ fn two_applies_of_one_name_make_it_once() {
     assert!(record.contains(&"superlink-main".to_owned()), "{record:?}");
     other
         .apply()
-        .failed_with(&["SuperLink \"main\" was not made"]);
+        .failed_with(&["SuperLink \"main\" was not created"]);
     assert!(first.wait().unwrap().success());
     one.plan_is_empty();
     // One that is killed is taken over by whoever comes next.

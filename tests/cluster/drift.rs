@@ -51,7 +51,7 @@ fn what_an_update_changed_before_it_failed_is_put_back_when_it_is_taken_back() {
     let balanced =
         "  service = { service_type = \"LoadBalancer\" }\n  timeouts = { update = \"3s\" }";
     it.configure(&superlink(&tenant, balanced));
-    it.apply().failed_with(&["was given no address"]);
+    it.apply().failed_with(&["got no address"]);
     assert_eq!(service_type(&tenant), "LoadBalancer");
     it.configure(&before);
     told(&it, &unfinished);
@@ -72,12 +72,12 @@ fn parts_that_nobody_waits_for_are_missed_when_they_are_gone() {
     mended(&it);
     for name in [SUPERLINK, "supernode-a"] {
         tenant.delete::<NetworkPolicy>(name);
-        told(&it, &[&format!("NetworkPolicy {name:?} is gone")]);
+        told(&it, &[&format!("NetworkPolicy {name:?} no longer exists")]);
         mended(&it);
         tenant.get::<NetworkPolicy>(name);
     }
     tenant.delete::<ConfigMap>(FILES);
-    told(&it, &[&format!("ConfigMap {FILES:?} is gone")]);
+    told(&it, &[&format!("ConfigMap {FILES:?} no longer exists")]);
     mended(&it);
     let files: ConfigMap = tenant.get(FILES);
     assert!(files.data.unwrap().contains_key("nginx.conf"));
@@ -93,7 +93,7 @@ fn is_not_fought_over<K: Object>(tenant: &Tenant, name: &str, there: &Json, back
     mended(&it);
     tenant.patch_as::<K>("somebody", name, there.clone());
     let told_as = format!("{name:?}: {at} by \"somebody\"");
-    told(&it, &["was changed by others", &told_as]);
+    told(&it, &["was changed outside of Terraform", &told_as]);
     it.apply().failed_with(&[
         "is also managed by others",
         "by \"somebody\"",
@@ -185,7 +185,7 @@ fn a_secret_of_the_user_that_changes_is_a_plan() {
         told(
             &it,
             &[&format!(
-                "Secret {name:?} was changed since its pod was made"
+                "Secret {name:?} has changed since its pod was created"
             )],
         );
         mended(&it);

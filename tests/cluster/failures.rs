@@ -205,7 +205,7 @@ fn a_node_that_nobody_has() {
         "kubernetes = { node_selector = { zone = \"moon\" } }",
     );
     let words = [
-        "`pod`: no node takes it: 0/",
+        "`pod`: no node accepts it: 0/",
         " nodes are available",
         "node affinity/selector",
         "`node_selector`",
@@ -238,7 +238,7 @@ fn a_storage_class_that_is_not_there() {
         &it,
         "claim",
         &[
-            "`pod`: its volume is not there: 0/",
+            "`pod`: its volume does not exist: 0/",
             " nodes are available",
             "the PersistentVolumeClaim \"superlink-main\" of the StorageClass \"no-such\" is Pending",
             "\"no-such\" not found",
@@ -272,7 +272,7 @@ fn volumes_that_are_not_there() {
         &it,
         "mount of a claim",
         &[
-            "`pod`: its volume is not there",
+            "`pod`: its volume does not exist",
             "there is no PersistentVolumeClaim \"no-such\"",
             "`kubernetes.volumes`",
         ],
@@ -290,9 +290,9 @@ fn settings_that_name_no_secret() {
         &it,
         "environment",
         &[
-            "`superlink`: its settings name something that is not there",
+            "`superlink`: its settings name a Secret or ConfigMap that does not exist",
             "secret \"no-such\" not found",
-            "Make the Secret",
+            "Create the missing Secret",
         ],
     );
     // What is there when the kubelet tries again was never missing.
@@ -342,7 +342,7 @@ fn a_supernode_whose_key_is_not_registered() {
         "key",
         &[
             "SuperNode \"a\" did not join superlink-main.",
-            "Flower's exit code 305: the SuperLink does not let the SuperNode in",
+            "Flower's exit code 305: the SuperLink refused the SuperNode",
             "Its last lines:",
             "Its public key is not on the SuperLink's list: add it to `supernodes`",
         ],
@@ -433,6 +433,6 @@ fn a_program_that_never_answers() {
         ],
     );
     let log = std::fs::read_to_string(it.path("trace.log")).unwrap();
-    assert!(log.contains("it is waited for"), "nothing was logged");
+    assert!(log.contains("still waiting for it"), "nothing was logged");
     gone_with_its_code(&tenant, &it);
 }

@@ -38,7 +38,7 @@ resource "flower_supernode" "a" {{
 fn mends(it: &Workspace, words: &[&str]) {
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
-    plan.says(&["Parts of SuperLink \"main\" were taken away"]);
+    plan.says(&["Parts of SuperLink \"main\" were deleted"]);
     plan.says(words);
     let apply = it.apply();
     assert!(!apply.text.contains("inconsistent"), "{}", apply.text);
@@ -59,7 +59,7 @@ fn a_service_that_was_deleted_is_made_anew_and_dialled() {
     let before = it.state(LINK);
     let uid = tenant.get::<Service>("superlink-main").uid();
     tenant.delete::<Service>("superlink-main");
-    mends(&it, &["Service \"superlink-main\" is gone"]);
+    mends(&it, &["Service \"superlink-main\" no longer exists"]);
     let after = it.state(LINK);
     assert_ne!(tenant.get::<Service>("superlink-main").uid(), uid);
     let service: Service = tenant.get("superlink-main");
@@ -84,7 +84,7 @@ fn secrets_that_were_deleted_are_made_anew_and_trusted() {
     let ca = |state: &Json| state["fleet"]["ca_certificate"].clone();
 
     tenant.delete::<Secret>("superlink-main-tls");
-    mends(&it, &["Secret \"superlink-main-tls\" is gone"]);
+    mends(&it, &["Secret \"superlink-main-tls\" no longer exists"]);
     let renewed = it.state(LINK);
     for same in ["fleet", "control", "nodes"] {
         assert_eq!(renewed[same], before[same], "{same}");
@@ -94,7 +94,7 @@ fn secrets_that_were_deleted_are_made_anew_and_trusted() {
     let node = it.state("flower_supernode.a");
     let pod = tenant.pods("supernode-a")[0].name_any();
     tenant.delete::<Secret>("superlink-main-ca");
-    mends(&it, &["Secret \"superlink-main-ca\" is gone"]);
+    mends(&it, &["Secret \"superlink-main-ca\" no longer exists"]);
     let after = it.state(LINK);
     assert_ne!(ca(&after), ca(&before));
     assert_eq!(after["control"]["ca_certificate"], ca(&after));
@@ -166,7 +166,7 @@ fn a_volume_that_was_deleted_is_never_silently_made_anew() {
         (!tenant.inventory().contains_key("claims")).then_some(())
     });
     let apply = it.apply();
-    apply.says(&["PersistentVolumeClaim \"superlink-main\" is gone"]);
+    apply.says(&["PersistentVolumeClaim \"superlink-main\" no longer exists"]);
     apply.failed_with(lost);
     assert!(!tenant.inventory().contains_key("claims"));
     it.configure(&config("  allow_state_loss = true"));

@@ -23,13 +23,13 @@ fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
     hold(json!(finalizers));
     let destroy = || it.run(&["destroy", "-auto-approve", "-no-color"]);
     // Its pods may take longer than it has, and are named then.
-    destroy().failed_with(&["is still there after 15 s"]);
+    destroy().failed_with(&["still exists after 15 s"]);
     eventually("the end of the pods", || {
         tenant.pods("superlink-main").is_empty()
     });
     for _ in 0..2 {
         destroy().failed_with(&[
-            &format!("{kind} {part:?} is still there after"),
+            &format!("{kind} {part:?} still exists after"),
             &format!("it waits for the finalizers {HOLD}"),
             "the controller behind the finalizer",
         ]);

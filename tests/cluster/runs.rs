@@ -78,11 +78,11 @@ fn a_run_of_a_killed_terraform_is_taken_over() {
     };
     write("{");
     it.apply()
-        .failed_with(&[name, "cannot be read", "see with `flwr list`"]);
+        .failed_with(&[name, "cannot be read", "check with `flwr list`"]);
     write(&written);
     it.apply()
         .succeeded()
-        .says(&["was taken over", "still goes on"]);
+        .says(&["was taken over", "is still in progress"]);
     assert_eq!(it.output("runs"), 1);
     assert_eq!(notes(&tenant), Vec::<String>::new());
     it.plan_is_empty();

@@ -145,7 +145,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     balance(&tenant, &json!({ "hostname": hostname }));
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
-    plan.says(&["is reached at another address", &hostname]);
+    plan.says(&["has another address now", &hostname]);
     it.apply().succeeded();
     it.plan_is_empty();
     let dialled = it.state("flower_supernode.site[\"hospital-a\"]")["superlink"]["address"].clone();

@@ -35,7 +35,7 @@ pub enum TreeError {
     #[error("{} is not a directory", path.display())]
     NotADirectory { path: PathBuf },
     /// The folder is the one in which the provider keeps its own files.
-    #[error("{} is the folder in which the provider keeps its own files, private keys among them", path.display())]
+    #[error("{} is the folder in which the provider keeps its own files, including private keys", path.display())]
     OwnFolder { path: PathBuf },
     /// The operating system refused.
     #[error("failed to read {}: {source}", path.display())]
@@ -59,11 +59,11 @@ impl TreeError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::NotADirectory { .. } => {
-                Some("Give the directory that holds the app's pyproject.toml.".to_owned())
+                Some("Use the directory that contains the app's pyproject.toml.".to_owned())
             }
             Self::OwnFolder { .. } => Some(
-                "Give the provider a folder of its own: set `data_dir` and `cache_dir` to other folders, \
-                 which may lie in the app."
+                "Give the provider its own folder: set `data_dir` and `cache_dir` to other \
+                 folders, which may lie in the app."
                     .to_owned(),
             ),
             Self::Read { .. } => Some(
@@ -184,7 +184,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
         return Some("it is absolute");
     }
     if path.contains('\0') {
-        return Some("it holds a NUL character");
+        return Some("it contains a NUL character");
     }
     path.split('/').find_map(|part| match part {
         "" => Some("it has an empty part"),

@@ -119,11 +119,11 @@ impl ControlClient {
         };
         if u64::try_from(bytes).unwrap_or(u64::MAX) > FAB_LIMIT {
             return ControlError::TooLarge(answer(format!(
-                "it takes app bundles of up to {FAB_LIMIT} bytes, and this one has {bytes}"
+                "it accepts app bundles of up to {FAB_LIMIT} bytes, but this one has {bytes}"
             )));
         }
         ControlError::Refused(answer(
-            "it started no run and gave no reason; its log has one".to_owned(),
+            "it started no run and gave no reason; its log contains the reason".to_owned(),
         ))
     }
 
@@ -211,7 +211,7 @@ impl ControlClient {
         reply
             .node_id
             .map(NodeId)
-            .ok_or_else(|| self.odd(Call::RegisterNode, "it gave the node no number"))
+            .ok_or_else(|| self.odd(Call::RegisterNode, "it gave the SuperNode no node ID"))
     }
 
     /// Takes a node off the list. Its key can never be registered there again.

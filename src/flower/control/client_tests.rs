@@ -67,7 +67,7 @@ async fn an_answer_without_a_run_is_a_refusal_whose_reason_is_the_size_if_it_can
     assert_eq!(
         error.to_string(),
         "the SuperLink at fake:1 refused to start the run: \
-         it takes app bundles of up to 10485760 bytes, and this one has 10485761"
+         it accepts app bundles of up to 10485760 bytes, but this one has 10485761"
     );
     let error = refused(FAB_LIMIT).await;
     assert!(matches!(error, ControlError::Refused(_)), "{error:?}");

@@ -83,7 +83,7 @@ impl Either {
         let cause = match error {
             ControlError::LostReply { cause, .. } => cause,
             ControlError::Timeout { after, .. } => {
-                format!("it did not say within {after:?} whether it is healthy")
+                format!("it did not answer the health check within {after:?}")
             }
             error => return error,
         };

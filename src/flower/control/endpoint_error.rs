@@ -9,7 +9,7 @@ pub enum EndpointError {
     #[error("the address is not a URL like https://superlink.example.org:8000")]
     NotAUrl,
     /// A token that cannot be one.
-    #[error("the token is empty, or has characters that no token has")]
+    #[error("the token is empty or has invalid characters")]
     Token,
     /// A token that cannot be read.
     #[error("the token cannot be read from {path:?}: {cause}")]
@@ -20,7 +20,7 @@ pub enum EndpointError {
         cause: String,
     },
     /// A token that everyone on the way could read.
-    #[error("a token was given, but the address is without TLS")]
+    #[error("a token is set, but the address has no TLS")]
     TokenWithoutTls,
     /// A kube:// address that is not of a pod's object.
     #[error("the address is not of the form kube://namespace/name")]
@@ -38,10 +38,10 @@ pub enum EndpointError {
         what: &'static str,
     },
     /// https or grpcs without a CA certificate.
-    #[error("the address uses TLS, but no CA certificate was given to trust")]
+    #[error("the address uses TLS, but no CA certificate is set")]
     NoAuthority,
     /// http or grpc with a CA certificate.
-    #[error("a CA certificate was given, but the address does not use TLS and trusts anyone")]
+    #[error("a CA certificate is set, but the address does not use TLS")]
     AuthorityWithoutTls,
     /// The CA certificate is none.
     #[error("the CA certificate cannot be used: {cause}")]
@@ -59,21 +59,23 @@ impl EndpointError {
                 "Write it as https://host:port, or http://host:port for a SuperLink without TLS; up to Flower 1.36 as grpcs://host:port or grpc://host:port."
             }
             Self::Token | Self::TokenFile { .. } => {
-                "Check `control_token`, or the file that `token_file` names: it holds the token and nothing else."
+                "Check `control_token`, or the file in `token_file`: it must contain only the \
+                 token."
             }
-            Self::TokenWithoutTls => "Use an address with TLS, or leave `token_file` out.",
-            Self::NotAPod => "Use `flower_superlink.NAME.control` whole.",
+            Self::TokenWithoutTls => "Use an address with TLS, or remove `token_file`.",
+            Self::NotAPod => "Pass the whole `flower_superlink.NAME.control`.",
             Self::Scheme { .. } => {
                 "Use https://, or http:// for a SuperLink without TLS; up to Flower 1.36 grpcs:// or grpc://."
             }
             Self::NoAuthority => {
-                "Give the certificate of the authority that signed the SuperLink's certificate, as PEM."
+                "Set the CA certificate (PEM) that signed the SuperLink's certificate."
             }
             Self::AuthorityWithoutTls => {
-                "Use https:// (up to Flower 1.36 grpcs://), or leave the CA certificate out."
+                "Use https:// (up to Flower 1.36 grpcs://), or remove the CA certificate."
             }
             Self::Authority { .. } => {
-                "Give one or more certificates as PEM, each between BEGIN CERTIFICATE and END CERTIFICATE."
+                "Set one or more certificates in PEM format, each between BEGIN CERTIFICATE and \
+                 END CERTIFICATE."
             }
         };
         Some(text.to_owned())

@@ -68,7 +68,7 @@ pub enum ControlError {
         cause: String,
     },
     /// There is a server, but no TLS connection to it that can be trusted.
-    #[error("no trusted TLS connection to the SuperLink at {at}: {reason}")]
+    #[error("the provider does not trust the SuperLink at {at}: {reason}")]
     Tls {
         /// host:port of the server.
         at: String,
@@ -86,7 +86,7 @@ pub enum ControlError {
         after: Duration,
     },
     /// The way to the server is closed to us; asking again changes nothing.
-    #[error("no way to the SuperLink at {at}: {cause}")]
+    #[error("cannot open a connection to the SuperLink at {at}: {cause}")]
     NoAccess {
         /// Where the server is.
         at: String,
@@ -104,7 +104,7 @@ pub enum ControlError {
         cause: String,
     },
     /// The server's release came before the call did.
-    #[error("the release of Flower at {at} cannot {} yet; the first that can is {since}", call.purpose())]
+    #[error("the Flower version at {at} cannot {}; the first version that can is {since}", call.purpose())]
     Unsupported {
         /// host:port of the server.
         at: String,
@@ -114,7 +114,7 @@ pub enum ControlError {
         since: FlowerVersion,
     },
     /// An answer that no SuperLink of a known release gives.
-    #[error("what answers at {at} does not {} as a SuperLink would: {cause}", call.purpose())]
+    #[error("the server at {at} does not {} like a SuperLink: {cause}", call.purpose())]
     Protocol {
         /// host:port of the server.
         at: String,
@@ -155,7 +155,8 @@ impl ControlError {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::KeyInUse(_) => {
-                "Make a new key: a SuperLink never takes a key again that was registered once. If the node is still registered there, it can be imported instead."
+                "Create a new key: a SuperLink registers each key only once. If the SuperNode is \
+                 still registered there, you can import it instead."
             }
             Self::KeyInvalid(_) => {
                 "Use an elliptic-curve key (P-256, P-384 or P-521), as PEM \"PUBLIC KEY\"."
@@ -164,37 +165,49 @@ impl ControlError {
                 "Set only keys that the app declares under [tool.flwr.app.config] in its pyproject.toml."
             }
             Self::Unauthenticated(_) => {
-                "Give a token of an account that may do this in the file that `token_file` of `control` names, and see that whoever writes it renews it before it expires, or in `control_token` of the provider. The log of the SuperLink, or of the proxy before it, says why it refused."
+                "Set the token of an account that may do this, in the file of `control.token_file` \
+                 or in `control_token` of the provider. Check that the program that writes the \
+                 file renews the token before it expires. The log of the SuperLink, or of the \
+                 proxy in front of it, contains the reason."
             }
             Self::RegistrationDisabled(_) => {
                 "Register the SuperNode's public key with the SuperLink first (`supernodes`)."
             }
             Self::FederationMissing(_) => {
-                "Leave `federation` unset for the default federation, or name one of those the SuperLink lists."
+                "Leave `federation` unset for the default federation, or use one that the \
+                 SuperLink lists."
             }
             Self::TooLarge(_) => {
-                "Keep data out of the app; narrow the bundle with `fab-include` and `fab-exclude` under [tool.flwr.app]. If a proxy before the SuperLink refused it, raise the proxy's limit for requests to 11 MiB."
+                "Remove data from the app: narrow the bundle with `fab-include` and `fab-exclude` \
+                 under [tool.flwr.app]. If a proxy in front of the SuperLink refused it, raise the \
+                 proxy's limit for requests to 11 MiB."
             }
             Self::Unavailable { .. } => {
-                "Check that the SuperLink runs, that the address is that of its Control API, and that this machine may connect to it."
+                "Check that the SuperLink runs, that this is the address of its Control API, and \
+                 that this machine may connect to it."
             }
             Self::NoAccess { .. } => {
-                "Give the account of the provider what is missing: for kube:// that is the Role in the provider's documentation."
+                "Give the provider's account the missing rights: for kube:// use the Role in the \
+                 provider's documentation."
             }
             Self::Tls { reason, .. } => return Some(reason.remedy()),
             Self::LostReply { .. } => {
-                "Look at the SuperLink's log and at what lies between here and there, then apply again. A SuperLink with TLS breaks a connection without TLS (http://, grpc://): then write https:// or grpcs://, and give `ca_certificate`."
+                "Read the SuperLink's log, check the network to it, then apply again. A SuperLink \
+                 with TLS closes a connection without TLS (http://, grpc://): in this case write \
+                 https:// or grpcs://, and set `ca_certificate`."
             }
             Self::Timeout { .. } => {
-                "Look at the SuperLink's log and at what lies between here and there, then apply again."
+                "Read the SuperLink's log, check the network to it, then apply again."
             }
             Self::Unsupported { since, .. } => {
                 return Some(format!(
-                    "Run the SuperLink with Flower {since} or newer, or do without this."
+                    "Run the SuperLink with Flower {since} or newer, or do not use this feature."
                 ));
             }
             Self::Protocol { .. } => {
-                "Check that the address and port are those of the SuperLink's Control API, that the scheme is right (http or https from Flower 1.37 on, grpc or grpcs before), and that the SuperLink is of the release given."
+                "Check that the address and port are those of the SuperLink's Control API, that \
+                 the scheme is right (http or https from Flower 1.37 on, grpc or grpcs before), \
+                 and that the SuperLink has the configured version."
             }
             Self::NotFound(_) | Self::AlreadyFinished(_) | Self::Refused(_) => return None,
         };

@@ -267,7 +267,7 @@ async fn a_server_without_tls_says_so_and_nothing_was_sent() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no trusted TLS connection to the SuperLink at 127.0.0.1:{port}: it does not speak TLS"
+            "the provider does not trust the SuperLink at 127.0.0.1:{port}: it does not speak TLS"
         )
     );
 }

@@ -18,7 +18,7 @@ impl fmt::Display for NodeId {
 
 /// Why a text is no number of a SuperNode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the id of a SuperNode is a whole number, such as `flower_supernode.NAME.node_id`")]
+#[error("a node ID is a whole number, such as `flower_supernode.NAME.node_id`")]
 pub struct NotANodeId;
 
 impl FromStr for NodeId {

@@ -79,7 +79,7 @@ fn an_unknown_route_is_not_a_missing_run() {
     assert!(matches!(error, ControlError::Protocol { .. }));
     assert_eq!(
         error.to_string(),
-        "what answers at 127.0.0.1:8000 does not start the run as a SuperLink would: HTTP 404: Not Found"
+        "the server at 127.0.0.1:8000 does not start the run like a SuperLink: HTTP 404: Not Found"
     );
 }
 

@@ -43,9 +43,7 @@ impl fmt::Display for RunId {
 
 /// Why a text is no number of a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a run is named by its number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows"
-)]
+#[error("a run ID is a number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows")]
 pub struct NotARunId;
 
 impl FromStr for RunId {

@@ -18,7 +18,9 @@ use super::run::{Run, RunId, RunListing, StartRun, SubStatus};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
 /// What to do when several runs could be the one that was submitted.
-const SEVERAL: &str = "Stop those that are not wanted with `flwr stop` and apply again: the one that is left is taken over, and where all of them were stopped a new one is submitted. Or import the one that is yours, as URL#RUN.";
+const SEVERAL: &str = "Stop the unwanted runs with `flwr stop` and apply again: the apply \
+                       continues the remaining run, or submits a new run if all of them were \
+                       stopped. Or import your run, as URL#RUN.";
 
 /// The newest runs looked at; others of the same minute are among them.
 const LOOK_AT: usize = 200;
@@ -70,7 +72,7 @@ pub enum SubmitError {
         ids: Vec<RunId>,
     },
     /// It cannot be found out whether there is a run.
-    #[error("{lost}; whether the run was started could not be found out: {looking}")]
+    #[error("{lost}; the provider could not find out whether the run was started: {looking}")]
     Unresolved {
         /// How the reply was lost.
         lost: ControlError,
@@ -89,7 +91,8 @@ impl SubmitError {
             Self::Control(error) | Self::LostTwice(error) => error.remedy(),
             Self::Ambiguous { .. } => Some(SEVERAL.to_owned()),
             Self::Unresolved { .. } => Some(
-                "Apply again once the SuperLink can be reached: it is asked for the run first."
+                "Apply again when the SuperLink is reachable. The apply first checks whether the \
+                 run exists."
                     .to_owned(),
             ),
         }

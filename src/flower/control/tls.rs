@@ -59,17 +59,20 @@ impl TlsReason {
     pub fn remedy(&self) -> String {
         match self {
             Self::WrongAuthority => {
-                "Give the CA certificate that signed this SuperLink's certificate; if the authority was renewed, give its whole bundle."
+                "Set the CA certificate that signed this SuperLink's certificate. If the authority \
+                 was renewed, set its whole bundle."
             }
             Self::NameMismatch { .. } => {
                 "Use a name or address that is in the certificate, or add this one to the SuperLink's `tls` names."
             }
-            Self::Expired { .. } => "Renew the SuperLink's certificate: apply where it is managed.",
-            Self::NotYetValid { .. } => "Check the clocks of this machine and of the SuperLink's.",
+            Self::Expired { .. } => "Renew the SuperLink's certificate: apply the configuration \
+                                     that manages it.",
+            Self::NotYetValid { .. } => "Check the clocks of this machine and of the SuperLink's \
+                                         machine.",
             Self::NotTls => {
                 "Check the port. If this SuperLink runs without TLS on purpose, use http:// instead."
             }
-            Self::Handshake { .. } => "Look at the SuperLink's log for its side of the handshake.",
+            Self::Handshake { .. } => "Read the SuperLink's log about the handshake.",
         }
         .to_owned()
     }

@@ -104,7 +104,7 @@ const LONGEST: u64 = 64 << 10;
 fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     if !std::fs::metadata(path)?.is_file() {
-        return refused("it is no regular file");
+        return refused("it is not a regular file");
     }
     let mut text = Zeroizing::new(String::new());
     let mut file = std::fs::File::open(path)?.take(LONGEST + 1);

@@ -94,7 +94,7 @@ impl fmt::Display for MissingPyproject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Absent => "there is none in its root",
-            Self::Link => "it is a symbolic link, and links do not ship",
+            Self::Link => "it is a symbolic link, and a bundle contains no links",
             Self::Ignored => ".gitignore excludes it",
         })
     }
@@ -116,7 +116,7 @@ impl FabError {
             Self::Source(error) => return error.remedy(),
             Self::Document(error) => return error.remedy(),
             Self::NoPyproject(MissingPyproject::Absent) => {
-                "Point at the directory that holds pyproject.toml; `flwr new` writes one.".to_owned()
+                "Use the directory that contains pyproject.toml. `flwr new` creates one.".to_owned()
             }
             Self::NoPyproject(MissingPyproject::Link) => {
                 "Replace the link with the file itself.".to_owned()
@@ -129,7 +129,8 @@ impl FabError {
             }
             Self::Gitignore(_) => "Correct or remove that line of .gitignore.".to_owned(),
             Self::TooDeep { .. } => {
-                "Move the file up, or exclude it with a pattern in .gitignore if it is no source of the app.".to_owned()
+                "Move the file up, or exclude it with a pattern in .gitignore if the app does not \
+                 need it.".to_owned()
             }
             Self::BadName { .. } => "Rename the file, or exclude it with a pattern in .gitignore.".to_owned(),
             Self::PrivateKey(found) => without_keys(found),
@@ -163,7 +164,7 @@ fn without_keys(found: &[KeyPlace]) -> String {
     } else {
         excluded(&paths)
     };
-    format!("{exclude} Where the text is an example and no key, write its first line in two parts.")
+    format!("{exclude} If the text is an example and not a key, write its first line in two parts.")
 }
 
 /// How files are kept out of a bundle.

@@ -57,7 +57,7 @@ fn flwr_requirement(project: &Table, problems: &mut Vec<Problem>) -> Option<Requ
     let mut found = Vec::new();
     for entry in entries {
         let Some(text) = entry.as_str() else {
-            problems.push(Problem::new(DEPENDENCIES, "must hold strings only"));
+            problems.push(Problem::new(DEPENDENCIES, "must contain only strings"));
             continue;
         };
         match Requirement::parse(text) {
@@ -133,7 +133,7 @@ fn check_target(requirement: &Requirement, target: Option<&Version>) -> Result<(
             Problem::new(
                 DEPENDENCIES,
                 format!(
-                    "\"flwr\" is bound to {:?}, which is no version",
+                    "\"flwr\" is bound to {:?}, which is not a version",
                     bound.version
                 ),
             )
@@ -228,7 +228,7 @@ mod tests {
             problems("'MIT'", "['numpy=>1', 1]", "fab-format-version = 0"),
             [
                 "project.dependencies: \"numpy=>1\" is not a valid dependency: expected a version bound, ';' or the end at \"=>1\"",
-                "project.dependencies: must hold strings only",
+                "project.dependencies: must contain only strings",
             ]
         );
         assert_eq!(problems("'MIT'", "['flwr', 'flwr']", "").len(), 1);

@@ -116,7 +116,8 @@ fn name_problem(name: &str) -> Option<Problem> {
         Problem::new(
             "project.name",
             format!(
-                "{name:?} is no valid app name: it must start with a letter, hold only letters, digits and hyphens, and be at most {MAX_NAME} characters long"
+                "{name:?} is not a valid app name: it must start with a letter, contain only \
+                 letters, digits and hyphens, and be at most {MAX_NAME} characters long"
             ),
         )
     })
@@ -126,7 +127,7 @@ fn name_problem(name: &str) -> Option<Problem> {
 fn file_problem(publisher: &str, name: &str, version: &str) -> Option<Problem> {
     let cannot = |c: char| c == '/' || c == '\0';
     let message =
-        "is part of the name of a folder on every node, so it must hold no slash and no NUL";
+        "is part of the name of a folder on every SuperNode, so it must not contain a slash or NUL";
     if publisher.contains(cannot) {
         return Some(Problem::new(format!("{APP}.publisher"), message));
     }

@@ -47,8 +47,8 @@ const OWNED: &[(&str, &str)] = &[
     ("HOME", "the provider chooses"),
     ("FLWR_HOME", "the provider chooses"),
     ("FLWR_LOG_LEVEL", "is set from `log_level`"),
-    ("FLWR_TELEMETRY_ENABLED", "the provider keeps off"),
-    ("FLWR_DISABLE_UPDATE_CHECK", "the provider keeps set"),
+    ("FLWR_TELEMETRY_ENABLED", "the provider turns off"),
+    ("FLWR_DISABLE_UPDATE_CHECK", "the provider sets"),
     (
         "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION",
         "is set from `requirements`",

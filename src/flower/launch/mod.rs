@@ -112,7 +112,7 @@ pub enum LaunchError {
         flag: String,
     },
     /// `extra_args` holds a flag with which the program prints something and ends.
-    #[error("`extra_args` contains {flag}, with which the process ends at once")]
+    #[error("`extra_args` contains {flag}, which makes the process end at once")]
     EndsAtOnce {
         /// The flag as written.
         flag: String,
@@ -135,7 +135,7 @@ pub enum LaunchError {
     #[error("an entry of `extra_args` has a NUL character in it, which no argument can have")]
     NotAnArgument,
     /// `extra_args` holds more than a process can be given.
-    #[error("an entry of `extra_args` has {bytes} bytes; {limit} is the most for {}", whole(*limit))]
+    #[error("an entry of `extra_args` has {bytes} bytes; the maximum is {limit} for {}", whole(*limit))]
     LongArgument {
         /// Its length.
         bytes: usize,
@@ -143,13 +143,15 @@ pub enum LaunchError {
         limit: usize,
     },
     /// `env` holds what no process can be given.
-    #[error("`env` contains {name:?}, which is no name of a variable or has a NUL in its value")]
+    #[error(
+        "`env` contains {name:?}, which is not a valid variable name or has a NUL in its value"
+    )]
     NotAVariable {
         /// Its name.
         name: String,
     },
     /// `env` holds more than a process can be given.
-    #[error("the variable {name} has {bytes} bytes with its value; {limit} is the most for {}", whole(*limit))]
+    #[error("the variable {name} has {bytes} bytes with its value; the maximum is {limit} for {}", whole(*limit))]
     LongVariable {
         /// Its name.
         name: String,
@@ -159,7 +161,7 @@ pub enum LaunchError {
         limit: usize,
     },
     /// Node keys without TLS: Flower exits with 104 or 303.
-    #[error("node keys are used, but TLS is off; Flower refuses to start like that")]
+    #[error("node keys need TLS, but TLS is off; Flower refuses to start")]
     KeysWithoutTls,
     /// The release knows SuperNodes in another way than the settings say.
     #[error("this Flower release knows SuperNodes in another way than was prepared for")]
@@ -196,7 +198,7 @@ impl LaunchError {
             ),
             Self::NotAnArgument => Some("Remove the NUL character.".to_owned()),
             Self::LongArgument { .. } | Self::LongVariable { .. } => {
-                Some("Put large data into a file, and give its path here.".to_owned())
+                Some("Put large data into a file, and write its path here.".to_owned())
             }
             Self::NotAVariable { .. } => Some(
                 "A name has letters, digits, `_`, `-` and `.`, and does not begin with a digit; a value \

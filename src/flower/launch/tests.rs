@@ -299,7 +299,7 @@ fn what_cannot_start_is_refused_before_it_is_started() {
     variables.insert("A".to_owned(), fits + "x");
     assert_eq!(
         superlink_processes(row(42), &long).unwrap_err().to_string(),
-        "the variable A has 131072 bytes with its value; 131071 is the most for one"
+        "the variable A has 131072 bytes with its value; the maximum is 131071 for one"
     );
     let config = SuperNodeSettings {
         node_config: [("a b".to_owned(), ConfigValue::Int(1))].into(),

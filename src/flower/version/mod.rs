@@ -71,14 +71,15 @@ impl FromStr for FlowerVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VersionError {
     /// Not three numbers.
-    #[error("{text:?} is not a Flower release like {DEFAULT}")]
+    #[error("{text:?} is not a Flower version like {DEFAULT}")]
     Malformed {
         /// The text as given.
         text: String,
     },
     /// A release this provider has no row for.
     #[error(
-        "Flower {version} is not among the releases this provider knows ({oldest} to {newest})"
+        "Flower {version} is not among the versions that this provider knows ({oldest} to \
+         {newest})"
     )]
     Unknown {
         /// The release asked for.
@@ -95,12 +96,12 @@ impl VersionError {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Malformed { .. } => {
-                format!("Write the release as three numbers, for example \"{DEFAULT}\".")
+                format!("Write the version as three numbers, for example \"{DEFAULT}\".")
             }
             Self::Unknown {
                 version, newest, ..
             } if version > newest => {
-                format!("Use {newest}, or a newer release of this provider.")
+                format!("Use {newest}, or a newer version of this provider.")
             }
             Self::Unknown { oldest, .. } => format!("Use {oldest} or newer."),
         })
@@ -151,11 +152,11 @@ mod tests {
         let error = row_of(FlowerVersion::new(2, 0, 0)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Flower 2.0.0 is not among the releases this provider knows (1.13.0 to 1.42.0)"
+            "Flower 2.0.0 is not among the versions that this provider knows (1.13.0 to 1.42.0)"
         );
         assert_eq!(
             error.remedy().unwrap(),
-            "Use 1.42.0, or a newer release of this provider."
+            "Use 1.42.0, or a newer version of this provider."
         );
         assert!(row_of(FlowerVersion::new(1, 12, 0)).is_err());
         assert_eq!(row_of(FlowerVersion::new(1, 99, 0)), row_of(DEFAULT));

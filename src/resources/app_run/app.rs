@@ -104,7 +104,7 @@ pub(super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
 /// A run was imported, and its configuration does not say yet where its app is.
 fn unsaid() -> Diagnostic {
     Diagnostic::error("The source of an imported run is not filled in")
-        .detail("A SuperLink does not know from which folder a run's app came.")
+        .detail("A SuperLink does not know the folder of a run's app.")
         .detail(
             "Write the folder that holds the app's pyproject.toml into `source.path`, such as \
              \"${path.module}/app\".",
@@ -118,7 +118,8 @@ pub(super) fn runs_unattended(fab: &Fab) -> Result<()> {
         AppKind::Agent => Err(Diagnostic::error("flower_app_run cannot start an AgentApp")
             .detail(
                 "The app's pyproject.toml names an `agentapp` in [tool.flwr.app.components]. A \
-                 SuperLink starts such an app with the prompt of a user, which this resource has not.",
+                 SuperLink starts such an app with the prompt of a user, and this resource has no \
+                 prompt.",
             )
             .detail(
                 "Start it with `flwr run`, or use an app that has a `serverapp` and a `clientapp` \
@@ -140,7 +141,7 @@ pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig>
         found.extend(errors.iter().map(|error| {
             let first = error.key().split('.').next().unwrap_or_default();
             Diagnostic::error(format!(
-                "The app does not take run_config[{:?}]",
+                "The app does not accept run_config[{:?}]",
                 error.key()
             ))
             .detail(as_sentence(&error.to_string()))

@@ -109,8 +109,8 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
         return Err(app::not_built(source, error)
             .detail("The plan submits a new run, which needs the app.")
             .detail(
-                "To destroy the run as it is, use `terraform destroy -refresh=false`: it does not \
-                 look at the configuration.",
+                "To destroy the run without a plan of it, use `terraform destroy -refresh=false`, \
+                 which does not read the configuration.",
             )
             .into());
     }
@@ -122,8 +122,8 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
         ..app::not_built(source, error)
     };
     plan.notes.push(unread.detail(
-        "The run stays as the state has it. Whether the app has changed is not known, and a new run \
-         cannot be planned until the app is there again. The run can be destroyed without it.",
+        "The run stays as it is in the state. Until the app exists again, the provider cannot \
+         detect a change of the app or plan a new run. You can destroy the run without the app.",
     ));
     Ok(())
 }

@@ -110,9 +110,9 @@ pub(super) async fn dead_now<'a>(
 async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static str> {
     match runtime.observe(object, &[]).await {
         Ok(None) => Some("was removed"),
-        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => Some(
-            "has stopped, or its SuperExec has, and nothing starts it again before the next apply",
-        ),
+        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => {
+            Some("has stopped, or its SuperExec has; only the next apply starts it again")
+        }
         Ok(Some(_)) | Err(_) => None,
     }
 }

@@ -102,7 +102,7 @@ pub(super) async fn conclude(
         (Waited::Done(Ok(())), None) => {}
         (Waited::Stopped, _) => call.warn(still_running(id, "Terraform was interrupted")),
         (Waited::TimedOut, _) => {
-            let still = still_running(id, "`timeouts.create` is over");
+            let still = still_running(id, "`timeouts.create` has passed");
             call.warn(with_what_it_waits_for(call, client, id, model, still).await);
         }
     }
@@ -180,15 +180,15 @@ pub(super) fn words(run: &Run) -> String {
     if details.is_empty() {
         "Flower gave no details.".to_owned()
     } else {
-        quoted("Flower's words", &details)
+        quoted("Flower's message", &details)
     }
 }
 
 /// The SuperLink could not tell how the run goes.
 fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
     noticed(format!("The run {id} could not be followed"), error).detail(
-        "It was submitted and left alone. The next plan or apply reads how it goes; nothing is \
-         submitted again.",
+        "The run was submitted and continues. The next plan or apply reads its status and submits \
+         nothing again.",
     )
 }
 
@@ -197,16 +197,16 @@ fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
     Diagnostic::error(format!("The run {id} lost its SuperLink"))
         .detail(format!("{dead}."))
         .detail(
-            "Look at the SuperLink's log, and apply: the SuperLink is started or created, and a new \
-             run is submitted in place of this one.",
+            "Read the SuperLink's log, then apply. The apply starts or creates the SuperLink and \
+             submits a new run that replaces this one.",
         )
         .at(at!(Model, control))
 }
 
 fn still_running(id: RunId, why: &str) -> Diagnostic {
-    Diagnostic::warning(format!("The run {id} still goes on"))
-        .detail(format!("{why}; the run was left alone."))
-        .detail("The next plan or apply reads how it ended; nothing is submitted again.")
+    Diagnostic::warning(format!("The run {id} is still in progress"))
+        .detail(format!("{why}; the run continues."))
+        .detail("The next plan or apply reads its result and submits nothing again.")
 }
 
 /// Adds what a person needs to judge whether the run goes on well: a SuperNode that stopped looks like
@@ -265,5 +265,5 @@ pub(super) async fn failed_meanwhile(
     ))
     .detail(words(run))
     .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
-    .detail("It is not run again by itself; use `-replace` for that.")
+    .detail("The provider does not submit it again by itself. To run it again, use `-replace`.")
 }

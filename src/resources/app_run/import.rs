@@ -55,10 +55,11 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
             Diagnostic::error(what.clone())
                 .detail(format!("{why}."))
                 .detail(
-                    "The id to import is the SuperLink's `superlink_id` or control URL, # and the run's number, \
-                     such as https://127.0.0.1:20001#123. For a SuperLink that this provider configuration \
-                     did not make, add # and the file of its CA certificate and, where it has \
-                     accounts, # and the file of the token; a part that is not needed stays empty.",
+                    "Write the import ID as the SuperLink's `superlink_id` or control URL, `#`, \
+                     and the run ID, such as https://127.0.0.1:20001#123. For a SuperLink that \
+                     this provider configuration did not create, add `#` and the file of its CA \
+                     certificate and, if it has accounts, `#` and the file of the token. A part \
+                     that you do not need stays empty.",
                 ),
         )
     };

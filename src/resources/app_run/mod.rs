@@ -205,8 +205,8 @@ impl Resource for AppRun {
             Err(ControlError::NotFound(_)) if state.on_missing == OnMissing::Recreate => Ok(None),
             Err(error @ ControlError::NotFound(_)) => {
                 call.warn(noticed(format!("The run {id} is lost"), &error).detail(
-                    "It is kept as `lost` and not submitted again. Use `-replace` to run it \
-                         again, or set `on_missing = \"recreate\"`.",
+                    "The state keeps it as `lost`, and the provider does not submit it again. To \
+                     run it again, use `-replace` or set `on_missing = \"recreate\"`.",
                 ));
                 state.status.set("lost".to_owned());
                 Ok(Some(state))
@@ -214,8 +214,8 @@ impl Resource for AppRun {
             // A dead SuperLink must not keep the plan from healing it.
             Err(error) => {
                 call.warn(
-                    noticed(format!("The run {id} could not be looked at"), &error)
-                        .detail("What was known of it is kept."),
+                    noticed(format!("The run {id} could not be read"), &error)
+                        .detail("The state keeps its last known values."),
                 );
                 Ok(Some(state))
             }
@@ -289,7 +289,8 @@ impl Resource for AppRun {
             Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => Err(Diagnostic::error(what)
                 .detail(format!(
-                    "It was told to stop, and went on for {} s.",
+                    "The SuperLink was asked to stop it, but the run was still in progress after \
+                     {} s.",
                     limit.as_secs()
                 ))
                 .detail("Raise `timeouts.delete`, or set `stop_on_destroy = false`.")
@@ -322,7 +323,7 @@ async fn check_place(call: &Call<Configured>, id: RunId, state: &mut Model) -> R
 
 fn taken_over(id: RunId) -> Diagnostic {
     Diagnostic::warning(format!("The run {id} was taken over"))
-        .detail("An earlier apply had submitted it and was killed.")
+        .detail("An earlier apply submitted it and was then killed.")
 }
 
 #[cfg(test)]

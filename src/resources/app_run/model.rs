@@ -11,72 +11,76 @@ use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, Dynamic, computed, defaulted, optional, required};
 
 model! {
-    /// One run of a Flower app: submitted once, followed to its end, and never run again behind
-    /// your back.
+    /// One run of a Flower app. The provider submits the run once, follows it to its end, and never
+    /// submits it again without a planned change.
     ///
-    /// A run that fails is a failed apply, with Flower's reason and the last lines of the
-    /// ServerApp's log. A run cannot be changed: another app, configuration or trigger is another
-    /// run, which the plan shows as a replacement.
+    /// If the run fails, the apply fails and shows Flower's reason and the last lines of the
+    /// ServerApp's log. A run cannot be updated: another app, configuration or trigger replaces it
+    /// with a new run, and the plan shows the replacement.
     pub struct Model {
-        /// The SuperLink: `flower_superlink.NAME.control`, or an object written by hand.
+        /// The SuperLink: `flower_superlink.NAME.control`, or an object that you write yourself.
         control: ControlInput = required(),
         /// The app.
         source: Source = required(),
-        /// Values that replace those of `[tool.flwr.app.config]` in the app's pyproject.toml: an
-        /// object of bools, numbers, strings, and objects of those. A value takes the type that the
-        /// app declares where nothing of it is lost (`"3"` for an integer, as a variable without a
-        /// type has it); unknown keys and other types are errors of the plan.
-        /// Another value makes a new run; the same value in other words does not.
+        /// Values that override `[tool.flwr.app.config]` in the app's pyproject.toml: an object of
+        /// bools, numbers, strings, and objects of those. The provider converts a value to the type
+        /// that the app declares if nothing is lost (`"3"` for an integer, as an untyped variable
+        /// passes it). Unknown keys and other types are errors of the plan. A changed value
+        /// replaces the run; the same value in another notation does not.
         run_config: Option<Dynamic> = optional(),
-        /// The federation to run in; Flower's default one when not set.
+        /// The federation of the run. By default Flower uses its default federation.
         federation: Option<String> = optional().replace("a run belongs to one federation"),
-        /// Any texts by name. Adding or changing one makes a new run; removing one does not.
+        /// Any texts, each under a name. Adding or changing an entry replaces the run; removing one
+        /// does not.
         triggers: Option<BTreeMap<String, String>> = optional(),
         /// What to wait for.
         wait: Option<Wait> = optional(),
-        /// What a run that ends badly means for the apply that waits for it. `error` (the default): the
-        /// apply fails, and the next one submits a new run in place of this one. `record`: it succeeds,
-        /// and `status` and `sub_status` say what happened. A run that ends badly after its apply had
-        /// stopped waiting (`timeouts.create`, `wait.until`, an interrupt) turns no apply red: the next
-        /// plan warns, and nothing is run again.
-        on_failure: OnFailure = defaulted(OnFailure::Error),
-        /// What it means when the SuperLink does not know the run any more while it was not
-        /// finished. `keep` (the default): `status` becomes `lost`. `recreate`: it is submitted
+        /// What an apply does if the run that it waits for fails or is stopped. Allowed values:
+        /// `record` (the apply succeeds; `status` and `sub_status` say what happened) and `error`
+        /// (default; the apply fails, and the next apply submits a new run that replaces this one).
+        /// If the run fails after the apply stopped waiting (`timeouts.create`, `wait.until`, an
+        /// interrupt), no apply fails: the next plan prints a warning, and nothing is submitted
         /// again.
+        on_failure: OnFailure = defaulted(OnFailure::Error),
+        /// What to do if the SuperLink no longer knows this run although the run had not finished.
+        /// Allowed values: `recreate` (submit the run again) and `keep` (default; `status` becomes
+        /// `lost`).
         on_missing: OnMissing = defaulted(OnMissing::Keep),
-        /// Stop the run when it is destroyed while it runs; `true` by default.
+        /// Whether a destroy stops the run if it is still in progress.
         stop_on_destroy: bool = defaulted(true),
-        /// How many lines of the ServerApp's log an error shows; 20 by default. The data source
-        /// `flower_run_log` reads the log of any run.
+        /// How many lines of the ServerApp's log an error shows. The data source `flower_run_log`
+        /// reads the log of any run.
         log_lines: u32 = defaulted(20_u32),
-        /// How long operations may take: 24 hours for `create`, 5 minutes for `delete`. A run that
-        /// still goes on then is a warning, not an error.
+        /// How long each operation may take. Default: 24 hours for `create`, 5 minutes for
+        /// `delete`. If the run has not ended after `create`, the apply succeeds with a warning;
+        /// the run continues.
         timeouts: Option<Timeouts> = optional(),
-        /// The SuperLink's URL, `#` and the run's number.
+        /// The URL of the SuperLink, `#`, and the run ID.
         id: Computed<String> = computed().keep(),
-        /// What its SuperLink is known by: its `superlink_id` or, where it has none, the URL that the run
-        /// was submitted to.
+        /// The identity of the SuperLink: its `superlink_id`, or the URL that the run was submitted
+        /// to if the SuperLink has no such ID.
         superlink: Computed<String> = computed().identity(),
-        /// For a SuperLink in a cluster, whose URL is `kube://…`: the UID of the cluster and the
-        /// namespace. A provider that leads elsewhere is an error, never a reason to run it anew.
+        /// For a SuperLink in a cluster (URL `kube://…`): the UID of the cluster and the namespace.
+        /// If the provider configuration points to another cluster or namespace, `plan` fails; the
+        /// run is never submitted again for this reason.
         place: Computed<String> = computed().keep(),
-        /// The run's number, as text: it can be larger than what JSON's numbers hold exactly.
+        /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
         run_id: Computed<String> = computed().identity(),
-        /// SHA-256 of the app bundle (FAB), known when planned. It is the same as that of
-        /// `flwr build` of Flower 1.42, but for files that only the provider leaves out: see
-        /// `source.path`.
+        /// The SHA-256 hash of the app bundle (FAB), known at plan time. It equals the hash of
+        /// `flwr build` of Flower 1.42, unless the folder has files that only the provider
+        /// excludes: see `source.path`.
         fab_hash: Computed<String> = computed(),
-        /// `pending`, `starting`, `running`, `finished`, or `lost`.
+        /// The status: `pending`, `starting`, `running`, `finished` or `lost`.
         status: Computed<String> = computed().keep(),
-        /// `completed`, `failed` or `stopped` once it is finished, empty before.
+        /// The result of a finished run: `completed`, `failed` or `stopped`. Empty before.
         sub_status: Computed<String> = computed().keep(),
-        /// Flower's words about the end, mostly empty.
+        /// Flower's explanation of how the run ended. Mostly empty.
         details: Computed<String> = computed().keep(),
-        /// When it was submitted.
+        /// When the run was submitted.
         pending_at: Computed<String> = computed().keep(),
-        /// When its ServerApp started.
+        /// When the ServerApp started.
         running_at: Computed<String> = computed().keep(),
-        /// When it ended.
+        /// When the run ended.
         finished_at: Computed<String> = computed().keep(),
     }
 }
@@ -84,33 +88,33 @@ model! {
 model! {
     /// Where an app comes from.
     pub struct Source {
-        /// A folder with a `pyproject.toml`; relative ones start where Terraform runs, so begin
-        /// with `${path.module}`.
-        /// What the provider and Terraform keep there never ships: the provider's `data_dir` and
-        /// `cache_dir`, folders named `.flower` or `.terraform`, states (`*.tfstate*`), variables
-        /// (`*.tfvars`, `*.tfvars.json`), saved plans (`*.tfplan`), `.terraform.lock.hcl`, and
-        /// Terraform's JSON files (`*.tf.json`, `*.tfrc.json`). `flwr build` ships some of them,
-        /// so its hash differs where the folder has such files and `.gitignore` does not exclude
-        /// them.
-        /// A private key in a file that would ship is an error of the plan that names the file.
+        /// A folder with a `pyproject.toml`. Relative paths start in the folder where Terraform
+        /// runs, so begin with `${path.module}`. The bundle never contains files of the provider
+        /// and of Terraform: the provider's `data_dir` and `cache_dir`, folders named `.flower` or
+        /// `.terraform`, states (`*.tfstate*`), variables (`*.tfvars`, `*.tfvars.json`), saved
+        /// plans (`*.tfplan`), `.terraform.lock.hcl`, and Terraform's JSON files (`*.tf.json`,
+        /// `*.tfrc.json`). `flwr build` includes some of them, so its hash differs if the folder
+        /// has such files and `.gitignore` does not exclude them. If a file of the bundle contains
+        /// a private key, the plan fails and names the file.
         path: String = required(),
     }
 }
 
 model! {
-    /// What to wait for before and after submitting.
+    /// What to wait for before and after the provider submits the run.
     pub struct Wait {
-        /// How far the run must come: `completed` (the default), `running` or `submitted`.
+        /// How far the run must come. Allowed values: `submitted`, `running` and `completed`
+        /// (default).
         until: Until = defaulted(Until::Completed),
-        /// Node ids that must be online first, such as
-        /// `[for node in flower_supernode.site : node.node_id]`. A null among them is passed over:
-        /// a SuperNode of Flower 1.22 or older does not know its number, and its own apply has
-        /// waited until it was let in.
+        /// IDs of the SuperNodes that must be online before the run is submitted, such as `[for
+        /// node in flower_supernode.site : node.node_id]`. Null values are ignored. (SuperNodes
+        /// with Flower 1.22 or older have no `node_id`; their own apply already waited until they
+        /// joined.)
         nodes: Option<Vec<Option<NodeId>>> = optional(),
-        /// How many nodes must be online first.
+        /// How many SuperNodes must be online before the run is submitted.
         min_nodes: Option<u32> = optional(),
-        /// How long those nodes may take to come online, such as `30m`; 15 minutes by default,
-        /// and no longer than `timeouts.create`.
+        /// How long to wait until these SuperNodes are online, such as `30m`. Default: 15 minutes.
+        /// It cannot exceed `timeouts.create`.
         nodes_timeout: Option<GoDuration> = optional(),
     }
 }

@@ -102,7 +102,7 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
         // A bundle that is too large for a release may be planned for a later one.
         Err(FabError::TooLarge { .. }) => Ok(()),
         Err(error) => Err(app::not_built(&source, &error)
-            .detail("The run that this plan replaces is as it was.")
+            .detail("The run that this plan replaces is unchanged.")
             .into()),
     }
 }
@@ -112,13 +112,13 @@ pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
     let was = planned.hash.as_deref().unwrap_or("unknown");
     Diagnostic::error("The app changed after it was planned")
         .detail(format!(
-            "The app in {:?} is not the one that this plan was made for. It was planned with the \
-             hash {was}, and has the hash {} now.",
+            "The app in {:?} is not the app of this plan. It was planned with the hash {was}, and \
+             has the hash {} now.",
             planned.path, now.hash
         ))
         .detail(differences(&planned.files, &now.digests))
         .detail(
-            "The run is as it was, and nothing was submitted in its place. Plan again (`terraform \
+            "The old run is unchanged, and no new run was submitted. Plan again (`terraform \
              plan`), and apply the new plan.",
         )
         .at(at!(Model, source.path))
@@ -221,7 +221,7 @@ mod tests {
         std::fs::remove_dir_all(&source.path).unwrap();
         let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
-        assert!(message.detail.contains("is as it was"), "{message:?}");
+        assert!(message.detail.contains("is unchanged"), "{message:?}");
         // It was not there when it was planned either, and is now.
         let unread = PlannedApp::missing(&source).to_private();
         still_there(None, &unread).await.unwrap_err();

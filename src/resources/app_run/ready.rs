@@ -50,15 +50,15 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
         if asked {
             found.push(
                 Diagnostic::error(format!(
-                    "Flower {version} cannot say which SuperNodes are online"
+                    "Flower {version} cannot list online SuperNodes"
                 ))
                 .detail(format!(
-                    "`{attribute}` needs a SuperLink that lists them, which Flower does \
-                         from 1.23 on."
+                    "`{attribute}` needs a SuperLink with Flower 1.23 or later, which lists \
+                     its SuperNodes."
                 ))
                 .detail(
-                    "Leave it out, and let the run depend on its SuperNodes (`depends_on`): \
-                         their own apply waits until they were let in.",
+                    "Remove it, and make the run depend on its SuperNodes (`depends_on`): their \
+                     own apply waits until they have joined.",
                 )
                 .at(attribute),
             );
@@ -197,12 +197,12 @@ async fn online(
                     return Ok(());
                 };
                 if told != missing {
-                    tracing::info!("SuperNodes are waited for. {missing}");
+                    tracing::info!("Waiting for SuperNodes. {missing}");
                     told = missing;
                 }
             }
             Err(error) if error.may_pass() => {
-                tracing::info!("SuperNodes are waited for: {error}");
+                tracing::info!("Waiting for SuperNodes: {error}");
                 seen.trouble = Some(error);
             }
             Err(error) => return Err(error),
@@ -247,7 +247,7 @@ fn in_vain(dead: &str) -> Diagnostic {
             "The SuperNodes that `wait` asks for cannot come online: {dead}."
         ))
         .detail(
-            "Look at its log, and apply: it is started or created again, and the run submitted.",
+            "Read its log, then apply. The apply starts or creates it again and submits the run.",
         )
         .at(at!(Model, wait))
 }
@@ -256,7 +256,7 @@ fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
     let missing = wanted.missing(&seen.nodes).unwrap_or_default();
     let trouble = seen.trouble.as_ref();
     let trouble =
-        trouble.map(|error| format!("The SuperLink could not be asked at last: {error}."));
+        trouble.map(|error| format!("The last request to the SuperLink failed: {error}."));
     Diagnostic::error(NOT_SUBMITTED)
         .detail(format!(
             "The SuperNodes that `wait` asks for were not online within {} s. {} {missing}",
@@ -265,7 +265,7 @@ fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
         ))
         .remedy(trouble)
         .detail(format!(
-            "Look at the logs of those that are missing, or raise `{}`.",
+            "Read the logs of the missing SuperNodes, or raise `{}`.",
             bound.attribute
         ))
         .at(at!(Model, wait))

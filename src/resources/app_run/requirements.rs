@@ -67,10 +67,10 @@ pub(super) async fn check(
 }
 
 fn warning(source: &Source, found: &[String]) -> Diagnostic {
-    Diagnostic::warning("Dependencies of the app are in no requirements")
+    Diagnostic::warning("`requirements` lack dependencies of the app")
         .detail(format!(
-            "The pyproject.toml of the app in {:?} asks for packages that are not installed where \
-             the app runs. A run fails where it imports one of them.",
+            "The pyproject.toml of the app in {:?} lists packages that are not installed where the \
+             app runs. A run fails when it imports one of them.",
             source.path
         ))
         .detail(found.join("\n"))

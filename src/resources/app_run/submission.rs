@@ -129,7 +129,7 @@ async fn found_again(
             Err(error) => Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into()),
         },
         Outcome::NotKnownYet => find_lost(client, submission).await.map_err(|error| {
-            let what = "A run of an earlier, killed apply could not be found again";
+            let what = "The run of an earlier, killed apply was not found";
             failed(what, &error)
                 .detail("Nothing was submitted.")
                 .at(at!(Model, control))

@@ -49,8 +49,8 @@ pub(super) fn without_app(
             error_message
         } else {
             error_message.detail(
-                "To destroy the run as it is, use `terraform destroy -refresh=false`: it does not \
-                 look at the app.",
+                "To destroy the run without the app, use `terraform destroy -refresh=false`, which \
+                 does not read the app.",
             )
         }
         .into());
@@ -65,8 +65,8 @@ pub(super) fn without_app(
         ..error_message
     };
     plan.notes.push(unread.detail(
-        "A new run needs the app: an apply of this plan fails. The run that failed can be destroyed \
-         without it.",
+        "A new run needs the app, so an apply of this plan fails. You can destroy the failed run \
+         without the app.",
     ));
     Ok(())
 }

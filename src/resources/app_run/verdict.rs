@@ -91,14 +91,14 @@ pub(super) async fn of(
         Err(error) => format!("The log of the ServerApp could not be read: {error}."),
     });
     message = message.detail(format!(
-        "{} What a ClientApp raised stands in the log of its SuperNode{}",
+        "{} Exceptions of a ClientApp are in the log of its SuperNode{}",
         online_words(&nodes),
         places(&sites)
     ));
     Err(message
         .detail(
-            "Mend the app and apply: a new run is submitted in place of this one. To keep a \
-             failed run without an error, set `on_failure = \"record\"`.",
+            "Fix the app and apply. The apply submits a new run that replaces this one. To accept \
+             a failed run without an error, set `on_failure = \"record\"`.",
         )
         .into())
 }
@@ -118,8 +118,8 @@ async fn silent_end(call: &Call<Configured>, federation: Option<&Federation>) ->
     };
     let place = place.map(|place| format!(" (log: {place})"));
     format!(
-        "The ServerApp's process ended and reported nothing: it called `sys.exit`, ran out of memory, \
-         or was killed. Look at what it wrote to the output of the SuperLink or its SuperExec{}.",
+        "The ServerApp's process ended and reported nothing: it called `sys.exit`, ran out of \
+         memory, or was killed. Read its lines in the output of the SuperLink or its SuperExec{}.",
         place.unwrap_or_default()
     )
 }
@@ -247,9 +247,9 @@ impl Cause {
         let module = self.module.name();
         if parts.modules.iter().any(|own| own == self.module.top()) {
             return format!(
-                "The {app} imports the module {module:?} of the app itself, and the bundle has no \
+                "The {app} imports the module {module:?} of the app itself, but the bundle has no \
                  such file. Check its name in [tool.flwr.app.components] and in the code, and that \
-                 neither .gitignore nor `fab-exclude` in the app's pyproject.toml leaves it out."
+                 neither .gitignore nor `fab-exclude` in the app's pyproject.toml excludes it."
             );
         }
         let requirement = self.module.requirement(&parts.dependencies);

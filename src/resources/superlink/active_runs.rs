@@ -103,7 +103,7 @@ pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
                 object(&state.name)
             ))
             .detail(format!(
-                "In progress: {}. They were in no state, or their resources leave them alone \
+                "In progress: {}. They were in no state, or their resources do not stop them \
                  (`stop_on_destroy = false`).",
                 named(&runs)
             )),
@@ -136,9 +136,10 @@ fn in_progress(listing: &RunListing) -> Vec<RunId> {
 fn told(policy: OnActiveRuns, causes: &[Cause], runs: &InProgress, keeps: bool) -> Diagnostic {
     let because = format!("It restarts because of {}.", listed(causes));
     let end = if keeps {
-        "A restart ends the runs that are in progress as failed."
+        "A restart ends the runs in progress as failed."
     } else {
-        "A restart ends the runs that are in progress, and loses all runs: its database is in memory."
+        "A restart ends the runs in progress and loses all runs, because the database is in \
+         memory."
     };
     let runs = match runs {
         InProgress::These(runs) if runs.is_empty() => {
@@ -166,7 +167,7 @@ fn told(policy: OnActiveRuns, causes: &[Cause], runs: &InProgress, keeps: bool) 
     };
     let found = match runs {
         Some(runs) => format!("In progress: {}.", named(runs)),
-        None => "The SuperLink could not be asked for its runs within two seconds.".to_owned(),
+        None => "The SuperLink could not list its runs within two seconds.".to_owned(),
     };
     let remedy = match policy {
         OnActiveRuns::Restart => {
@@ -224,18 +225,18 @@ pub(super) async fn spare(
             .into()),
         Waited::Done(Err(error)) => Err(failed(what, &error)
             .detail(format!(
-                "{because} Whether runs are in progress could not be found out."
+                "{because} The provider could not find out whether runs are in progress."
             ))
-            .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
+            .detail("Set `on_active_runs = \"restart\"` to restart it without this check.")
             .at(at!(Model, on_active_runs))
             .into()),
         Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut if last.is_empty() => Err(Diagnostic::error(what)
             .detail(format!(
-                "{because} The SuperLink did not say within {} s whether runs are in progress.",
+                "{because} The SuperLink did not list its runs within {} s.",
                 limit.as_secs()
             ))
-            .detail("Set `on_active_runs = \"restart\"` to restart it without asking.")
+            .detail("Set `on_active_runs = \"restart\"` to restart it without this check.")
             .at(at!(Model, on_active_runs))
             .into()),
         Waited::TimedOut => Err(Diagnostic::error(format!("{what} during {}", counted(&last)))
@@ -271,7 +272,7 @@ async fn until_ended(
         if last.is_empty() || !waits {
             return Ok(());
         }
-        tracing::info!("runs are waited for: {}", named(last));
+        tracing::info!("waiting for runs: {}", named(last));
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -28,13 +28,13 @@ pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> O
         "Any SuperNode may join this SuperLink from outside the cluster",
     )
     .detail(
-        "Its Service is reached from outside the cluster, and without `supernodes` the SuperLink \
-             lets in every SuperNode. Whoever joins gets the app and the model of every run, and \
-             takes part in it.",
+        "Clients outside the cluster can reach its Service, and without `supernodes` the SuperLink \
+         accepts every SuperNode. A SuperNode that joins gets the app and the model of every run, \
+         and takes part in it.",
     )
     .detail(
-        "List the SuperNodes that may join in `supernodes` (`{}` lets in none), or use the Service \
-             type `ClusterIP`.",
+        "List the SuperNodes that may join in `supernodes` (`{}` allows none), or use the Service \
+         type `ClusterIP`.",
     );
     Some(message.at(at!(Model, supernodes)))
 }
@@ -55,12 +55,12 @@ pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> 
             "Flower {version} cannot check node keys and keep its database"
         ))
         .detail(
-            "It looks keys up in a thread that must not use the database, and would refuse every \
-             SuperNode.",
+            "This version reads keys in a thread that cannot use the database, so it would refuse \
+             every SuperNode.",
         )
         .detail(
-            "Use Flower 1.14 or newer, set `persistence = { enabled = false }`, or leave \
-             `supernodes` out.",
+            "Use Flower 1.14 or newer, set `persistence = { enabled = false }`, or remove \
+             `supernodes`.",
         )
         .at(at!(Model, supernodes))
         .into());
@@ -75,10 +75,10 @@ pub(super) fn note_memory(plan: &mut Plan, version: FlowerVersion) -> Result<()>
     let changes = lists && !plan.is_create() && plan.changes(at!(Model, supernodes));
     if changes && storage::is_kept(&plan.planned)? == Some(false) {
         plan.notes.push(
-            Diagnostic::warning("The SuperNodes end with this change of `supernodes`")
+            Diagnostic::warning("This change of `supernodes` ends the SuperNodes")
                 .detail(format!(
-                    "Flower {version} reads its list once, at its start, and its database is in \
-                     memory: it forgets the SuperNodes that are connected, and they end."
+                    "Flower {version} reads its list only at its start, and its database is in \
+                     memory. It forgets the connected SuperNodes, and they end."
                 ))
                 .detail("Once they have ended, apply again to start them.")
                 .at(at!(Model, supernodes)),
@@ -212,9 +212,9 @@ fn revocations(plan: &Plan) -> Result<Vec<Diagnostic>> {
 
 /// For the first list of a SuperLink that had none.
 fn guests_leave() -> Diagnostic {
-    Diagnostic::warning("SuperNodes that joined without being listed are refused for good")
+    Diagnostic::warning("Unlisted SuperNodes will be refused for good")
         .detail(
-            "There was no list, and every SuperNode could join. Apply unregisters those that \
+            "There was no list, so every SuperNode could join. Apply unregisters those that \
              `supernodes` does not name, and this SuperLink never accepts their keys again.",
         )
         .at(at!(Model, supernodes))
@@ -225,8 +225,8 @@ fn strangers_leave(unlisted: &[&str]) -> Diagnostic {
     let ids: Vec<_> = ids.map(|name| name.trim_start_matches(UNLISTED)).collect();
     Diagnostic::warning("SuperNodes that `supernodes` does not name may join")
         .detail(format!(
-            "They were registered while there was no list, or by somebody else: {}. Apply unregisters \
-             them, and this SuperLink never accepts their keys again.",
+            "They were registered while there was no list, or by someone else: {}. Apply \
+             unregisters them, and this SuperLink never accepts their keys again.",
             ids.join(", ")
         ))
         .detail("To keep one of them, add its public key to `supernodes` first.")
@@ -247,8 +247,8 @@ fn keys_burn(revoked: &[&str]) -> Diagnostic {
          this SuperLink never accepts an unregistered key again.",
     )
     .detail(
-        "If a SuperNode that is removed now is to come back later, give its `flower_supernode_key` \
-         another `rotation` then.",
+        "To add a removed SuperNode again later, change the `rotation` of its \
+         `flower_supernode_key` then.",
     )
 }
 
@@ -285,8 +285,8 @@ pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
                      registered {old}."
                 ))
                 .detail(
-                    "Take the change back, or give its `flower_supernode_key` another `rotation`: \
-                     the new key is registered with the new location.",
+                    "Undo the change, or change the `rotation` of its `flower_supernode_key`: \
+                     apply then registers the new key with the new location.",
                 )
                 .at(at!(Model, supernodes).key(&name).then(LOCATION)),
         );

@@ -172,7 +172,7 @@ async fn a_location_changes_with_its_key_alone() {
 async fn a_first_list_is_said_to_unregister_only_where_keys_are_registered() {
     let [a, _] = two();
     let list = json!({ "a": entry(&a) });
-    let told = "SuperNodes that joined without being listed are refused for good";
+    let told = "Unlisted SuperNodes will be refused for good";
     for (version, expected) in [("1.42.0", true), ("1.22.0", false)] {
         let mut open = state(&Json::Null, &json!({}));
         open["flower_version"] = json!(version);

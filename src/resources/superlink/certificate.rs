@@ -49,8 +49,8 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
         found.push(
             Diagnostic::error("The certificate would have too many names")
                 .detail(format!(
-                    "They have {length} bytes together. {MOST_OF_NAMES} is the most: clients refuse a \
-                     certificate that is much longer."
+                    "They have {length} bytes together. The maximum is {MOST_OF_NAMES}, because \
+                     clients refuse a much longer certificate."
                 ))
                 .detail("Use a wildcard such as `*.example.org`, or fewer names.")
                 .at(at!(Model, tls)),
@@ -75,9 +75,9 @@ fn validity(config: &Tree) -> Result<()> {
     };
     let longest = workload::AUTHORITY_VALIDITY;
     let why = if validity.get() < SHORTEST {
-        "a certificate is good for `1h` at least"
+        "a certificate is valid for at least `1h`"
     } else if validity.get() > longest {
-        "a certificate is good for `87600h` (ten years) at most, as long as its authority"
+        "a certificate is valid for at most `87600h` (ten years), like its authority"
     } else {
         return Ok(());
     };
@@ -92,9 +92,9 @@ fn outlives_renewal(config: &Tree) -> Result<()> {
     let validity = workload::validity(duration(config, at!(Model, tls.validity)).as_ref());
     let before = duration(config, at!(Model, tls.renew_before));
     if before.is_some_and(|before| before.get() >= validity) {
-        return Err(Diagnostic::error("Certificates would be renewed for ever")
+        return Err(Diagnostic::error("Every plan would renew the certificate")
             .detail("`renew_before` is not shorter than `validity`.")
-            .detail("Set `renew_before` to about a third of `validity`, or leave it out.")
+            .detail("Set `renew_before` to about a third of `validity`, or remove it.")
             .at(at!(Model, tls.renew_before))
             .into());
     }

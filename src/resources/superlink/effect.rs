@@ -31,10 +31,10 @@ impl Effect {
         match self {
             Self::InPlace => "in place",
             Self::Restart | Self::Pod => "restart",
-            Self::Certificate => "restart, with another certificate; in place with `insecure`",
+            Self::Certificate => "restart with a new certificate; in place with `insecure`",
             Self::AllowList => {
-                "in place; a restart where it is set for the first time or left out again, and with \
-                 Flower 1.22 and older"
+                "in place; restart if you set it for the first time or remove it, and with Flower \
+                 1.22 and older"
             }
             Self::Replacement => "replacement",
         }
@@ -92,12 +92,12 @@ pub(super) const EFFECTS: &[(ModelPath, Effect)] = &[
 
 /// The table for the documentation.
 pub(super) fn table() -> String {
-    let mut text = "A change of an attribute takes effect in place, restarts the SuperLink, or replaces \
-                    it. A restart ends the runs that are in progress as failed (see `on_active_runs`) and \
-                    keeps the database; SuperNodes connect again by themselves. A replacement loses runs \
-                    and registrations. A certificate that is renewed near its end restarts the SuperLink, \
-                    too. A change of `flower_version` to a release that cannot read the database is an \
-                    error, or a replacement with `allow_state_loss`.\n\n| Attribute | A change |\n| --- | --- |\n"
+    let mut text = "A changed attribute updates the SuperLink in place, restarts it, or replaces it. A \
+                    restart ends the runs in progress as failed (see `on_active_runs`) and keeps the \
+                    database; SuperNodes reconnect by themselves. A replacement loses all runs and \
+                    registrations. The renewal of a certificate before its expiry restarts the SuperLink \
+                    too. If a changed `flower_version` cannot read the database, the plan fails, or \
+                    replaces the SuperLink with `allow_state_loss`.\n\n| Attribute | A change |\n| --- | --- |\n"
         .to_owned();
     for (attribute, effect) in EFFECTS {
         let attribute = attribute.to_string();
@@ -122,7 +122,7 @@ impl Cause {
         match self {
             Self::Attribute(attribute) => format!("a change of `{attribute}`"),
             Self::Renewal => "the renewal of its certificate".to_owned(),
-            Self::Drift => "what has changed outside of this configuration".to_owned(),
+            Self::Drift => "changes outside of this configuration".to_owned(),
         }
     }
 }

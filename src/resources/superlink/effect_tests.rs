@@ -221,6 +221,6 @@ fn a_restart_is_told_with_its_cause_where_there_is_one() {
     drifted["status"] = json!("changed");
     assert_eq!(
         causes(&drifted, &plain, false),
-        ["what has changed outside of this configuration"]
+        ["changes outside of this configuration"]
     );
 }

@@ -28,12 +28,12 @@ pub(super) fn tell(
     let words: Vec<_> = missing.iter().map(|one| one.words.as_str()).collect();
     let is_lost = missing.iter().any(|one| one.part == Part::Volume);
     call.warn(
-        Diagnostic::warning(format!("Parts of {object} were taken away"))
+        Diagnostic::warning(format!("Parts of {object} were deleted"))
             .detail(format!("{}.", words.join("; ")))
             .detail(if is_lost {
-                "Its runs and registrations are gone with its database, or will be."
+                "Its runs and registrations are lost with its database, or will be."
             } else {
-                "Apply makes them anew, and changes what follows from them."
+                "Apply creates them again and updates what depends on them."
             }),
     );
     match status {
@@ -80,16 +80,13 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
         state.certificate_not_after = None.into();
     }
     state.fleet = None.into();
-    let what = format!(
-        "{} is reached at another address",
-        workload::object(&state.name)
-    );
+    let what = format!("{} has another address now", workload::object(&state.name));
     Some(
         Diagnostic::warning(what)
             .detail(format!(
-                "Its Service gives {now}; SuperNodes were told to dial {before}."
+                "Its Service has {now}; SuperNodes connect to {before}."
             ))
-            .detail("Apply tells them the new one, with a certificate for it."),
+            .detail("Apply gives them the new address, with a certificate for it."),
     )
 }
 
@@ -170,7 +167,10 @@ pub(super) fn has_database(prior: &Model) -> Result<()> {
     if prior.status.get() == Some(&Status::Lost) {
         let error = Diagnostic::error("The database of the SuperLink is lost")
             .detail("Its file or volume was deleted.")
-            .detail("Nothing was changed: with an empty one it would know no run and no node.");
+            .detail(
+                "Nothing was changed. With an empty database the SuperLink would know no run \
+                     and no SuperNode.",
+            );
         return Err(bring_back(error).into());
     }
     Ok(())
@@ -179,9 +179,9 @@ pub(super) fn has_database(prior: &Model) -> Result<()> {
 fn bring_back(message: Diagnostic) -> Diagnostic {
     message
         .detail(
-            "Bring it back from a backup (in a cluster: the claim, with its volume and the labels \
-             that it had); or set `allow_state_loss = true`: a new SuperLink is then made without the runs and \
-             nodes of this one, and nodes need new keys.",
+            "Restore it from a backup (in a cluster: the claim, with its volume and its former \
+             labels), or set `allow_state_loss = true`. Apply then creates a new SuperLink without \
+             the runs and SuperNodes of this one, and SuperNodes need new keys.",
         )
         .at(at!(Model, persistence))
 }

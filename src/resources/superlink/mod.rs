@@ -75,14 +75,14 @@ impl Resource for Superlink {
                             "Flower refuses to check the keys of SuperNodes without TLS, and \
                              `insecure` turns TLS off.",
                         )
-                        .detail("Remove `insecure`, or leave `supernodes` out.")
+                        .detail("Remove `insecure` or `supernodes`.")
                         .at(at!(Model, supernodes)),
                 );
             }
             found.absorb(config.conflict(
                 at!(Model, insecure),
                 at!(Model, tls),
-                "There is no certificate without TLS.",
+                "Without TLS there is no certificate.",
             ));
         }
         found.extend(certificate::validate(config));
@@ -180,7 +180,7 @@ impl Resource for Superlink {
         }
         let observed = runtime.observe(&object, &workload::parts(&state)).await;
         let observed =
-            observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
+            observed.map_err(|error| failed(format!("{object} could not be read"), &error))?;
         let Some(observed) = observed else {
             lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
@@ -203,7 +203,7 @@ impl Resource for Superlink {
                     state.nodes.set(ids);
                 }
                 Err(error) => call.warn(noticed(
-                    format!("The nodes of {object} could not be listed"),
+                    format!("The SuperNodes of {object} could not be listed"),
                     &error,
                 )),
             }
@@ -211,8 +211,7 @@ impl Resource for Superlink {
         // A release that is not known any more must not keep the rest from being looked at.
         if let Ok(exposure) = workload::exposure(&state) {
             let now = runtime.fleet_address(&object, &exposure).await;
-            let now =
-                now.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
+            let now = now.map_err(|error| failed(format!("{object} could not be read"), &error))?;
             if let Some(note) = healing::readdress(&mut state, now.as_deref()) {
                 call.warn(note);
             }
@@ -237,7 +236,8 @@ impl Resource for Superlink {
             let relabelled = runtime
                 .relabel_secret(&object(&planned.name), &secret)
                 .await;
-            relabelled.map_err(|error| failed("The SuperLink's secrets were not kept", &error))?;
+            relabelled
+                .map_err(|error| failed("The SuperLink's secrets were not stored", &error))?;
         }
         planned
             .nodes
@@ -296,10 +296,10 @@ fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> 
         return Err(Diagnostic::error(format!(
             "Flower {version} cannot use the database of Flower {prior}"
         ))
-        .detail("A SuperLink of that release would refuse to start, or not find its runs.")
+        .detail("A SuperLink with that version would refuse to start, or not find its runs.")
         .detail(
-            "Keep the release, or set `allow_state_loss = true`: a new SuperLink is then made \
-             without the runs and nodes of this one, and nodes need new keys.",
+            "Keep the version, or set `allow_state_loss = true`. Apply then creates a new \
+             SuperLink without the runs and SuperNodes of this one, and SuperNodes need new keys.",
         )
         .at(at!(Model, flower_version))
         .into());

@@ -17,98 +17,110 @@ use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, computed, defaulted, optional, required};
 
 model! {
-    /// A Flower SuperLink: the server of a federation, which SuperNodes dial and runs are
-    /// submitted to.
+    /// A Flower SuperLink: the server of a federation. SuperNodes connect to it, and runs are
+    /// submitted to it.
     ///
-    /// It speaks TLS with a certificate of an authority that the provider makes for it, keeps its
-    /// runs and nodes in a database, and lets in the SuperNodes of `supernodes` alone.
+    /// The provider creates a certificate authority and a TLS certificate for the SuperLink. The
+    /// SuperLink keeps its runs and SuperNode registrations in a database, and accepts only the
+    /// SuperNodes in `supernodes`.
     pub struct Model {
-        /// Its name: 1 to 53 lower-case letters, digits and hyphens.
+        /// The name: 1 to 53 lower-case letters, digits and hyphens.
         name: ObjectName = required().replace("its files and processes carry the name").identity(),
-        /// The Flower release to run, such as `1.42.0`: 1.13 or later. The default is the newest
-        /// release that the provider knows. A later one is used like the newest known, with a
-        /// warning; one with another major number, such as `2.0.0`, is refused.
+        /// The Flower version to run, such as `1.42.0`: 1.13 or later. The default is the newest
+        /// version that the provider knows. The provider treats a later version like the newest
+        /// known one and prints a warning; it refuses another major version, such as `2.0.0`.
         flower_version: FlowerVersion = defaulted(version::DEFAULT),
-        /// Let a change of `flower_version` make a new SuperLink where the other release cannot read
-        /// the database, or where the database is gone (its file, or its volume in a cluster): its
-        /// runs and registrations are lost. Without it either is an error.
+        /// Allows the provider to create a new SuperLink with an empty database in two cases: the
+        /// new `flower_version` cannot read the current database, or the database (its file, or its
+        /// volume in a cluster) no longer exists. All runs and SuperNode registrations are lost. If
+        /// `false`, both cases are errors.
         allow_state_loss: bool = defaulted(false),
-        /// What an update that restarts the SuperLink does while runs are in progress. `wait`: it waits
-        /// until they have ended, as long as `timeouts.update` allows, and then fails with nothing
-        /// changed; the restart itself has that time again. `fail`: it names them and fails with
-        /// nothing changed. `restart` (the default): it ends them as failed, which Flower shows within two
-        /// minutes. A plan says when the
-        /// SuperLink restarts, why, and how many runs are in progress. A replacement does not wait.
+        /// What an update that restarts the SuperLink does while runs are in progress. Allowed
+        /// values: `wait` (the update waits until the runs have ended, up to `timeouts.update`, and
+        /// then fails without any change; the restart itself has the same time again), `fail` (the
+        /// update names the runs and fails without any change), and `restart` (default; the restart
+        /// ends the runs as failed, which Flower shows within two minutes). A plan shows whether
+        /// the SuperLink restarts, why, and how many runs are in progress. A replacement does not
+        /// wait.
         on_active_runs: Option<OnActiveRuns> = optional(),
-        /// `subprocess` (the default): the SuperLink starts ServerApps itself. `process`: a
-        /// SuperExec beside it does, so that apps do not run as the SuperLink's children.
+        /// Where ServerApps run. Allowed values: `process` (a SuperExec beside the SuperLink starts
+        /// them, so they are not child processes of the SuperLink) and `subprocess` (default; the
+        /// SuperLink starts them itself).
         isolation: Isolation = defaulted(Isolation::Subprocess),
-        /// Speak without TLS. Never the default; node keys need TLS, so `supernodes` must be left
-        /// out then.
+        /// Whether to run without TLS. Node keys need TLS, so `supernodes` must not be set then.
         insecure: bool = defaulted(false),
         /// The certificate.
         tls: Option<Tls> = optional(),
-        /// The SuperNodes that may connect, by any name. When left out, every SuperNode may connect,
-        /// and a plan warns where the Service is reached from outside the cluster. An empty map lets
-        /// in none. Where it is set it is all who may connect: whoever else is registered, since it joined
-        /// before or was registered by somebody else, is unregistered. A key that is removed from this map, or replaced in it, is unregistered: this
-        /// SuperLink never accepts it again, and a plan says so. To let that SuperNode back in, give
-        /// its `flower_supernode_key` another `rotation`.
+        /// The SuperNodes that may connect, each under a name that you choose. By default every
+        /// SuperNode may connect, and a plan warns if clients outside the cluster can reach the
+        /// Service. An empty map allows none. If you set this argument, an apply unregisters every
+        /// other SuperNode, including those that joined earlier or that someone else registered. If
+        /// you remove or replace a key in this map, the provider unregisters it and the SuperLink
+        /// never accepts it again; the plan says so. To allow that SuperNode again, change the
+        /// `rotation` of its `flower_supernode_key`.
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
         /// The database.
         persistence: Option<Persistence> = optional(),
-        /// What ServerApps need, as pip takes it (`numpy>=2`), installed beside Flower.
-        /// Packages or paths of wheels, no options and no folders: an index and the like are set in
-        /// pip's or uv's environment or files (`PIP_INDEX_URL`, pip.conf). Relative paths start where
-        /// Terraform runs. A wheel that was rebuilt, and another index, are drift: apply installs
-        /// again and restarts the processes.
-        /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
+        /// Python packages that ServerApps need, in pip's syntax (`numpy>=2`). The provider
+        /// installs them together with Flower. Allowed are packages and paths of wheels, but no
+        /// options and no folders; set a package index and the like in the environment or the
+        /// configuration files of pip or uv (`PIP_INDEX_URL`, pip.conf). Relative paths start in
+        /// the folder where Terraform runs. If a wheel was rebuilt or the index changed, the plan
+        /// shows drift, and the apply installs the packages again and restarts the processes. The
+        /// runtime `kubernetes` refuses this argument; use an image that contains the packages
+        /// (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
-        /// Environment variables of the processes, such as a licence key. They are hidden in plans and
-        /// written to no record, but stand in the state. In the runtime `kubernetes` they are a Secret
-        /// of the pod. After an import they are null: the next plan sets them, and the apply restarts
-        /// nothing where they are what the processes have. A name has letters, digits, `_`, `-` and `.`;
-        /// a name and its value have at most 131071 bytes together.
+        /// Environment variables of the processes, such as a licence key. Plans hide the values and
+        /// the provider's record does not contain them, but the state does. The runtime
+        /// `kubernetes` stores them in a Secret of the pod. After an import this argument is null:
+        /// the next plan sets it, and the apply restarts nothing if the processes already have
+        /// these values. A name consists of letters, digits, `_`, `-` and `.`; a name and its value
+        /// have at most 131071 bytes together.
         env: Option<BTreeMap<String, String>> = optional().sensitive(),
-        /// Further arguments of `flower-superlink`: a flag and its value as two entries, or as one
-        /// with `=`. One that the provider sets itself is an error that names the attribute to use
-        /// instead. Everybody can read them who may read the state, a
-        /// plan, the object's record, its pod, or the list of processes of its machine: a secret
-        /// belongs into `env`.
+        /// Further arguments of `flower-superlink`. Write a flag and its value as two entries, or
+        /// as one entry with `=`. A flag that the provider sets itself is an error that names the
+        /// attribute to use instead. Everyone who can read the state, a plan, the record of the
+        /// object, its pod, or the process list of its machine can read these arguments: put
+        /// secrets into `env`.
         extra_args: Option<Vec<String>> = optional(),
-        /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+        /// The log level: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),
-        /// How SuperNodes reach it, for the runtime `kubernetes`. The runtime `local` has no use for it.
+        /// How SuperNodes reach the SuperLink in the runtime `kubernetes`. The runtime `local`
+        /// ignores it.
         service: Option<ServiceSettings> = optional(),
-        /// Settings of its pod, for the runtime `kubernetes`. The runtime `local` has no use for them.
+        /// Settings of the pod in the runtime `kubernetes`. The runtime `local` ignores them.
         kubernetes: Option<Pod> = optional(),
-        /// Settings of the runtime `local`. The runtime `kubernetes` has no use for them.
+        /// Settings of the runtime `local`. The runtime `kubernetes` ignores them.
         local: Option<Local> = optional(),
-        /// How long operations may take; 15 minutes for `create` and `update`, since Flower may
-        /// have to be installed first, and 2 minutes for `delete`.
+        /// How long each operation may take. Default: 15 minutes for `create` and `update`, which
+        /// may have to install Flower first, and 2 minutes for `delete`.
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().keep(),
-        /// Where it lives: the machine and the folder, or the UID of the cluster and the
-        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
-        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
+        /// The location of the object: the machine and the folder, or the UID of the cluster and
+        /// the namespace. If the provider configuration now points to a different place, the
+        /// provider does not recreate the object. If it points to another cluster, `plan` fails. If
+        /// it points to another machine or folder, `plan` prints a warning, and an `apply` that
+        /// would change the object fails.
         place: Computed<String> = computed().optional_identity(),
-        /// The id that tells it from every other SuperLink: random, made when it is created, and kept
-        /// through every change.
+        /// A random ID that distinguishes this SuperLink from every other one. The provider creates
+        /// it together with the SuperLink, and no update changes it.
         superlink_id: Computed<SuperlinkId> = computed().keep(),
-        /// What SuperNodes need to dial it: `superlink` of a `flower_supernode`.
+        /// What SuperNodes need to connect: the value for `superlink` of a `flower_supernode`.
         fleet: Computed<FleetOutput> = computed().keep(),
-        /// How to reach its Control API: `control` of a `flower_app_run`.
+        /// How to reach the Control API: the value for `control` of a `flower_app_run`.
         control: Computed<ControlOutput> = computed().keep(),
-        /// The Flower node id of each of `supernodes`, by the same names. Where `supernodes` is left
-        /// out again, those that it named stay here, until another list takes them off.
+        /// The node ID of each SuperNode in `supernodes`, under the same names. If you remove the
+        /// `supernodes` argument later, the SuperNodes that it listed stay in this map until you
+        /// set a new `supernodes` list without them.
         nodes: Computed<BTreeMap<String, String>> = computed(),
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
-        /// `running`; `stopped` when a process ended by itself: the next apply starts it again on
-        /// its database and ports; `changed` when somebody else changed how it runs or took its
-        /// Service or a Secret away, or an earlier apply did not finish; or `lost` when its database
-        /// is gone: an apply is refused then without `allow_state_loss`.
+        /// The state of the SuperLink. `running`: its processes run. `stopped`: a process ended by
+        /// itself; the next apply starts it again with its database and ports. `changed`: something
+        /// other than Terraform changed it or deleted its Service or a Secret, or an earlier apply
+        /// did not finish; the next apply repairs it. `lost`: the database no longer exists;
+        /// `apply` fails unless `allow_state_loss = true`.
         status: Computed<Status> = computed(),
     }
 }
@@ -116,15 +128,15 @@ model! {
 model! {
     /// The certificate of a SuperLink.
     pub struct Tls {
-        /// Further names that SuperNodes dial it by.
+        /// Further DNS names under which SuperNodes connect to the SuperLink.
         dns_names: Option<Vec<String>> = optional(),
-        /// Further addresses that SuperNodes dial it by.
+        /// Further IP addresses under which SuperNodes connect to the SuperLink.
         ip_addresses: Option<Vec<String>> = optional(),
-        /// How long a certificate is valid, from `1h` to `87600h` (ten years); `8760h` (one year) by
-        /// default.
+        /// How long a certificate is valid, from `1h` to `87600h` (ten years). Default: `8760h`
+        /// (one year).
         validity: Option<GoDuration> = optional(),
-        /// How long before its end a new one is planned; by default `720h` (30 days), or a third of
-        /// `validity` where that is less.
+        /// How long before its expiry a plan renews the certificate. Default: `720h` (30 days), or
+        /// a third of `validity` if that is shorter.
         renew_before: Option<GoDuration> = optional(),
     }
 }
@@ -132,11 +144,12 @@ model! {
 model! {
     /// A SuperNode that may connect.
     pub struct AllowedNode {
-        /// Its public key: `flower_supernode_key.NAME.public_key`, or one in OpenSSH or PEM form.
+        /// The public key: `flower_supernode_key.NAME.public_key`, or a key in OpenSSH or PEM
+        /// format.
         public_key: String = required(),
-        /// Where it stands, as latitude and longitude in degrees (`47.37,8.54`); shown by Flower's
-        /// tools from 1.38 on. Flower stores it when the key is registered: a later change is an
-        /// error, unless the key changes as well.
+        /// The location of the SuperNode, as latitude and longitude in degrees (`47.37,8.54`).
+        /// Flower's tools show it from Flower 1.38 on. Flower stores it when the key is registered:
+        /// a later change is an error unless the key changes too.
         location: Option<Location> = optional(),
     }
 }
@@ -144,14 +157,14 @@ model! {
 model! {
     /// The database of a SuperLink.
     pub struct Persistence {
-        /// Keep runs and nodes in a file, so that they outlive the process. Without it a restart
-        /// loses them, node registrations included. A change makes a new SuperLink.
+        /// Whether to keep runs and SuperNode registrations in a file. If `false`, a restart of the
+        /// SuperLink loses them. A change replaces the SuperLink.
         enabled: bool = defaulted(true),
-        /// The size of its volume in the runtime `kubernetes`; `1Gi` by default. It can grow where
-        /// the StorageClass allows it, and never shrink.
+        /// The size of the database volume in the runtime `kubernetes`. Default: `1Gi`. The volume
+        /// can grow if its StorageClass allows it, and never shrink.
         size: Option<String> = optional(),
-        /// The StorageClass of its volume in the runtime `kubernetes`; the cluster's default one
-        /// when left out.
+        /// The StorageClass of the database volume in the runtime `kubernetes`. Default: the
+        /// default StorageClass of the cluster.
         storage_class: Option<String> =
             optional().replace("a volume belongs to its StorageClass"),
     }
@@ -160,10 +173,11 @@ model! {
 model! {
     /// Settings of the runtime `local`.
     pub struct Local {
-        /// The port on 127.0.0.1. A free one is chosen once by default.
+        /// The port on 127.0.0.1. By default the provider chooses a free port once.
         port: Option<u16> = optional(),
-        /// Leave the logs when it is destroyed.
-        /// Its log, with what ServerApps print, is `superlinks/NAME/logs/superlink.log` in the `data_dir`.
+        /// Whether to keep the log files when the SuperLink is destroyed. The log of the SuperLink,
+        /// with the output of ServerApps, is `superlinks/NAME/logs/superlink.log` in the
+        /// `data_dir`.
         keep_logs: Option<bool> = optional(),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
                         Diagnostic::error(format!(
                             "The entries {other:?} and {name:?} of `supernodes` have the same key"
                         ))
-                        .detail("Each SuperNode needs a key of its own.")
+                        .detail("Each SuperNode needs its own key.")
                         .at(at()),
                     );
                 }
@@ -66,7 +66,7 @@ pub(super) fn check(list: &Value) -> Diagnostics {
     let mut known = AllowList::new();
     for (name, node) in entries {
         if name.trim().is_empty() || name.contains(char::is_control) {
-            let why = "a SuperNode is listed under a name in one line";
+            let why = "the name of a SuperNode must be one line";
             found.extend(refused_text(name, &why, &at!(Model, supernodes).key(name)));
         }
         if let Some(public_key) = node.at(PUBLIC_KEY).as_str() {
@@ -96,9 +96,9 @@ pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<D
     });
     placed
         .map(|(name, _)| {
-            Diagnostic::warning(format!("The location of {name:?} is shown nowhere"))
+            Diagnostic::warning(format!("The location of {name:?} has no effect"))
                 .detail(format!(
-                    "Flower {version} does not keep it; releases from 1.38 on do."
+                    "Flower {version} does not store it. Flower 1.38 or later does."
                 ))
                 .at(at!(Model, supernodes).key(name).then(LOCATION))
         })
@@ -198,7 +198,7 @@ pub(super) async fn reconcile(
     let nodes = match client.list_nodes().await {
         Ok(nodes) => nodes,
         Err(error) => {
-            let what = "The SuperLink's nodes could not be listed";
+            let what = "The SuperNodes could not be listed";
             found.push(failed(what, &error));
             return found;
         }
@@ -265,8 +265,8 @@ fn refused(name: &str, error: &ControlError) -> Diagnostic {
     let message = failed(format!("The SuperNode {name:?} was not registered"), error).at(at);
     match error {
         ControlError::KeyInUse(_) => message.detail(
-            "The key was registered with this SuperLink before and taken off its list. Change \
-             `rotation` of the flower_supernode_key to make a new one.",
+            "The key was registered with this SuperLink earlier and then unregistered. Change \
+             `rotation` of the flower_supernode_key to create a new key.",
         ),
         _ => message,
     }

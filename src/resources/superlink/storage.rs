@@ -40,8 +40,10 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
                 " (the default)"
             };
             Err(Diagnostic::error("persistence.size cannot shrink")
-                .detail(format!("It has {before}, and {after}{default} is less."))
-                .detail("Keep its size, or make a new SuperLink and leave its database behind.")
+                .detail(format!(
+                    "The volume has {before}, and {after}{default} is less."
+                ))
+                .detail("Keep its size, or create a new SuperLink without this database.")
                 .at(SIZE)
                 .into())
         }
@@ -72,7 +74,7 @@ pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
                 "A new SuperLink with an empty database replaces it because of {}.",
                 causes.join(", ")
             ))
-            .detail("To keep them, take that change back.")
+            .detail("To keep them, undo that change.")
             .at(first),
     );
     Ok(())

@@ -130,7 +130,7 @@ pub(super) async fn ensure_certificate(
         model.certificate_not_after = None.into();
         return Ok(None);
     }
-    let problem = |error| failed("The certificate could not be kept", &error);
+    let problem = |error| failed("The certificate could not be stored", &error);
     let tls = tls_secret(&model.name);
     let names = names(model, layout)?;
     if !reissue
@@ -155,7 +155,9 @@ pub(super) async fn ensure_certificate(
             time::Duration::seconds(i64::try_from(validity.as_secs()).unwrap_or(i64::MAX)),
             now,
         )
-        .map_err(|error| failed("The certificate could not be made", &error).at(at!(Model, tls)))?;
+        .map_err(|error| {
+            failed("The certificate could not be created", &error).at(at!(Model, tls))
+        })?;
     masking::hide(&issued.private_key_pem);
     let ca = authority.certificate_pem().to_owned();
     let entries: SecretEntries = [
@@ -178,7 +180,7 @@ pub(super) async fn ensure_certificate(
 
 /// The authority of this SuperLink, which stays the same when certificates are renewed.
 async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) -> Result<Authority> {
-    let problem = |error| failed("The authority could not be kept", &error);
+    let problem = |error| failed("The authority could not be stored", &error);
     let name = authority_secret(&model.name);
     let found = runtime
         .secret(&object(&model.name), &name)
@@ -199,7 +201,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
         AUTHORITY_VALIDITY.try_into().unwrap_or(time::Duration::MAX),
         now,
     )
-    .map_err(|error| failed("The authority could not be made", &error))?;
+    .map_err(|error| failed("The authority could not be created", &error))?;
     masking::hide(authority.private_key_pem());
     let entries: SecretEntries = [
         (
@@ -226,7 +228,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
         return Ok(());
     }
     let name = own_key_secret(&model.name);
-    let problem = |error| failed("The SuperLink's key could not be kept", &error);
+    let problem = |error| failed("The SuperLink's key could not be stored", &error);
     let owner = object(&model.name);
     if let Some(found) = runtime.secret(&owner, &name).await.map_err(problem)? {
         if let Some(private) = found.get(OWN_KEY) {
@@ -237,7 +239,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
     let made = NodeKey::generate(NodeKeyAlgorithm::EcdsaP384)
         .and_then(|key| Ok((key.private_openssh()?, key.public_openssh()?)));
     let (private, public) =
-        made.map_err(|error| failed("The SuperLink's key could not be made", &error))?;
+        made.map_err(|error| failed("The SuperLink's key could not be created", &error))?;
     masking::hide(&private);
     let entries: SecretEntries = [
         (OWN_KEY.to_owned(), private),

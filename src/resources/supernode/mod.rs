@@ -55,9 +55,9 @@ impl Resource for Supernode {
             found.push(
                 Diagnostic::error("A node key needs TLS")
                     .detail(
-                        "Flower refuses keys without TLS, and `superlink.insecure` turns it off.",
+                        "Flower refuses keys without TLS, and `superlink.insecure` turns TLS off.",
                     )
-                    .detail("Remove `insecure`, or leave `key` out.")
+                    .detail("Remove `insecure` or `key`.")
                     .at(at!(Model, key)),
             );
         }
@@ -148,7 +148,7 @@ impl Resource for Supernode {
         }
         let observed = call.provider.runtime.observe(&object, &[]).await;
         let observed =
-            observed.map_err(|error| failed(format!("{object} could not be looked at"), &error))?;
+            observed.map_err(|error| failed(format!("{object} could not be read"), &error))?;
         let Some(observed) = observed else {
             lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
@@ -274,11 +274,11 @@ fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
     Some(
         Diagnostic::warning("The SuperNode restarts")
             .detail(format!(
-                "A change of `{}` starts it again.",
+                "A change of `{}` restarts it.",
                 causes.join("`, `")
             ))
             .detail(
-                "What a run computes there is lost, and the run may fail: apply when no run is in \
+                "A run loses the work of this SuperNode and may fail. Apply when no run is in \
                  progress.",
             )
             .at(first),

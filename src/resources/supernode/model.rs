@@ -15,78 +15,87 @@ use crate::tfplugin::schema::{
 };
 
 model! {
-    /// A Flower SuperNode: the process at a data owner's site that dials a SuperLink and runs
-    /// ClientApps on data that stays there.
+    /// A Flower SuperNode: the process at the site of a data owner. It connects to a SuperLink and
+    /// runs ClientApps on data that stays at the site.
     pub struct Model {
-        /// Its name: 1 to 53 lower-case letters, digits and hyphens.
+        /// The name: 1 to 53 lower-case letters, digits and hyphens.
         name: ObjectName = required().replace("its files and processes carry the name").identity(),
-        /// The SuperLink to dial: `flower_superlink.NAME.fleet`, or an object written by hand.
+        /// The SuperLink to connect to: `flower_superlink.NAME.fleet`, or an object that you write
+        /// yourself.
         superlink: FleetInput = required(),
-        /// The private key: `flower_supernode_key.NAME.secret`. Left out, the SuperNode has no
-        /// identity, and only a SuperLink without `supernodes` lets it in.
+        /// The private key: `flower_supernode_key.NAME.secret`. By default the SuperNode has no
+        /// key, and only a SuperLink without `supernodes` accepts it.
         key: Option<SecretInput> = optional(),
-        /// Where the SuperLink's list of nodes is read: `flower_superlink.NAME.control`. With it, the
-        /// SuperNode has joined when that list shows it online. Without it, a line of its own log is
-        /// waited for; a release before 1.24, or a `log_level` of `WARNING` or `ERROR`, does not
-        /// write that line, and a process that has run for eight seconds then counts as joined,
-        /// even if the address leads nowhere. Releases before 1.23 have no such list, and nodes
-        /// without a `key` are found in it only by the number in their log: `control` then changes
-        /// nothing.
+        /// How the apply decides that the SuperNode has joined: `flower_superlink.NAME.control`. If
+        /// set, the SuperNode has joined when the SuperLink lists it as online. By default the
+        /// provider waits for a line in the SuperNode's log. Flower before 1.24, and `log_level`
+        /// `WARNING` or `ERROR`, do not write this line; the SuperNode then counts as joined after
+        /// the process has run for eight seconds, even if it never reached the SuperLink. `control`
+        /// has no effect with Flower before 1.23, which has no such list, and for a SuperNode
+        /// without a `key` whose log does not contain its node ID.
         control: Option<ControlInput> = optional(),
-        /// What ClientApps read of this site (`context.node_config`): an object of bools, numbers,
-        /// strings, and objects of those. Flower joins nested keys with dots, so that `{ a = { b = 1 } }`
-        /// and `{ "a.b" = 1 }` are the same. Keys have letters, digits, `-` and `_`. The SuperNode reads them from a file of its own, so they are
-        /// in no list of processes and no pod; but everybody can read them who may read the state, a
-        /// plan, or the object's record. A secret belongs into `env`, or into a file of the site whose
-        /// path stands here.
+        /// The configuration of this site, which ClientApps read as `context.node_config`: an
+        /// object of bools, numbers, strings, and objects of those. Flower joins nested keys with
+        /// dots, so `{ a = { b = 1 } }` and `{ "a.b" = 1 }` are the same. A key consists of
+        /// letters, digits, `-` and `_`. The SuperNode reads the values from a file, so no process
+        /// list and no pod contains them. But everyone who can read the state, a plan, or the
+        /// record of the object can read them: put a secret into `env`, or into a file at the site
+        /// and its path here.
         node_config: Option<Dynamic> = optional(),
-        /// The Flower release; the SuperLink's by default. The same releases can be used as for a
-        /// `flower_superlink`.
+        /// The Flower version. Default: the version of the SuperLink. A `flower_superlink` supports
+        /// the same versions.
         flower_version: Computed<FlowerVersion> = optional_computed(),
-        /// `subprocess` (the default): the SuperNode starts ClientApps itself. `process`: a
-        /// SuperExec beside it does.
+        /// Where ClientApps run. Allowed values: `process` (a SuperExec beside the SuperNode starts
+        /// them) and `subprocess` (default; the SuperNode starts them itself).
         isolation: Isolation = defaulted(Isolation::Subprocess),
-        /// What ClientApps need, as pip takes it (`numpy>=2`), installed beside Flower.
-        /// Packages or paths of wheels, no options and no folders: an index and the like are set in
-        /// pip's or uv's environment or files (`PIP_INDEX_URL`, pip.conf). Relative paths start where
-        /// Terraform runs. A wheel that was rebuilt, and another index, are drift: apply installs
-        /// again and restarts the processes.
-        /// The runtime `kubernetes` refuses it: there they belong into the image (`kubernetes.image`).
+        /// Python packages that ClientApps need, in pip's syntax (`numpy>=2`). The provider
+        /// installs them together with Flower. Allowed are packages and paths of wheels, but no
+        /// options and no folders; set a package index and the like in the environment or the
+        /// configuration files of pip or uv (`PIP_INDEX_URL`, pip.conf). Relative paths start in
+        /// the folder where Terraform runs. If a wheel was rebuilt or the index changed, the plan
+        /// shows drift, and the apply installs the packages again and restarts the processes. The
+        /// runtime `kubernetes` refuses this argument; use an image that contains the packages
+        /// (`kubernetes.image`).
         requirements: Option<Vec<String>> = optional(),
-        /// Environment variables of the processes, such as a licence key. They are hidden in plans and
-        /// written to no record, but stand in the state. In the runtime `kubernetes` they are a Secret
-        /// of the pod. After an import they are null: the next plan sets them, and the apply restarts
-        /// nothing where they are what the processes have. A name has letters, digits, `_`, `-` and `.`;
-        /// a name and its value have at most 131071 bytes together.
+        /// Environment variables of the processes, such as a licence key. Plans hide the values and
+        /// the provider's record does not contain them, but the state does. The runtime
+        /// `kubernetes` stores them in a Secret of the pod. After an import this argument is null:
+        /// the next plan sets it, and the apply restarts nothing if the processes already have
+        /// these values. A name consists of letters, digits, `_`, `-` and `.`; a name and its value
+        /// have at most 131071 bytes together.
         env: Option<BTreeMap<String, String>> = optional().sensitive(),
-        /// Further arguments of `flower-supernode`: a flag and its value as two entries, or as one
-        /// with `=`. One that the provider sets itself is an error that names the attribute to use
-        /// instead. Everybody can read them who may read the state, a
-        /// plan, the object's record, its pod, or the list of processes of its machine: a secret
-        /// belongs into `env`.
+        /// Further arguments of `flower-supernode`. Write a flag and its value as two entries, or
+        /// as one entry with `=`. A flag that the provider sets itself is an error that names the
+        /// attribute to use instead. Everyone who can read the state, a plan, the record of the
+        /// object, its pod, or the process list of its machine can read these arguments: put
+        /// secrets into `env`.
         extra_args: Option<Vec<String>> = optional(),
-        /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+        /// The log level: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
         log_level: Option<LogLevel> = optional(),
-        /// Settings of the runtime `local`. The runtime `kubernetes` has no use for them.
+        /// Settings of the runtime `local`. The runtime `kubernetes` ignores them.
         local: Option<Local> = optional(),
-        /// Settings of its pod, for the runtime `kubernetes`. The runtime `local` has no use for them.
+        /// Settings of the pod in the runtime `kubernetes`. The runtime `local` ignores them.
         kubernetes: Option<Pod> = optional(),
-        /// Wait until the SuperLink has let it in; `true` by default.
+        /// Whether the apply waits until the SuperLink has accepted the SuperNode.
         wait: bool = defaulted(true),
-        /// How long operations may take; 15 minutes for `create` and `update`, 2 for `delete`.
+        /// How long each operation may take. Default: 15 minutes for `create` and `update`, and 2
+        /// minutes for `delete`.
         timeouts: Option<Timeouts> = optional(),
         /// The name.
         id: Computed<String> = computed().keep(),
-        /// Where it lives: the machine and the folder, or the UID of the cluster and the
-        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
-        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
+        /// The location of the object: the machine and the folder, or the UID of the cluster and
+        /// the namespace. If the provider configuration now points to a different place, the
+        /// provider does not recreate the object. If it points to another cluster, `plan` fails. If
+        /// it points to another machine or folder, `plan` prints a warning, and an `apply` that
+        /// would change the object fails.
         place: Computed<String> = computed().optional_identity(),
-        /// The number that the SuperLink knows it by. Null until it was let in: with `wait = false`
-        /// a later refresh finds it in the log. A release or `log_level` that does not log it
-        /// leaves it null.
+        /// The ID of the SuperNode at the SuperLink. Null until the SuperLink has accepted the
+        /// SuperNode. With `wait = false` a later refresh reads the ID from the log. If the Flower
+        /// version or the `log_level` does not log the ID, it stays null.
         node_id: Computed<String> = computed(),
-        /// `running`; `stopped` when a process ended by itself: the next apply starts it again; or
-        /// `changed` when somebody else changed how it runs, or an earlier apply did not finish.
+        /// The state of the SuperNode. `running`: its processes run. `stopped`: a process ended by
+        /// itself; the next apply starts it again. `changed`: something other than Terraform
+        /// changed it, or an earlier apply did not finish; the next apply repairs it.
         status: Computed<Status> = computed(),
     }
 }
@@ -94,11 +103,11 @@ model! {
 model! {
     /// Settings of the runtime `local`.
     pub struct Local {
-        /// The port on 127.0.0.1 by which apps reach the SuperNode. A free one is chosen once by
-        /// default.
+        /// The port on 127.0.0.1 through which apps reach the SuperNode. By default the provider
+        /// chooses a free port once.
         port: Option<u16> = optional(),
-        /// Leave the logs when it is destroyed.
-        /// Its log is `supernodes/NAME/logs/supernode.log` in the `data_dir`.
+        /// Whether to keep the log files when the SuperNode is destroyed. The log is
+        /// `supernodes/NAME/logs/supernode.log` in the `data_dir`.
         keep_logs: Option<bool> = optional(),
     }
 }

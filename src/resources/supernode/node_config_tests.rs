@@ -44,7 +44,7 @@ async fn what_flower_cannot_carry_is_an_error_of_the_plan_at_node_config() {
         (
             json!(["object", { "a": "number", "a.b": "number" }]),
             json!({ "a": 1, "a.b": 2 }),
-            "lies inside the key \"a\"",
+            "is inside the key \"a\"",
         ),
         (of("a"), json!({ "a": long }), "the limit is 131071"),
         (of("a"), json!({ "a": null }), "It is null"),

@@ -33,12 +33,13 @@ pub(super) fn speaks_with_superlink(plan: &mut Plan) -> Result<()> {
         "A SuperNode of Flower {own} cannot join a SuperLink of Flower {theirs}"
     ))
     .detail(format!(
-        "It {}; one that this SuperLink understands {}.",
+        "It {}, but this SuperLink needs a SuperNode that {}.",
         speaks.words(),
         answers.words()
     ))
     .detail(format!(
-        "Leave `flower_version` out to get the SuperLink's release, or set one from {first} to {last}."
+        "Remove `flower_version` to use the SuperLink's version, or set a version from {first} to \
+         {last}."
     ))
     .at(at!(Model, flower_version))
     .into())

@@ -257,7 +257,7 @@ impl Counted {
 }
 
 fn unlisted(error: &ControlError) -> Diagnostics {
-    failed("The SuperLink's nodes could not be listed", error)
+    failed("The SuperNodes could not be listed", error)
         .at(at!(Model, control))
         .into()
 }

@@ -71,9 +71,9 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         && !(is_key_secret(&secret.name) && is_private_entry(&secret.key))
     {
         return Err(
-            Diagnostic::error("A SuperNode gets the key of a flower_supernode_key alone")
+            Diagnostic::error("`key` is not from a flower_supernode_key")
                 .detail(format!(
-                    "{:?} in the secret {:?} is none.",
+                    "{:?} in the secret {:?} is not the key of a SuperNode.",
                     secret.key, secret.name
                 ))
                 .detail("Pass `flower_supernode_key.NAME.secret` whole.")

@@ -51,13 +51,13 @@ impl Resource for SupernodeKey {
             && plan.planned.is_set(at!(Model, private_key_wo_version))
             && !plan.config.is_set(at!(Model, private_key_wo))
         {
-            return Err(Diagnostic::error(
-                "private_key_wo_version is of no use without private_key_wo",
-            )
-            .detail("It says that there is a new `private_key_wo`, and there is none.")
-            .detail("Set `private_key_wo`, or leave `private_key_wo_version` as it was.")
-            .at(at!(Model, private_key_wo_version))
-            .into());
+            return Err(
+                Diagnostic::error("private_key_wo_version needs private_key_wo")
+                    .detail("It announces a new `private_key_wo`, but `private_key_wo` is not set.")
+                    .detail("Set `private_key_wo`, or keep the old `private_key_wo_version`.")
+                    .at(at!(Model, private_key_wo_version))
+                    .into(),
+            );
         }
         let causes = [
             at!(Model, algorithm),
@@ -208,8 +208,8 @@ fn private(entries: SecretEntries, wanted: Option<&str>) -> Option<(String, Zero
 fn without_secret(call: &Call<Configured>, object: &ObjectRef, mut state: Model) -> Model {
     call.warn(
         Diagnostic::warning(format!("The private key of {object} is gone"))
-            .detail("Somebody removed it, or an apply or destroy was cut short.")
-            .detail("Apply makes a new key; its SuperLink and SuperNode then follow."),
+            .detail("Someone deleted it, or an apply or destroy was interrupted.")
+            .detail("Apply creates a new key and updates its SuperLink and SuperNode."),
     );
     state.secret = None.into();
     state
@@ -227,7 +227,7 @@ fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
     match own.and_then(|own| own.0) {
         Some(text) => own_key(&text, Some(planned.algorithm)),
         None => NodeKey::generate(planned.algorithm)
-            .map_err(|error| failed("No key could be made", &error).into()),
+            .map_err(|error| failed("The key could not be created", &error).into()),
     }
 }
 
@@ -241,7 +241,7 @@ fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
         Some(asked) if key.algorithm() != asked => {
             Err(Diagnostic::error("The private key is of another algorithm")
                 .detail(format!(
-                    "It is {}, and the attribute `algorithm` says {asked}.",
+                    "It is {}, but the attribute `algorithm` is {asked}.",
                     key.algorithm(),
                 ))
                 .detail(format!("Set `algorithm = \"{}\"`.", key.algorithm()))
@@ -276,7 +276,7 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
     runtime
         .put_secret(&object(&model.name), &secret_name(&model.name), &entries)
         .await
-        .map_err(|error| failed("The key was not kept", &error))?;
+        .map_err(|error| failed("The key was not stored", &error))?;
     describe(model, key, entry)
 }
 

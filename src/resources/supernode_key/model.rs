@@ -10,38 +10,41 @@ use crate::tfplugin::schema::{Computed, WriteOnly, computed, defaulted, optional
 pub(super) const ALGORITHM: NodeKeyAlgorithm = NodeKeyAlgorithm::EcdsaP384;
 
 model! {
-    /// The key by which a SuperNode proves to a SuperLink who it is.
+    /// The key pair with which a SuperNode authenticates to a SuperLink.
     ///
-    /// The private key is made by the provider, or brought along write-only, and lives in the
-    /// runtime's vault: it is never in a state, a plan or a log. The public key goes into the
-    /// SuperLink's `supernodes`, the `secret` into the SuperNode's `key`.
+    /// The provider generates the private key, or you set it with a write-only argument. The
+    /// private key is stored only in the vault of the runtime, never in a state, a plan or a log.
+    /// Use `public_key` in `supernodes` of the SuperLink, and `secret` as `key` of the SuperNode.
     pub struct Model {
-        /// Its name: 1 to 53 lower-case letters, digits and hyphens.
+        /// The name: 1 to 53 lower-case letters, digits and hyphens.
         name: ObjectName = required().replace("the key is kept under this name").identity(),
-        /// `ECDSA-P256`, `ECDSA-P384` (the default) or `ECDSA-P521`: the curves that Flower takes.
-        /// A change makes a new key.
+        /// The curve of the key. Allowed values: `ECDSA-P256`, `ECDSA-P521` and `ECDSA-P384`
+        /// (default). A change creates a new key.
         algorithm: NodeKeyAlgorithm = defaulted(ALGORITHM),
-        /// Any text; a change of it makes a new key. The SuperLink then registers the new key, and
-        /// the SuperNode is restarted with it.
+        /// Any text. A change creates a new key: the apply registers it at the SuperLink and
+        /// restarts the SuperNode with it.
         rotation: Option<String> = optional(),
-        /// A private key of one's own: unencrypted, elliptic curve, in OpenSSH, PKCS#8 or SEC1
-        /// form. Needs `private_key_wo_version`.
+        /// Your own private key: unencrypted, elliptic curve, in OpenSSH, PKCS#8 or SEC1 format.
+        /// Needs `private_key_wo_version`.
         private_key_wo: WriteOnly<String> = optional(),
-        /// Raised with each new `private_key_wo`, which is not stored and so cannot be compared.
+        /// A number that you increase with each new `private_key_wo`. Terraform does not store
+        /// `private_key_wo`, so the provider cannot compare it.
         private_key_wo_version: Option<i64> = optional(),
         /// The name.
         id: Computed<String> = computed().keep(),
-        /// Where it lives: the machine and the folder, or the UID of the cluster and the
-        /// namespace. A provider that leads elsewhere is no reason to make it anew: for another
-        /// cluster it is an error, for another machine a plan warns and an apply of changes fails.
+        /// The location of the object: the machine and the folder, or the UID of the cluster and
+        /// the namespace. If the provider configuration now points to a different place, the
+        /// provider does not recreate the object. If it points to another cluster, `plan` fails. If
+        /// it points to another machine or folder, `plan` prints a warning, and an `apply` that
+        /// would change the object fails.
         place: Computed<String> = computed().optional_identity(),
-        /// The public key in OpenSSH form, for `supernodes` of a `flower_superlink`.
+        /// The public key in OpenSSH format, for `supernodes` of a `flower_superlink`.
         public_key: Computed<String> = computed().keep(),
-        /// The public key as PEM (SPKI).
+        /// The public key in PEM format (SPKI).
         public_key_pem: Computed<String> = computed().keep(),
-        /// `SHA256:…`, as `ssh-keygen -l` prints it.
+        /// The fingerprint, `SHA256:…`, as `ssh-keygen -l` prints it.
         fingerprint: Computed<String> = computed().keep(),
-        /// Where the vault keeps the private key, for `key` of a `flower_supernode`.
+        /// Where the vault stores the private key: the value for `key` of a `flower_supernode`.
         secret: Computed<SecretOutput> = computed().keep(),
     }
 }

@@ -116,8 +116,8 @@ impl Access {
         login::hide(&config.auth_info);
         if login::has_credentials(&config.auth_info) && !keeps_secrets(&config.cluster_url) {
             return Err(unusable(
-                "the address begins with \"http://\" and is not this machine: everybody on the way \
-                 could read the credentials"
+                "the address begins with \"http://\" and is not this machine, so everyone on the \
+                 network path could read the credentials"
                     .to_owned(),
             ));
         }

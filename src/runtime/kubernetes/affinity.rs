@@ -12,7 +12,7 @@ pub fn check_affinity(written: &Json) -> Result<(), String> {
         serde_json::from_value(written.clone()).map_err(|error| error.to_string())?;
     let read = serde_json::to_value(read).map_err(|error| error.to_string())?;
     match lost(written, &read, "") {
-        Some(place) => Err(format!("Kubernetes knows no `{place}` there")),
+        Some(place) => Err(format!("Kubernetes has no field `{place}` there")),
         None => Ok(()),
     }
 }

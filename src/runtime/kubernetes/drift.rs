@@ -81,7 +81,7 @@ pub(super) fn changed_by_others(
             match owner_of(part, &path) {
                 Some(owner) => told.push(format!("{object}: {field} by {owner:?}")),
                 None if unfinished => {}
-                None => told.push(format!("{object}: {field} was taken out")),
+                None => told.push(format!("{object}: {field} was removed")),
             }
         }
     }
@@ -178,7 +178,7 @@ mod tests {
         let gone = part(&json!([applied(&rest)]));
         assert_eq!(
             told(&gone, &both, false),
-            ["Deployment \"d\": spec.containers[{\"name\":\"a\"}].image was taken out"]
+            ["Deployment \"d\": spec.containers[{\"name\":\"a\"}].image was removed"]
         );
         // What an apply of our own left out is no change by others.
         let none = Vec::<String>::new();
@@ -200,7 +200,7 @@ mod tests {
         let other = part(&json!([applied(&ports(json!({})))]));
         assert_eq!(
             told(&other, &ports(port), false),
-            ["Deployment \"d\": spec.ports[{\"port\":9092}] was taken out"]
+            ["Deployment \"d\": spec.ports[{\"port\":9092}] was removed"]
         );
     }
 
@@ -210,7 +210,7 @@ mod tests {
         let nothing = BTreeMap::new();
         assert_eq!(
             changed_by_others(&nothing, &settled, false),
-            ["Deployment \"d\" is gone"]
+            ["Deployment \"d\" no longer exists"]
         );
         assert!(changed_by_others(&nothing, &settled, true).is_empty());
     }

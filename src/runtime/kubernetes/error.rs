@@ -30,7 +30,7 @@ pub enum ClusterError {
         code: u16,
         words: String,
     },
-    #[error("the cluster at {at} does not know who we are: {words}")]
+    #[error("the cluster at {at} does not accept the credentials: {words}")]
     Unauthenticated { at: String, words: String },
     #[error("the cluster does not allow it: {words}")]
     Forbidden { words: String },
@@ -46,9 +46,12 @@ pub enum ClusterError {
     },
     #[error("the cluster does not accept {object}: {words}")]
     Invalid { object: String, words: String },
-    #[error("there is a {object} in the namespace {namespace:?} already that is not ours")]
+    #[error(
+        "{object} already exists in the namespace {namespace:?}, and the provider did not \
+             create it"
+    )]
     Foreign { object: String, namespace: String },
-    #[error("{object} is still there after {seconds} s: {why}")]
+    #[error("{object} still exists after {seconds} s: {why}")]
     Stuck {
         object: String,
         seconds: u64,
@@ -56,11 +59,12 @@ pub enum ClusterError {
         remedy: &'static str,
     },
     #[error(
-        "a Service of type NodePort needs `service.hostname`: what SuperNodes dial is not known"
+        "a Service of type NodePort needs `service.hostname`, the address that SuperNodes connect \
+         to"
     )]
     NoHostname,
     #[error(
-        "{object} in the namespace {namespace:?} was given no address within {seconds} s: {}",
+        "{object} in the namespace {namespace:?} got no address within {seconds} s: {}",
         told(said)
     )]
     NoAddress {
@@ -100,52 +104,55 @@ impl ClusterError {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Config { .. } => {
-                "Check `kubernetes` in the provider's configuration: the file, its context, and the \
-                 credentials that they name."
+                "Check `kubernetes` in the provider configuration: the file, its context, and \
+                 their credentials."
             }
             Self::Login { fault, .. } => fault.remedy(),
             Self::Unreachable { .. } => {
                 "Check the address, that this machine may connect to it, and the CA certificate."
             }
             Self::NoAnswer { .. } => {
-                "Check the address, and that no firewall, proxy or VPN on the way swallows what is \
-                 sent; apply again when the cluster answers."
+                "Check the address, and that no firewall, proxy or VPN drops the packets. Apply \
+                 again when the cluster answers."
             }
             Self::Busy { .. } => {
-                "Apply again when the cluster answers; where it stays so, look at its API server and \
-                 at what stands before it (proxies, webhooks)."
+                "Apply again when the cluster answers. If the error stays, check its API server \
+                 and what is in front of it (proxies, webhooks)."
             }
             Self::Unauthenticated { .. } => {
                 "Check the token, client certificate or exec plugin; it may have expired."
             }
             Self::Forbidden { .. } => {
-                "Give the account of the provider the Role that the documentation of the provider \
-                 lists, or change what forbids it."
+                "Give the provider's account the Role from the provider's documentation, or remove \
+                 the rule that forbids the request."
             }
             Self::Quota { .. } => {
-                "Raise the ResourceQuota of the namespace, free some of it, or ask for less in \
+                "Raise the ResourceQuota of the namespace, free some of it, or request less in \
                  `kubernetes.resources` and `persistence.size`."
             }
             Self::NoNamespace { .. } => {
-                "Make the namespace first (a kubernetes_namespace resource, for instance), or name \
-                 another one in the provider's configuration."
+                "Create the namespace first (for example with a kubernetes_namespace resource), or \
+                 set another one in the provider configuration."
             }
             Self::Conflict { .. } => {
-                "Nothing was overwritten. Take the change back where it was made (kubectl edit, \
-                 another tool), or write the same value into this configuration."
+                "Nothing was overwritten. Undo the change with the tool that made it (kubectl \
+                 edit, another tool), or write the same value into this configuration."
             }
             Self::Foreign { .. } => "Remove it, or choose another name.",
             Self::Stuck { remedy, .. } => remedy,
             Self::NoHostname => {
-                "Set `service = { hostname = \"…\" }` to the name or address of a node that \
-                 SuperNodes can reach."
+                "Set `service = { hostname = \"…\" }` to the name or address of a Kubernetes node \
+                 that SuperNodes can reach."
             }
             Self::NoAddress { .. } => {
-                "The cluster needs a load-balancer controller, such as its cloud's or MetalLB; \
-                 without one, set `service = { service_type = \"NodePort\", hostname = \"…\" }`. Raise \
-                 `timeouts` if the load balancer only needs more time."
+                "The cluster needs a load-balancer controller, such as the cloud provider's or \
+                 MetalLB. Without one, set `service = { service_type = \"NodePort\", hostname = \
+                 \"…\" }`. Raise `timeouts` if the load balancer only needs more time."
             }
-            Self::NoPod { .. } => "Apply where it is managed: that starts and waits for it.",
+            Self::NoPod { .. } => {
+                "Apply the configuration that manages it, which starts it and \
+                                   waits for it."
+            }
             Self::Invalid { .. } | Self::Api { .. } => return None,
         };
         Some(text.to_owned())
@@ -229,7 +236,7 @@ impl ClusterError {
                 at: at.to_owned(),
                 code,
                 words: if words.is_empty() {
-                    "it says no more".to_owned()
+                    "no reason was given".to_owned()
                 } else {
                     words
                 },
@@ -268,7 +275,7 @@ fn conflicts(status: &Status) -> Vec<(String, String)> {
 /// Events, as far as there are any.
 fn told(said: &[String]) -> String {
     if said.is_empty() {
-        "no event tells of anybody who works on it".to_owned()
+        "no event shows a controller that works on it".to_owned()
     } else {
         format!("its last events are {}", said.join("; "))
     }

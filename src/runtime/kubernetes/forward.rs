@@ -33,7 +33,8 @@ pub(super) async fn connect(
                 // The answer has no words of its own.
                 ClusterError::Forbidden { .. } => ClusterError::Forbidden {
                     words: format!(
-                        "a port-forward to {} takes \"get\" and \"create\" of pods/portforward",
+                        "a port-forward to {} needs the rights \"get\" and \"create\" for \
+                         pods/portforward",
                         named::<Pod>(&pod)
                     ),
                 },

@@ -200,7 +200,7 @@ async fn renew(api: Api, name: String, id: String, lost: Arc<AtomicBool>) {
             Ok(found) if found.annotations().get(HOLDER) == Some(&id) => {}
             Err(kube::Error::Api(status)) if status.code == 404 => return,
             Ok(_) => {
-                tracing::warn!(name, "somebody else has taken this over");
+                tracing::warn!(name, "another apply has taken this over");
                 lost.store(true, Ordering::Relaxed);
                 return;
             }

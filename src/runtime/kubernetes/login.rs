@@ -122,17 +122,15 @@ impl fmt::Display for LoginFault {
         match &self.why {
             Why::NotStarted(cause) => write!(f, "{who} could not be started: {cause}"),
             Why::Failed(status) => write!(f, "{who} failed ({status})"),
-            Why::NotACredential => write!(f, "what {who} printed is not an ExecCredential"),
+            Why::NotACredential => write!(f, "the output of {who} is not an ExecCredential"),
             Why::NoStatus => write!(f, "the ExecCredential that {who} printed has no status"),
             Why::NoToken => write!(f, "{who} printed no token when it was asked for a new one"),
-            Why::NoExpiry => write!(f, "{who} printed a time of expiry that cannot be read"),
+            Why::NoExpiry => write!(f, "{who} printed an invalid expiry time"),
             Why::Silent => {
                 write!(f, "{who} printed nothing within {} s", PROGRAM.as_secs())
             }
             Why::NoTokenFile(cause) => write!(f, "the file of the token cannot be read: {cause}"),
-            Why::NotAHeader => {
-                f.write_str("the token or password has characters that none can have")
-            }
+            Why::NotAHeader => f.write_str("the token or password has invalid characters"),
             Why::Unsupported => write!(f, "{who} cannot be used"),
             Why::Incomplete => write!(f, "the settings of {who} are incomplete"),
             Why::NoRoots(cause) => {
@@ -156,17 +154,18 @@ impl LoginFault {
             | Why::NoToken
             | Why::NoExpiry
             | Why::Silent => {
-                "Run it in a terminal, with the arguments and environment of `kubernetes.exec` or of \
-                 the kubeconfig, and see what it says; its output is not shown here, since it may hold \
-                 credentials. It is asked nothing while Terraform runs: log in with it before."
+                "Run it in a terminal, with the arguments and environment of `kubernetes.exec` or \
+                 of the kubeconfig, and read its output. The provider does not show the output, \
+                 because it may contain credentials. The program cannot ask questions while \
+                 Terraform runs: log in with it before."
             }
             Why::Unsupported => {
                 "Use a kubeconfig with an exec plugin, such as kubelogin or gke-gcloud-auth-plugin, \
                  or `kubernetes.exec`."
             }
             Why::NoTokenFile(_) | Why::NotAHeader | Why::Incomplete | Why::NoRoots(_) => {
-                "Check `kubernetes` in the provider's configuration: the file, its context, and the \
-                 credentials that they name."
+                "Check `kubernetes` in the provider configuration: the file, its context, and \
+                 their credentials."
             }
         }
     }

@@ -112,13 +112,13 @@ async fn no_message_of_an_exec_plugin_shows_what_it_was_given_or_printed() {
             status(&format!(
                 ",\"status\":{{\"token\":\"{CANARY}\",\"expirationTimestamp\":\"{CANARY}\"}}"
             )),
-            "a time of expiry that cannot be read",
+            "an invalid expiry time",
         ),
         (
             status(&format!(
                 ",\"status\":{{\"token\":\"{CANARY}\\n{CANARY}\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\"}}"
             )),
-            "has characters that none can have",
+            "has invalid characters",
         ),
     ];
     for (then, words) in &cases {
@@ -212,7 +212,7 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
         ),
         (
             user(&format!("token: \"{CANARY}\\nx\"")),
-            "characters that none can have",
+            "invalid characters",
         ),
         (
             user(&provider(&format!(
@@ -230,11 +230,11 @@ async fn no_message_of_a_kubeconfig_shows_what_is_in_it() {
             user(&provider(&format!(
                 "cmd-path: echo, cmd-args: '{CANARY}', token-key: '{{.a}}'"
             ))),
-            "what the program \"echo\" printed is not an ExecCredential",
+            "the output of the program \"echo\" is not an ExecCredential",
         ),
         (
             user(&provider(&format!("expiry: '{CANARY}'"))),
-            "a time of expiry that cannot be read",
+            "an invalid expiry time",
         ),
         (
             user(&format!(

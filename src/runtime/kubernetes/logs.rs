@@ -156,7 +156,7 @@ async fn of_lives(
                 }
                 // Without the right to read it, that is what there is to tell.
                 Err(kube::Error::Api(status)) if status.code == 403 => {
-                    return vec![format!("(it is not shown to us: {})", status.message)];
+                    return vec![format!("(the provider cannot read it: {})", status.message)];
                 }
                 Ok(_) | Err(_) => {}
             }

@@ -90,7 +90,7 @@ impl Serialize for PartId {
 
 /// Why a text names no part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it names no kind of part")]
+#[error("it is not the kind of a part")]
 pub(super) struct NoPart;
 
 impl FromStr for PartId {

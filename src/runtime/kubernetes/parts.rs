@@ -25,7 +25,10 @@ pub(super) async fn missing(
             Part::Volume => lost(name, listing.claims.get(name)),
             Part::Secret(secret) => match api.look::<Secret>(secret, name).await? {
                 Some((_, true)) => None,
-                Some((_, false)) => Some(format!("{} is not ours", named::<Secret>(secret))),
+                Some((_, false)) => Some(format!(
+                    "the provider did not create {}",
+                    named::<Secret>(secret)
+                )),
                 None => Some(gone(&named::<Secret>(secret))),
             },
         };
@@ -38,7 +41,7 @@ pub(super) async fn missing(
 }
 
 pub(super) fn gone(object: &str) -> String {
-    format!("{object} is gone")
+    format!("{object} no longer exists")
 }
 
 /// Whether the data that the claim stands for is gone, or will be with the next pod.
@@ -49,7 +52,7 @@ fn lost(name: &str, claim: Option<&PersistentVolumeClaim>) -> Option<String> {
     };
     if claim.metadata.deletion_timestamp.is_some() {
         return Some(format!(
-            "{object} is being deleted, and is gone as soon as no pod uses it"
+            "{object} is being deleted, and disappears when no pod uses it"
         ));
     }
     let phase = claim.status.as_ref()?.phase.as_deref()?;
@@ -75,6 +78,6 @@ mod tests {
         assert!(words(json!({}), "Lost").unwrap().contains("phase is Lost"));
         let deleted = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
         assert!(words(deleted, "Bound").unwrap().contains("being deleted"));
-        assert!(lost("a", None).unwrap().ends_with("\"a\" is gone"));
+        assert!(lost("a", None).unwrap().ends_with("\"a\" no longer exists"));
     }
 }

@@ -369,7 +369,7 @@ fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
     let settings = now.as_object().into_iter().flatten();
     settings
         .filter(|(setting, value)| made_with.get(setting) != Some(*value))
-        .map(|(setting, _)| format!("`{setting}` of the provider is not what it was made with"))
+        .map(|(setting, _)| format!("`{setting}` of the provider has changed since the last apply"))
         .collect()
 }
 
@@ -382,7 +382,7 @@ fn generation(metadata: &ObjectMeta) -> Option<String> {
 fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {
     RuntimeError::BeingMade {
         object: object.clone(),
-        by: format!("seen at work {renewed}"),
+        by: format!("last active {renewed}"),
     }
 }
 

@@ -151,7 +151,7 @@ fn labels_that_the_provider_has_no_more_go() {
     let now = json!({ "labels": { "team": "a" }, "image_prefix": "" });
     assert_eq!(
         other_settings(&made_with, &now),
-        ["`labels` of the provider is not what it was made with"]
+        ["`labels` of the provider has changed since the last apply"]
     );
     assert!(other_settings(&now, &now).is_empty());
 }

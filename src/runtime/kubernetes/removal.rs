@@ -146,9 +146,9 @@ fn stuck(finalizers: &[String], pods: &[Pod]) -> (String, &'static str) {
         .collect();
     if others == [LOAD_BALANCER] {
         return (
-            format!("the cluster's cloud has not removed its load balancer yet ({LOAD_BALANCER})"),
-            "Look at the events of the Service and at the cloud's own console, then destroy again; \
-             raise `timeouts.delete` if it only needs more time.",
+            format!("the cloud provider has not removed its load balancer yet ({LOAD_BALANCER})"),
+            "Check the events of the Service and the console of the cloud provider, then destroy \
+             again. Raise `timeouts.delete` if it only needs more time.",
         );
     }
     if !others.is_empty() {
@@ -169,15 +169,15 @@ fn stuck(finalizers: &[String], pods: &[Pod]) -> (String, &'static str) {
         .collect();
     if pods.is_empty() {
         return (
-            "nothing that is known keeps it".to_owned(),
+            "the reason is unknown".to_owned(),
             "Raise `timeouts.delete` if the cluster is only busy, then destroy again.",
         );
     }
     (
         format!("these pods have not ended yet: {}", pods.join(", ")),
-        "A node that does not answer keeps its pods: bring it back, or, where it is off for good, \
-         remove it from the cluster, then destroy again. Raise `timeouts.delete` if they only need \
-         more time.",
+        "A node that does not answer keeps its pods. Repair the node, or remove it from the \
+         cluster if it is off for good, then destroy again. Raise `timeouts.delete` if they only \
+         need more time.",
     )
 }
 

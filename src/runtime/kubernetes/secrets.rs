@@ -39,7 +39,7 @@ pub(super) async fn rotated(
         .filter(|(name, now)| before.get(*name) != Some(*now));
     let changed = changed.map(|(name, _)| {
         format!(
-            "{} was changed since its pod was made",
+            "{} has changed since its pod was created",
             named::<Secret>(name)
         )
     });

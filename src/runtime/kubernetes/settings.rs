@@ -17,15 +17,15 @@ use super::super::is_dns_label;
 pub enum SettingError {
     #[error("it is not a URL: {0}")]
     NoUrl(String),
-    #[error("it is not a URL, which begins with \"https://\" or \"http://\" and a host")]
+    #[error("it is not a URL with \"https://\" or \"http://\" and a host")]
     NoScheme,
-    #[error("it holds no certificate in PEM form (\"-----BEGIN CERTIFICATE-----\")")]
+    #[error("it contains no certificate in PEM format (\"-----BEGIN CERTIFICATE-----\")")]
     NoCertificate,
-    #[error("it holds no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\")")]
+    #[error("it contains no private key in PEM format (\"-----BEGIN PRIVATE KEY-----\")")]
     NoKey,
-    #[error("it holds more than one private key, and one belongs here")]
+    #[error("it contains more than one private key, but only one is allowed")]
     SeveralKeys,
-    #[error("its PEM form is damaged: {0}")]
+    #[error("its PEM format is damaged: {0}")]
     Damaged(String),
     #[error("a namespace has 1 to 63 lower-case letters, digits and hyphens, with none at an end")]
     NoNamespace,
@@ -271,8 +271,8 @@ mod tests {
             assert!(text.parse::<ServerUrl>().is_ok(), "{text}");
         }
         for (text, words) in [
-            ("10.0.0.1:6443", "begins with"),
-            ("ftp://flower:secret@proxy", "begins with"),
+            ("10.0.0.1:6443", "a URL with"),
+            ("ftp://flower:secret@proxy", "a URL with"),
             ("https://", "not a URL"),
             ("http://flower:secret @proxy", "not a URL"),
             ("", "not a URL"),

@@ -95,7 +95,7 @@ impl LocalRuntime {
                 Origin::Moved(old) => {
                     let home = self.home(object);
                     let (old, home) = (old.display(), home.display());
-                    outdated.push(format!("{name} was started in {old}, which is {home} now"));
+                    outdated.push(format!("{name} was started in {old}, which is now {home}"));
                     started.standing()
                 }
                 Origin::Copied(old) => {
@@ -109,7 +109,7 @@ impl LocalRuntime {
             let program = program.filter(|_| record.environment.is_none());
             let gone = program.and_then(Program::gone);
             outdated.extend(
-                gone.map(|path| format!("{} is gone, and {name} needs it", path.display())),
+                gone.map(|path| format!("{name} needs {}, which no longer exists", path.display())),
             );
         }
         let environment = record.environment.iter();
@@ -117,9 +117,9 @@ impl LocalRuntime {
         let folder = self.dir(object).join("files");
         let files = record.files.iter().map(|name| folder.join(name));
         let gone = files.filter(|path| !path.exists());
-        outdated.extend(gone.map(|path| format!("{} is gone", path.display())));
+        outdated.extend(gone.map(|path| format!("{} no longer exists", path.display())));
         if standing == Standing::Up && !self.has_same_database(object, record) {
-            outdated.push("its database is another file than it was started on".to_owned());
+            outdated.push("its database is not the file with which it was started".to_owned());
         }
         let missing = parts.iter();
         Observation {
@@ -142,7 +142,7 @@ impl LocalRuntime {
         };
         Some(Missing {
             part: part.clone(),
-            words: format!("{} is gone", path.display()),
+            words: format!("{} no longer exists", path.display()),
         })
     }
 

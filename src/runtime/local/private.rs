@@ -61,7 +61,7 @@ impl PrivateFolder {
         builder.recursive(true).mode(0o700);
         builder
             .create(path)
-            .map_err(failed("make the folder", path))?;
+            .map_err(failed("create the folder", path))?;
         Self::open(path, is_ours)?.ok_or_else(|| vanished(path))
     }
 
@@ -83,7 +83,7 @@ impl PrivateFolder {
         match rustix::fs::mkdirat(&self.fd, name, FOLDER) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => {
-                return Err(failed("make the folder", &self.path.join(name))(
+                return Err(failed("create the folder", &self.path.join(name))(
                     error.into(),
                 ));
             }
@@ -99,7 +99,7 @@ impl PrivateFolder {
         let refused = judge(&found.path, stat.st_uid, mode);
         if refused.is_err() && stat.st_uid == own() && found.holds_only_ours(is_ours)? {
             let closed = rustix::fs::fchmod(&found.fd, mode - OTHERS);
-            closed.map_err(|error| found.failed("close to others", error))?;
+            closed.map_err(|error| found.failed("restrict the permissions of", error))?;
             // There are file systems on which every mode is the same.
             let stat =
                 rustix::fs::fstat(&found.fd).map_err(|error| found.failed("look at", error))?;

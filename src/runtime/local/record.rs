@@ -89,7 +89,7 @@ impl Started {
     pub(super) fn end(&self) -> String {
         match &self.keeps {
             Some(program) if self.identity.lives() => {
-                format!("its {program} ended, and it does not start another one")
+                format!("its {program} ended, and it does not start a new one")
             }
             _ => self.identity.end(),
         }

@@ -374,7 +374,10 @@ async fn a_file_of_the_vault_that_is_gone_is_told() {
     let gone = missing().await;
     assert_eq!(gone.len(), 1);
     assert_eq!(gone[0].part, parts[2]);
-    assert!(gone[0].words.ends_with("s.json is gone"), "{gone:?}");
+    assert!(
+        gone[0].words.ends_with("s.json no longer exists"),
+        "{gone:?}"
+    );
 }
 
 #[tokio::test]

@@ -246,7 +246,9 @@ impl Network for MemoryRuntime {
                     }
                     (Some((_, fixed)), _) => fixed,
                     (None, Some(has)) => *has,
-                    (None, None) => (FIRST_PORT..).find(|one| !taken.contains(one)).unwrap(),
+                    (None, None) => (FIRST_PORT..=u16::MAX)
+                        .find(|one| !taken.contains(one))
+                        .unwrap(),
                 };
                 taken.push(number);
                 found.ports.insert(*port, number);

@@ -103,7 +103,7 @@ fn a_right_that_is_missing_is_named() {
     it.apply().failed_with(&[
         "The cluster does not allow it",
         "cannot create resource \"deployments\"",
-        "the Role that the documentation of the provider lists",
+        "the Role from the provider's documentation",
     ]);
     tenant.patch_as::<Role>("test", ROLE, json!({ "rules": full }));
     std::thread::sleep(std::time::Duration::from_secs(1));
@@ -123,7 +123,7 @@ fn a_port_forward_that_is_refused_is_named_at_once() {
     let begun = std::time::Instant::now();
     it.apply().failed_with(&[
         "a port-forward to Pod",
-        "takes \"get\" and \"create\" of pods/portforward",
+        "needs the rights \"get\" and \"create\" for pods/portforward",
     ]);
     assert!(begun.elapsed().as_secs() < 40, "it waited for nothing");
 }

@@ -45,7 +45,7 @@ fn a_node_that_comes_later_is_waited_for() {
     let it = workspace(&tenant, &settings("20s"));
     let begun = Instant::now();
     it.apply().failed_with(&[
-        "`pod`: no node takes it (after 20 s): 0/",
+        "`pod`: no node accepts it (after 20 s): 0/",
         "`kubernetes.scheduling_timeout`",
     ]);
     let took = begun.elapsed();
@@ -70,7 +70,7 @@ fn a_node_that_comes_later_is_waited_for() {
         begun.elapsed().as_secs_f32()
     );
     let log = std::fs::read_to_string(it.path("trace.log")).unwrap();
-    assert!(log.contains("it is waited for"), "nothing was logged");
+    assert!(log.contains("still waiting for it"), "nothing was logged");
     it.plan_is_empty();
     gone(&tenant, &it);
 }
@@ -97,8 +97,8 @@ fn a_load_balancer_that_nobody_makes_is_named() {
             &[
                 "SuperLink \"main\" did not start",
                 "Service \"superlink-main\" in the namespace",
-                "was given no address within",
-                "a load-balancer controller, such as its cloud's or MetalLB",
+                "got no address within",
+                "a load-balancer controller, such as the cloud provider's or MetalLB",
                 "service_type = \"NodePort\"",
             ],
         );

@@ -128,7 +128,7 @@ fn a_quota_that_wants_to_know() {
             &it,
             "quota that wants to know",
             &[
-                "`pod`: a quota wants to know what it needs",
+                "`pod`: a quota needs its resource settings",
                 "must specify limits.",
                 "`kubernetes.resources`",
                 "`kubernetes.server_resources`",
@@ -183,7 +183,7 @@ fn names_that_pods_are_refused_for() {
         let settings = format!("kubernetes = {{ {attribute} = \"no-such\" }}");
         it.configure(&format!("{}{}", tenant.provider(), superlink(&settings)));
         let words = [
-            "`pod`: its pod cannot be made: pods \"superlink-main-",
+            "`pod`: its pod cannot be created: pods \"superlink-main-",
             words,
             "Check the ServiceAccount, PriorityClass and RuntimeClass",
         ];
@@ -233,7 +233,7 @@ fn a_right_that_is_lacking() {
         "User \"system:serviceaccount:{}:terraform\"",
         tenant.namespace
     );
-    let role = "Give the account of the provider the Role that the documentation";
+    let role = "Give the provider's account the Role from the provider's documentation";
     allow_all_but(&tenant, &rules, "deployments", &["patch"]);
     fails(
         &tenant,
@@ -253,7 +253,7 @@ fn a_right_that_is_lacking() {
         &it,
         "right to watch",
         &[
-            "`pod`: how it fares is not shown to us",
+            "`pod`: the provider cannot read its status",
             "cannot watch resource \"pods\"",
             role,
         ],

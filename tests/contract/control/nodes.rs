@@ -57,7 +57,7 @@ async fn a_node_is_registered_connects_and_is_gone_for_good_after() {
     assert!(matches!(twice, ControlError::NotFound(_)), "{twice:?}");
     let again = client.register_node(&new).await.unwrap_err();
     assert!(matches!(again, ControlError::KeyInUse(_)), "{again:?}");
-    assert!(again.remedy().unwrap().starts_with("Make a new key"));
+    assert!(again.remedy().unwrap().starts_with("Create a new key"));
 }
 
 #[tokio::test]

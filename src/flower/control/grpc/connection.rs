@@ -127,7 +127,7 @@ impl Connections {
             }),
             Ok(Err(_)) => Err(unreachable("the connection broke at once")),
             Err(_) => Err(unreachable(&format!(
-                "it took the connection and said nothing for {CONNECT:?}"
+                "it accepted the connection but sent nothing for {CONNECT:?}"
             ))),
         }
     }
@@ -140,7 +140,7 @@ fn unreachable(cause: &str) -> Broken {
 fn lost(error: &hyper::Error) -> Broken {
     match reset(error) {
         // HTTP/2 promises that such a request was not looked at.
-        Some(h2::Reason::REFUSED_STREAM) => unreachable("it takes no more requests"),
+        Some(h2::Reason::REFUSED_STREAM) => unreachable("it accepts no more requests"),
         _ => Broken::Lost(words(error)),
     }
 }

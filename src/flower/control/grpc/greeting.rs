@@ -45,7 +45,7 @@ impl Greeting {
         match self {
             Self::Http2 => None,
             Self::Nothing => Some(
-                "it closed the connection without a word; if it has TLS, the scheme is grpcs"
+                "it closed the connection without an answer; if it has TLS, the scheme is grpcs"
                     .to_owned(),
             ),
             Self::Other(head) if head.starts_with(b"HTTP/1") => Some(
@@ -54,7 +54,7 @@ impl Greeting {
             ),
             // A TLS alert.
             Self::Other(head) if head.starts_with(&[21, 3]) => {
-                Some("it wants TLS: the scheme is grpcs".to_owned())
+                Some("it needs TLS: the scheme is grpcs".to_owned())
             }
             Self::Other(_) => Some("it does not speak gRPC".to_owned()),
         }
@@ -157,9 +157,9 @@ mod tests {
         assert_eq!(greeted(b"").await, Greeting::Nothing);
         for (said, objection) in [
             (&b"HTTP/1.1 400 Bad Request"[..], "from Flower 1.37 on"),
-            (&[21, 3, 3, 0, 2, 2, 10], "wants TLS"),
+            (&[21, 3, 3, 0, 2, 2, 10], "needs TLS"),
             (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak gRPC"),
-            (b"", "without a word"),
+            (b"", "without an answer"),
         ] {
             let said = greeted(said).await.objection().unwrap();
             assert!(said.contains(objection), "{said}");

@@ -93,8 +93,10 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagno
         Kind::LostByNode => said.clone_into(&mut diagnosis.words),
         _ => match unanswered(pod, status, end, about) {
             Some(words) => {
-                diagnosis.what =
-                    format!("it was ended (exit status: {code}) since it did not answer its probe");
+                diagnosis.what = format!(
+                    "it was ended (exit status: {code}) because it did not answer its \
+                             health probe"
+                );
                 diagnosis.words = words;
                 diagnosis.remedy = Some(SILENT);
             }

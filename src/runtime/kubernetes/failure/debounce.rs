@@ -97,7 +97,7 @@ impl Debounce {
             tracing::warn!(
                 process = diagnosis.process,
                 diagnosis = diagnosis.how(),
-                "it is waited for"
+                "still waiting for it"
             );
         }
     }

@@ -103,14 +103,14 @@ const fn row(what: &'static str, wait: Wait, remedy: &'static str) -> Judgement 
     }
 }
 
-const IMAGE: &str = "Check the name in `kubernetes.image`, that the registry is reached from the nodes, \
-                     and `kubernetes.image_pull_secrets`.";
-const FOREIGN_IMAGE: &str = "Check that the image is one of Flower's, of this release.";
-const RUNTIME: &str = "Look at the node: its container runtime.";
+const IMAGE: &str = "Check the name in `kubernetes.image`, that the Kubernetes nodes can reach the \
+                     registry, and `kubernetes.image_pull_secrets`.";
+const FOREIGN_IMAGE: &str = "Check that the image is one of Flower's images for this version.";
+const RUNTIME: &str = "Check the container runtime of the node.";
 const NO_VOLUME: &str = "Check the StorageClass (`persistence.storage_class`) and its provisioner, and \
                          the claims in `kubernetes.volumes`.";
 pub(super) const SILENT: &str =
-    "Look at its log; a slow node may need to give it more CPU (`kubernetes.resources`).";
+    "Read its log. On a slow node it may need more CPU (`kubernetes.resources`).";
 
 impl Kind {
     #[rustfmt::skip]
@@ -121,12 +121,12 @@ impl Kind {
                 "Raise `kubernetes.resources.limits.memory`."),
             Self::NoSuchProgram => row("it cannot be started", Wait::No, FOREIGN_IMAGE),
             Self::NotStarted | Self::NotCreated => row("it cannot be started", AGAIN, FOREIGN_IMAGE),
-            Self::LostByNode => row("the node has lost it", AGAIN, RUNTIME),
+            Self::LostByNode => row("the node has lost the container", AGAIN, RUNTIME),
             // A readiness probe has had its patience before it says so. Its reports cannot be counted: those
             // of its start may have used up what the kubelet may report of a pod.
             Self::Unanswering => row("it does not answer its health probe", Wait::Lasting(GRACE), SILENT),
             Self::Unanswered => row("it has not answered its health probe yet", Wait::Starting,
-                "Look at its log. Where it only takes its time, give it more CPU \
+                "Read its log. If it only needs more time, give it more CPU \
                  (`kubernetes.resources`), or raise `kubernetes.start_timeout`."),
 
             Self::ImageUnusable => row("its image cannot be used", Wait::No,
@@ -135,64 +135,68 @@ impl Kind {
             Self::ImageNotPulled => row("its image cannot be pulled", AGAIN, IMAGE),
             Self::RegistryBusy => row("its image cannot be pulled", repeated(3, 30), IMAGE),
             // So it is with what somebody makes in the same moment.
-            Self::SettingMissing => row("its settings name something that is not there", AGAIN,
-                "Make the Secret or ConfigMap that is missing, or take it out of `kubernetes`."),
+            Self::SettingMissing => row("its settings name a Secret or ConfigMap that does not \
+                                         exist", AGAIN,
+                "Create the missing Secret or ConfigMap, or remove it from `kubernetes`."),
             Self::RuntimeBusy => row("it cannot be started", repeated(3, 15), RUNTIME),
 
             // Its Deployment makes another one.
-            Self::EndedByNode => row("the node ended it", AGAIN,
-                "Look at the node's memory, disk and taints, or ask for more in `kubernetes.resources`."),
-            Self::NoNode => row("no node takes it", placing(Duration::ZERO),
-                "Add such a node, or change `kubernetes.resources`, `node_selector`, `tolerations` or \
-                 `affinity`. On a cluster that adds nodes by itself, set `kubernetes.scheduling_timeout`."),
-            Self::NodeStarts => row("no node takes it", placing(NODE),
-                "Look at the nodes that are not ready. Where they take longer to start, set \
+            Self::EndedByNode => row("the node evicted it", AGAIN,
+                "Check the node's memory, disk and taints, or request more in \
+                 `kubernetes.resources`."),
+            Self::NoNode => row("no node accepts it", placing(Duration::ZERO),
+                "Add a matching node, or change `kubernetes.resources`, `node_selector`, \
+                 `tolerations` or `affinity`. On a cluster that adds nodes by itself, set \
                  `kubernetes.scheduling_timeout`."),
-            Self::NodeIsFreed => row("no node takes it", placing(EVICTION),
-                "It waits for pods of lower priority to end. Look at these, or set \
+            Self::NodeStarts => row("no node accepts it", placing(NODE),
+                "Check the nodes that are not ready. If they need longer to start, set \
                  `kubernetes.scheduling_timeout`."),
-            Self::SchedulerFailed => row("no node takes it", repeated(3, 15),
-                "Look at the scheduler, and at the volumes of the pod."),
+            Self::NodeIsFreed => row("no node accepts it", placing(EVICTION),
+                "It waits until pods of lower priority end. Check these pods, or set \
+                 `kubernetes.scheduling_timeout`."),
+            Self::SchedulerFailed => row("no node accepts it", repeated(3, 15),
+                "Check the scheduler and the volumes of the pod."),
             // It is reported every second, of which the API server shows a part.
             Self::NetworkNotReady => row("its pod cannot be set up", Wait::Lasting(Duration::from_mins(1)),
-                "Look at the node: its network plugin does not run."),
+                "Check the node: its network plugin does not run."),
             // Addresses that were freed a moment ago, a plugin that was restarted.
             Self::SandboxFailed => row("its pod cannot be set up", repeated(3, 15),
-                "Look at the node: its network plugin or RuntimeClass."),
+                "Check the network plugin and the RuntimeClass of the node."),
             Self::NoRuntimeHandler => row("its pod cannot be set up", AGAIN,
-                "Look at the node: it does not have what the RuntimeClass names."),
+                "Check the node: it does not have the handler of the RuntimeClass."),
             // The node is told a moment later what its pods may read, and so is its own cache.
-            Self::NodeLags => row("the node cannot read what the pod names", repeated(3, 30),
-                "Look at the node: its kubelet, and its way to the API server."),
+            Self::NodeLags => row("the node cannot read a Secret or ConfigMap of the pod", repeated(3, 30),
+                "Check the kubelet of the node and its connection to the API server."),
 
-            Self::VolumeMissing => row("its volume is not there", placing(Duration::ZERO), NO_VOLUME),
+            Self::VolumeMissing => row("its volume does not exist", placing(Duration::ZERO), NO_VOLUME),
             Self::VolumeElsewhere => row("its volume is on another node", placing(Duration::ZERO),
-                "Let the pod run where its volume is (`kubernetes.node_selector`, `affinity`, `tolerations`), \
-                 and look at that node."),
-            Self::VolumePending => row("its volume is not there", placing(Duration::from_secs(20)), NO_VOLUME),
-            Self::VolumeNotMade => row("its volume cannot be made", placing(Duration::from_secs(20)), NO_VOLUME),
+                "Run the pod on the node of its volume (`kubernetes.node_selector`, `affinity`, \
+                 `tolerations`), and check that node."),
+            Self::VolumePending => row("its volume does not exist", placing(Duration::from_secs(20)), NO_VOLUME),
+            Self::VolumeNotMade => row("its volume cannot be created", placing(Duration::from_secs(20)), NO_VOLUME),
             // It is reported once, also where the volume comes free a minute later.
             Self::VolumeNotAttached => row("a volume cannot be attached", placing(ATTACH),
-                "Look at the node that still has it, and at the CSI driver. Where that only takes its time, \
+                "Check the node that still has it, and the CSI driver. If it only needs more time, \
                  set `kubernetes.scheduling_timeout`."),
             Self::VolumeNotMounted => row("a volume cannot be mounted", AGAIN,
                 "Check that the Secret, ConfigMap or claim in `kubernetes.volumes` exists."),
 
             Self::QuotaUsedUp => row("a quota is used up", AGAIN,
-                "Raise the ResourceQuota of the namespace, free some of it, or ask for less in \
-                 `kubernetes.resources` and its like."),
-            Self::QuotaUnanswered => row("a quota wants to know what it needs", AGAIN,
-                "Set what the ResourceQuota counts for each container: in `kubernetes.resources` for what \
-                 runs apps, in `kubernetes.server_resources` for a SuperLink or SuperNode beside that, and \
-                 in `kubernetes.gateway_resources` for the gateway."),
+                "Raise the ResourceQuota of the namespace, free some of it, or request less in \
+                 `kubernetes.resources` and similar arguments."),
+            Self::QuotaUnanswered => row("a quota needs its resource settings", AGAIN,
+                "Set the resources that the ResourceQuota counts for each container: in \
+                 `kubernetes.resources` for the container that runs apps, in \
+                 `kubernetes.server_resources` for a SuperLink or SuperNode beside it, and in \
+                 `kubernetes.gateway_resources` for the gateway."),
             Self::NotAllowed => row("the namespace does not allow such a pod", AGAIN,
-                "Take out of `kubernetes` what its Pod Security Standard forbids."),
-            Self::Refused => row("its pod cannot be made", AGAIN,
-                "Check the ServiceAccount, PriorityClass and RuntimeClass in `kubernetes`, and what else \
-                 the namespace demands of pods."),
-            Self::AdmissionFails => row("its pod cannot be made", repeated(3, 30),
-                "Look at the API server and at the admission webhooks of the cluster, one of which does not \
-                 answer."),
+                "Remove from `kubernetes` the settings that its Pod Security Standard forbids."),
+            Self::Refused => row("its pod cannot be created", AGAIN,
+                "Check the ServiceAccount, PriorityClass and RuntimeClass in `kubernetes`, and the \
+                 other rules of the namespace for pods."),
+            Self::AdmissionFails => row("its pod cannot be created", repeated(3, 30),
+                "Check the API server and the admission webhooks of the cluster: one of them does \
+                 not answer."),
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
                 events_known = match absorb(&mut snapshot.events, change) {
                     Ok(known) => known,
                     Err(error) => {
-                        tracing::warn!(%error, "events are not shown to us");
+                        tracing::warn!(%error, "the provider may not read events");
                         events = stream::pending().boxed();
                         true
                     }
@@ -75,7 +75,7 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
         if let Err(error) = known {
             return Failure {
                 process: "pod".to_owned(),
-                how: format!("how it fares is not shown to us: {error}"),
+                how: format!("the provider cannot read its status: {error}"),
                 log: Vec::new(),
                 advice: error.remedy(),
             };

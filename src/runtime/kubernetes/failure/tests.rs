@@ -205,7 +205,7 @@ fn the_process_that_others_depend_on_is_blamed_first() {
 #[test]
 fn who_was_ended_for_not_answering_is_told_so() {
     let liveness = unhealthy("Liveness probe failed: timeout", 6, "2026-01-01T10:01:00Z");
-    let how = "it was ended (exit status: 137) since it did not answer its probe: Liveness probe failed: \
+    let how = "it was ended (exit status: 137) because it did not answer its health probe: Liveness probe failed: \
          timeout";
     let end = |code, seconds| with(container("superlink", ended(code, "Error", seconds)));
     assert_named(
@@ -259,7 +259,7 @@ fn what_a_container_waits_for_is_told_when_it_lasts() {
         (
             "CreateContainerConfigError",
             "secret \"x\" not found",
-            "its settings name something that is not there: image \"flwr/superlink:1.42.0\", \
+            "its settings name a Secret or ConfigMap that does not exist: image \"flwr/superlink:1.42.0\", \
              CreateContainerConfigError: secret \"x\" not found",
             true,
         ),
@@ -287,12 +287,12 @@ fn a_pod_without_a_node_is_told_why() {
         unscheduled("0/1 nodes are available: 1 Insufficient cpu. preemption: not helpful."),
         vec![],
         "pod",
-        "no node takes it: 0/1 nodes are available: 1 Insufficient cpu",
+        "no node accepts it: 0/1 nodes are available: 1 Insufficient cpu",
         true,
     );
     let volume = unscheduled("pod has unbound immediate PersistentVolumeClaims. not found");
     let diagnosis = found(vec![volume], vec![]).unwrap();
-    assert_eq!(diagnosis.what, "its volume is not there");
+    assert_eq!(diagnosis.what, "its volume does not exist");
     assert_eq!(
         diagnosis.claims,
         ["superlink-main", "superlink-main-5d5b887b55-abcde-user-tmp"]
@@ -357,7 +357,7 @@ fn an_eviction_is_told_in_the_words_of_the_node() {
         "phase": "Failed", "reason": "Evicted", "message": "The node was low on memory",
         "containerStatuses": [container("superlink", ended(137, "Error", 9))],
     }));
-    let how = "the node ended it (Evicted): The node was low on memory";
+    let how = "the node evicted it (Evicted): The node was low on memory";
     assert_named(evicted.clone(), vec![], "pod", how, true);
     // Another one takes its place, and may fare better.
     let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
@@ -461,13 +461,13 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
     for (message, what) in [
         (
             "failed quota: q: must specify cpu",
-            "a quota wants to know what it needs",
+            "a quota needs its resource settings",
         ),
         (
             "violates PodSecurity",
             "the namespace does not allow such a pod",
         ),
-        ("no PriorityClass", "its pod cannot be made"),
+        ("no PriorityClass", "its pod cannot be created"),
     ] {
         let deployments = by_name(vec![refused(message, 2)]);
         let snapshot = Snapshot {

@@ -54,7 +54,7 @@ fn a_claim_is_told_with_its_class_and_what_was_said_of_it() {
         "involvedObject": { "kind": "PersistentVolumeClaim", "name": "superlink-main" } });
     let old = event("ProvisioningFailed", "that of old", old);
     assert_eq!(found(vec![pending()], vec![old.clone()]), None);
-    let how = "its volume cannot be made: no space";
+    let how = "its volume cannot be created: no space";
     assert_named(
         pending(),
         vec![old, about("c2", "no space")],

@@ -103,7 +103,7 @@ impl Inputs {
         let changed: Vec<_> = changed.map(|(name, _)| name).collect();
         if !changed.is_empty() {
             words.push(format!(
-                "where packages come from changed since they were installed ({})",
+                "the package sources changed since the packages were installed ({})",
                 changed.join(", ")
             ));
         }
@@ -251,7 +251,7 @@ mod tests {
         let gone = inputs(&one, "./wheels/m.whl").unwrap_err();
         assert!(gone.to_string().contains("./wheels/m.whl"), "{gone}");
         let folder = inputs(&one, "./wheels").unwrap_err();
-        assert!(folder.to_string().contains("names a folder"), "{folder}");
+        assert!(folder.to_string().contains("is a folder"), "{folder}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Installer<'_> {
     /// Makes it; an error unless Flower can be loaded in it.
     pub(super) async fn install(&self) -> Result<(), RuntimeError> {
         let version = &self.wanted.flower_version;
-        tracing::info!(version, dir = %self.dir.display(), "making a Python environment");
+        tracing::info!(version, dir = %self.dir.display(), "creating a Python environment");
         let blamed = |words: String| {
             let fault = faults::fault(&self.wanted.requirements, &words);
             faults::failed(version, fault, &words)

@@ -44,7 +44,7 @@ pub(super) fn write(dir: &Path) -> Result<String, RuntimeError> {
 /// The stamp of an environment that is complete and sound, or what is wrong with it.
 pub(super) fn read(dir: &Path) -> Result<String, &'static str> {
     let marker: Option<Marker> = in_cache(dir).read_form(&dir.join(NAME)).ok().flatten();
-    let marker = marker.ok_or("it is not there, or not complete")?;
+    let marker = marker.ok_or("it does not exist, or is not complete")?;
     if marker.dir != dir {
         return Err("it was moved");
     }
@@ -54,17 +54,17 @@ pub(super) fn read(dir: &Path) -> Result<String, &'static str> {
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
     if !runs(&dir.join("bin/python")) {
-        return Err("its Python is gone");
+        return Err("its Python no longer exists");
     }
     if !PROGRAMS.iter().all(|one| runs(&dir.join("bin").join(one))) {
-        return Err("Flower's programs are gone");
+        return Err("Flower's programs no longer exist");
     }
     let mut libraries = fs::read_dir(dir.join("lib"))
         .into_iter()
         .flatten()
         .flatten();
     if !libraries.any(|one| one.path().join("site-packages/flwr").is_dir()) {
-        return Err("Flower's package is gone");
+        return Err("Flower's package no longer exists");
     }
     Ok(marker.stamp)
 }

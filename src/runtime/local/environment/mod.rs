@@ -51,7 +51,7 @@ impl Environment {
         let dir = self.dir.display();
         let mut words = match marker::read(&self.dir) {
             Ok(stamp) if stamp == self.stamp => Vec::new(),
-            Ok(_) => vec![format!("its Python environment {dir} was made again")],
+            Ok(_) => vec![format!("its Python environment {dir} was created again")],
             Err(why) => vec![format!(
                 "its Python environment {dir} cannot be used: {why}"
             )],
@@ -81,7 +81,7 @@ impl Environment {
         is_broken.then(|| {
             marker::remove(&self.dir);
             format!(
-                "Apply again: the Python environment {} is not whole any more, and is then made \
+                "Apply again. The Python environment {} is damaged, and the apply creates it \
                  again.",
                 self.dir.display()
             )

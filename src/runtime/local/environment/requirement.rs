@@ -91,7 +91,7 @@ impl LocalFile {
         // A pipe or a device may have no end.
         if !fs::metadata(&self.path)?.is_file() {
             let kind = io::ErrorKind::InvalidInput;
-            return Err(io::Error::new(kind, "it is no regular file"));
+            return Err(io::Error::new(kind, "it is not a regular file"));
         }
         let mut hash = Sha256::new();
         io::copy(&mut File::open(&self.path)?, &mut hash)?;

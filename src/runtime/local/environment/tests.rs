@@ -230,7 +230,7 @@ async fn one_that_is_broken_is_drift_and_is_made_again() {
         assert_eq!(again.dir, before.dir);
         assert_ne!(again.identity(), before.identity(), "{broken}");
         let words = before.outdated_for(&scene.caller).concat();
-        assert!(words.contains("was made again"), "{words}");
+        assert!(words.contains("was created again"), "{words}");
         assert!(again.outdated_for(&scene.caller).is_empty());
         before = again;
     }

@@ -182,7 +182,7 @@ async fn a_database_that_is_gone_is_missing_and_no_empty_one_is_made_for_it() {
     // Made while that one is there, it is certainly another file.
     let backup = dir.path().join("backup");
     fs::write(&backup, "runs").unwrap();
-    let gone = vec![format!("{} is gone", database.display())];
+    let gone = vec![format!("{} no longer exists", database.display())];
     let refused = async || {
         let (_, _, missing) = look(&runtime, &object).await;
         assert_eq!(missing, gone);
@@ -243,7 +243,7 @@ async fn programs_and_files_that_are_gone_are_drift() {
         assert_eq!(standing, Standing::Up);
         assert_eq!(outdated.len(), 1, "{outdated:?}");
         assert!(
-            outdated[0].starts_with(&*named.to_string_lossy()),
+            outdated[0].contains(&*named.to_string_lossy()),
             "{outdated:?}"
         );
         fs::rename(&aside, gone).unwrap();
