@@ -3,10 +3,10 @@
 use super::SHARED;
 use crate::flower::control::{ControlError, RunId};
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::handover_checks;
-use crate::resources::reach::control;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::connection_checks;
+use crate::resources::control_access::control;
+use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, defaulted, required};
 use crate::tfplugin::{Call, DataSource};
@@ -36,7 +36,7 @@ impl DataSource for RunLog {
     const TYPE: &'static str = "flower_run_log";
 
     fn validate(config: &Tree) -> Diagnostics {
-        handover_checks::control(config)
+        connection_checks::control(config)
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
@@ -55,7 +55,7 @@ impl DataSource for RunLog {
             } else {
                 at!(Model, control)
             };
-            failed(format!("The log of the run {id} could not be read"), &error).at(blamed)
+            report::error(format!("The log of the run {id} could not be read"), &error).at(blamed)
         })?;
         config.lines.set(lines);
         Ok(config)

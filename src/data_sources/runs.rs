@@ -4,10 +4,10 @@ use super::{SHARED, time};
 use crate::choice_attribute;
 use crate::flower::control::{Run, RunId, RunStatus, Timestamp};
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::handover_checks;
-use crate::resources::reach::control;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::connection_checks;
+use crate::resources::control_access::control;
+use crate::resources::report;
 use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
@@ -99,13 +99,13 @@ impl DataSource for Runs {
     const TYPE: &'static str = "flower_runs";
 
     fn validate(config: &Tree) -> Diagnostics {
-        handover_checks::control(config)
+        connection_checks::control(config)
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let listing = control(&call, &config.control)?.runs(SHARED).await;
         let listing = listing.map_err(|error| {
-            failed("The runs could not be listed", &error).at(at!(Model, control))
+            report::error("The runs could not be listed", &error).at(at!(Model, control))
         })?;
         let mut runs: Vec<&Run> = listing
             .runs

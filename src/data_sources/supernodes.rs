@@ -5,10 +5,10 @@ use crate::choice_attribute;
 use crate::flower::control::{Node, NodeStatus};
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::handover_checks;
-use crate::resources::reach::control;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::connection_checks;
+use crate::resources::control_access::control;
+use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
@@ -84,13 +84,13 @@ impl DataSource for Supernodes {
     const TYPE: &'static str = "flower_supernodes";
 
     fn validate(config: &Tree) -> Diagnostics {
-        handover_checks::control(config)
+        connection_checks::control(config)
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let nodes = control(&call, &config.control)?.nodes(SHARED).await;
         let nodes = nodes.map_err(|error| {
-            failed("The SuperNodes could not be listed", &error).at(at!(Model, control))
+            report::error("The SuperNodes could not be listed", &error).at(at!(Model, control))
         })?;
         let mut found: Vec<&Node> = nodes
             .iter()

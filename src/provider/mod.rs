@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::data_sources;
 use crate::flower::control::{AccountToken, EndpointError};
 use crate::masking;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::resources::{
     Configured, app_run::AppRun, superlink::Superlink, supernode::Supernode,
     supernode_key::SupernodeKey,
@@ -116,7 +116,7 @@ fn token(config: &Tree) -> Result<Option<AccountToken>> {
         return Ok(None);
     };
     token.parse().map(Some).map_err(|error: EndpointError| {
-        failed("The token for SuperLinks cannot be used", &error)
+        report::error("The token for SuperLinks cannot be used", &error)
             .at(at!(Config, control_token))
             .into()
     })

@@ -1,7 +1,7 @@
 //! What can be said of the way to a SuperLink before its Service is made.
 
 use super::addresses::{self, PortRule};
-use super::report::failed;
+use super::report;
 use super::superlink::Model as Superlink;
 use crate::at;
 use crate::runtime::kubernetes::ClusterError;
@@ -41,9 +41,11 @@ fn is_reachable(config: &Tree) -> Result<()> {
         return Ok(());
     }
     let error = RuntimeError::from(ClusterError::NoHostname);
-    Err(failed("SuperNodes could not reach the SuperLink", &error)
-        .at(at!(Superlink, service.hostname))
-        .into())
+    Err(
+        report::error("SuperNodes could not reach the SuperLink", &error)
+            .at(at!(Superlink, service.hostname))
+            .into(),
+    )
 }
 
 fn node_port(config: &Tree) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Configured;
 use super::choices::Status;
-use super::report::{failed, quoted_log};
+use super::report::{self, quoted_log};
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Waited, wait};
@@ -13,7 +13,7 @@ use crate::at;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
-    Failure, InstallFault, ObjectRef, Observation, Patience, PodSettings, RuntimeError, Standing,
+    Failure, InstallFault, ObjectRef, Observation, PodSettings, Readiness, RuntimeError, WaitPolicy,
 };
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -45,7 +45,7 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
         message
     };
     // What never ran has no log.
-    let message = if failure.log.is_empty() && failure.advice.is_some() {
+    let message = if failure.log.is_empty() && failure.remedy.is_some() {
         message
     } else {
         let from = failure.log.len().saturating_sub(SHOWN);
@@ -53,13 +53,13 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
         message.detail(quoted_log("Its last lines", shown))
     };
     message
-        .remedy(failure.advice.as_ref())
+        .remedy(failure.remedy.as_ref())
         .remedy(exit.and_then(FlowerExit::remedy))
 }
 
 /// What a runtime could not start, at the attribute to blame.
 pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
-    let message = failed(what, error);
+    let message = report::error(what, error);
     match error {
         RuntimeError::PythonUnfit { .. } => message.at(at!(Superlink | Supernode, flower_version)),
         RuntimeError::Environment { fault, .. } => match fault {
@@ -93,7 +93,7 @@ fn refused_a_flag(log: &[String]) -> bool {
 
 /// Where no place was found for its parts, at the attribute to blame.
 pub fn not_placed(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
-    let message = failed(what, error);
+    let message = report::error(what, error);
     match error {
         RuntimeError::PortTaken { .. } | RuntimeError::NoPort(..) => {
             message.at(at!(Superlink | Supernode, local))
@@ -142,15 +142,15 @@ pub fn status(
     }
     let changed =
         observed.unfinished || !observed.changed.is_empty() || !observed.outdated.is_empty();
-    found(observed.standing, changed, awaited)
+    found(observed.readiness, changed, awaited)
 }
 
-const fn found(standing: Standing, changed: bool, awaited: bool) -> Status {
-    match standing {
-        Standing::Down => Status::Stopped,
-        Standing::NotReady if awaited => Status::Stopped,
+const fn found(readiness: Readiness, changed: bool, awaited: bool) -> Status {
+    match readiness {
+        Readiness::Stopped => Status::Stopped,
+        Readiness::NotReady if awaited => Status::Stopped,
         _ if changed => Status::Changed,
-        Standing::Up | Standing::NotReady => Status::Running,
+        Readiness::Ready | Readiness::NotReady => Status::Running,
     }
 }
 
@@ -185,8 +185,8 @@ impl BringUp<'_> {
     }
 
     /// How long what keeps its pod from a node, and its processes from answering, is waited for.
-    pub fn patience(&self, pod: &PodSettings) -> Patience {
-        Patience {
+    pub fn wait_policy(&self, pod: &PodSettings) -> WaitPolicy {
+        WaitPolicy {
             scheduling: pod.scheduling_timeout,
             starting: pod.start_timeout,
             until: self.until(),
@@ -201,7 +201,7 @@ impl BringUp<'_> {
         let left = self.limit.saturating_sub(self.begun.elapsed()) + more;
         match wait(&self.call.stop, left, work).await {
             Waited::Done(done) => done,
-            Waited::Stopped => Err(failed(self.what, &RuntimeError::Interrupted).into()),
+            Waited::Stopped => Err(report::error(self.what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => {
                 let runtime = &self.call.provider.runtime;
                 // Where nothing answers, that is all there is to tell.
@@ -242,7 +242,7 @@ mod tests {
                 "INFO: Starting Flower SuperNode".to_owned(),
                 "Exit Code: 305".to_owned(),
             ],
-            advice: None,
+            remedy: None,
         };
         let message = report("SuperNode \"a\" did not join 127.0.0.1:9", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
@@ -257,7 +257,7 @@ mod tests {
                     process: "superlink".to_owned(),
                     how: "it ended with exit status: 2".to_owned(),
                     log: vec!["usage: flower-superlink [-h]".to_owned(), last.to_owned()],
-                    advice: None,
+                    remedy: None,
                 },
             )
         };
@@ -268,15 +268,15 @@ mod tests {
 
     #[test]
     fn what_nobody_waits_for_has_not_stopped_while_it_is_not_ready() {
-        for (standing, changed, awaited, status) in [
-            (Standing::NotReady, false, false, Status::Running),
-            (Standing::NotReady, false, true, Status::Stopped),
-            (Standing::NotReady, true, false, Status::Changed),
-            (Standing::Down, false, false, Status::Stopped),
-            (Standing::Up, true, true, Status::Changed),
-            (Standing::Up, false, true, Status::Running),
+        for (readiness, changed, awaited, status) in [
+            (Readiness::NotReady, false, false, Status::Running),
+            (Readiness::NotReady, false, true, Status::Stopped),
+            (Readiness::NotReady, true, false, Status::Changed),
+            (Readiness::Stopped, false, false, Status::Stopped),
+            (Readiness::Ready, true, true, Status::Changed),
+            (Readiness::Ready, false, true, Status::Running),
         ] {
-            assert_eq!(found(standing, changed, awaited), status, "{standing:?}");
+            assert_eq!(found(readiness, changed, awaited), status, "{readiness:?}");
         }
     }
 
@@ -303,7 +303,7 @@ mod tests {
             process: "superlink".to_owned(),
             how: "its image cannot be pulled (ErrImagePull): image \"x\", not found".to_owned(),
             log: Vec::new(),
-            advice: Some("Check the name in `kubernetes.image`.".to_owned()),
+            remedy: Some("Check the name in `kubernetes.image`.".to_owned()),
         };
         let message = report("SuperLink \"a\" did not start", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
@@ -315,7 +315,7 @@ mod tests {
             process: "superlink".to_owned(),
             how: "it ended".to_owned(),
             log: (1..=30).map(|number| format!("line {number}.")).collect(),
-            advice: None,
+            remedy: None,
         };
         let detail = report("SuperLink \"a\" did not start", &failure).detail;
         let shown = |number: u32| detail.contains(&format!("line {number}."));

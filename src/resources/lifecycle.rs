@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Configured;
-use super::report::{failed, noticed};
+use super::report;
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Timeouts};
-use super::{memory, place};
+use super::{place, recorded_configuration};
 use crate::at;
 use crate::runtime::{Claim, ObjectRef, Removal, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -32,9 +32,9 @@ pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) 
     let runtime = call.provider.runtime.as_ref();
     let place = place::here(runtime, object).await?;
     let claim = runtime.claim(object, &call.stop).await.map_err(|error| {
-        let message = failed(format!("{object} was not created"), &error)
+        let message = report::error(format!("{object} was not created"), &error)
             .at(at!(Superlink | Supernode, name));
-        memory::offer(message, &error, resource, object.name.as_str())
+        recorded_configuration::offer(message, &error, resource, object.name.as_str())
     })?;
     if claim == Claim::Unfinished {
         call.warn(
@@ -60,8 +60,10 @@ pub async fn end<M: Model>(
     found.absorb(ended);
     if let Some(model) = made {
         slot.put(model);
-        if let Err(error) = memory::settle(call.provider.runtime.as_ref(), object, model).await {
-            found.push(failed(
+        if let Err(error) =
+            recorded_configuration::settle(call.provider.runtime.as_ref(), object, model).await
+        {
+            found.push(report::error(
                 format!("{object} was created, but not recorded"),
                 &error,
             ));
@@ -78,7 +80,8 @@ pub async fn end<M: Model>(
         if let Err(error) = call.provider.runtime.remove(object, how).await {
             let what = format!("{object} was not removed completely");
             call.warn(
-                noticed(what, &error).detail("The next apply takes over what is left of it."),
+                report::warning(what, &error)
+                    .detail("The next apply takes over what is left of it."),
             );
         }
     }

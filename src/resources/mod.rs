@@ -6,15 +6,15 @@ mod addresses;
 pub mod app_run;
 mod choices;
 mod config_values;
+pub(crate) mod connection_attributes;
+pub(crate) mod connection_checks;
+pub(crate) mod control_access;
 mod exposure;
 mod failure;
-pub(crate) mod handover;
-pub(crate) mod handover_checks;
 mod journal;
 pub(crate) mod labels;
 mod lifecycle;
 pub(crate) mod local_path;
-mod memory;
 mod place;
 #[cfg(test)]
 pub(crate) mod planning;
@@ -22,7 +22,7 @@ mod pod;
 pub(crate) mod pod_checks;
 mod processes;
 mod quantity;
-pub(crate) mod reach;
+mod recorded_configuration;
 mod release;
 pub(crate) mod report;
 mod requirements;
@@ -48,10 +48,10 @@ use crate::flower::control::{
 use crate::flower::version::{ControlPlane, row_of};
 use crate::runtime::Runtime;
 use app_run::RunsSeen;
-use handover::ControlInput;
+use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
-use supernode::Departed;
+use supernode::RecentlyRemoved;
 
 /// Makes the client of a SuperLink.
 #[cfg(test)]
@@ -64,7 +64,7 @@ pub struct Configured {
     controls: ControlPool,
     /// For SuperLinks whose `control` has no file with one.
     token: Option<AccountToken>,
-    departed: Departed,
+    departed: RecentlyRemoved,
     runs_seen: RunsSeen,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
@@ -80,7 +80,7 @@ impl Configured {
             runtime,
             controls: ControlPool::default(),
             token: None,
-            departed: Departed::default(),
+            departed: RecentlyRemoved::default(),
             runs_seen: RunsSeen::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),

@@ -8,8 +8,8 @@ use std::fmt::Display;
 use crate::at;
 use crate::resources::Configured;
 use crate::resources::app_run::Model as AppRun;
-use crate::resources::handover::ControlInput;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::report;
 use crate::resources::supernode::Model as Supernode;
 use crate::runtime::{ObjectRef, Runtime, Whereabouts};
 use crate::tfplugin::Call;
@@ -26,7 +26,7 @@ const THERE: &str = "Run Terraform there: on that machine, with `local.data_dir`
 /// The place of this runtime, for a new object.
 pub async fn here(runtime: &dyn Runtime, object: &ObjectRef) -> Result<String> {
     let place = runtime.place().await;
-    place.map_err(|error| failed(format!("{object} was not created"), &error).into())
+    place.map_err(|error| report::error(format!("{object} was not created"), &error).into())
 }
 
 /// The place of a run, where its SuperLink is reached through the runtime; else the URL says it all.
@@ -39,7 +39,8 @@ pub async fn of_run(
         return Ok(Computed::Null);
     }
     let place = runtime.place().await;
-    let place = place.map_err(|error| failed(what, &error).at(at!(AppRun | Supernode, control)))?;
+    let place =
+        place.map_err(|error| report::error(what, &error).at(at!(AppRun | Supernode, control)))?;
     Ok(Computed::Known(place))
 }
 
@@ -75,7 +76,7 @@ pub async fn check_run(
         return Ok(());
     };
     let place = runtime.place().await;
-    let place = place.map_err(|error| failed(format!("{run} could not be read"), &error))?;
+    let place = place.map_err(|error| report::error(format!("{run} could not be read"), &error))?;
     if place == *before {
         return Ok(());
     }
@@ -125,7 +126,7 @@ async fn find(
     object: &ObjectRef,
     recorded: &Computed<String>,
 ) -> Result<(String, Whereabouts)> {
-    let explain = |error| failed(format!("{object} could not be read"), &error);
+    let explain = |error| report::error(format!("{object} could not be read"), &error);
     let place = runtime.place().await.map_err(explain)?;
     let whereabouts = match recorded.get() {
         None => Whereabouts::Here,

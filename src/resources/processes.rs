@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Configured;
 use super::failure::not_started;
 use super::release;
-use super::report::failed;
+use super::report;
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use super::timeouts::{self, Operation, Waited, wait};
@@ -183,7 +183,7 @@ pub async fn prepare(
     let preparing = call.provider.runtime.prepare(workload, &call.stop);
     match wait(&call.stop, limit, preparing).await {
         Waited::Done(done) => done.map_err(|error| not_started(what, &error).into()),
-        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::Stopped => Err(report::error(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut => Err(Diagnostic::error(what)
             .detail(format!(
                 "The Python environment was not ready within {} s. Nothing was changed.",
@@ -277,7 +277,7 @@ pub fn python(
 
 /// A command line that cannot be made, at the attribute to blame.
 pub fn launch(error: &LaunchError) -> Diagnostic {
-    let message = failed("The processes cannot start with these settings", error);
+    let message = report::error("The processes cannot start with these settings", error);
     match error {
         LaunchError::OwnedFlag { .. }
         | LaunchError::ChosenFlag { .. }

@@ -1,6 +1,6 @@
 //! The Flower release of an object: its row in the version table, and what to say of it.
 
-use super::report::failed;
+use super::report;
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use crate::at;
@@ -17,7 +17,7 @@ pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
 pub fn row_at(version: FlowerVersion, at: ModelPath) -> Result<&'static VersionRow> {
     let row = row_of(version);
     row.map_err(|error| {
-        failed("This Flower version cannot be used", &error)
+        report::error("This Flower version cannot be used", &error)
             .at(at)
             .into()
     })

@@ -14,13 +14,13 @@ use crate::tfplugin::diagnostic::Diagnostic;
 
 /// An error that knows what to do about it.
 pub trait Explained: Display {
-    fn advice(&self) -> Option<String>;
+    fn remedy(&self) -> Option<String>;
 }
 
 macro_rules! explained {
     ($($ty:ty),* $(,)?) => { $(
         impl Explained for $ty {
-            fn advice(&self) -> Option<String> {
+            fn remedy(&self) -> Option<String> {
                 self.remedy()
             }
         }
@@ -43,17 +43,17 @@ explained!(
 );
 
 /// The message that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
-pub fn failed(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
+pub fn error(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::error(what)
         .detail(sentence(&error.to_string()))
-        .remedy(error.advice())
+        .remedy(error.remedy())
 }
 
 /// The same as a warning.
-pub fn noticed(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
+pub fn warning(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::warning(what)
         .detail(sentence(&error.to_string()))
-        .remedy(error.advice())
+        .remedy(error.remedy())
 }
 
 /// Errors are written as fragments; a detail is read as a sentence.

@@ -17,7 +17,7 @@ fn shown(errors: &[&dyn Explained]) -> String {
     let messages: Vec<_> = errors
         .iter()
         .map(|error| {
-            let message = failed("It did not work", *error);
+            let message = super::error("It did not work", *error);
             format!("{}\n\n{}\n", message.summary, message.detail)
         })
         .collect();

@@ -8,7 +8,7 @@ use super::{Failure, ObjectRef, RuntimeError};
 
 /// How long what may come about by itself is waited for before it is a failure.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct WaitPolicy {
     /// For a node and for volumes, where that was set.
     pub scheduling: Option<Duration>,
     /// For the first answer of a process, where that was set.
@@ -21,7 +21,7 @@ pub struct Patience {
 #[async_trait]
 pub trait Diagnosis: Send + Sync {
     /// Waits until the object has failed in a way that can be named.
-    async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure;
+    async fn watch_failure(&self, object: &ObjectRef, wait_policy: WaitPolicy) -> Failure;
 
     /// Waits for a line of `process`, written since it was started last, that `found` accepts.
     async fn wait_log(

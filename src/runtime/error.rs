@@ -16,7 +16,7 @@ pub struct Failure {
     /// Its last lines, [`Self::LINES`] at most.
     pub log: Vec<String>,
     /// What to do about it, where that is known.
-    pub advice: Option<String>,
+    pub remedy: Option<String>,
 }
 
 /// Why a Python environment could not be made.

@@ -18,7 +18,7 @@ mod pod;
 mod secrets;
 mod workload;
 
-pub use diagnosis::{Diagnosis, Patience};
+pub use diagnosis::{Diagnosis, WaitPolicy};
 pub use environments::{Environments, PythonEnvironment};
 pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
 pub use journal::{Journal, JournalEntry};
@@ -27,7 +27,7 @@ pub use name::{
     Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label, is_dns_subdomain, is_entry_name,
 };
 pub use network::{Connection, HealthPorts, Layout, LayoutRequest, Network};
-pub use objects::{Begun, Claim, Missing, Objects, Observation, Part, Removal, Standing};
+pub use objects::{Begun, Claim, Missing, Objects, Observation, Part, Readiness, Removal};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
     Toleration, TolerationOperator, Volume, VolumeSource,

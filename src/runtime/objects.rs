@@ -26,19 +26,19 @@ pub enum Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
     /// It was started since the object was settled last, now or by an apply that did not finish.
-    Anew,
+    Started,
     /// It is the one that the object was settled with.
-    GoesOn,
+    Unchanged,
 }
 
 /// Whether the processes of an object run, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    Up,
+pub enum Readiness {
+    Ready,
     /// They are there, and not ready: they start, or are started again and again.
     NotReady,
     /// They should run and do not, and nobody starts them.
-    Down,
+    Stopped,
 }
 
 /// A part of an object beside its processes, which may be gone without them.
@@ -63,7 +63,7 @@ pub struct Missing {
 /// What was found of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    pub standing: Standing,
+    pub readiness: Readiness,
     /// What somebody else changed, in words.
     pub changed: Vec<String>,
     /// Whether what runs was started by an apply that did not get so far as to settle it.

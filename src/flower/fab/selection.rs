@@ -167,7 +167,7 @@ fn refuse_other_types(
     if others.is_empty() {
         return Ok(());
     }
-    let (key, advice) = if has_include {
+    let (key, remedy) = if has_include {
         ("tool.flwr.app.fab-include", "narrow the patterns")
     } else {
         (
@@ -176,7 +176,7 @@ fn refuse_other_types(
         )
     };
     let message = format!(
-        "selects files of a type that a FAB never carries ({}); {advice}",
+        "selects files of a type that a FAB never carries ({}); {remedy}",
         others.join(", ")
     );
     Err(FabError::Invalid(vec![Problem::new(key, message)]))

@@ -13,7 +13,7 @@ use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::local_path::{LocalPath, LocalPathError};
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, refused};
 
@@ -94,7 +94,7 @@ pub(super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
     if source.is_to_fill_in() {
         return unsaid().at(at);
     }
-    failed(
+    report::error(
         format!("The app in {:?} cannot be bundled", source.path),
         error,
     )

@@ -10,7 +10,7 @@ use crate::flower::control::ControlEndpoint;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::config_values::flatten;
-use crate::resources::handover::same_by_id;
+use crate::resources::connection_attributes::same_by_id;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::flower::control::NodeId;
 use crate::flower::launch::Isolation;
-use crate::resources::handover::ControlInput;
-use crate::resources::memory;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::recorded_configuration;
 use crate::resources::{superlink, supernode};
-use crate::runtime::{Kind, ObjectRef, Runtime, Standing};
+use crate::runtime::{Kind, ObjectRef, Readiness, Runtime};
 use crate::tfplugin::schema::Model;
 
 /// How often processes are looked at while something is waited for.
@@ -110,7 +110,7 @@ pub(super) async fn dead_now<'a>(
 async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static str> {
     match runtime.observe(object, &[]).await {
         Ok(None) => Some("was removed"),
-        Ok(Some(seen)) if seen.standing == Standing::Down && !seen.unfinished => {
+        Ok(Some(seen)) if seen.readiness == Readiness::Stopped && !seen.unfinished => {
             Some("has stopped, or its SuperExec has; only the next apply starts it again")
         }
         Ok(Some(_)) | Err(_) => None,
@@ -124,7 +124,7 @@ async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> 
         BTreeMap::default()
     });
     let members = memories.into_iter().filter_map(|(name, memory)| {
-        let model = memory::read(&memory).ok()?;
+        let model = recorded_configuration::read(&memory).ok()?;
         let object = ObjectRef { kind, name };
         Some(Member { object, model })
     });

@@ -9,8 +9,8 @@ use super::verdict::{self, AppParts};
 use crate::at;
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::report::{noticed, quoted};
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::report::{self, quoted};
 use crate::resources::timeouts::{Waited, wait};
 use crate::runtime::Runtime;
 use crate::terminal::{plain, shortened};
@@ -186,7 +186,7 @@ pub(super) fn words(run: &Run) -> String {
 
 /// The SuperLink could not tell how the run goes.
 fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
-    noticed(format!("The run {id} could not be followed"), error).detail(
+    report::warning(format!("The run {id} could not be followed"), error).detail(
         "The run was submitted and continues. The next plan or apply reads its status and submits \
          nothing again.",
     )

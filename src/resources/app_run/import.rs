@@ -12,11 +12,11 @@ use crate::at;
 use crate::flower::control::is_default_federation;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
-use crate::resources::handover::{ControlInput, ControlOutput};
+use crate::resources::connection_attributes::{ControlInput, ControlOutput};
 use crate::resources::local_path::{LocalPath, LocalPathError};
-use crate::resources::memory;
 use crate::resources::place;
-use crate::resources::report::failed;
+use crate::resources::recorded_configuration;
+use crate::resources::report;
 use crate::resources::superlink;
 use crate::runtime::{Kind, Runtime};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -87,10 +87,10 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
     }
     control.token_file = path(address.token_file)?;
     let client = call.provider.control(&control);
-    let client = client.map_err(|error| failed(what.clone(), &error))?;
+    let client = client.map_err(|error| report::error(what.clone(), &error))?;
     let client = client.client();
     let found = client.run(run).await;
-    let found = found.map_err(|error| failed(what.clone(), &error))?;
+    let found = found.map_err(|error| report::error(what.clone(), &error))?;
     let place = place::of_run(runtime, &control, &what).await?;
     let mut model = Model {
         id: Computed::Known(format!("{}#{run}", control.url)),
@@ -125,9 +125,9 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
 async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     let memories = runtime.memories(Kind::Superlink).await;
     let memories =
-        memories.map_err(|error| failed("The SuperLinks could not be listed", &error))?;
+        memories.map_err(|error| report::error("The SuperLinks could not be listed", &error))?;
     let outputs = memories.values().filter_map(|memory| {
-        let model: superlink::Model = memory::read(memory).ok()?;
+        let model: superlink::Model = recorded_configuration::read(memory).ok()?;
         model.control.get().cloned()
     });
     let is_it = |control: &ControlOutput| {

@@ -25,11 +25,11 @@ use crate::flower::control::{ControlError, RunId, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
-use crate::resources::handover_checks;
+use crate::resources::connection_checks;
+use crate::resources::control_access::control;
 use crate::resources::journal;
 use crate::resources::place;
-use crate::resources::reach::control;
-use crate::resources::report::{failed, noticed};
+use crate::resources::report;
 use crate::resources::timeouts::{self, Operation, Waited, wait};
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -64,7 +64,7 @@ impl Resource for AppRun {
     const IDENTITY_VERSION: i64 = 1;
 
     fn validate(config: &Tree) -> Diagnostics {
-        let mut found = handover_checks::control(config);
+        let mut found = connection_checks::control(config);
         found.absorb(
             flatten(config.value(at!(Model, run_config)), at!(Model, run_config)).map(drop),
         );
@@ -79,7 +79,7 @@ impl Resource for AppRun {
             let place = plan.prior.value(at!(Model, place)).clone();
             plan.planned.set(at!(Model, place), place);
         }
-        handover_checks::leads_somewhere(provider.as_deref(), plan)?;
+        connection_checks::leads_somewhere(provider.as_deref(), plan)?;
         let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);
@@ -204,7 +204,7 @@ impl Resource for AppRun {
             }
             Err(ControlError::NotFound(_)) if state.on_missing == OnMissing::Recreate => Ok(None),
             Err(error @ ControlError::NotFound(_)) => {
-                call.warn(noticed(format!("The run {id} is lost"), &error).detail(
+                call.warn(report::warning(format!("The run {id} is lost"), &error).detail(
                     "The state keeps it as `lost`, and the provider does not submit it again. To \
                      run it again, use `-replace` or set `on_missing = \"recreate\"`.",
                 ));
@@ -214,7 +214,7 @@ impl Resource for AppRun {
             // A dead SuperLink must not keep the plan from healing it.
             Err(error) => {
                 call.warn(
-                    noticed(format!("The run {id} could not be read"), &error)
+                    report::warning(format!("The run {id} could not be read"), &error)
                         .detail("The state keeps its last known values."),
                 );
                 Ok(Some(state))
@@ -283,10 +283,10 @@ impl Resource for AppRun {
             {
                 Ok(())
             }
-            Waited::Done(Err(error)) => Err(failed(what, &error)
+            Waited::Done(Err(error)) => Err(report::error(what, &error)
                 .detail("To forget the run without stopping it, set `stop_on_destroy = false`.")
                 .into()),
-            Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+            Waited::Stopped => Err(report::error(what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => Err(Diagnostic::error(what)
                 .detail(format!(
                     "The SuperLink was asked to stop it, but the run was still in progress after \

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::choice_attribute;
 use crate::flower::control::NodeId;
 use crate::model;
-use crate::resources::handover::ControlInput;
+use crate::resources::connection_attributes::ControlInput;
 use crate::resources::timeouts::Timeouts;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, Dynamic, computed, defaulted, optional, required};

@@ -10,9 +10,9 @@ use crate::at;
 use crate::flower::control::{ControlClient, ControlError, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
-use crate::resources::reach::until_healthy;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::control_access::until_healthy;
+use crate::resources::report;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -78,12 +78,14 @@ pub(super) async fn ready(
     let client = control.client();
     match wait(&call.stop, REACH.min(limit), until_healthy(client)).await {
         Waited::Done(done) => {
-            done.map_err(|error| failed(NOT_SUBMITTED, &error).at(at!(Model, control)))?;
+            done.map_err(|error| report::error(NOT_SUBMITTED, &error).at(at!(Model, control)))?;
         }
         Waited::Stopped => return Err(interrupted()),
         Waited::TimedOut => {
             if let Err(error) = client.health().await {
-                return Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into());
+                return Err(report::error(NOT_SUBMITTED, &error)
+                    .at(at!(Model, control))
+                    .into());
             }
         }
     }
@@ -106,7 +108,7 @@ pub(super) async fn ready(
     let waiting = async {
         tokio::select! {
             done = online(client, &wanted, &mut seen) => {
-                done.map_err(|error| failed(NOT_SUBMITTED, &error).at(at!(Model, control)))
+                done.map_err(|error| report::error(NOT_SUBMITTED, &error).at(at!(Model, control)))
             }
             dead = member_dies(runtime, &model.control, &wanted) => Err(in_vain(&dead)),
         }
@@ -122,7 +124,7 @@ pub(super) async fn ready(
 }
 
 fn interrupted() -> Diagnostics {
-    failed(NOT_SUBMITTED, &RuntimeError::Interrupted).into()
+    report::error(NOT_SUBMITTED, &RuntimeError::Interrupted).into()
 }
 
 /// The SuperNodes that `wait` asks for, and for how long.
@@ -143,7 +145,7 @@ struct Bound {
 struct Seen {
     nodes: Vec<Node>,
     /// Why the SuperLink could not be asked.
-    trouble: Option<ControlError>,
+    last_error: Option<ControlError>,
 }
 
 impl Wanted {
@@ -191,7 +193,7 @@ async fn online(
                 let missing = wanted.missing(&nodes);
                 *seen = Seen {
                     nodes,
-                    trouble: None,
+                    last_error: None,
                 };
                 let Some(missing) = missing else {
                     return Ok(());
@@ -203,7 +205,7 @@ async fn online(
             }
             Err(error) if error.may_pass() => {
                 tracing::info!("Waiting for SuperNodes: {error}");
-                seen.trouble = Some(error);
+                seen.last_error = Some(error);
             }
             Err(error) => return Err(error),
         }
@@ -254,16 +256,16 @@ fn in_vain(dead: &str) -> Diagnostic {
 
 fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
     let missing = wanted.missing(&seen.nodes).unwrap_or_default();
-    let trouble = seen.trouble.as_ref();
-    let trouble =
-        trouble.map(|error| format!("The last request to the SuperLink failed: {error}."));
+    let last_error = seen.last_error.as_ref();
+    let last_error =
+        last_error.map(|error| format!("The last request to the SuperLink failed: {error}."));
     Diagnostic::error(NOT_SUBMITTED)
         .detail(format!(
             "The SuperNodes that `wait` asks for were not online within {} s. {} {missing}",
             bound.limit.as_secs(),
             online_words(&seen.nodes)
         ))
-        .remedy(trouble)
+        .remedy(last_error)
         .detail(format!(
             "Read the logs of the missing SuperNodes, or raise `{}`.",
             bound.attribute

@@ -9,7 +9,7 @@ use crate::at;
 use crate::flower::dependency::lacking;
 use crate::flower::fab::Fab;
 use crate::resources::Configured;
-use crate::resources::handover::ControlInput;
+use crate::resources::connection_attributes::ControlInput;
 use crate::runtime::ObjectRef;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};

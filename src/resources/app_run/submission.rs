@@ -14,7 +14,7 @@ use crate::flower::control::{
     ControlClient, ControlError, RunId, StartRun, Submission, SubmitError, find_lost, submit,
 };
 use crate::resources::journal::{self, Note, Outcome, SUBMISSIONS};
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::value::to_json;
@@ -111,7 +111,9 @@ pub(super) async fn submit_once(
             if matches!(&error, SubmitError::Control(_)) {
                 let _ = runtime.drop_note(&key).await;
             }
-            Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into())
+            Err(report::error(NOT_SUBMITTED, &error)
+                .at(at!(Model, control))
+                .into())
         }
     }
 }
@@ -126,11 +128,13 @@ async fn found_again(
         Outcome::Run(id) => match client.run(id).await {
             Ok(_) => Ok(Some(id).filter(|id| client.take(*id))),
             Err(ControlError::NotFound(_)) => Ok(None),
-            Err(error) => Err(failed(NOT_SUBMITTED, &error).at(at!(Model, control)).into()),
+            Err(error) => Err(report::error(NOT_SUBMITTED, &error)
+                .at(at!(Model, control))
+                .into()),
         },
         Outcome::NotKnownYet => find_lost(client, submission).await.map_err(|error| {
             let what = "The run of an earlier, killed apply was not found";
-            failed(what, &error)
+            report::error(what, &error)
                 .detail("Nothing was submitted.")
                 .at(at!(Model, control))
                 .into()
@@ -156,7 +160,7 @@ fn known_runs(notes: &[Left]) -> BTreeSet<RunId> {
 }
 
 fn explain(error: RuntimeError) -> Diagnostics {
-    failed(NOT_SUBMITTED, &error).into()
+    report::error(NOT_SUBMITTED, &error).into()
 }
 
 /// What tells one declared run from another. Several may be declared alike.

@@ -13,8 +13,8 @@ use crate::choice_attribute;
 use crate::flower::control::{ControlError, RunId, RunListing, SharedReads};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
-use crate::resources::handover::ControlOutput;
-use crate::resources::report::failed;
+use crate::resources::connection_attributes::ControlOutput;
+use crate::resources::report;
 use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -223,14 +223,14 @@ pub(super) async fn spare(
             )
             .at(at!(Model, on_active_runs))
             .into()),
-        Waited::Done(Err(error)) => Err(failed(what, &error)
+        Waited::Done(Err(error)) => Err(report::error(what, &error)
             .detail(format!(
                 "{because} The provider could not find out whether runs are in progress."
             ))
             .detail("Set `on_active_runs = \"restart\"` to restart it without this check.")
             .at(at!(Model, on_active_runs))
             .into()),
-        Waited::Stopped => Err(failed(what, &RuntimeError::Interrupted).into()),
+        Waited::Stopped => Err(report::error(what, &RuntimeError::Interrupted).into()),
         Waited::TimedOut if last.is_empty() => Err(Diagnostic::error(what)
             .detail(format!(
                 "{because} The SuperLink did not list its runs within {} s.",

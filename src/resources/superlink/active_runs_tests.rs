@@ -5,8 +5,8 @@ use super::super::Superlink;
 use super::*;
 use crate::flower::control::Call as ControlCall;
 use crate::flower::control::fake::{Fake, listed, run, unreachable};
-use crate::resources::memory;
 use crate::resources::planning::{Planned, plan_in};
+use crate::resources::recorded_configuration;
 use crate::runtime::local::LocalRuntime;
 
 fn state() -> Json {
@@ -46,7 +46,7 @@ fn asking(fake: &Fake) -> Arc<Configured> {
         cache_dir: "/nowhere".into(),
         python: "python3".to_owned(),
     };
-    let model: Model = memory::read(&state()).unwrap();
+    let model: Model = recorded_configuration::read(&state()).unwrap();
     let control = model.control.get().unwrap().clone();
     let configured = Configured::new(Arc::new(runtime));
     Arc::new(configured.answering(&control.into(), fake.client()))
@@ -108,11 +108,11 @@ async fn a_plan_says_what_apply_will_do_about_runs() {
 }
 
 async fn spared(fake: &Fake, policy: &str, limit: Duration) -> Result<()> {
-    let prior: Model = memory::read(&state()).unwrap();
+    let prior: Model = recorded_configuration::read(&state()).unwrap();
     let mut after = state();
     after["log_level"] = json!("DEBUG");
     after["on_active_runs"] = json!(policy);
-    let after: Model = memory::read(&after).unwrap();
+    let after: Model = recorded_configuration::read(&after).unwrap();
     let call = Call::new(asking(fake), CancellationToken::new());
     spare(&call, &prior, &after, limit).await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::workload;
 use crate::at;
 use crate::pki::ServerNames;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
@@ -41,7 +41,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             };
             if let Err(error) = checked {
                 let what = "The certificate cannot have this name";
-                found.push(failed(what, &error).at(path.index(index)));
+                found.push(report::error(what, &error).at(path.index(index)));
             }
         }
     }

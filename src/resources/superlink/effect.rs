@@ -3,7 +3,7 @@
 //! replacement loses them all.
 
 use super::Model;
-use super::foresight::REACHED_BY;
+use super::planned_outputs::REACHED_BY;
 use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::choices::Status;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::{Model, Superlink, workload};
 use super::*;
-use crate::resources::memory;
 use crate::resources::planning::plan;
+use crate::resources::recorded_configuration;
 use crate::runtime::{PodSettings, Workload};
 use crate::tfplugin::schema::{Attribute, Kind, Nesting, Presence, Schema};
 
@@ -88,7 +88,7 @@ fn state(mut settings: Map<String, Json>) -> Json {
 }
 
 fn sketch(settings: Map<String, Json>) -> Workload {
-    let model: Model = memory::read(&state(settings)).unwrap();
+    let model: Model = recorded_configuration::read(&state(settings)).unwrap();
     workload::sketch(&model).unwrap()
 }
 
@@ -171,7 +171,7 @@ async fn the_table_says_what_the_code_does() {
 
 fn causes(before: &Json, after: &Json, has_pods: bool) -> Vec<String> {
     let tree = |state: &Json| {
-        let model: Model = memory::read(state).unwrap();
+        let model: Model = recorded_configuration::read(state).unwrap();
         Tree(crate::tfplugin::schema::Attr::encode(&model))
     };
     let causes = restarts(&tree(before), &tree(after), has_pods).unwrap();

@@ -3,11 +3,11 @@
 mod active_runs;
 mod allow_list;
 mod certificate;
+mod drift;
 mod effect;
-mod foresight;
-mod healing;
 mod model;
 mod nodes;
+mod planned_outputs;
 mod storage;
 mod workload;
 
@@ -22,16 +22,16 @@ use crate::flower::launch::Role;
 use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
+use crate::resources::control_access::until_healthy;
 use crate::resources::failure::{self, BringUp};
 use crate::resources::journal;
 use crate::resources::lifecycle::{self, Remains};
-use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::processes;
-use crate::resources::reach::until_healthy;
+use crate::resources::recorded_configuration;
 use crate::resources::release;
-use crate::resources::report::{failed, noticed};
+use crate::resources::report;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Kind, LayoutRequest, Port};
@@ -115,18 +115,18 @@ impl Resource for Superlink {
             provider.as_deref(),
             &plan.config,
         ));
-        foresight::hand_over(plan)?;
+        planned_outputs::plan_outputs(plan)?;
         if plan.is_create() {
             return Ok(());
         }
-        healing::heal(plan)?;
+        drift::repair(plan)?;
         storage::grows(plan)?;
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
             plan.replace(at!(Model, persistence));
         }
         // Its names follow from how it is reached.
         let has_service = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
-        let service = foresight::REACHED_BY.iter().filter(|_| has_service);
+        let service = planned_outputs::REACHED_BY.iter().filter(|_| has_service);
         let mut causes = service
             .copied()
             .chain([at!(Model, tls), at!(Model, insecure)]);
@@ -179,14 +179,14 @@ impl Resource for Superlink {
             return Ok(Some(state));
         }
         let observed = runtime.observe(&object, &workload::parts(&state)).await;
-        let observed =
-            observed.map_err(|error| failed(format!("{object} could not be read"), &error))?;
+        let observed = observed
+            .map_err(|error| report::error(format!("{object} could not be read"), &error))?;
         let Some(observed) = observed else {
             lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
         };
         let status = failure::status(&call, &object, &observed, true);
-        let status = healing::tell(&call, &object, status, &observed.missing);
+        let status = drift::report_missing(&call, &object, status, &observed.missing);
         state.status.set(status);
         let runs = matches!(status, Status::Running | Status::Changed);
         let before = state.nodes.get().cloned().unwrap_or_default();
@@ -202,7 +202,7 @@ impl Resource for Superlink {
                     }
                     state.nodes.set(ids);
                 }
-                Err(error) => call.warn(noticed(
+                Err(error) => call.warn(report::warning(
                     format!("The SuperNodes of {object} could not be listed"),
                     &error,
                 )),
@@ -211,12 +211,13 @@ impl Resource for Superlink {
         // A release that is not known any more must not keep the rest from being looked at.
         if let Ok(exposure) = workload::exposure(&state) {
             let now = runtime.fleet_address(&object, &exposure).await;
-            let now = now.map_err(|error| failed(format!("{object} could not be read"), &error))?;
-            if let Some(note) = healing::readdress(&mut state, now.as_deref()) {
+            let now =
+                now.map_err(|error| report::error(format!("{object} could not be read"), &error))?;
+            if let Some(note) = drift::readdress(&mut state, now.as_deref()) {
                 call.warn(note);
             }
         }
-        healing::unsettle(&mut state, &observed);
+        drift::forget_outdated(&mut state, &observed);
         Ok(Some(state))
     }
 
@@ -229,15 +230,16 @@ impl Resource for Superlink {
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
         place::check(runtime, &object(&planned.name), &mut planned.place).await?;
-        healing::has_database(&prior)?;
+        drift::has_database(&prior)?;
         refuse(&call, &prior, &planned).await?;
         let reissue = planned.certificate_not_after.get().is_none();
         for secret in workload::secrets(&planned.name) {
             let relabelled = runtime
                 .relabel_secret(&object(&planned.name), &secret)
                 .await;
-            relabelled
-                .map_err(|error| failed("The SuperLink's secrets were not stored", &error))?;
+            relabelled.map_err(|error| {
+                report::error("The SuperLink's secrets were not stored", &error)
+            })?;
         }
         planned
             .nodes
@@ -252,8 +254,11 @@ impl Resource for Superlink {
             return brought;
         }
         slot.put(&planned);
-        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| failed("The SuperLink changed, but not its record", &error).into())
+        let settled =
+            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| {
+            report::error("The SuperLink changed, but not its record", &error).into()
+        })
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
@@ -263,7 +268,7 @@ impl Resource for Superlink {
         let secrets = workload::secrets(&state.name);
         let remains = remains(&state, &secrets);
         let removed = lifecycle::remove(&call, &object, state.timeouts.as_ref(), remains).await;
-        removed.map_err(|error| failed(format!("{object} was not removed"), &error))?;
+        removed.map_err(|error| report::error(format!("{object} was not removed"), &error))?;
         if let Some(control) = state.control.get() {
             journal::settle_superlink(call.provider.runtime.as_ref(), &control.url).await;
         }
@@ -271,11 +276,12 @@ impl Resource for Superlink {
     }
 
     async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::Superlink, &what).await
+        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::Superlink, &what)
+            .await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
-        Ok(memory::upgrade_identity(version, identity))
+        Ok(recorded_configuration::upgrade_identity(version, identity))
     }
 }
 
@@ -374,12 +380,12 @@ async fn bring_up(
             .await
             .map_err(|error| failure::not_started(what.as_str(), &error))?;
         tokio::select! {
-            failure = runtime.watch_failure(&object, coming.patience(&workload.pod)) => Err(failure::report(&what, &failure).into()),
+            failure = runtime.watch_failure(&object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
             stands = async {
                 let ready = runtime.ready(&object).await;
-                ready.map_err(|error| failed(what.as_str(), &error))?;
+                ready.map_err(|error| report::error(what.as_str(), &error))?;
                 let healthy = until_healthy(shared.client()).await;
-                healthy.map_err(|error| failed(what.as_str(), &error).into())
+                healthy.map_err(|error| report::error(what.as_str(), &error).into())
             } => stands,
         }
     };
@@ -419,7 +425,7 @@ fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
         return Err(Diagnostic::error("The SuperLink has no address").into());
     };
     let control = call.provider.control(&control.clone().into());
-    control.map_err(|error| failed("The SuperLink's address cannot be used", &error).into())
+    control.map_err(|error| report::error("The SuperLink's address cannot be used", &error).into())
 }
 
 fn remains<'a>(model: &Model, secrets: &'a [String]) -> Remains<'a> {

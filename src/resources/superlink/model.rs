@@ -8,7 +8,7 @@ use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
 use crate::model;
 use crate::resources::choices::Status;
-use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
 use crate::resources::pod::{Pod, ServiceSettings};
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Timeouts;

@@ -12,7 +12,7 @@ use crate::at;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, row_of};
 use crate::pki::{NodeKeyError, NodePublicKey};
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::ModelPath;
 use crate::tfplugin::schema::refused as refused_text;
@@ -51,7 +51,7 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
 
 /// A list is often written as a `for` expression, of which Terraform shows no entry.
 fn no_key(name: &str, error: &NodeKeyError) -> Diagnostic {
-    failed(
+    report::error(
         format!("The entry {name:?} of `supernodes` has no SuperNode key"),
         error,
     )
@@ -199,7 +199,7 @@ pub(super) async fn reconcile(
         Ok(nodes) => nodes,
         Err(error) => {
             let what = "The SuperNodes could not be listed";
-            found.push(failed(what, &error));
+            found.push(report::error(what, &error));
             return found;
         }
     };
@@ -249,7 +249,7 @@ pub(super) async fn reconcile(
             }
             Err(error) => {
                 answers = !error.may_pass();
-                found.push(failed(
+                found.push(report::error(
                     format!("The SuperNode {name:?} was not unregistered"),
                     &error,
                 ));
@@ -262,7 +262,7 @@ pub(super) async fn reconcile(
 
 fn refused(name: &str, error: &ControlError) -> Diagnostic {
     let at = at!(Model, supernodes).key(name).then(PUBLIC_KEY);
-    let message = failed(format!("The SuperNode {name:?} was not registered"), error).at(at);
+    let message = report::error(format!("The SuperNode {name:?} was not registered"), error).at(at);
     match error {
         ControlError::KeyInUse(_) => message.detail(
             "The key was registered with this SuperLink earlier and then unregistered. Change \

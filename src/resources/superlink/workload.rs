@@ -15,11 +15,11 @@ use crate::flower::launch::{
 use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow, row_of};
 use crate::masking;
 use crate::pki::{Authority, AuthorityAlgorithm, NodeKey, NodeKeyAlgorithm, ServerNames, inspect};
-use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::runtime::{
     Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Runtime, SecretEntries,
     Storage, Workload,
@@ -130,7 +130,7 @@ pub(super) async fn ensure_certificate(
         model.certificate_not_after = None.into();
         return Ok(None);
     }
-    let problem = |error| failed("The certificate could not be stored", &error);
+    let problem = |error| report::error("The certificate could not be stored", &error);
     let tls = tls_secret(&model.name);
     let names = names(model, layout)?;
     if !reissue
@@ -156,7 +156,7 @@ pub(super) async fn ensure_certificate(
             now,
         )
         .map_err(|error| {
-            failed("The certificate could not be created", &error).at(at!(Model, tls))
+            report::error("The certificate could not be created", &error).at(at!(Model, tls))
         })?;
     masking::hide(&issued.private_key_pem);
     let ca = authority.certificate_pem().to_owned();
@@ -180,7 +180,7 @@ pub(super) async fn ensure_certificate(
 
 /// The authority of this SuperLink, which stays the same when certificates are renewed.
 async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) -> Result<Authority> {
-    let problem = |error| failed("The authority could not be stored", &error);
+    let problem = |error| report::error("The authority could not be stored", &error);
     let name = authority_secret(&model.name);
     let found = runtime
         .secret(&object(&model.name), &name)
@@ -191,7 +191,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
     {
         masking::hide(key);
         return Authority::load(certificate, key)
-            .map_err(|error| failed("The SuperLink's authority is damaged", &error).into());
+            .map_err(|error| report::error("The SuperLink's authority is damaged", &error).into());
     }
     let common_name = format!("Flower SuperLink {}", model.name.as_str());
     let common_name: String = common_name.chars().take(64).collect();
@@ -201,7 +201,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
         AUTHORITY_VALIDITY.try_into().unwrap_or(time::Duration::MAX),
         now,
     )
-    .map_err(|error| failed("The authority could not be created", &error))?;
+    .map_err(|error| report::error("The authority could not be created", &error))?;
     masking::hide(authority.private_key_pem());
     let entries: SecretEntries = [
         (
@@ -228,7 +228,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
         return Ok(());
     }
     let name = own_key_secret(&model.name);
-    let problem = |error| failed("The SuperLink's key could not be stored", &error);
+    let problem = |error| report::error("The SuperLink's key could not be stored", &error);
     let owner = object(&model.name);
     if let Some(found) = runtime.secret(&owner, &name).await.map_err(problem)? {
         if let Some(private) = found.get(OWN_KEY) {
@@ -239,7 +239,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
     let made = NodeKey::generate(NodeKeyAlgorithm::EcdsaP384)
         .and_then(|key| Ok((key.private_openssh()?, key.public_openssh()?)));
     let (private, public) =
-        made.map_err(|error| failed("The SuperLink's key could not be created", &error))?;
+        made.map_err(|error| report::error("The SuperLink's key could not be created", &error))?;
     masking::hide(&private);
     let entries: SecretEntries = [
         (OWN_KEY.to_owned(), private),
@@ -276,7 +276,7 @@ fn names(model: &Model, layout: &Layout) -> Result<ServerNames> {
             .map(String::as_str),
     )
     .map_err(|error| {
-        failed("The certificate cannot have this name", &error)
+        report::error("The certificate cannot have this name", &error)
             .at(at!(Model, tls))
             .into()
     })

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::Model;
+use super::node_membership::{NodeMembership, Refusal};
 use super::registrar::Registrar;
-use super::witness::{Refusal, Witness};
 use super::workload::{object, sketch, workload};
 use crate::at;
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
@@ -18,7 +18,7 @@ use crate::resources::choices::Status;
 use crate::resources::failure::{self, BringUp};
 use crate::resources::processes;
 use crate::resources::release;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::resources::timeouts::Operation;
 use crate::runtime::{Begun, Failure, LayoutRequest, ObjectRef, Port, RuntimeError, Workload};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -91,15 +91,15 @@ pub(super) async fn bring_up(
     let id = coming
         .within(async {
             if model.wait {
-                let witness = match looked {
-                    Some(witness) => witness,
+                let membership = match looked {
+                    Some(membership) => membership,
                     None => look(call, model).await?,
                 };
                 let awaited = Awaited {
                     announced: announces(row, model.log_level),
                     told: kept.get().is_some(),
                     known,
-                    witness,
+                    membership,
                     registrar: None,
                 };
                 return join(&coming, model, &workload, awaited).await;
@@ -118,9 +118,9 @@ pub(super) async fn bring_up(
 }
 
 /// What the SuperLink's list says before the start, where that is awaited and can be asked.
-async fn look(call: &Call<Configured>, model: &Model) -> Result<Option<Witness>> {
+async fn look(call: &Call<Configured>, model: &Model) -> Result<Option<NodeMembership>> {
     if model.wait {
-        Witness::of(call, model).await
+        NodeMembership::of(call, model).await
     } else {
         Ok(None)
     }
@@ -134,7 +134,7 @@ struct Awaited {
     told: bool,
     /// Whether it was let in before, so that a refusal will pass even if no list explains it.
     known: bool,
-    witness: Option<Witness>,
+    membership: Option<NodeMembership>,
     /// Its SuperLink, where that is one of this runtime. Looked for once it refused.
     registrar: Option<Registrar>,
 }
@@ -144,15 +144,15 @@ impl Awaited {
     const fn silence(&self, begun: Begun) -> Option<Duration> {
         match (self.announced, self.told, begun) {
             (false, _, _) => Some(SETTLED),
-            (true, true, Begun::GoesOn) => Some(TOLD),
+            (true, true, Begun::Unchanged) => Some(TOLD),
             (true, _, _) => None,
         }
     }
 
     /// Why it was refused.
     async fn refusal(&mut self) -> Refusal {
-        let listed = match &mut self.witness {
-            Some(witness) => witness.refusal().await,
+        let listed = match &mut self.membership {
+            Some(membership) => membership.refusal().await,
             None => Refusal::Unexplained,
         };
         let listed = match (listed, &self.registrar) {
@@ -192,9 +192,9 @@ async fn join(
     loop {
         let begun = runtime.start(workload, &call.stop).await;
         let begun = begun.map_err(|error| failure::not_started(what, &error))?;
-        let patience = coming.patience(&workload.pod);
+        let wait_policy = coming.wait_policy(&workload.pod);
         let failure = tokio::select! {
-            failure = runtime.watch_failure(coming.object, patience) => failure,
+            failure = runtime.watch_failure(coming.object, wait_policy) => failure,
             heard = hear(coming, &awaited, begun) => match heard? {
                 Heard::LetIn(id) => return Ok(id),
                 Heard::Rejected(rejection) => rejected(coming, rejection).await?,
@@ -245,11 +245,11 @@ fn turned_away(
 async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<Heard> {
     let BringUp { call, what, .. } = *coming;
     let runtime = call.provider.runtime.as_ref();
-    let explain = |error: RuntimeError| Diagnostics::from(failed(what, &error));
+    let explain = |error: RuntimeError| Diagnostics::from(report::error(what, &error));
     runtime.ready(coming.object).await.map_err(explain)?;
     // The log of one that goes on tells of troubles that it got over.
     let telling = |line: &str| {
-        let rejected = || begun == Begun::Anew && Rejection::in_line(line).is_some();
+        let rejected = || begun == Begun::Started && Rejection::in_line(line).is_some();
         (node_id(line).is_some() || rejected()).then(|| line.to_owned())
     };
     let said = async {
@@ -259,15 +259,15 @@ async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<H
             return Ok(Heard::Rejected(rejection));
         }
         let id = node_id(&line);
-        if let (Some(witness), Some(id)) = (&awaited.witness, &id) {
-            witness.sees(id).await?;
+        if let (Some(membership), Some(id)) = (&awaited.membership, &id) {
+            membership.sees(id).await?;
         }
         Ok(Heard::LetIn(id))
     };
     let seen = async {
-        match (&awaited.witness, awaited.silence(begun)) {
-            (Some(witness), _) if witness.knows_it() => {
-                let id = witness.sees_it(begun).await?;
+        match (&awaited.membership, awaited.silence(begun)) {
+            (Some(membership), _) if membership.knows_it() => {
+                let id = membership.sees_it(begun).await?;
                 Ok(Heard::LetIn(Some(id)))
             }
             (_, Some(silence)) => {
@@ -290,12 +290,12 @@ async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure>
     let log = runtime.log_tail(coming.object, coming.process, Failure::LINES);
     let log = log.await.unwrap_or_default();
     let ended = runtime.end(coming.object).await;
-    ended.map_err(|error| failed(coming.what, &error))?;
+    ended.map_err(|error| report::error(coming.what, &error))?;
     Ok(Failure {
         process: coming.process.to_owned(),
         how: rejection.to_string(),
         log,
-        advice: None,
+        remedy: None,
     })
 }
 
@@ -330,17 +330,17 @@ mod tests {
     #[test]
     fn one_that_was_started_anew_must_speak_even_if_it_was_let_in_before() {
         for (announced, told, begun, silence) in [
-            (true, false, Begun::Anew, None),
-            (true, true, Begun::Anew, None),
-            (true, false, Begun::GoesOn, None),
-            (true, true, Begun::GoesOn, Some(TOLD)),
-            (false, true, Begun::Anew, Some(SETTLED)),
+            (true, false, Begun::Started, None),
+            (true, true, Begun::Started, None),
+            (true, false, Begun::Unchanged, None),
+            (true, true, Begun::Unchanged, Some(TOLD)),
+            (false, true, Begun::Started, Some(SETTLED)),
         ] {
             let awaited = Awaited {
                 announced,
                 told,
                 known: true,
-                witness: None,
+                membership: None,
                 registrar: None,
             };
             assert_eq!(

@@ -1,11 +1,11 @@
 //! `flower_supernode`: the process at a data owner's site.
 
-mod departed;
 mod join;
 mod model;
+mod node_membership;
+mod recently_removed;
 mod registrar;
 mod skew;
-mod witness;
 mod workload;
 
 use std::sync::Arc;
@@ -17,26 +17,26 @@ use crate::flower::launch::Role;
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::choices::Status;
+use crate::resources::connection_attributes::{FleetInput, same_by_id};
+use crate::resources::connection_checks::{self, fleet_release};
 use crate::resources::failure;
-use crate::resources::handover::{FleetInput, same_by_id};
-use crate::resources::handover_checks::{self, fleet_release};
 use crate::resources::lifecycle::{self, Remains};
-use crate::resources::memory;
 use crate::resources::place;
 use crate::resources::pod;
 use crate::resources::processes;
+use crate::resources::recorded_configuration;
 use crate::resources::release;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
 use crate::runtime::Kind;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
-pub(super) use departed::Departed;
-use departed::may_be_known;
 use join::{bring_up, told};
 pub use model::Model;
+pub(super) use recently_removed::RecentlyRemoved;
+use recently_removed::may_be_known;
 use workload::object;
 
 pub struct Supernode;
@@ -61,9 +61,9 @@ impl Resource for Supernode {
                     .at(at!(Model, key)),
             );
         }
-        found.extend(handover_checks::fleet(config));
-        found.extend(handover_checks::control(config));
-        found.extend(handover_checks::secret(config));
+        found.extend(connection_checks::fleet(config));
+        found.extend(connection_checks::control(config));
+        found.extend(connection_checks::secret(config));
         found.absorb(pod::validate(config));
         found.extend(processes::validate(config, Role::SuperNode));
         found.absorb(workload::node_config(config.value(at!(Model, node_config))).map(drop));
@@ -93,7 +93,7 @@ impl Resource for Supernode {
             release::row(own)?;
         }
         skew::speaks_with_superlink(plan)?;
-        handover_checks::leads_somewhere(provider.as_deref(), plan)?;
+        connection_checks::leads_somewhere(provider.as_deref(), plan)?;
         if plan.is_create() {
             return Ok(());
         }
@@ -147,8 +147,8 @@ impl Resource for Supernode {
             return Ok(Some(state));
         }
         let observed = call.provider.runtime.observe(&object, &[]).await;
-        let observed =
-            observed.map_err(|error| failed(format!("{object} could not be read"), &error))?;
+        let observed = observed
+            .map_err(|error| report::error(format!("{object} could not be read"), &error))?;
         let Some(observed) = observed else {
             lifecycle::tell_left_behind(&call, &object).await;
             return Ok(None);
@@ -185,8 +185,11 @@ impl Resource for Supernode {
         let known = (same_key && same_superlink) || planned.node_id.get().is_some();
         bring_up(&call, &mut planned, &slot, Operation::Update, known).await?;
         slot.put(&planned);
-        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| failed("The SuperNode changed, but not its record", &error).into())
+        let settled =
+            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| {
+            report::error("The SuperNode changed, but not its record", &error).into()
+        })
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
@@ -195,7 +198,7 @@ impl Resource for Supernode {
         let timeouts = state.timeouts.as_ref();
         let known = may_be_known(&call, &state).await;
         let removed = lifecycle::remove(&call, &object, timeouts, remains(&state)).await;
-        removed.map_err(|error| failed(format!("{object} was not removed"), &error))?;
+        removed.map_err(|error| report::error(format!("{object} was not removed"), &error))?;
         if known {
             call.provider.departed.remember(&state);
         }
@@ -203,11 +206,12 @@ impl Resource for Supernode {
     }
 
     async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::Supernode, &what).await
+        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::Supernode, &what)
+            .await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
-        Ok(memory::upgrade_identity(version, identity))
+        Ok(recorded_configuration::upgrade_identity(version, identity))
     }
 }
 

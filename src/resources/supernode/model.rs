@@ -6,7 +6,7 @@ use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::resources::choices::Status;
-use crate::resources::handover::{ControlInput, FleetInput, SecretInput};
+use crate::resources::connection_attributes::{ControlInput, FleetInput, SecretInput};
 use crate::resources::pod::Pod;
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::ObjectName;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::Model;
-use super::witness::Refusal;
+use super::node_membership::Refusal;
 use crate::flower::control::{NodeStatus, SharedReads};
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
-use crate::resources::handover::{ControlInput, FleetInput};
+use crate::resources::connection_attributes::{ControlInput, FleetInput};
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::supernode_key::public_pem;
 use crate::runtime::Kind;

@@ -11,7 +11,7 @@ use crate::flower::node_config::node_config_toml;
 use crate::flower::run_config::RunConfig;
 use crate::flower::version::{FlowerVersion, NodeAuth};
 use crate::resources::config_values::flatten;
-use crate::resources::handover::FleetInput;
+use crate::resources::connection_attributes::FleetInput;
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;

@@ -10,11 +10,11 @@ use crate::at;
 use crate::masking;
 use crate::pki::{NodeKey, NodeKeyAlgorithm, NodePublicKey};
 use crate::resources::Configured;
-use crate::resources::handover::{SecretInput, SecretOutput};
+use crate::resources::connection_attributes::{SecretInput, SecretOutput};
 use crate::resources::lifecycle::{self, Remains};
-use crate::resources::memory;
 use crate::resources::place;
-use crate::resources::report::failed;
+use crate::resources::recorded_configuration;
+use crate::resources::report;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree, WriteOnly};
@@ -102,7 +102,7 @@ impl Resource for SupernodeKey {
         if !place::is_within_reach(&call, &object, &mut state.place).await? {
             return Ok(Some(state));
         }
-        let explain = |error| failed(format!("{object} could not be read"), &error);
+        let explain = |error| report::error(format!("{object} could not be read"), &error);
         let found = runtime.secret(&object, &name).await.map_err(explain)?;
         let wanted = state.secret.get().map(|secret| secret.key.as_str());
         let Some((entry, text)) = found.and_then(|entries| private(entries, wanted)) else {
@@ -111,7 +111,7 @@ impl Resource for SupernodeKey {
         };
         masking::hide(&text);
         let key = NodeKey::parse(&text)
-            .map_err(|error| failed(format!("The key in {name:?} is damaged"), &error))?;
+            .map_err(|error| report::error(format!("The key in {name:?} is damaged"), &error))?;
         describe(&mut state, &key, entry)?;
         Ok(Some(state))
     }
@@ -130,8 +130,9 @@ impl Resource for SupernodeKey {
             keep(runtime, &mut planned, &key).await?;
         }
         slot.put(&planned);
-        let settled = memory::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| failed("The key changed, but not its record", &error).into())
+        let settled =
+            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
+        settled.map_err(|error| report::error("The key changed, but not its record", &error).into())
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
@@ -139,15 +140,16 @@ impl Resource for SupernodeKey {
         place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
         let secrets = [secret_name(&state.name)];
         let gone = lifecycle::remove(&call, &object, None, remains(&secrets)).await;
-        gone.map_err(|error| failed("The key was not removed", &error).into())
+        gone.map_err(|error| report::error("The key was not removed", &error).into())
     }
 
     async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        memory::recall(call.provider.runtime.as_ref(), Kind::SupernodeKey, &what).await
+        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::SupernodeKey, &what)
+            .await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
-        Ok(memory::upgrade_identity(version, identity))
+        Ok(recorded_configuration::upgrade_identity(version, identity))
     }
 }
 
@@ -227,7 +229,7 @@ fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
     match own.and_then(|own| own.0) {
         Some(text) => own_key(&text, Some(planned.algorithm)),
         None => NodeKey::generate(planned.algorithm)
-            .map_err(|error| failed("The key could not be created", &error).into()),
+            .map_err(|error| report::error("The key could not be created", &error).into()),
     }
 }
 
@@ -235,7 +237,7 @@ fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
 fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
     masking::hide(text);
     let key = NodeKey::parse(text).map_err(|error| {
-        failed("The private key cannot be used", &error).at(at!(Model, private_key_wo))
+        report::error("The private key cannot be used", &error).at(at!(Model, private_key_wo))
     })?;
     match algorithm {
         Some(asked) if key.algorithm() != asked => {
@@ -254,7 +256,7 @@ fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
 
 /// Puts the key into the vault and what is public of it into the model.
 async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result<()> {
-    let explain = |error| Diagnostics::from(failed("The key cannot be written", &error));
+    let explain = |error| Diagnostics::from(report::error("The key cannot be written", &error));
     let fingerprint = key.fingerprint().map_err(explain)?;
     let text = key.private_openssh().map_err(explain)?;
     masking::hide(&text);
@@ -276,12 +278,12 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
     runtime
         .put_secret(&object(&model.name), &secret_name(&model.name), &entries)
         .await
-        .map_err(|error| failed("The key was not stored", &error))?;
+        .map_err(|error| report::error("The key was not stored", &error))?;
     describe(model, key, entry)
 }
 
 fn describe(model: &mut Model, key: &NodeKey, entry: String) -> Result<()> {
-    let explain = |error| Diagnostics::from(failed("The key cannot be written", &error));
+    let explain = |error| Diagnostics::from(report::error("The key cannot be written", &error));
     model.id.set(model.name.to_string());
     model.public_key.set(key.public_openssh().map_err(explain)?);
     model.public_key_pem.set(key.public_pem().map_err(explain)?);

@@ -2,7 +2,7 @@
 
 use crate::model;
 use crate::pki::NodeKeyAlgorithm;
-use crate::resources::handover::SecretOutput;
+use crate::resources::connection_attributes::SecretOutput;
 use crate::runtime::ObjectName;
 use crate::tfplugin::schema::{Computed, WriteOnly, computed, defaulted, optional, required};
 

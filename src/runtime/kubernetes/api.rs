@@ -16,7 +16,7 @@ use super::cause;
 use super::error::{ClusterError, is_passing_clash};
 use super::login::{self, Login};
 use super::names::MANAGER;
-use super::patient::patient;
+use super::request_timeout::with_request_timeout;
 
 type Result<T> = std::result::Result<T, ClusterError>;
 
@@ -85,7 +85,7 @@ impl Api {
             }
         })?;
         Ok(Self {
-            client: patient(client, &namespace),
+            client: with_request_timeout(client, &namespace),
             namespace,
             at,
             login,

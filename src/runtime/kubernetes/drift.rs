@@ -11,23 +11,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value as Json;
 
 use super::api::{Api, Object};
+use super::dependents::gone;
 use super::error::ClusterError;
 use super::names::{self, MANAGER};
 use super::part_id::PartId;
-use super::parts::gone;
 
 /// The fields of parts that are ours.
 pub(super) type Fields = BTreeMap<PartId, Json>;
 
 /// What is ours of an object, but its Secrets, which nobody watches.
 #[derive(Default)]
-pub(super) struct Own {
+pub(super) struct ManagedFields {
     pub fields: Fields,
     pub deployment: Option<ObjectMeta>,
 }
 
 /// Looks at all parts of the object `name`.
-pub(super) async fn own(api: &Api, name: &str) -> Result<Own, ClusterError> {
+pub(super) async fn managed_fields(api: &Api, name: &str) -> Result<ManagedFields, ClusterError> {
     let files_name = names::files(name);
     let (deployment, service, claim, policy, files) = tokio::try_join!(
         part::<Deployment>(api, name, name),
@@ -47,7 +47,7 @@ pub(super) async fn own(api: &Api, name: &str) -> Result<Own, ClusterError> {
         .into_iter()
         .filter_map(|(id, part)| Some((id, ours(part.as_ref()?)?.clone())))
         .collect();
-    Ok(Own { fields, deployment })
+    Ok(ManagedFields { fields, deployment })
 }
 
 async fn part<K: Object>(

@@ -5,7 +5,7 @@ use kube::core::Status;
 
 use super::cause::{chain, find};
 use super::login::{Login, LoginFault};
-use super::patient::NoAnswer;
+use super::request_timeout::NoAnswer;
 
 /// Why something did not work in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

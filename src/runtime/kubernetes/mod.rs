@@ -9,12 +9,12 @@ mod access;
 mod affinity;
 mod api;
 mod cause;
-mod changes;
+mod dependents;
 mod drift;
 mod error;
 mod failure;
 mod forward;
-mod holding;
+mod lease;
 mod listing;
 mod login;
 mod logs;
@@ -22,17 +22,17 @@ mod manifest;
 mod names;
 mod network;
 mod notes;
-mod ours;
+mod ownership;
 mod part_id;
-mod parts;
-mod patient;
 mod record;
 mod removal;
+mod request_timeout;
 mod rollout;
 mod secrets;
 mod service;
 mod settings;
 mod vault;
+mod watcher;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub use settings::{
 
 use super::{
     Begun, Claim, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, ObjectName,
-    ObjectRef, Objects, Observation, Part, Patience, Removal, RuntimeError, Workload,
+    ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -83,7 +83,7 @@ pub struct KubernetesRuntime {
     image_prefix: String,
     api: OnceCell<Api>,
     place: OnceCell<String>,
-    holds: holding::Holds,
+    leases: lease::Leases,
     listings: listing::Cache,
 }
 
@@ -96,7 +96,7 @@ impl KubernetesRuntime {
             image_prefix,
             api: OnceCell::new(),
             place: OnceCell::new(),
-            holds: holding::Holds::default(),
+            leases: lease::Leases::default(),
             listings: listing::Cache::default(),
         }
     }
@@ -209,16 +209,16 @@ impl Objects for KubernetesRuntime {
         self.listings.forget();
         self.is_not_others(object, how.stop).await?;
         let removed = removal::remove(api, object, &how).await;
-        self.holds.release(&names::of(object));
+        self.leases.release(&names::of(object));
         removed
     }
 }
 
 #[async_trait]
 impl Diagnosis for KubernetesRuntime {
-    async fn watch_failure(&self, object: &ObjectRef, patience: Patience) -> Failure {
+    async fn watch_failure(&self, object: &ObjectRef, wait_policy: WaitPolicy) -> Failure {
         match self.api().await {
-            Ok(api) => failure::watch(api, &names::of(object), patience).await,
+            Ok(api) => failure::watch(api, &names::of(object), wait_policy).await,
             // Whoever else uses the cluster says so.
             Err(_) => std::future::pending().await,
         }

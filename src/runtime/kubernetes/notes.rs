@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Journal, JournalEntry, RuntimeError};
 use super::api::{Api, named};
-use super::holding::{Fate, Holder};
+use super::lease::{Holder, LeaseState};
 use super::names::{self, COMPONENT, MANAGED_BY, MANAGER, NOTES};
-use super::{KubernetesRuntime, holding, record};
+use super::{KubernetesRuntime, lease, record};
 
 const NOTE: &str = "note.json";
 
@@ -29,9 +29,9 @@ impl KubernetesRuntime {
         let api = self.api().await?;
         let name = names::note(key);
         let data = json!({ NOTE: note.to_string(), "key": key });
-        if self.holds.has(&name) {
+        if self.leases.has(&name) {
             let change = json!({ "data": data });
-            let changed = holding::merge(api, &name, &change).await;
+            let changed = lease::merge(api, &name, &change).await;
             changed.map_err(|error| api.failed(error, &named::<ConfigMap>(&name)))?;
             return Ok(());
         }
@@ -39,7 +39,7 @@ impl KubernetesRuntime {
             "metadata": {
                 "name": name,
                 "labels": names::note_labels(&name, &self.labels),
-                "annotations": self.holds.marks(),
+                "annotations": self.leases.marks(),
                 "ownerReferences": self.owner_of_note(api, control).await?,
             },
             "data": data,
@@ -47,14 +47,14 @@ impl KubernetesRuntime {
         if !record::make(api, &name, manifest).await? {
             let found = api.get::<ConfigMap>(&name).await?;
             // Or the answer to our own request was lost, and it was sent again.
-            let ours = |found: &ConfigMap| self.holds.standing(found) == Holder::Us;
+            let ours = |found: &ConfigMap| self.leases.holder(found) == Holder::Us;
             if !found.as_ref().is_some_and(ours) {
                 return Err(RuntimeError::BeingDone {
                     key: key.to_owned(),
                 });
             }
         }
-        self.holds.keep(api, &name);
+        self.leases.keep(api, &name);
         Ok(())
     }
 
@@ -122,25 +122,25 @@ impl KubernetesRuntime {
     async fn owner_lives(&self, item: &ConfigMap) -> Result<bool, RuntimeError> {
         let api = self.api().await?;
         let name = item.name_any();
-        if self.holds.has(&name) {
+        if self.leases.has(&name) {
             return Ok(true);
         }
         // It is a matter of seconds, which is why nothing needs to end it before.
         let never = CancellationToken::new();
-        let lives = match self.holds.standing(item) {
+        let lives = match self.leases.holder(item) {
             Holder::Us | Holder::Nobody => false,
-            Holder::Another { .. } => holding::watch(api, item, &never).await? != Fate::Died,
+            Holder::Another { .. } => lease::watch(api, item, &never).await? != LeaseState::Died,
         };
-        if lives || !self.holds.take(api, item).await? {
+        if lives || !self.leases.take(api, item).await? {
             return Ok(true);
         }
-        self.holds.keep(api, &name);
+        self.leases.keep(api, &name);
         Ok(false)
     }
 
     pub(super) async fn remove_note(&self, key: &str) -> Result<(), RuntimeError> {
         let name = names::note(key);
-        self.holds.release(&name);
+        self.leases.release(&name);
         let api = self.api().await?;
         api.delete_ours::<ConfigMap>(&name, &name, DeleteParams::default())
             .await?;

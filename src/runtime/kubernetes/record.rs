@@ -12,12 +12,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Claim, Kind, ObjectName, ObjectRef, Observation, Part, RuntimeError, Standing};
+use super::super::{
+    Claim, Kind, ObjectName, ObjectRef, Observation, Part, Readiness, RuntimeError,
+};
 use super::api::{Api, insist, named};
 use super::error::{ClusterError, is_there_already};
-use super::holding::{Fate, Holder, is_settled};
+use super::lease::{Holder, LeaseState, is_settled};
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
-use super::{KubernetesRuntime, drift, holding, parts, rollout, secrets};
+use super::{KubernetesRuntime, dependents, drift, lease, rollout, secrets};
 
 const MEMORY: &str = "state.json";
 /// The fields of its parts that were ours when it was settled.
@@ -45,7 +47,7 @@ impl KubernetesRuntime {
     ) -> Result<Claim, RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
-        if !self.holds.reserve(&name) {
+        if !self.leases.reserve(&name) {
             return Err(RuntimeError::BeingMade {
                 object: object.clone(),
                 by: format!("process {}", std::process::id()),
@@ -53,9 +55,9 @@ impl KubernetesRuntime {
         }
         let claimed = self.try_claim(api, object, &name, stop).await;
         if claimed.is_ok() {
-            self.holds.keep(api, &name);
+            self.leases.keep(api, &name);
         } else {
-            self.holds.release(&name);
+            self.leases.release(&name);
         }
         claimed
     }
@@ -86,18 +88,18 @@ impl KubernetesRuntime {
                     place: format!("the namespace {:?}", api.namespace),
                 });
             }
-            match self.holds.standing(&found) {
+            match self.leases.holder(&found) {
                 // The answer to our own request was lost, and it was sent again.
                 Holder::Us if posted => return Ok(Claim::New),
                 Holder::Us | Holder::Nobody => {}
-                Holder::Another { renewed } => match holding::watch(api, &found, stop).await? {
-                    Fate::Died => {}
-                    Fate::Passed => continue,
-                    Fate::Lives => return Err(being_made(object, &renewed)),
+                Holder::Another { renewed } => match lease::watch(api, &found, stop).await? {
+                    LeaseState::Died => {}
+                    LeaseState::Passed => continue,
+                    LeaseState::Lives => return Err(being_made(object, &renewed)),
                 },
             }
             nothing_is_foreign(api, object, name).await?;
-            if self.holds.take(api, &found).await? {
+            if self.leases.take(api, &found).await? {
                 return Ok(Claim::Unfinished);
             }
         }
@@ -115,7 +117,7 @@ impl KubernetesRuntime {
             "metadata": {
                 "name": name,
                 "labels": names::labels(object, &self.labels),
-                "annotations": self.holds.marks(),
+                "annotations": self.leases.marks(),
             },
             "data": { SETTINGS: self.settings().to_string() },
         });
@@ -140,26 +142,26 @@ impl KubernetesRuntime {
             let Some(found) = found else {
                 return Ok(());
             };
-            if self.holds.has(&name) && self.holds.standing(&found) != Holder::Us {
+            if self.leases.has(&name) && self.leases.holder(&found) != Holder::Us {
                 return Err(being_made(object, "just now"));
             }
             if is_settled(&found) {
                 return Ok(());
             }
-            let Holder::Another { renewed } = self.holds.standing(&found) else {
+            let Holder::Another { renewed } = self.leases.holder(&found) else {
                 return Ok(());
             };
-            match holding::watch(api, &found, stop).await? {
-                Fate::Died => return Ok(()),
-                Fate::Passed => {}
-                Fate::Lives => return Err(being_made(object, &renewed)),
+            match lease::watch(api, &found, stop).await? {
+                LeaseState::Died => return Ok(()),
+                LeaseState::Passed => {}
+                LeaseState::Lives => return Err(being_made(object, &renewed)),
             }
         }
     }
 
     /// An error where another apply was seen to have taken it over from us.
     fn is_not_lost(&self, object: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
-        if self.holds.is_lost(name) {
+        if self.leases.is_lost(name) {
             return Err(being_made(object, "just now"));
         }
         Ok(())
@@ -174,8 +176,8 @@ impl KubernetesRuntime {
         let api = self.api().await?;
         self.is_not_lost(object, &name)?;
         let own = match object.kind {
-            Kind::SupernodeKey => drift::Own::default(),
-            Kind::Superlink | Kind::Supernode => drift::own(api, &name).await?,
+            Kind::SupernodeKey => drift::ManagedFields::default(),
+            Kind::Superlink | Kind::Supernode => drift::managed_fields(api, &name).await?,
         };
         let generation = own.deployment.as_ref().and_then(generation);
         let found = api.get::<ConfigMap>(&name).await?;
@@ -194,7 +196,7 @@ impl KubernetesRuntime {
                 GENERATION: json!(generation).to_string(),
             },
         });
-        self.holds.release(&name);
+        self.leases.release(&name);
         self.change_record(api, object, &name, &settled).await
     }
 
@@ -207,7 +209,7 @@ impl KubernetesRuntime {
         name: &str,
     ) -> Result<bool, RuntimeError> {
         self.is_not_lost(object, name)?;
-        if self.holds.has(name) {
+        if self.leases.has(name) {
             // It is being made.
             return Ok(false);
         }
@@ -241,7 +243,7 @@ impl KubernetesRuntime {
         patch: &Json,
     ) -> Result<(), RuntimeError> {
         self.listings.forget();
-        match holding::merge(api, name, patch).await {
+        match lease::merge(api, name, patch).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => {
                 Err(RuntimeError::Gone(object.clone()))
@@ -299,15 +301,15 @@ impl KubernetesRuntime {
             return Ok(None);
         };
         let deployment = listing.deployments.get(&name);
-        let standing = match deployment {
-            None => Standing::Down,
-            Some(deployment) if rollout::stands(deployment) => Standing::Up,
-            Some(_) => Standing::NotReady,
+        let readiness = match deployment {
+            None => Readiness::Stopped,
+            Some(deployment) if rollout::stands(deployment) => Readiness::Ready,
+            Some(_) => Readiness::NotReady,
         };
         let unfinished = record.annotations().contains_key(CHANGING);
         // What was never settled may never have had them.
         let missing = if is_settled(record) {
-            parts::missing(api, &listing, &name, parts).await?
+            dependents::missing(api, &listing, &name, parts).await?
         } else {
             Vec::new()
         };
@@ -324,7 +326,7 @@ impl KubernetesRuntime {
         });
         outdated.extend(secrets::rotated(api, deployment).await?);
         Ok(Some(Observation {
-            standing,
+            readiness,
             changed,
             unfinished,
             outdated,

@@ -168,7 +168,7 @@ async fn a_record_whose_answer_was_lost_is_our_own() {
     // For everybody else it is the record of another apply.
     let record = kept.lock().unwrap().record.clone().unwrap();
     let record: ConfigMap = serde_json::from_value(record).unwrap();
-    assert_eq!(ours.holds.standing(&record), Holder::Us);
-    let other = runtime(&access, BTreeMap::new()).holds.standing(&record);
+    assert_eq!(ours.leases.holder(&record), Holder::Us);
+    let other = runtime(&access, BTreeMap::new()).leases.holder(&record);
     assert!(matches!(other, Holder::Another { .. }), "{other:?}");
 }

@@ -75,7 +75,11 @@ impl KubernetesRuntime {
         restart_failed(api, name).await?;
         // A Deployment that was changed, or whose pod is being made anew, does not stand.
         let goes_on = stands(&applied) && self.was_settled(name, &applied).await?;
-        Ok(if goes_on { Begun::GoesOn } else { Begun::Anew })
+        Ok(if goes_on {
+            Begun::Unchanged
+        } else {
+            Begun::Started
+        })
     }
 
     /// An error where the cluster would refuse what changes in an object that is there. What is refused so

@@ -11,9 +11,9 @@ use kube::ResourceExt as _;
 
 use super::super::{PodSettings, VolumeSource};
 use super::api::{Api, named};
+use super::dependents::gone;
 use super::error::ClusterError;
 use super::names::{SECRETS, private};
-use super::parts::gone;
 
 /// Versions by name.
 pub(super) type Versions = BTreeMap<String, String>;

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::super::{Diagnosis, Failure, ObjectRef, Patience, RuntimeError, Standing};
+use super::super::{Diagnosis, Failure, ObjectRef, Readiness, RuntimeError, WaitPolicy};
 use super::record::Started;
 use super::{LOOK, LocalRuntime, SEARCH, logs};
 use crate::terminal::Lines;
 
 #[async_trait]
 impl Diagnosis for LocalRuntime {
-    async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
+    async fn watch_failure(&self, object: &ObjectRef, _: WaitPolicy) -> Failure {
         let mut next_search = Instant::now() + SEARCH;
         loop {
             let searches = Instant::now() >= next_search;
@@ -19,7 +19,7 @@ impl Diagnosis for LocalRuntime {
                 next_search = Instant::now() + SEARCH;
             }
             let failed = |started: &Started| {
-                !started.identity.lives() || (searches && started.standing() == Standing::Down)
+                !started.identity.lives() || (searches && started.readiness() == Readiness::Stopped)
             };
             if let Ok(record) = self.record(object)
                 && let Some((name, started)) = record.processes.iter().find(|(_, one)| failed(one))
@@ -31,12 +31,12 @@ impl Diagnosis for LocalRuntime {
                     started.log_from,
                     Failure::LINES,
                 );
-                let advice = record.environment.as_ref().and_then(|one| one.blamed(&log));
+                let remedy = record.environment.as_ref().and_then(|one| one.blamed(&log));
                 return Failure {
                     process: name.clone(),
                     how: started.end(),
                     log,
-                    advice,
+                    remedy,
                 };
             }
             tokio::time::sleep(LOOK).await;

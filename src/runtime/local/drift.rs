@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Missing, ObjectRef, Observation, Part, RuntimeError, Standing};
+use super::super::{Missing, ObjectRef, Observation, Part, Readiness, RuntimeError};
 use super::environment::Environment;
 use super::files::OwnFiles;
 use super::folder::is_ours;
@@ -86,22 +86,22 @@ enum Origin {
 impl LocalRuntime {
     /// How an object stands, and what of its ground is gone or another.
     pub(super) fn look(&self, object: &ObjectRef, record: &Record, parts: &[Part]) -> Observation {
-        let mut standing = Standing::Up;
+        let mut readiness = Readiness::Ready;
         let mut outdated = Vec::new();
         for (name, started) in &record.processes {
             logs::rotate(&self.log_path(object, name));
-            standing = standing.max(match self.origin(object, started) {
-                Origin::Here => started.standing(),
+            readiness = readiness.max(match self.origin(object, started) {
+                Origin::Here => started.readiness(),
                 Origin::Moved(old) => {
                     let home = self.home(object);
                     let (old, home) = (old.display(), home.display());
                     outdated.push(format!("{name} was started in {old}, which is now {home}"));
-                    started.standing()
+                    started.readiness()
                 }
                 Origin::Copied(old) => {
                     let old = old.display();
                     outdated.push(format!("its folder is a copy: {name} runs for {old}"));
-                    Standing::Down
+                    Readiness::Stopped
                 }
             });
             // Its environment says more, where that is recorded.
@@ -118,12 +118,12 @@ impl LocalRuntime {
         let files = record.files.iter().map(|name| folder.join(name));
         let gone = files.filter(|path| !path.exists());
         outdated.extend(gone.map(|path| format!("{} no longer exists", path.display())));
-        if standing == Standing::Up && !self.has_same_database(object, record) {
+        if readiness == Readiness::Ready && !self.has_same_database(object, record) {
             outdated.push("its database is not the file with which it was started".to_owned());
         }
         let missing = parts.iter();
         Observation {
-            standing,
+            readiness,
             changed: Vec::new(),
             unfinished: record.changing,
             outdated,

@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Begun, Claim, Connection, Environments, Exposure, Kind, Layout, LayoutRequest, Location,
-    Network, ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Removal,
-    RuntimeError, Standing, Whereabouts, Workload,
+    Network, ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness,
+    Removal, RuntimeError, Whereabouts, Workload,
 };
 use environment::Environment;
 use place::Place;
@@ -254,7 +254,7 @@ impl Objects for LocalRuntime {
     async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
         loop {
             let mut record = self.record(object)?;
-            if record.standing() == Standing::Up {
+            if record.readiness() == Readiness::Ready {
                 for started in record.processes.values_mut() {
                     started.whole = true;
                 }

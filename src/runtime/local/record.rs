@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Port, Standing};
+use super::super::{Port, Readiness};
 use super::drift::{Database, Program};
 use super::environment::Environment;
 use super::files;
@@ -68,20 +68,20 @@ pub(super) struct Started {
 }
 
 impl Started {
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn readiness(&self) -> Readiness {
         if !self.identity.lives() {
-            return Standing::Down;
+            return Readiness::Stopped;
         }
         match &self.keeps {
             Some(program) if !self.identity.has_beside(program) => {
                 let young = self.at.elapsed().is_ok_and(|age| age < BESIDE);
                 if young && !self.whole {
-                    Standing::NotReady
+                    Readiness::NotReady
                 } else {
-                    Standing::Down
+                    Readiness::Stopped
                 }
             }
-            _ => Standing::Up,
+            _ => Readiness::Ready,
         }
     }
 
@@ -112,8 +112,8 @@ impl Record {
     }
 
     /// How it stands: as the worst of its processes does.
-    pub(super) fn standing(&self) -> Standing {
-        let each = self.processes.values().map(Started::standing);
-        each.max().unwrap_or(Standing::Up)
+    pub(super) fn readiness(&self) -> Readiness {
+        let each = self.processes.values().map(Started::readiness);
+        each.max().unwrap_or(Readiness::Ready)
     }
 }

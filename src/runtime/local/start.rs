@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::super::{
-    Begun, Content, Duty, ObjectRef, Port, Process, RuntimeError, Standing, Workload,
+    Begun, Content, Duty, ObjectRef, Port, Process, Readiness, RuntimeError, Workload,
 };
 use super::drift::{Database, Program};
 use super::record::{Record, Started};
@@ -62,7 +62,7 @@ impl LocalRuntime {
             && self.has_same_database(object, &record);
         let mut kept = BTreeMap::new();
         for (name, started) in std::mem::take(&mut record.processes) {
-            if same && started.standing() != Standing::Down {
+            if same && started.readiness() != Readiness::Stopped {
                 kept.insert(name, started);
             } else {
                 started.identity.stop(&name, GRACE).await?;
@@ -94,8 +94,8 @@ impl LocalRuntime {
         let first = workload.processes.first();
         let first = first.and_then(|process| record.processes.get(process.name));
         Ok(match first {
-            Some(started) if started.settled => Begun::GoesOn,
-            _ => Begun::Anew,
+            Some(started) if started.settled => Begun::Unchanged,
+            _ => Begun::Started,
         })
     }
 

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::runtime::{
-    Diagnosis as _, Duty, Journal as _, Patience, PodSettings, Port, Process, SecretEntries,
-    Secrets as _,
+    Diagnosis as _, Duty, Journal as _, PodSettings, Port, Process, SecretEntries, Secrets as _,
+    WaitPolicy,
 };
 
 mod drift;
@@ -205,7 +205,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
     let failure = runtime
         .watch_failure(
             &object,
-            Patience {
+            WaitPolicy {
                 scheduling: None,
                 starting: None,
                 until: std::time::Instant::now(),
@@ -215,7 +215,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
     assert_eq!(failure.log, ["ready 7", "it broke"]);
     assert!(failure.how.contains('3'), "{}", failure.how);
     let observed = runtime.observe(&object, &[]).await.unwrap().unwrap();
-    assert_eq!(observed.standing, Standing::Down);
+    assert_eq!(observed.readiness, Readiness::Stopped);
 }
 
 #[tokio::test]
@@ -397,7 +397,7 @@ async fn what_is_ended_should_run_and_is_down_and_another_start_is_not_settled()
     runtime.end(&object).await.unwrap();
     assert!(!first.lives());
     let found = runtime.observe(&object, &[]).await.unwrap().unwrap();
-    assert_eq!(found.standing, Standing::Down);
+    assert_eq!(found.readiness, Readiness::Stopped);
 
     start(&runtime, &object, "exec sleep 60");
     assert!(!settled(&runtime));

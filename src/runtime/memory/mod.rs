@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Begun, Claim, Connection, Diagnosis, Environments, Exposure, Failure, Journal, JournalEntry,
     Kind, Layout, LayoutRequest, Location, Missing, Network, ObjectName, ObjectRef, Objects,
-    Observation, Part, Patience, Port, Removal, RuntimeError, SecretEntries, Secrets, Standing,
+    Observation, Part, Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy,
     Workload,
 };
 pub(crate) use gate::{Break, Broken, Gate, Side};
@@ -159,9 +159,9 @@ impl Objects for MemoryRuntime {
             let found = find(state, &workload.object)?;
             if found.workload.as_ref() == Some(workload) {
                 return Ok(if found.settled {
-                    Begun::GoesOn
+                    Begun::Unchanged
                 } else {
-                    Begun::Anew
+                    Begun::Started
                 });
             }
             found.workload = Some(workload.clone());
@@ -170,7 +170,7 @@ impl Objects for MemoryRuntime {
             if found.argument("--database").is_none() {
                 found.database = next;
             }
-            Ok(Begun::Anew)
+            Ok(Begun::Started)
         })
         .await
     }
@@ -199,7 +199,11 @@ impl Objects for MemoryRuntime {
             let runs = found.workload.is_some() || object.kind == Kind::SupernodeKey;
             let gone = parts.iter().filter(|part| !state.is_there(part));
             Ok(Some(Observation {
-                standing: if runs { Standing::Up } else { Standing::Down },
+                readiness: if runs {
+                    Readiness::Ready
+                } else {
+                    Readiness::Stopped
+                },
                 changed: Vec::new(),
                 unfinished: found.changing || (found.workload.is_some() && !found.settled),
                 outdated: Vec::new(),
@@ -288,7 +292,7 @@ impl Network for MemoryRuntime {
 
 #[async_trait]
 impl Diagnosis for MemoryRuntime {
-    async fn watch_failure(&self, object: &ObjectRef, _: Patience) -> Failure {
+    async fn watch_failure(&self, object: &ObjectRef, _: WaitPolicy) -> Failure {
         loop {
             let runs = self
                 .world
@@ -301,7 +305,7 @@ impl Diagnosis for MemoryRuntime {
                     process: object.kind.to_string(),
                     how: "exit code 1".to_owned(),
                     log: Vec::new(),
-                    advice: None,
+                    remedy: None,
                 };
             }
             tokio::time::sleep(LOOK).await;

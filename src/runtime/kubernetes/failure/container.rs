@@ -150,9 +150,9 @@ fn unanswered(
     }
     // Until it answers for the first time every probe fails: only all of them together end it.
     let probe = specified(pod, status)?.startup_probe.as_ref()?;
-    let patience = probe.period_seconds.unwrap_or(10) * probe.failure_threshold.unwrap_or(3);
+    let wait_policy = probe.period_seconds.unwrap_or(10) * probe.failure_threshold.unwrap_or(3);
     let lived = to.as_second() - from.as_second();
-    if lived < i64::from(patience) || ![137, 143].contains(&end.exit_code) {
+    if lived < i64::from(wait_policy) || ![137, 143].contains(&end.exit_code) {
         return None;
     }
     let startup = probe_failures(about, &status.name, &["Startup"], from);

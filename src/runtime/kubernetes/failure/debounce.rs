@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::super::super::Patience;
+use super::super::super::WaitPolicy;
 use super::super::START;
 use super::diagnosis::Diagnosis;
 use super::kind::{GRACE, NODE, Wait};
@@ -21,7 +21,7 @@ const BEFORE: Duration = Duration::from_secs(2);
 
 /// Since when there is which diagnosis.
 pub(super) struct Debounce {
-    pub(super) patience: Patience,
+    pub(super) wait_policy: WaitPolicy,
     same: Option<(String, Instant)>,
     /// Since when a node or volume is waited for, and when there was word of that last.
     placing: Option<(Instant, Instant)>,
@@ -32,9 +32,9 @@ pub(super) struct Debounce {
 }
 
 impl Debounce {
-    pub(super) fn new(patience: Patience) -> Self {
+    pub(super) fn new(wait_policy: WaitPolicy) -> Self {
         Self {
-            patience,
+            wait_policy,
             same: None,
             placing: None,
             told: BTreeSet::new(),
@@ -66,7 +66,7 @@ impl Debounce {
                 (is_over, GRACE)
             }
             Wait::Lasting(limit) => (waited >= limit, GRACE),
-            Wait::Starting => (waited >= self.patience.starting.unwrap_or(START), SLOW),
+            Wait::Starting => (waited >= self.wait_policy.starting.unwrap_or(START), SLOW),
             Wait::Placing { default } => (self.is_placed(default, waited, now), GRACE),
         };
         if waited >= slow && !is_over {
@@ -84,7 +84,7 @@ impl Debounce {
         self.placing = Some((begun, now));
         let all = now.duration_since(begun);
         waited >= GRACE
-            && match (self.patience.scheduling, self.it_comes) {
+            && match (self.wait_policy.scheduling, self.it_comes) {
                 (Some(set), _) => all >= set,
                 (None, Some(true)) => all >= NODE.max(default),
                 (None, _) => waited >= default,
@@ -104,13 +104,13 @@ impl Debounce {
 
     /// Whether the time for all of it is nearly over.
     fn is_late(&self, now: Instant) -> bool {
-        now + BEFORE >= self.patience.until
+        now + BEFORE >= self.wait_policy.until
     }
 
     /// Whether it is worth asking if somebody makes a node or a volume.
     pub(super) fn may_ask(&self, diagnosis: &Diagnosis, now: Instant) -> bool {
         matches!(diagnosis.kind.judgement().wait, Wait::Placing { .. })
-            && self.patience.scheduling.is_none()
+            && self.wait_policy.scheduling.is_none()
             && self.it_comes.is_none()
             && !self.is_late(now)
     }

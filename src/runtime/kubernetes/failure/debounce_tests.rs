@@ -28,12 +28,12 @@ fn reported(kind: Kind, count: u32, over: u64) -> Diagnosis {
 
 fn debounce(scheduling: Option<u64>, limit: Duration) -> (Debounce, Instant) {
     let begun = Instant::now();
-    let patience = Patience {
+    let wait_policy = WaitPolicy {
         scheduling: scheduling.map(Duration::from_secs),
         starting: None,
         until: begun + limit,
     };
-    (Debounce::new(patience), begun)
+    (Debounce::new(wait_policy), begun)
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_start_is_waited_for_as_long_as_it_may_take() {
     let start = of(Kind::Unanswered);
     for (set, limit, named) in [(None, 600, 180), (Some(20), 600, 20), (Some(20), 10, 8)] {
         let (mut debounce, begun) = debounce(None, Duration::from_secs(limit));
-        debounce.patience.starting = set.map(Duration::from_secs);
+        debounce.wait_policy.starting = set.map(Duration::from_secs);
         let mut lasts = |at: u64| debounce.is_due(Some(&start), begun + Duration::from_secs(at));
         assert!(!lasts(0));
         assert!(!lasts(named - 1));

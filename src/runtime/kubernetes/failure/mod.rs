@@ -20,10 +20,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
 
-use super::super::{Failure, Patience};
+use super::super::{Failure, WaitPolicy};
 use super::api::{Api, Object, by_name};
-use super::changes::{Change, Changes};
 use super::error::ClusterError;
+use super::watcher::{Change, Watcher};
 use super::{logs, names};
 use container::{goes_on, statuses};
 use debounce::Debounce;
@@ -39,13 +39,13 @@ const TICK: Duration = Duration::from_secs(1);
 const WARNINGS: &str = "type=Warning";
 
 /// Waits until the object has failed in a way that can be named.
-pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure {
+pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Failure {
     let query = names::query(name);
     let own = format!("metadata.name={name}");
-    let mut deployments = Changes::<Deployment>::new(api, "", &own).stream();
-    let mut pods = Changes::<Pod>::new(api, &query, "").stream();
-    let mut events = Changes::<Event>::new(api, "", WARNINGS).stream();
-    let mut debounce = Debounce::new(patience);
+    let mut deployments = Watcher::<Deployment>::new(api, "", &own).stream();
+    let mut pods = Watcher::<Pod>::new(api, &query, "").stream();
+    let mut events = Watcher::<Event>::new(api, "", WARNINGS).stream();
+    let mut debounce = Debounce::new(wait_policy);
     let mut snapshot = Snapshot::default();
     // What is in sight: of what is not, nothing is said.
     let (mut deployment_known, mut pods_known, mut events_known) = (false, false, false);
@@ -77,7 +77,7 @@ pub(super) async fn watch(api: &Api, name: &str, patience: Patience) -> Failure 
                 process: "pod".to_owned(),
                 how: format!("the provider cannot read its status: {error}"),
                 log: Vec::new(),
-                advice: error.remedy(),
+                remedy: error.remedy(),
             };
         }
         if !(deployment_known && pods_known && events_known) {
@@ -200,7 +200,7 @@ async fn report(api: &Api, snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Fai
         how: diagnosis.how(),
         process: diagnosis.process,
         log,
-        advice: diagnosis.remedy.map(str::to_owned),
+        remedy: diagnosis.remedy.map(str::to_owned),
     }
 }
 

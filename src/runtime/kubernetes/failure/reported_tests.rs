@@ -150,7 +150,7 @@ impl Reported {
     /// Whether it is named after so many reports over this time, and as long by our clock.
     fn is_named_after(&self, count: u32, over: u32) -> bool {
         let begun = Instant::now();
-        let mut debounce = Debounce::new(Patience {
+        let mut debounce = Debounce::new(WaitPolicy {
             scheduling: None,
             starting: None,
             until: begun + Duration::from_hours(1),

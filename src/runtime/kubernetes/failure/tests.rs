@@ -109,7 +109,7 @@ pub(super) fn assert_named(pod: Pod, events: Vec<Event>, process: &str, how: &st
 #[test]
 fn the_memory_that_was_too_little_is_that_of_its_container() {
     let apps = json!({ "name": "superexec", "image": "flwr/superexec:1.42.0" });
-    let advice = |name: &str, beside: bool| {
+    let remedy = |name: &str, beside: bool| {
         let mut killed = with(container(name, ended(137, "OOMKilled", 3)));
         if beside {
             let apps = serde_json::from_value(apps.clone()).unwrap();
@@ -123,7 +123,7 @@ fn the_memory_that_was_too_little_is_that_of_its_container() {
         ("superexec", true, "`kubernetes.resources"),
         ("gateway", true, "`kubernetes.gateway_resources"),
     ] {
-        assert!(advice(name, beside).contains(attribute), "{name}");
+        assert!(remedy(name, beside).contains(attribute), "{name}");
     }
 }
 

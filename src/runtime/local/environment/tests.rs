@@ -250,8 +250,8 @@ async fn one_in_which_flower_is_not_found_any_more_is_made_again() {
         assert_eq!(made.blamed(&log(other)), None);
     }
     assert_eq!(scene.ensure().await.unwrap(), made);
-    let advice = made.blamed(&log("ModuleNotFoundError: No module named 'flwr'"));
-    assert!(advice.unwrap().contains("Apply again"));
+    let remedy = made.blamed(&log("ModuleNotFoundError: No module named 'flwr'"));
+    assert!(remedy.unwrap().contains("Apply again"));
     assert_ne!(scene.ensure().await.unwrap(), made);
 }
 

@@ -29,15 +29,15 @@ async fn start_it(runtime: &LocalRuntime, workload: &Workload) -> Result<(), Run
 }
 
 /// How it stands, what is out of date, and what is missing of a SuperLink with a database.
-async fn look(runtime: &LocalRuntime, object: &ObjectRef) -> (Standing, Vec<String>, Vec<String>) {
+async fn look(runtime: &LocalRuntime, object: &ObjectRef) -> (Readiness, Vec<String>, Vec<String>) {
     let observed = runtime.observe(object, &[Part::Volume]).await;
     let observed = observed.unwrap().unwrap();
     let missing = observed.missing.into_iter().map(|one| one.words);
-    (observed.standing, observed.outdated, missing.collect())
+    (observed.readiness, observed.outdated, missing.collect())
 }
 
-fn well() -> (Standing, Vec<String>, Vec<String>) {
-    (Standing::Up, Vec::new(), Vec::new())
+fn well() -> (Readiness, Vec<String>, Vec<String>) {
+    (Readiness::Ready, Vec::new(), Vec::new())
 }
 
 fn process(runtime: &LocalRuntime, object: &ObjectRef) -> Identity {
@@ -70,8 +70,8 @@ async fn a_folder_that_was_moved_is_drift_and_what_ran_for_the_old_one_starts_an
         started.unwrap().identity
     };
     let runtime = move_away(&old, dir.path());
-    let (standing, outdated, _) = look(&runtime, &object).await;
-    assert_eq!(standing, Standing::Up);
+    let (readiness, outdated, _) = look(&runtime, &object).await;
+    assert_eq!(readiness, Readiness::Ready);
     assert_eq!(outdated.len(), 1, "{outdated:?}");
     assert!(outdated[0].contains("was started in") && outdated[0].contains("two/data"));
 
@@ -135,8 +135,8 @@ async fn a_copy_of_the_folder_neither_ends_nor_takes_what_runs_for_the_original(
         data_dir: two.join("data"),
         ..original.clone()
     };
-    let (standing, outdated, _) = look(&copy, &object).await;
-    assert_eq!(standing, Standing::Down);
+    let (readiness, outdated, _) = look(&copy, &object).await;
+    assert_eq!(readiness, Readiness::Stopped);
     assert!(outdated[0].contains("is a copy"), "{outdated:?}");
     let refused = start_it(&copy, &workload).await.unwrap_err();
     assert!(matches!(refused, RuntimeError::Copied { .. }), "{refused}");
@@ -201,10 +201,10 @@ async fn a_database_that_is_gone_is_missing_and_no_empty_one_is_made_for_it() {
     // It was brought back; what runs has the old one open.
     fs::create_dir(database.parent().unwrap()).unwrap();
     fs::rename(&backup, &database).unwrap();
-    let (standing, outdated, missing) = look(&runtime, &object).await;
+    let (readiness, outdated, missing) = look(&runtime, &object).await;
     assert_eq!(
-        (standing, outdated.len(), missing.len()),
-        (Standing::Up, 1, 0)
+        (readiness, outdated.len(), missing.len()),
+        (Readiness::Ready, 1, 0)
     );
     start_it(&runtime, &workload).await.unwrap();
     assert!(!first.lives());
@@ -239,8 +239,8 @@ async fn programs_and_files_that_are_gone_are_drift() {
         let aside: PathBuf = dir.path().join("aside");
         fs::rename(gone, &aside).unwrap();
         let named = if gone == &interpreter { &python } else { gone };
-        let (standing, outdated, _) = look(&runtime, &object).await;
-        assert_eq!(standing, Standing::Up);
+        let (readiness, outdated, _) = look(&runtime, &object).await;
+        assert_eq!(readiness, Readiness::Ready);
         assert_eq!(outdated.len(), 1, "{outdated:?}");
         assert!(
             outdated[0].contains(&*named.to_string_lossy()),

@@ -35,7 +35,7 @@ async fn a_recycled_pid_is_never_touched() {
     let identity = start(&runtime, &theirs, "exec sleep 300");
     take_for_ours(&runtime, &ours, &theirs);
     let observed = runtime.observe(&ours, &[]).await.unwrap().unwrap();
-    assert_eq!(observed.standing, Standing::Down, "it counts as gone");
+    assert_eq!(observed.readiness, Readiness::Stopped, "it counts as gone");
     remove(&runtime, &ours, &[]).await.unwrap();
     assert!(identity.lives(), "it was left alone");
     remove(&runtime, &theirs, &[]).await.unwrap();
@@ -201,12 +201,12 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     let mut workload = with_environment(&runtime, &object, &script).await;
     workload.processes[0].keeps = Some("flower-superexec");
     runtime.start(&workload, &stop).await.unwrap();
-    let standing = async || {
+    let readiness = async || {
         let observed = runtime.observe(&object, &[]).await;
-        observed.unwrap().unwrap().standing
+        observed.unwrap().unwrap().readiness
     };
     let leader = || runtime.record(&object).unwrap().processes["superlink"].clone();
-    assert_eq!(standing().await, Standing::NotReady);
+    assert_eq!(readiness().await, Readiness::NotReady);
     runtime.start(&workload, &stop).await.unwrap();
     let first = leader().identity;
     runtime.ready(&object).await.unwrap();
@@ -215,7 +215,7 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
         first,
         "it was given the time that it took"
     );
-    assert_eq!(standing().await, Standing::Up);
+    assert_eq!(readiness().await, Readiness::Ready);
 
     let kill = format!(
         "kill -9 $(sed -n 's/^child //p' {})",
@@ -228,23 +228,23 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
             .unwrap()
             .success()
     );
-    let patience = Patience {
+    let wait_policy = WaitPolicy {
         scheduling: None,
         starting: None,
         until: std::time::Instant::now(),
     };
-    let failure = runtime.watch_failure(&object, patience).await;
+    let failure = runtime.watch_failure(&object, wait_policy).await;
     assert!(
         failure.how.contains("flower-superexec ended"),
         "{failure:?}"
     );
     assert!(first.lives());
-    assert_eq!(standing().await, Standing::Down);
+    assert_eq!(readiness().await, Readiness::Stopped);
 
     runtime.start(&workload, &stop).await.unwrap();
     runtime.ready(&object).await.unwrap();
     assert_ne!(leader().identity, first);
-    assert_eq!(standing().await, Standing::Up);
+    assert_eq!(readiness().await, Readiness::Ready);
     remove(&runtime, &object, &[]).await.unwrap();
 }
 

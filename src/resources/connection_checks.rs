@@ -4,9 +4,9 @@
 use super::Configured;
 use super::addresses::{self, PortRule};
 use super::app_run::Model as AppRun;
-use super::handover::is_in_cluster;
+use super::connection_attributes::is_in_cluster;
 use super::release;
-use super::report::failed;
+use super::report;
 use super::supernode::Model as Supernode;
 use super::supernode_key::{is_key_secret, is_private_entry};
 use crate::at;
@@ -36,7 +36,7 @@ pub(super) fn fleet(config: &Tree) -> Diagnostics {
     if let Some(pem) = text(config, at!(Supernode, superlink.ca_certificate)) {
         let at = at!(Supernode, superlink.ca_certificate);
         if let Err(error) = inspect_bundle(&pem) {
-            found.push(failed("This is not a CA certificate", &error).at(at));
+            found.push(report::error("This is not a CA certificate", &error).at(at));
         }
         let insecure = config.get::<Option<bool>>(at!(Supernode, superlink.insecure));
         if matches!(insecure, Ok(Maybe::Known(Some(true)))) {
@@ -65,7 +65,7 @@ pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
     };
     let parsed: FlowerVersion = text
         .parse()
-        .map_err(|error| failed("This is not a Flower version", &error).at(at))?;
+        .map_err(|error| report::error("This is not a Flower version", &error).at(at))?;
     release::row_at(parsed, at)?;
     Ok(parsed)
 }
@@ -91,7 +91,7 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
                 }
                 _ => at!(AppRun | Supernode, control.url),
             };
-            found.push(failed("This SuperLink cannot be reached", &error).at(at));
+            found.push(report::error("This SuperLink cannot be reached", &error).at(at));
             return found;
         }
     };
@@ -101,7 +101,7 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
     {
         let error = EndpointError::TokenWithoutTls;
         let at = at!(AppRun | Supernode, control.token_file);
-        found.push(failed("This SuperLink cannot be reached", &error).at(at));
+        found.push(report::error("This SuperLink cannot be reached", &error).at(at));
     }
     found
 }

@@ -16,7 +16,7 @@ use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, GoDuration, Plan};
 
 /// Says which parts are gone; the status with that.
-pub(super) fn tell(
+pub(super) fn report_missing(
     call: &Call<Configured>,
     object: &ObjectRef,
     status: Status,
@@ -44,7 +44,7 @@ pub(super) fn tell(
 }
 
 /// Makes null what is not so any more.
-pub(super) fn unsettle(state: &mut Model, observed: &Observation) {
+pub(super) fn forget_outdated(state: &mut Model, observed: &Observation) {
     if observed.unfinished {
         // An update may have renewed the certificate before it failed.
         state.certificate_not_after = None.into();
@@ -91,7 +91,7 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
 }
 
 /// Plans the repair of what was found amiss.
-pub(super) fn heal(plan: &mut Plan) -> Result<()> {
+pub(super) fn repair(plan: &mut Plan) -> Result<()> {
     let status = plan
         .prior
         .get::<Option<Status>>(at!(Model, status))?
@@ -99,7 +99,7 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
         .flatten();
     match status {
         Some(Status::Stopped | Status::Changed) => plan.set_unknown(at!(Model, status)),
-        Some(Status::Lost) => begin_anew(plan)?,
+        Some(Status::Lost) => recreate(plan)?,
         Some(Status::Running) | None => {}
     }
     let prior = plan.prior.clone();
@@ -147,7 +147,7 @@ pub(super) fn heal(plan: &mut Plan) -> Result<()> {
 
 /// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
 /// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
-fn begin_anew(plan: &mut Plan) -> Result<()> {
+fn recreate(plan: &mut Plan) -> Result<()> {
     plan.set_unknown(at!(Model, status));
     let allowed = plan.get::<Option<bool>>(at!(Model, allow_state_loss))?;
     let keeps = storage::is_kept(&plan.planned)?;
@@ -191,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resources::memory;
+    use crate::resources::recorded_configuration;
 
     #[test]
     fn another_address_is_told_and_what_follows_from_it_planned_anew() {
@@ -201,7 +201,7 @@ mod tests {
             (Some("192.0.2.1:30001"), true, true),
             (Some("192.0.2.2:9092"), true, false),
         ] {
-            let mut state: Model = memory::read(&json!({
+            let mut state: Model = recorded_configuration::read(&json!({
                 "name": "a", "flower_version": "1.42.0", "allow_state_loss": false,
                 "isolation": "subprocess", "insecure": false,
                 "fleet": {

@@ -9,8 +9,8 @@ use super::Model;
 use crate::at;
 use crate::flower::control::{ControlError, Node, NodeStatus, SharedReads, Timestamp};
 use crate::resources::Configured;
-use crate::resources::reach::control;
-use crate::resources::report::failed;
+use crate::resources::control_access::control;
+use crate::resources::report;
 use crate::resources::supernode_key::public_pem;
 use crate::runtime::Begun;
 use crate::tfplugin::Call;
@@ -20,7 +20,7 @@ use crate::tfplugin::diagnostic::{Diagnostics, Result};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Who is looked for.
-enum Who {
+enum KnownNode {
     /// The node with this public key, as PEM.
     Key(String),
     Number(String),
@@ -28,7 +28,7 @@ enum Who {
     Stranger,
 }
 
-impl Who {
+impl KnownNode {
     fn is(&self, node: &Node) -> bool {
         match self {
             Self::Key(pem) => node.public_key == *pem && node.status != NodeStatus::Unregistered,
@@ -52,16 +52,16 @@ impl Who {
     }
 }
 
-pub(super) struct Witness {
+pub(super) struct NodeMembership {
     control: Arc<SharedReads>,
-    who: Who,
-    before: Before,
-    counted: Counted,
+    known_node: KnownNode,
+    before: LastActivation,
+    counted: EarlierConnections,
 }
 
 /// What the list said of it before it was started.
 #[derive(Debug, Clone, PartialEq)]
-enum Before {
+enum LastActivation {
     /// Nothing: the list could not be read. It may say of an earlier process that it is online.
     Unknown,
     /// It was never let in.
@@ -72,7 +72,7 @@ enum Before {
     Seen(Connection),
 }
 
-impl Before {
+impl LastActivation {
     fn of(node: Option<&Node>) -> Self {
         let activated = node.and_then(|node| node.last_activated_at.clone());
         activated.map_or(Self::Never, Self::At)
@@ -110,7 +110,7 @@ pub(super) enum Refusal {
     Unlisted,
 }
 
-impl Witness {
+impl NodeMembership {
     /// Looks before the start; `None` where there is no list.
     pub(super) async fn of(call: &Call<Configured>, model: &Model) -> Result<Option<Self>> {
         let Some(input) = &model.control else {
@@ -121,25 +121,25 @@ impl Witness {
             Some(secret) => public_pem(call.provider.runtime.as_ref(), secret).await,
             None => None,
         };
-        let who = match (key, model.node_id.get()) {
-            (Some(pem), _) => Who::Key(pem),
-            (None, Some(id)) => Who::Number(id.clone()),
-            (None, None) => Who::Stranger,
+        let known_node = match (key, model.node_id.get()) {
+            (Some(pem), _) => KnownNode::Key(pem),
+            (None, Some(id)) => KnownNode::Number(id.clone()),
+            (None, None) => KnownNode::Stranger,
         };
-        let mut counted = Counted::default();
+        let mut counted = EarlierConnections::default();
         let before = match control.nodes(LOOK).await {
             Ok(nodes) => {
-                let node = nodes.iter().find(|node| who.is(node));
+                let node = nodes.iter().find(|node| known_node.is(node));
                 counted.lately = Connection::of_online(node).is_some();
-                Before::of(node)
+                LastActivation::of(node)
             }
             Err(ControlError::Unsupported { .. }) => return Ok(None),
-            Err(error) if error.may_pass() => Before::Unknown,
+            Err(error) if error.may_pass() => LastActivation::Unknown,
             Err(error) => return Err(unlisted(&error)),
         };
         Ok(Some(Self {
             control,
-            who,
+            known_node,
             before,
             counted,
         }))
@@ -149,8 +149,8 @@ impl Witness {
     pub(super) async fn refusal(&mut self) -> Refusal {
         match self.control.nodes(LOOK).await {
             Ok(nodes) => {
-                let found = nodes.iter().find(|node| self.who.is(node));
-                if found.is_none() && self.who.is_revoked(&nodes) {
+                let found = nodes.iter().find(|node| self.known_node.is(node));
+                if found.is_none() && self.known_node.is_revoked(&nodes) {
                     return Refusal::Revoked;
                 }
                 self.counted.judge(Connection::of_online(found))
@@ -163,20 +163,22 @@ impl Witness {
 
     /// Whether it can be found without its number.
     pub(super) const fn knows_it(&self) -> bool {
-        !matches!(self.who, Who::Stranger)
+        !matches!(self.known_node, KnownNode::Stranger)
     }
 
     /// Waits until the node of this number is online.
     pub(super) async fn sees(&self, id: &str) -> Result<()> {
-        let who = Who::Number(id.to_owned());
-        self.until(|node| who.is(node)).await.map(drop)
+        let known_node = KnownNode::Number(id.to_owned());
+        self.until(|node| known_node.is(node)).await.map(drop)
     }
 
     /// Waits until the node is online and, if it was started anew, has come back; its number.
     pub(super) async fn sees_it(&self, begun: Begun) -> Result<String> {
         let mut before = self.before.clone();
-        self.until(|node| self.who.is(node) && (begun == Begun::GoesOn || before.is_over(node)))
-            .await
+        self.until(|node| {
+            self.known_node.is(node) && (begun == Begun::Unchanged || before.is_over(node))
+        })
+        .await
     }
 
     async fn until(&self, mut found: impl FnMut(&Node) -> bool + Send) -> Result<String> {
@@ -227,7 +229,7 @@ impl Connection {
 
 /// Whether an earlier process counts as connected.
 #[derive(Default)]
-struct Counted {
+struct EarlierConnections {
     /// Whether it did at the last look.
     lately: bool,
     /// The connection that was told after the first refusal. What was told before the start is of a
@@ -235,7 +237,7 @@ struct Counted {
     first: Option<Connection>,
 }
 
-impl Counted {
+impl EarlierConnections {
     /// A connection that is a new one may be that of a pod of ours which is being ended.
     fn judge(&mut self, now: Option<Connection>) -> Refusal {
         // It may have been forgotten between the refusal and this look.
@@ -257,7 +259,7 @@ impl Counted {
 }
 
 fn unlisted(error: &ControlError) -> Diagnostics {
-    failed("The SuperNodes could not be listed", error)
+    report::error("The SuperNodes could not be listed", error)
         .at(at!(Model, control))
         .into()
 }
@@ -283,8 +285,8 @@ mod tests {
     #[test]
     fn it_is_back_when_it_was_let_in_again() {
         let (then, now) = ("2026-11-27T10:00:00+00:00", "2026-11-27T11:00:00+00:00");
-        assert!(Before::of(None).is_over(&node(now, 60.0)));
-        let mut before = Before::of(Some(&node(then, 60.0)));
+        assert!(LastActivation::of(None).is_over(&node(now, 60.0)));
+        let mut before = LastActivation::of(Some(&node(then, 60.0)));
         assert!(
             !before.is_over(&node(then, 90.0)),
             "the old one, while it ended"
@@ -300,7 +302,7 @@ mod tests {
             (node(then, 90.0), true),
             (node(now, 60.0), true),
         ] {
-            let mut before = Before::Unknown;
+            let mut before = LastActivation::Unknown;
             assert!(!before.is_over(&node(then, 60.0)));
             assert_eq!(before.is_over(&later), is_over, "{later:?}");
         }
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn what_is_heard_of_again_is_another_process() {
         let (then, now) = ("2026-11-27T10:00:00+00:00", "2026-11-27T11:00:00+00:00");
-        let mut counted = Counted::default();
+        let mut counted = EarlierConnections::default();
         for (connection, refusal) in [
             (connection(then, 60.0), Refusal::Passing),
             (connection(then, 60.0), Refusal::Passing),
@@ -334,18 +336,18 @@ mod tests {
             ..node("", 0.0)
         };
         let gone = || with("a", NodeStatus::Unregistered);
-        let key = Who::Key("a".to_owned());
+        let key = KnownNode::Key("a".to_owned());
         assert!(key.is_revoked(&[gone()]) && !key.is(&gone()));
         assert!(!key.is_revoked(&[with("b", NodeStatus::Unregistered)]));
         assert!(!key.is_revoked(&[with("a", NodeStatus::Online)]));
-        assert!(Who::Number("7".to_owned()).is_revoked(&[gone()]));
-        assert!(!Who::Stranger.is_revoked(&[gone()]));
+        assert!(KnownNode::Number("7".to_owned()).is_revoked(&[gone()]));
+        assert!(!KnownNode::Stranger.is_revoked(&[gone()]));
     }
 
     #[test]
     fn what_was_forgotten_since_is_tried_once_more() {
         let then = "2026-11-27T10:00:00+00:00";
-        let mut counted = Counted::default();
+        let mut counted = EarlierConnections::default();
         for (connection, refusal) in [
             (None, Refusal::Unexplained),
             (connection(then, 60.0), Refusal::Passing),

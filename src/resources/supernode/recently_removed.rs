@@ -38,9 +38,9 @@ impl Identity {
 }
 
 #[derive(Debug, Default)]
-pub struct Departed(Mutex<BTreeSet<Identity>>);
+pub struct RecentlyRemoved(Mutex<BTreeSet<Identity>>);
 
-impl Departed {
+impl RecentlyRemoved {
     pub(super) fn remember(&self, model: &Model) {
         let identity = Identity::of(model);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -30,7 +30,7 @@ impl Api {
         name: &str,
         there: impl Fn(Option<&K>) -> Option<T>,
     ) -> Result<T, ClusterError> {
-        let mut changes = Changes::<K>::new(self, "", &format!("metadata.name={name}"));
+        let mut changes = Watcher::<K>::new(self, "", &format!("metadata.name={name}"));
         let mut blind: Option<Instant> = None;
         loop {
             let change = changes.next().await;
@@ -65,7 +65,7 @@ pub(super) enum Change<K> {
 }
 
 /// News without end. After an error, which may pass, all is listed again.
-pub(super) struct Changes<K> {
+pub(super) struct Watcher<K> {
     api: Api,
     labels: String,
     fields: String,
@@ -83,7 +83,7 @@ enum At<K> {
     Watching(BoxStream<'static, kube::Result<WatchEvent<K>>>, Instant),
 }
 
-impl<K: Object> Changes<K> {
+impl<K: Object> Watcher<K> {
     pub(super) fn new(api: &Api, labels: &str, fields: &str) -> Self {
         let what = match fields.strip_prefix("metadata.name=") {
             Some(name) => named::<K>(name),

@@ -28,18 +28,18 @@ const RENEW: Duration = Duration::from_secs(3);
 const STALE: Duration = Duration::from_secs(12);
 
 /// What this runtime holds, each kept fresh by a task of its own.
-pub(super) struct Holds {
+pub(super) struct Leases {
     id: String,
-    held: Mutex<BTreeMap<String, Hold>>,
+    held: Mutex<BTreeMap<String, Lease>>,
 }
 
 #[derive(Default)]
-struct Hold {
+struct Lease {
     task: Option<JoinHandle<()>>,
     lost: Arc<AtomicBool>,
 }
 
-impl Drop for Hold {
+impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
             task.abort();
@@ -62,7 +62,7 @@ pub(super) enum Holder {
 
 /// What became of somebody else's hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum LeaseState {
     /// Its holder is at work.
     Lives,
     Died,
@@ -70,7 +70,7 @@ pub(super) enum Fate {
     Passed,
 }
 
-impl Default for Holds {
+impl Default for Leases {
     fn default() -> Self {
         // Two runtimes of one process are two holders: each has its own objects.
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
@@ -82,8 +82,8 @@ impl Default for Holds {
     }
 }
 
-impl Holds {
-    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Hold>> {
+impl Leases {
+    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Lease>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,7 +93,7 @@ impl Holds {
         if held.contains_key(name) {
             return false;
         }
-        held.insert(name.to_owned(), Hold::default());
+        held.insert(name.to_owned(), Lease::default());
         true
     }
 
@@ -105,7 +105,7 @@ impl Holds {
     pub(super) fn is_lost(&self, name: &str) -> bool {
         let held = self.held();
         held.get(name)
-            .is_some_and(|hold| hold.lost.load(Ordering::Relaxed))
+            .is_some_and(|lease| lease.lost.load(Ordering::Relaxed))
     }
 
     /// Keeps it fresh from now on.
@@ -117,11 +117,11 @@ impl Holds {
             self.id.clone(),
             Arc::clone(&lost),
         ));
-        let hold = Hold {
+        let lease = Lease {
             task: Some(task),
             lost,
         };
-        self.held().insert(name.to_owned(), hold);
+        self.held().insert(name.to_owned(), lease);
     }
 
     /// Lets go of it; whether it was held.
@@ -134,7 +134,7 @@ impl Holds {
         json!({ HOLDER: self.id, RENEWED: now() })
     }
 
-    pub(super) fn standing(&self, found: &ConfigMap) -> Holder {
+    pub(super) fn holder(&self, found: &ConfigMap) -> Holder {
         match found.annotations().get(HOLDER) {
             None => Holder::Nobody,
             Some(holder) if *holder == self.id => Holder::Us,
@@ -163,28 +163,28 @@ pub(super) async fn watch(
     api: &Api,
     found: &ConfigMap,
     stop: &CancellationToken,
-) -> Result<Fate, RuntimeError> {
+) -> Result<LeaseState, RuntimeError> {
     let name = found.name_any();
-    let fate = api.until(&name, |now: Option<&ConfigMap>| fate(found, now));
+    let lease_state = api.until(&name, |now: Option<&ConfigMap>| lease_state(found, now));
     tokio::select! {
-        fate = tokio::time::timeout(STALE, fate) => match fate {
-            Ok(fate) => Ok(fate?),
-            Err(_) => Ok(Fate::Died),
+        lease_state = tokio::time::timeout(STALE, lease_state) => match lease_state {
+            Ok(lease_state) => Ok(lease_state?),
+            Err(_) => Ok(LeaseState::Died),
         },
         () = stop.cancelled() => Err(RuntimeError::Interrupted),
     }
 }
 
 /// What the hold of `before` has become; nothing yet as long as it is the same.
-fn fate(before: &ConfigMap, now: Option<&ConfigMap>) -> Option<Fate> {
+fn lease_state(before: &ConfigMap, now: Option<&ConfigMap>) -> Option<LeaseState> {
     let holder = |of: &ConfigMap| of.annotations().get(HOLDER).cloned();
     match now {
         Some(now)
             if !is_settled(now) && now.uid() == before.uid() && holder(now) == holder(before) =>
         {
-            (renewed(now) != renewed(before)).then_some(Fate::Lives)
+            (renewed(now) != renewed(before)).then_some(LeaseState::Lives)
         }
-        _ => Some(Fate::Passed),
+        _ => Some(LeaseState::Passed),
     }
 }
 
@@ -244,8 +244,11 @@ mod tests {
     fn a_holder_lives_when_its_mark_changes() {
         let held = |holder: &str, at: &str| record("1", json!({ HOLDER: holder, RENEWED: at }));
         let before = held("them", "a");
-        assert_eq!(fate(&before, Some(&before)), None);
-        assert_eq!(fate(&before, Some(&held("them", "b"))), Some(Fate::Lives));
+        assert_eq!(lease_state(&before, Some(&before)), None);
+        assert_eq!(
+            lease_state(&before, Some(&held("them", "b"))),
+            Some(LeaseState::Lives)
+        );
         for passed in [
             held("others", "b"),
             record("1", json!({ SETTLED: "true" })),
@@ -255,27 +258,30 @@ mod tests {
             ),
             record("2", json!({ HOLDER: "them", RENEWED: "a" })),
         ] {
-            assert_eq!(fate(&before, Some(&passed)), Some(Fate::Passed));
+            assert_eq!(
+                lease_state(&before, Some(&passed)),
+                Some(LeaseState::Passed)
+            );
         }
-        assert_eq!(fate(&before, None), Some(Fate::Passed));
+        assert_eq!(lease_state(&before, None), Some(LeaseState::Passed));
     }
 
     #[test]
     fn two_runtimes_of_one_process_are_two_holders() {
-        let (one, other) = (Holds::default(), Holds::default());
+        let (one, other) = (Leases::default(), Leases::default());
         let held = record("1", one.marks());
-        assert_eq!(one.standing(&held), Holder::Us);
-        assert!(matches!(other.standing(&held), Holder::Another { .. }));
-        assert_eq!(one.standing(&record("1", json!({}))), Holder::Nobody);
+        assert_eq!(one.holder(&held), Holder::Us);
+        assert!(matches!(other.holder(&held), Holder::Another { .. }));
+        assert_eq!(one.holder(&record("1", json!({}))), Holder::Nobody);
     }
 
     #[test]
     fn one_runtime_makes_an_object_once_at_a_time() {
-        let holds = Holds::default();
-        assert!(holds.reserve("a"));
-        assert!(!holds.reserve("a"));
-        assert!(holds.release("a"));
-        assert!(!holds.release("a"));
-        assert!(holds.reserve("a"));
+        let leases = Leases::default();
+        assert!(leases.reserve("a"));
+        assert!(!leases.reserve("a"));
+        assert!(leases.release("a"));
+        assert!(!leases.release("a"));
+        assert!(leases.reserve("a"));
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct NoAnswer {
 }
 
 /// A client whose requests end.
-pub(super) fn patient(client: Client, namespace: &str) -> Client {
+pub(super) fn with_request_timeout(client: Client, namespace: &str) -> Client {
     Client::new(Patient(client), namespace)
 }
 

@@ -7,7 +7,7 @@ use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use super::supernode_key::Model as SupernodeKey;
 use crate::at;
-use crate::resources::report::failed;
+use crate::resources::report;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts};
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -35,7 +35,7 @@ pub fn upgrade_identity(version: i64, identity: Json) -> Json {
 }
 
 /// The state of the object of this id or identity, for an import.
-pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) -> Result<M> {
+pub async fn restore<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) -> Result<M> {
     let (id, place) = match what {
         Import::Id(id) => (id.clone(), None),
         Import::Identity(identity) => {
@@ -60,7 +60,7 @@ pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) 
     }
     let memories = runtime.memories(kind).await;
     let mut memories =
-        memories.map_err(|error| failed(format!("{kind}s could not be listed"), &error))?;
+        memories.map_err(|error| report::error(format!("{kind}s could not be listed"), &error))?;
     let memory = memories.remove(&object.name).ok_or_else(|| {
         let known: Vec<_> = memories.keys().map(ObjectName::as_str).collect();
         unknown(&if known.is_empty() {
@@ -74,7 +74,7 @@ pub async fn recall<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) 
 
 /// An error where an identity names another place than this provider leads to.
 async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Result<()> {
-    let explain = |error| failed(format!("{object} was not imported"), &error);
+    let explain = |error| report::error(format!("{object} was not imported"), &error);
     let found = runtime.whereabouts(object, there).await.map_err(explain)?;
     if found == Whereabouts::Here {
         return Ok(());
@@ -137,7 +137,7 @@ mod tests {
             object,
             place: "/data/.flower/superlink/s1".to_owned(),
         };
-        let message = failed("SuperLink \"s1\" was not made", &error);
+        let message = report::error("SuperLink \"s1\" was not made", &error);
         let message = offer(message, &error, "flower_superlink", "s1");
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::Configured;
 use super::app_run::Model as AppRun;
-use super::handover::ControlInput;
-use super::report::failed;
+use super::connection_attributes::ControlInput;
+use super::report;
 use super::supernode::Model as Supernode;
 use crate::at;
 use crate::flower::control::{ControlClient, ControlError, SharedReads};
@@ -24,7 +24,7 @@ const STUMBLES: Duration = Duration::from_secs(10);
 pub fn control(call: &Call<Configured>, input: &ControlInput) -> Told<Arc<SharedReads>> {
     let control = call.provider.control(input);
     control.map_err(|error| {
-        failed("This SuperLink cannot be reached", &error)
+        report::error("This SuperLink cannot be reached", &error)
             .at(at!(AppRun | Supernode, control))
             .into()
     })

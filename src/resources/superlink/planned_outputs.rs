@@ -5,7 +5,7 @@
 use super::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, row_of};
-use crate::resources::handover::{ControlOutput, FleetOutput};
+use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
@@ -20,7 +20,7 @@ pub(super) const REACHED_BY: [ModelPath; 4] = [
 ];
 
 /// Plans `fleet` and `control`.
-pub(super) fn hand_over(plan: &mut Plan) -> Result<()> {
+pub(super) fn plan_outputs(plan: &mut Plan) -> Result<()> {
     let insecure = plan.planned.value(at!(Model, insecure)).clone();
     let version = plan.planned.value(at!(Model, flower_version)).clone();
     let changes = Changes::of(plan)?;
