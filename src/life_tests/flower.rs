@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::flower::control::fake::{Fake, listed, run, started, unreachable};
+use crate::flower::control::fake::{Fake, Registry, listed, run, started, unreachable};
 use crate::flower::control::{Call, ControlClient, ControlError, wire};
 use crate::pki::NodePublicKey;
 use crate::resources::supernode_key::public_entry;
@@ -17,8 +17,7 @@ use crate::runtime::{Kind, ObjectRef};
 /// What a SuperLink keeps in its database.
 #[derive(Default)]
 struct Database {
-    /// Number, key and whether it may connect.
-    nodes: Vec<(u64, String, bool)>,
+    nodes: Registry,
     runs: Vec<Run>,
 }
 
@@ -63,18 +62,18 @@ impl Flower {
         fake.client()
     }
 
-    /// How many runs there are, and of how many nodes each SuperLink knows that may connect.
+    /// How many runs there are, on all SuperLinks.
     pub(super) fn runs(&self) -> usize {
         let all = self.0.lock().unwrap();
         all.values().map(|one| one.runs.len()).sum()
     }
 
-    pub(super) fn registered(&self, world: &World, superlink: &ObjectRef) -> Vec<String> {
+    /// How many nodes may connect to this SuperLink.
+    pub(super) fn registered(&self, world: &World, superlink: &ObjectRef) -> usize {
         let database = world.lock().objects[superlink].database;
         let all = self.0.lock().unwrap();
-        let nodes = all.get(&database).map(|one| one.nodes.as_slice());
-        let nodes = nodes.unwrap_or_default().iter().filter(|node| node.2);
-        nodes.map(|node| node.1.clone()).collect()
+        all.get(&database)
+            .map_or(0, |one| one.nodes.registered().len())
     }
 
     fn answer(
@@ -88,25 +87,14 @@ impl Flower {
         let database = all.entry(database).or_default();
         let request = request.clone();
         Ok(match call {
-            Call::ListNodes => nodes(state, database),
-            Call::RegisterNode => {
-                let request = wire::RegisterNodeRequest::decode(request).unwrap();
-                let key = String::from_utf8(request.public_key.to_vec()).unwrap();
-                let taken = |node: &(u64, String, bool)| node.1 == key;
-                assert!(
-                    !database.nodes.iter().any(taken),
-                    "{key} is registered twice"
-                );
-                let id = 1000 + database.nodes.len() as u64;
-                database.nodes.push((id, key, true));
-                let answer = wire::RegisterNodeResponse { node_id: Some(id) };
-                answer.encode_to_vec().into()
-            }
-            Call::UnregisterNode => {
-                let request = wire::UnregisterNodeRequest::decode(request).unwrap();
-                let mut found = database.nodes.iter_mut();
-                found.find(|node| node.0 == request.node_id).unwrap().2 = false;
-                wire::UnregisterNodeResponse {}.encode_to_vec().into()
+            Call::ListNodes => database.nodes.list(|key| activated(state, key)),
+            Call::RegisterNode | Call::UnregisterNode => {
+                if call == Call::RegisterNode {
+                    let request = wire::RegisterNodeRequest::decode(request.clone()).unwrap();
+                    let key = String::from_utf8(request.public_key.to_vec()).unwrap();
+                    assert!(!database.nodes.knows(&key), "{key} is registered twice");
+                }
+                database.nodes.answer(call, &request)?
             }
             Call::StartRun => {
                 let request = wire::StartRunRequest::decode(request).unwrap();
@@ -145,30 +133,15 @@ impl Flower {
     }
 }
 
-fn nodes(state: &State, database: &Database) -> Bytes {
-    let nodes = database.nodes.iter().map(|(id, key, may_connect)| {
-        let started = state.objects.iter().find_map(|(object, found)| {
-            let own = object.kind == Kind::Supernode && key_of(state, object).as_ref() == Some(key);
-            (own && found.workload.is_some()).then_some(found.started)
-        });
-        let status = match (may_connect, started) {
-            (false, _) => "unregistered",
-            (true, Some(_)) => "online",
-            (true, None) => "registered",
-        };
-        wire::NodeInfo {
-            node_id: *id,
-            public_key: Bytes::copy_from_slice(key.as_bytes()),
-            status: status.to_owned(),
-            last_activated_at: started.map(|count| format!("2026-01-01T00:00:{count:02}+00:00")),
-            ..Default::default()
-        }
+/// When the SuperNode with this key was started last, if it runs.
+fn activated(state: &State, key: &str) -> Option<String> {
+    let mut all = state.objects.iter();
+    let found = all.find(|(object, found)| {
+        object.kind == Kind::Supernode
+            && found.workload.is_some()
+            && key_of(state, object).as_deref() == Some(key)
     });
-    let answer = wire::ListNodesResponse {
-        nodes_info: nodes.collect(),
-        ..Default::default()
-    };
-    answer.encode_to_vec().into()
+    found.map(|(_, found)| format!("2026-01-01T00:00:{:02}+00:00", found.started))
 }
 
 /// The database of the SuperLink that listens at this port.
@@ -197,10 +170,7 @@ impl Programs for Flower {
                 return Some(500 + found.started);
             };
             let all = self.0.lock().unwrap();
-            let mut nodes = all.get(&database)?.nodes.iter();
-            nodes
-                .find(|node| node.1 == key && node.2)
-                .map(|node| node.0)
+            all.get(&database)?.nodes.id_of(&key)
         };
         match number().filter(|_| object.kind == Kind::Supernode) {
             Some(number) => vec![format!("INFO :      SuperNode ID: {number}")],

@@ -2,19 +2,18 @@
 //! returns against what it planned. Each provider process is one [`Gate`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value as Json;
 
 use super::flower::Flower;
 use crate::resources::Configured;
-use crate::resources::planning::proposed;
+use crate::resources::planning::{checked_in, resource_of};
 use crate::runtime::memory::{Break, Gate, MemoryRuntime, World};
 use crate::tfplugin::diagnostic::Diagnostics;
-use crate::tfplugin::schema::{self, Kind, Nesting, Tree};
-use crate::tfplugin::value::{Value, from_json};
-use crate::tfplugin::{AnyResource, Call, Import, Resource, resource};
+use crate::tfplugin::schema::{Kind, Nesting, Tree};
+use crate::tfplugin::value::Value;
+use crate::tfplugin::{Call, Import, Resource};
 
 /// A resource of a state.
 #[derive(Clone)]
@@ -23,19 +22,23 @@ struct Kept {
     is_tainted: bool,
 }
 
-/// How an apply ended.
+/// How an apply ended that did not end well.
 #[derive(Debug)]
 pub(super) enum Ended {
-    Well,
     /// With these errors.
     Badly(String),
     /// The provider was killed.
     Killed,
 }
 
-impl Ended {
-    pub(super) fn is_well(&self) -> bool {
-        matches!(self, Self::Well)
+/// What came of work of a provider; one that is killed has said nothing.
+async fn unless_killed(
+    gate: Arc<Gate>,
+    work: impl Future<Output = Result<(), String>>,
+) -> Result<(), Ended> {
+    tokio::select! {
+        done = work => done.map_err(Ended::Badly),
+        () = gate.killed() => Err(Ended::Killed),
     }
 }
 
@@ -80,7 +83,7 @@ impl Host {
             .map_or(Value::Null, |kept| kept.value.clone())
     }
 
-    pub(super) fn is_tainted<R: Resource>(&self) -> bool {
+    fn is_tainted<R: Resource>(&self) -> bool {
         self.states.get(R::TYPE).is_some_and(|kept| kept.is_tainted)
     }
 
@@ -120,29 +123,15 @@ impl Host {
         prior: &Value,
         config: &Value,
     ) -> Result<(Value, bool, Bytes), String> {
-        let resource = resource_of::<R>();
-        let attributes = &resource.compiled().schema.attributes;
-        let mut found = schema::validate(attributes, config, true);
-        found.extend(resource.validate(&Tree(config.clone())));
-        fails(&found)?;
-        let proposed = proposed(attributes, prior, config);
         let provider = Some(Arc::clone(&self.provider));
-        let planned = resource.plan(
-            provider,
-            prior.clone(),
-            proposed,
-            config.clone(),
-            Bytes::new(),
-        );
-        let planned = planned.await;
-        fails(&planned.messages)?;
+        let config = Tree(config.clone());
+        let (found, planned) = checked_in::<R>(provider, prior, &config).await;
+        let planned = planned.ok_or_else(|| words(&found))?;
         Ok((planned.state, !planned.replace.is_empty(), planned.private))
     }
 
     /// Reads it again, as a refresh does.
-    pub(super) async fn refresh<R: Resource<Provider = Configured>>(
-        &mut self,
-    ) -> Result<(), String> {
+    async fn refresh<R: Resource<Provider = Configured>>(&mut self) -> Result<(), String> {
         let Some(kept) = self.states.get(R::TYPE).cloned() else {
             return Ok(());
         };
@@ -158,19 +147,12 @@ impl Host {
         Ok(())
     }
 
-    /// Refreshes, plans and applies; a provider that is killed has said nothing.
+    /// Refreshes, plans and applies.
     pub(super) async fn apply<R: Resource<Provider = Configured>>(
         &mut self,
         config: &Value,
-    ) -> Ended {
-        let gate = Arc::clone(&self.gate);
-        tokio::select! {
-            ended = self.try_apply::<R>(config) => match ended {
-                Ok(()) => Ended::Well,
-                Err(found) => Ended::Badly(found),
-            },
-            () = gate.killed() => Ended::Killed,
-        }
+    ) -> Result<(), Ended> {
+        unless_killed(Arc::clone(&self.gate), self.try_apply::<R>(config)).await
     }
 
     async fn try_apply<R: Resource<Provider = Configured>>(
@@ -210,15 +192,16 @@ impl Host {
         is_as_planned(&planned, &applied.state, R::TYPE)
     }
 
-    pub(super) async fn destroy<R: Resource<Provider = Configured>>(&mut self) -> Ended {
+    /// Refreshes and destroys.
+    pub(super) async fn destroy<R: Resource<Provider = Configured>>(
+        &mut self,
+    ) -> Result<(), Ended> {
         let gate = Arc::clone(&self.gate);
-        tokio::select! {
-            ended = self.try_destroy::<R>() => match ended {
-                Ok(()) => Ended::Well,
-                Err(found) => Ended::Badly(found),
-            },
-            () = gate.killed() => Ended::Killed,
-        }
+        let work = async {
+            self.refresh::<R>().await?;
+            self.try_destroy::<R>().await
+        };
+        unless_killed(gate, work).await
     }
 
     async fn try_destroy<R: Resource<Provider = Configured>>(&mut self) -> Result<(), String> {
@@ -290,19 +273,6 @@ fn is_as_planned(planned: &Value, made: &Value, what: &str) -> Result<(), String
             "inconsistent result: {what}: {planned:?}, {made:?}"
         )),
     }
-}
-
-/// A resource, whose schema is made once: that would be half of the time.
-fn resource_of<R: Resource<Provider = Configured>>() -> Arc<dyn AnyResource<Configured>> {
-    static ALL: Mutex<BTreeMap<&str, Arc<dyn AnyResource<Configured>>>> =
-        Mutex::new(BTreeMap::new());
-    let mut all = ALL.lock().unwrap();
-    Arc::clone(all.entry(R::TYPE).or_insert_with(resource::<R>))
-}
-
-/// A configuration in which these attributes are set.
-pub(super) fn config<R: Resource<Provider = Configured>>(attributes: &Json) -> Value {
-    from_json(attributes, &resource_of::<R>().compiled().ty).unwrap()
 }
 
 /// An output of one resource as the input of another: with the attributes that it takes.

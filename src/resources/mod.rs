@@ -64,7 +64,7 @@ pub struct Configured {
     controls: ControlPool,
     /// For SuperLinks whose `control` has no file with one.
     token: Option<AccountToken>,
-    departed: RecentlyRemoved,
+    recently_removed: RecentlyRemoved,
     runs_seen: RunsSeen,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
@@ -80,7 +80,7 @@ impl Configured {
             runtime,
             controls: ControlPool::default(),
             token: None,
-            departed: RecentlyRemoved::default(),
+            recently_removed: RecentlyRemoved::default(),
             runs_seen: RunsSeen::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
@@ -106,14 +106,6 @@ impl Configured {
             })
         };
         self.notes.get_or_init(list).await
-    }
-
-    /// The same, with what answers in the place of the SuperLink at this address.
-    #[cfg(test)]
-    pub(crate) fn answering(self, input: &ControlInput, client: ControlClient) -> Self {
-        let endpoint = self.endpoint(input).unwrap();
-        self.controls.get_or_connect(&endpoint, || client);
-        self
     }
 
     /// The same, with something that answers in the place of every SuperLink.

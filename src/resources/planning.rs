@@ -1,7 +1,7 @@
 //! Plans as a host asks for them, for tests.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::Configured;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
-use crate::tfplugin::schema::{self, Attribute, Kind, ModelPath, Nesting, Schema, Tree};
+use crate::tfplugin::schema::{self, Attribute, Kind, ModelPath, Nesting, Tree};
 use crate::tfplugin::value::{Type, Value, from_json};
-use crate::tfplugin::{Resource, resource};
+use crate::tfplugin::{AnyResource, PlanOutcome, Resource, resource};
 
 /// What a plan came to.
 pub(crate) struct Planned {
@@ -51,7 +51,17 @@ pub(crate) async fn checked<R: Resource<Provider = Configured>>(
     prior: &Value,
     config: &Tree,
 ) -> (Diagnostics, Option<Value>) {
-    let resource = resource::<R>();
+    let (found, outcome) = checked_in::<R>(None, prior, config).await;
+    (found, outcome.map(|outcome| outcome.state))
+}
+
+/// The same with a provider configuration, and all that the plan comes to.
+pub(crate) async fn checked_in<R: Resource<Provider = Configured>>(
+    provider: Option<Arc<Configured>>,
+    prior: &Value,
+    config: &Tree,
+) -> (Diagnostics, Option<PlanOutcome>) {
+    let resource = resource_of::<R>();
     let attributes = &resource.compiled().schema.attributes;
     let mut found = schema::validate(attributes, &config.0, true);
     found.extend(resource.validate(config));
@@ -60,11 +70,20 @@ pub(crate) async fn checked<R: Resource<Provider = Configured>>(
     }
     let proposed = proposed(attributes, prior, &config.0);
     let private = Bytes::new();
-    let outcome = resource.plan(None, prior.clone(), proposed, config.0.clone(), private);
-    let outcome = outcome.await;
-    found.extend(outcome.messages);
-    let state = (!found.has_errors()).then_some(outcome.state);
-    (found, state)
+    let outcome = resource.plan(provider, prior.clone(), proposed, config.0.clone(), private);
+    let mut outcome = outcome.await;
+    found.extend(std::mem::take(&mut outcome.messages));
+    let outcome = (!found.has_errors()).then_some(outcome);
+    (found, outcome)
+}
+
+/// A resource, whose schema is made once: that would be half of the time of a plan.
+pub(crate) fn resource_of<R: Resource<Provider = Configured>>() -> Arc<dyn AnyResource<Configured>>
+{
+    static ALL: Mutex<BTreeMap<&str, Arc<dyn AnyResource<Configured>>>> =
+        Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap();
+    Arc::clone(all.entry(R::TYPE).or_insert_with(resource::<R>))
 }
 
 /// The state of an object that was planned so, once it is made: what was unknown is something.
@@ -106,7 +125,9 @@ fn stand_in(name: &str, ty: &Type) -> Value {
 
 /// A configuration of which only these attributes are set.
 pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree {
-    Tree(unsettled(from_json(&config, &R::schema().ty()).unwrap()))
+    Tree(unsettled(
+        from_json(&config, &resource_of::<R>().compiled().ty).unwrap(),
+    ))
 }
 
 /// Plans a create, or a change of `prior`, without a provider configuration.
@@ -123,12 +144,13 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
     prior: Option<&Json>,
     config: Json,
 ) -> Planned {
-    let schema: Schema = R::schema();
-    let read = |json: &Json| unsettled(from_json(json, &schema.ty()).unwrap());
+    let resource = resource_of::<R>();
+    let compiled = resource.compiled();
+    let read = |json: &Json| unsettled(from_json(json, &compiled.ty).unwrap());
     let config = read(&config);
     let prior = prior.map_or(Value::Null, read);
-    let proposed = proposed(&schema.attributes, &prior, &config);
-    let outcome = resource::<R>().plan(provider, prior.clone(), proposed, config, Bytes::new());
+    let proposed = proposed(&compiled.schema.attributes, &prior, &config);
+    let outcome = resource.plan(provider, prior.clone(), proposed, config, Bytes::new());
     let outcome = outcome.await;
     let summaries = |errors: bool| {
         let messages = outcome.messages.iter();
@@ -152,7 +174,7 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
 }
 
 /// The host's merge: what the configuration does not set and the provider computes stays.
-pub(crate) fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
+fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
     let mut merged = config.clone();
     for attribute in attributes {
         if attribute.is_computed() && config.element(&attribute.name).is_null() {

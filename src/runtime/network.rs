@@ -65,15 +65,20 @@ pub trait Network: Send + Sync {
     /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError>;
 
-    /// Connects to a port on which a process of the object listens for itself alone. `place` is what
-    /// [`Layout::control_url`] says after its scheme.
-    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError>;
+    /// Connects to a port on which a process of the object listens for itself alone: the place that
+    /// [`Layout::control_url`] names after its scheme, and the port.
+    /// Without pods every port is reached where it listens.
+    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+        Err(RuntimeError::NoPods)
+    }
 
     /// What SuperNodes dial to reach an object that is exposed so, as it is now: somebody else may give
     /// out that address. `None` where nobody does, or where it is not known.
     async fn fleet_address(
         &self,
-        object: &ObjectRef,
-        exposure: &Exposure,
-    ) -> Result<Option<String>, RuntimeError>;
+        _: &ObjectRef,
+        _: &Exposure,
+    ) -> Result<Option<String>, RuntimeError> {
+        Ok(None)
+    }
 }

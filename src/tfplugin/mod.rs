@@ -26,5 +26,7 @@ pub use duration::{GoDuration, NotADuration};
 pub use ephemeral::{AnyEphemeral, Ephemeral, Opened, erase as ephemeral};
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use provider::{AnyDataSource, DataSource, Provider, data_source, data_source_schema};
-pub use resource::{AnyResource, Import, Plan, Resource, erase as resource, schema_of};
+pub use resource::{
+    AnyResource, Import, Plan, PlanOutcome, Resource, erase as resource, schema_of,
+};
 pub use serve::{Mode, serve};

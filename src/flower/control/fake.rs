@@ -29,7 +29,6 @@ pub(crate) struct Fake {
     script: Arc<Script>,
     streams: Arc<StreamScript>,
     gate: Option<Arc<Gate>>,
-    slow: Duration,
     dialect: Dialect,
     calls: Arc<Mutex<Vec<Call>>>,
 }
@@ -42,7 +41,6 @@ impl Fake {
             script: Arc::new(script),
             streams: Arc::new(|_, _| Ok(Vec::new())),
             gate: None,
-            slow: Duration::ZERO,
             dialect: Dialect::Http,
             calls: Arc::default(),
         }
@@ -80,9 +78,15 @@ impl Fake {
         self
     }
 
-    pub(super) fn slow(mut self, by: Duration) -> Self {
-        self.slow = by;
-        self
+    pub(super) fn slow(self, by: Duration) -> Self {
+        self.gated(move |is_before| {
+            Box::pin(async move {
+                if is_before {
+                    tokio::time::sleep(by).await;
+                }
+                Ok(())
+            })
+        })
     }
 
     pub(crate) fn client(&self) -> ControlClient {
@@ -118,7 +122,6 @@ impl Transport for Fake {
     async fn unary(&self, call: Call, request: Bytes, _: Duration) -> Result<Bytes, ControlError> {
         let before = self.record(call);
         self.pass(true).await?;
-        tokio::time::sleep(self.slow).await;
         let answer = (self.script)(call, &request, before);
         self.pass(false).await?;
         answer
@@ -174,26 +177,53 @@ impl Registry {
         registered.map(|node| node.0).collect()
     }
 
-    fn answer(&self, call: Call, request: &Bytes) -> Result<Bytes, ControlError> {
+    /// The list of nodes, in which those are online that were activated at some time, by their keys.
+    pub(crate) fn list(&self, activated: impl Fn(&str) -> Option<String>) -> Bytes {
+        let nodes = self.nodes.lock().unwrap();
+        let nodes = nodes.iter().map(|(id, key, status)| {
+            let may_connect = status == "registered";
+            let last_activated_at = Some(key)
+                .filter(|_| may_connect)
+                .and_then(|key| activated(key));
+            wire::NodeInfo {
+                node_id: *id,
+                public_key: Bytes::copy_from_slice(key.as_bytes()),
+                status: match &last_activated_at {
+                    Some(_) => "online".to_owned(),
+                    None => status.clone(),
+                },
+                last_activated_at,
+                ..Default::default()
+            }
+        });
+        wire::ListNodesResponse {
+            nodes_info: nodes.collect(),
+            ..Default::default()
+        }
+        .encode_to_vec()
+        .into()
+    }
+
+    /// The number of the node with this key that may connect.
+    pub(crate) fn id_of(&self, key: &str) -> Option<u64> {
+        let nodes = self.nodes.lock().unwrap();
+        let mut nodes = nodes.iter();
+        let found = nodes.find(|node| node.1 == key && node.2 == "registered");
+        found.map(|node| node.0)
+    }
+
+    /// Whether a node with this key was ever on the list.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.nodes.lock().unwrap().iter().any(|node| node.1 == key)
+    }
+
+    pub(crate) fn answer(&self, call: Call, request: &Bytes) -> Result<Bytes, ControlError> {
         if *self.refused.lock().unwrap() == Some(call) {
             return Err(lost(call));
         }
         let request = request.clone();
         let answer = match call {
-            Call::ListNodes => {
-                let nodes = self.nodes.lock().unwrap();
-                let nodes = nodes.iter().map(|(id, key, status)| wire::NodeInfo {
-                    node_id: *id,
-                    public_key: Bytes::copy_from_slice(key.as_bytes()),
-                    status: status.clone(),
-                    ..Default::default()
-                });
-                wire::ListNodesResponse {
-                    nodes_info: nodes.collect(),
-                    ..Default::default()
-                }
-                .encode_to_vec()
-            }
+            Call::ListNodes => return Ok(self.list(|_| None)),
             Call::RegisterNode => {
                 let request = wire::RegisterNodeRequest::decode(request).unwrap();
                 let id = self.add(std::str::from_utf8(&request.public_key).unwrap());

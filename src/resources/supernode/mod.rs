@@ -135,7 +135,7 @@ impl Resource for Supernode {
         let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
-        let known = call.provider.departed.has(&planned);
+        let known = call.provider.recently_removed.has(&planned);
         let ended = bring_up(&call, &mut planned, &slot, Operation::Create, known).await;
         let made = planned.status.get().is_some().then_some(&planned);
         lifecycle::end(&call, &object, made, &slot, remains(&planned), ended).await
@@ -200,7 +200,7 @@ impl Resource for Supernode {
         let removed = lifecycle::remove(&call, &object, timeouts, remains(&state)).await;
         removed.map_err(|error| report::error(format!("{object} was not removed"), &error))?;
         if known {
-            call.provider.departed.remember(&state);
+            call.provider.recently_removed.remember(&state);
         }
         Ok(())
     }

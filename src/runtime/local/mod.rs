@@ -30,9 +30,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Connection, Environments, Exposure, Kind, Layout, LayoutRequest, Location,
-    Network, ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness,
-    Removal, RuntimeError, Whereabouts, Workload,
+    Begun, Claim, Environments, Kind, Layout, LayoutRequest, Location, Network, ObjectName,
+    ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness, Removal, RuntimeError,
+    Whereabouts, Workload,
 };
 use environment::Environment;
 use place::Place;
@@ -348,18 +348,6 @@ impl Network for LocalRuntime {
         // An earlier release may have had more, which stay its own in case it comes back.
         layout.ports.retain(|port, _| wanted.contains(port));
         Ok(layout)
-    }
-
-    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
-        Err(RuntimeError::NoPods)
-    }
-
-    async fn fleet_address(
-        &self,
-        _: &ObjectRef,
-        _: &Exposure,
-    ) -> Result<Option<String>, RuntimeError> {
-        Ok(None)
     }
 }
 

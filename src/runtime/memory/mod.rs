@@ -14,10 +14,9 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Connection, Diagnosis, Environments, Exposure, Failure, Journal, JournalEntry,
-    Kind, Layout, LayoutRequest, Location, Missing, Network, ObjectName, ObjectRef, Objects,
-    Observation, Part, Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy,
-    Workload,
+    Begun, Claim, Diagnosis, Environments, Failure, Journal, JournalEntry, Kind, Layout,
+    LayoutRequest, Location, Missing, Network, ObjectName, ObjectRef, Objects, Observation, Part,
+    Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy, Workload,
 };
 pub(crate) use gate::{Break, Broken, Gate, Side};
 use world::Object;
@@ -275,18 +274,6 @@ impl Network for MemoryRuntime {
             })
         })
         .await
-    }
-
-    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
-        Err(RuntimeError::NoPods)
-    }
-
-    async fn fleet_address(
-        &self,
-        _: &ObjectRef,
-        _: &Exposure,
-    ) -> Result<Option<String>, RuntimeError> {
-        Ok(None)
     }
 }
 
