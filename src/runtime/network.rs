@@ -37,7 +37,7 @@ pub struct Layout {
     pub ip_addresses: Vec<String>,
     /// Where health services listen, if somebody asks them.
     pub health: Option<HealthPorts>,
-    /// The folder of [`Workload::files`].
+    /// The folder of [`Workload::files`](super::Workload::files).
     pub files: String,
     /// A folder that outlives the processes.
     pub state: String,

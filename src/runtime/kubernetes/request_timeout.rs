@@ -34,14 +34,14 @@ pub(super) struct NoAnswer {
 
 /// A client whose requests end.
 pub(super) fn with_request_timeout(client: Client, namespace: &str) -> Client {
-    Client::new(Patient(client), namespace)
+    Client::new(WithRequestTimeout(client), namespace)
 }
 
-struct Patient(Client);
+struct WithRequestTimeout(Client);
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
-impl Service<Request<Body>> for Patient {
+impl Service<Request<Body>> for WithRequestTimeout {
     type Response = Response<Body>;
     type Error = Boxed;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Boxed>> + Send>>;
