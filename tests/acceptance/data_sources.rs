@@ -87,7 +87,7 @@ fn a_federation_is_read_and_taken_over() {
     assert_eq!(read["app"]["name"], "quickstart");
     assert_eq!(read["app"]["fab_hash"], made["fab_hash"]);
     assert_eq!(read["app"]["files"], serde_json::json!(shipped));
-    assert_eq!(read["app"]["config"]["num-server-rounds"], "3");
+    assert_eq!(read["app"]["config"]["num-server-rounds"], "1");
     assert_eq!(read["runs"][0]["run_id"], made["run_id"]);
     assert_eq!(read["runs"][0]["sub_status"], "completed");
     assert_eq!(read["seen"].as_array().unwrap().len(), 2);

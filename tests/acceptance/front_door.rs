@@ -22,9 +22,11 @@ fn readme() -> String {
 fn the_readmes_configuration_works_with_init_and_a_backend() {
     let it = Workspace::new("");
     let mirror = it.path("mirror");
-    let installed = Command::new(env!("CARGO"))
-        .args(["run", "-q", "-p", "xtask", "--", "install", "--binary"])
-        .arg(env!("CARGO_BIN_EXE_terraform-provider-flower"))
+    let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-flower"));
+    // It has run these tests, and another `cargo run` would wait for its turn to build.
+    let installed = Command::new(provider.with_file_name("xtask"))
+        .args(["install", "--binary"])
+        .arg(provider)
         .arg("--mirror")
         .arg(&mirror)
         .current_dir(ROOT)

@@ -103,6 +103,15 @@ enum Seen {
     },
 }
 
+/// Releases by their numbers: they were tried side by side, and noted as they ended.
+fn in_order(mut seen: Vec<Seen>) -> Vec<Seen> {
+    seen.sort_by_key(|one| match one {
+        Seen::Release { release, .. } => semver::Version::parse(release).ok(),
+        Seen::Upgrade { .. } => None,
+    });
+    seen
+}
+
 /// The page that these results, one JSON object a line, come to.
 fn page(results: &str, client: &str) -> Result<String> {
     let mut text = format!(
@@ -115,8 +124,12 @@ fn page(results: &str, client: &str) -> Result<String> {
     );
     let mut upgrades = String::new();
     let mut all = 0;
-    for line in results.lines() {
-        let (release, steps, seconds) = match serde_json::from_str(line)? {
+    let seen: Vec<Seen> = results
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<std::result::Result<_, _>>()?;
+    for one in in_order(seen) {
+        let (release, steps, seconds) = match one {
             Seen::Release {
                 release,
                 steps,
@@ -185,11 +198,12 @@ mod tests {
 
     #[test]
     fn a_release_that_failed_is_said_to_have_failed() {
-        let results = "{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"listed\",\"keys\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n{\"from\":\"1.40.0\",\"to\":\"1.42.0\",\"ok\":true,\"seconds\":7}\n";
+        let results = "{\"release\":\"1.42.0\",\"seen\":[\"completed\"],\"ok\":false,\"seconds\":9}\n{\"release\":\"1.20.0\",\"seen\":[\"completed\",\"empty plan\",\"listed\",\"keys\",\"failed\",\"stopped\"],\"ok\":true,\"seconds\":31}\n{\"from\":\"1.40.0\",\"to\":\"1.42.0\",\"ok\":true,\"seconds\":7}\n";
         let page = page(results, "Terraform 1").unwrap();
         assert!(
             page.contains("| 1.20.0 | yes | yes | yes | yes, after a restart | yes | yes | 31 |")
         );
+        assert!(page.find("| 1.20.0 |") < page.find("| 1.42.0 |"));
         assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
         assert!(page.ends_with(
             "\nAll of these together are 1 min; releases and upgrades are tried side by side.\n"

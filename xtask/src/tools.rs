@@ -6,6 +6,7 @@
 //! none of that works, the error says what to install.
 
 use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsString;
 use std::hash::{Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -184,6 +185,17 @@ pub fn python_or_install() -> Result<(PathBuf, String)> {
             .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     python()
+}
+
+/// A PATH that leads to a Python itself: the `python3` of a version manager is a shell script, which
+/// costs more each time than most of what tests do with it.
+pub fn path_to_python(python: &Path) -> Result<OsString> {
+    let script = "import sys; print(sys.executable)";
+    let real = PathBuf::from(capture(Command::new(python).args(["-c", script]))?.trim_end());
+    let folder = real.parent().unwrap_or(Path::new("")).to_owned();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&others));
+    Ok(std::env::join_paths(folders)?)
 }
 
 /// Builds OpenTofu as `tools/opentofu` pins it, once per pin.

@@ -108,7 +108,24 @@ impl CargoTest {
             command.args(["--test-threads", threads]);
         }
         command.envs(self.environment);
-        stream(&mut command, &mut std::io::stdout().lock(), outcome)
+        stream(&mut command, &mut Labelled(&self.name), outcome)
+    }
+}
+
+/// The screen, with the tier before each line: another tier may write at the same time.
+struct Labelled<'a>(&'a str);
+
+impl Write for Labelled<'_> {
+    /// Takes a whole line.
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let mut screen = std::io::stdout().lock();
+        write!(screen, "{} | ", self.0)?;
+        screen.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
     }
 }
 

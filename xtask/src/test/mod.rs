@@ -17,7 +17,7 @@ use lexopt::{Parser, ValueExt as _};
 use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::Repository;
-use crate::tools::{Product, Terraform, python_or_install};
+use crate::tools::{Product, Terraform, path_to_python, python_or_install};
 use crate::{Result, cluster, docs, licences};
 
 pub use cargo_test::build_examples;
@@ -32,8 +32,8 @@ Usage: cargo xtask test [options]
 Options:
   --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
-  --test-threads N   tests at a time in all tiers but the unit tests (default 2; more is
-                     quicker, and less sure of its times)
+  --test-threads N   tests at a time in each tier but the unit tests (default 3). The cluster tier
+                     runs beside the contract and acceptance tiers.
 
 Checks (each counts as one): formatting, clippy, documentation tests, dependencies (licences,
 bans, known weaknesses), docs/ against the schema.
@@ -101,12 +101,18 @@ struct Options {
     threads: String,
 }
 
+impl Options {
+    fn includes(&self, tier: Tier) -> bool {
+        self.only.is_none_or(|only| only == tier)
+    }
+}
+
 /// Entry of the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut options = Options {
         only: None,
         quick: false,
-        threads: "2".to_owned(),
+        threads: "3".to_owned(),
     };
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -123,21 +129,46 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
         report.add(checks(&repository));
         // All tests in one build: a tier of its own would link everything again.
         if let Err(error) = build_all(&repository) {
-            report.add(Outcome::not_run("build", error.as_ref()));
+            report.add(Outcome::not_run("build", error));
             return Ok(report.print());
         }
     }
-    for tier in [Tier::Unit, Tier::Contract, Tier::Acceptance, Tier::Cluster] {
-        if options.only.is_none_or(|only| only == tier) {
-            match tier {
-                Tier::Unit => report.add(unit(&repository)),
-                Tier::Contract => report.add(contract(&repository, &options)),
-                Tier::Acceptance => acceptance(&repository, &options, &mut report),
-                Tier::Cluster => kubernetes(&repository, &options, &mut report),
-            }
-        }
+    if options.includes(Tier::Unit) {
+        report.add(unit(&repository));
     }
+    side_by_side(&repository, &options, &mut report);
     Ok(report.print())
+}
+
+/// Runs the tiers that mostly wait for other programs: those of this machine, and the cluster's.
+fn side_by_side(repository: &Repository, options: &Options, report: &mut Report) {
+    let includes = |tier| options.includes(tier);
+    let (mut local, mut pods) = (Report::default(), Report::default());
+    let clients = if includes(Tier::Acceptance) || includes(Tier::Cluster) {
+        build_examples(repository)
+            .and_then(|()| Clients::find_or_build(repository, options.quick))
+            .map_err(|error| error.to_string())
+    } else {
+        Err("not asked for".to_owned())
+    };
+    // Before anything else runs: how long the cluster takes to start is a check of its own.
+    let cluster = includes(Tier::Cluster).then(|| Cluster::start(repository, &mut pods));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if includes(Tier::Contract) {
+                local.add(contract(repository, options));
+            }
+            if includes(Tier::Acceptance) {
+                acceptance(repository, options, &clients, &mut local);
+            }
+        });
+        if let Some(cluster) = cluster {
+            let (pods, clients) = (&mut pods, &clients);
+            scope.spawn(move || kubernetes(repository, options, clients, &cluster, pods));
+        }
+    });
+    report.append(local);
+    report.append(pods);
 }
 
 fn threads(given: String) -> Result<String> {
@@ -190,67 +221,94 @@ fn unit(repository: &Repository) -> Outcome {
 }
 
 fn contract(repository: &Repository, options: &Options) -> Outcome {
-    match python_or_install() {
-        Err(error) => Outcome::not_run("contract", error.as_ref()),
-        Ok((path, version)) => {
-            eprintln!("contract tier on Python {version} ({})", path.display());
-            CargoTest::new("contract", &["--test", "contract"])
-                .threads(&options.threads)
-                .run(repository)
+    match search_path() {
+        Err(error) => Outcome::not_run("contract", error),
+        Ok(path) => CargoTest::new("contract", &["--test", "contract"])
+            .threads(&options.threads)
+            .environment("PATH", path)
+            .run(repository),
+    }
+}
+
+/// The PATH of tests that run Flower on this machine.
+fn search_path() -> Result<OsString> {
+    let (python, version) = python_or_install()?;
+    eprintln!("Flower runs on Python {version} ({})", python.display());
+    path_to_python(&python)
+}
+
+/// The programs that drive the provider.
+struct Clients {
+    first: Terraform,
+    /// OpenTofu, where it is not the first; or why it could not be had.
+    second: Option<std::result::Result<Terraform, String>>,
+}
+
+impl Clients {
+    fn find_or_build(repository: &Repository, quick: bool) -> Result<Self> {
+        let first = Terraform::find_or_build(repository)?;
+        let second = (!quick && first.product != Product::OpenTofu)
+            .then(|| Terraform::opentofu(repository).map_err(|error| error.to_string()));
+        Ok(Self { first, second })
+    }
+
+    /// Runs a tier on the first client, and a part of it on the second.
+    fn drive(
+        &self,
+        tier: &str,
+        report: &mut Report,
+        subsets: [&[&str]; 2],
+        run: impl Fn(&Terraform, &[&str]) -> Outcome,
+    ) {
+        let [first, second] = subsets;
+        report.add(run(&self.first, first));
+        match &self.second {
+            Some(Ok(tofu)) => report.add(run(tofu, second)),
+            Some(Err(error)) if std::env::var_os("CI").is_some() => {
+                report.add(Outcome::not_run(&format!("{tier} (OpenTofu)"), error));
+            }
+            Some(Err(error)) => report.note(&format!("{tier} was not run on OpenTofu: {error}")),
+            None => {}
         }
     }
 }
 
-fn acceptance(repository: &Repository, options: &Options, report: &mut Report) {
-    let needs = python_or_install()
-        .and_then(|_| build_examples(repository))
-        .and_then(|()| Terraform::find_or_build(repository));
-    let terraform = match needs {
-        Ok(terraform) => terraform,
-        Err(error) => {
-            report.add(Outcome::not_run("acceptance", error.as_ref()));
-            return;
-        }
+fn acceptance(
+    repository: &Repository,
+    options: &Options,
+    clients: &std::result::Result<Clients, String>,
+    report: &mut Report,
+) {
+    const TIER: &str = "acceptance";
+    let (path, clients) = match (search_path(), clients) {
+        (Ok(path), Ok(clients)) => (path, clients),
+        (Err(error), _) => return report.add(Outcome::not_run(TIER, error)),
+        (_, Err(error)) => return report.add(Outcome::not_run(TIER, error)),
     };
     let subset: &[&str] = if options.quick { &QUICK } else { &[] };
-    let run = |client: &Terraform, subset: &[&str]| {
-        drive("acceptance", options, client, subset).run(repository)
-    };
-    report.add(run(&terraform, subset));
-    if !options.quick && terraform.product != Product::OpenTofu {
-        on_opentofu("acceptance", repository, report, |tofu| run(tofu, &SECOND));
-    }
+    clients.drive(TIER, report, [subset, &SECOND], |client, subset| {
+        drive(TIER, options, client, subset)
+            .environment("PATH", path.clone())
+            .run(repository)
+    });
 }
 
-/// Runs a tier once more on the second client.
-fn on_opentofu(
-    tier: &str,
-    repository: &Repository,
-    report: &mut Report,
-    run: impl FnOnce(&Terraform) -> Outcome,
-) {
-    match Terraform::opentofu(repository) {
-        Ok(tofu) => report.add(run(&tofu)),
-        Err(error) if std::env::var_os("CI").is_some() => {
-            report.add(Outcome::not_run(
-                &format!("{tier} (OpenTofu)"),
-                error.as_ref(),
-            ));
+/// The cluster under test.
+enum Cluster {
+    /// It is somebody else's, and named by the environment.
+    Given,
+    /// It was started here, and the tests are told where it is.
+    Started([(&'static str, OsString); 2]),
+    /// Why there is none.
+    Failed(String),
+}
+
+impl Cluster {
+    fn start(repository: &Repository, report: &mut Report) -> Self {
+        let is_named = |variable| std::env::var_os(variable).is_some();
+        if is_named(KUBECONFIG_VARIABLE) && is_named(IMAGES_VARIABLE) {
+            return Self::Given;
         }
-        Err(error) => report.note(&format!("{tier} was not run on OpenTofu: {error}")),
-    }
-}
-
-fn kubernetes(repository: &Repository, options: &Options, report: &mut Report) {
-    let needs = build_examples(repository).and_then(|()| Terraform::find_or_build(repository));
-    let terraform = match needs {
-        Ok(terraform) => terraform,
-        Err(error) => return report.add(Outcome::not_run("cluster", error.as_ref())),
-    };
-    let named = |variable| std::env::var_os(variable);
-    let own = named(KUBECONFIG_VARIABLE).is_none() || named(IMAGES_VARIABLE).is_none();
-    let mut environment = Vec::new();
-    if own {
         match cluster::up(repository, &cluster::Options::default()) {
             Ok(cluster) => {
                 if cluster.took > READY {
@@ -258,28 +316,45 @@ fn kubernetes(repository: &Repository, options: &Options, report: &mut Report) {
                     late.fail(format!("the clusters took {:.0?} to start", cluster.took));
                     report.add(late);
                 }
-                environment.push((KUBECONFIG_VARIABLE, cluster.kubeconfig.into_os_string()));
-                environment.push((IMAGES_VARIABLE, OsString::from(cluster.image_prefix)));
+                Self::Started([
+                    (KUBECONFIG_VARIABLE, cluster.kubeconfig.into_os_string()),
+                    (IMAGES_VARIABLE, OsString::from(cluster.image_prefix)),
+                ])
             }
-            Err(error) => return report.add(Outcome::not_run("cluster", error.as_ref())),
+            Err(error) => Self::Failed(error.to_string()),
         }
     }
-    let run = |client: &Terraform, subset: &[&str]| {
-        let mut tests = drive("cluster", options, client, subset);
-        for (name, value) in &environment {
-            tests = tests.environment(name, value.clone());
+}
+
+fn kubernetes(
+    repository: &Repository,
+    options: &Options,
+    clients: &std::result::Result<Clients, String>,
+    cluster: &Cluster,
+    report: &mut Report,
+) {
+    const TIER: &str = "cluster";
+    match (clients, &cluster) {
+        (Err(error), _) | (_, Cluster::Failed(error)) => {
+            report.add(Outcome::not_run(TIER, error));
         }
-        tests.run(repository)
-    };
-    let subset: &[&str] = if options.quick { &CLUSTER_SECOND } else { &[] };
-    report.add(run(&terraform, subset));
-    if !options.quick && terraform.product != Product::OpenTofu {
-        on_opentofu("cluster", repository, report, |tofu| {
-            run(tofu, &CLUSTER_SECOND)
-        });
+        (Ok(clients), Cluster::Given | Cluster::Started(_)) => {
+            let subset: &[&str] = if options.quick { &CLUSTER_SECOND } else { &[] };
+            clients.drive(TIER, report, [subset, &CLUSTER_SECOND], |client, subset| {
+                let mut tests = drive(TIER, options, client, subset);
+                if let Cluster::Started(environment) = cluster {
+                    for (name, value) in environment {
+                        tests = tests.environment(name, value.clone());
+                    }
+                }
+                tests.run(repository)
+            });
+        }
     }
-    if own && let Err(error) = cluster::down() {
-        report.add(Outcome::not_run("cluster down", error.as_ref()));
+    if let Cluster::Started(_) = cluster
+        && let Err(error) = cluster::down()
+    {
+        report.add(Outcome::not_run("cluster down", error));
     }
 }
 

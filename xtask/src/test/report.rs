@@ -1,7 +1,6 @@
 //! What the tiers came to: a table, then one line that a machine can read.
 
-use std::error::Error;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
 /// How many of the slowest tests are named.
@@ -31,7 +30,7 @@ impl Outcome {
     }
 
     /// A tier that could not run at all: one failure, and why.
-    pub fn not_run(name: &str, error: &dyn Error) -> Self {
+    pub fn not_run(name: &str, error: impl Display) -> Self {
         let mut outcome = Self::new(name);
         outcome.fail(error.to_string());
         outcome
@@ -55,6 +54,12 @@ impl Report {
     /// Adds a row.
     pub fn add(&mut self, outcome: Outcome) {
         self.outcomes.push(outcome);
+    }
+
+    /// Adds all that another one has.
+    pub fn append(&mut self, other: Self) {
+        self.outcomes.extend(other.outcomes);
+        self.notes.extend(other.notes);
     }
 
     /// Adds a remark that is no failure.
@@ -143,7 +148,7 @@ mod tests {
         unit.ignored = 3;
         unit.took = vec![(1.0, "quick".to_owned()), (20.25, "slow".to_owned())];
         report.add(unit);
-        report.add(Outcome::not_run("acceptance", &std::fmt::Error));
+        report.add(Outcome::not_run("acceptance", std::fmt::Error));
         report.note("no OpenTofu");
         let text = report.render();
         assert_eq!(text.lines().last(), Some("12 passed, 1 failed"));
