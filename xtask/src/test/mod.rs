@@ -30,7 +30,8 @@ Runs the checks and the test tiers, and ends with `N passed, N failed`.
 Usage: cargo xtask test [options]
 
 Options:
-  --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster
+  --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster; may
+                     be repeated
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
   --test-threads N   tests at a time in each tier but the unit tests (default 3). The cluster tier
                      runs beside the contract and acceptance tiers.
@@ -96,27 +97,28 @@ impl FromStr for Tier {
 }
 
 struct Options {
-    only: Option<Tier>,
+    /// The tiers that were named; none, all of them and the checks.
+    only: Vec<Tier>,
     quick: bool,
     threads: String,
 }
 
 impl Options {
     fn includes(&self, tier: Tier) -> bool {
-        self.only.is_none_or(|only| only == tier)
+        self.only.is_empty() || self.only.contains(&tier)
     }
 }
 
 /// Entry of the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut options = Options {
-        only: None,
+        only: Vec::new(),
         quick: false,
         threads: "3".to_owned(),
     };
     while let Some(argument) = arguments.next()? {
         match argument {
-            Long("tier") => options.only = Some(arguments.value()?.string()?.parse()?),
+            Long("tier") => options.only.push(arguments.value()?.string()?.parse()?),
             Long("quick") => options.quick = true,
             Long("test-threads") => options.threads = threads(arguments.value()?.string()?)?,
             other => return help_or_refuse(other, HELP),
@@ -125,7 +127,7 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let repository = Repository::find()?;
     let mut report = Report::default();
 
-    if options.only.is_none() {
+    if options.only.is_empty() {
         report.add(checks(&repository));
         // All tests in one build: a tier of its own would link everything again.
         if let Err(error) = build_all(&repository) {
