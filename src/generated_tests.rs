@@ -25,7 +25,7 @@ use crate::tfplugin::{DataSource, Provider as _, Resource};
 const FITTING: usize = 120;
 const SPOILT: usize = 3;
 
-fn shapes(attributes: &[Attribute]) -> Vec<Shape> {
+pub(crate) fn shapes(attributes: &[Attribute]) -> Vec<Shape> {
     let settable = attributes
         .iter()
         .filter(|one| one.presence != Presence::Computed);
@@ -72,7 +72,7 @@ fn typed(value: &Json) -> Json {
 }
 
 /// What Terraform itself converts or refuses before it asks a provider.
-fn as_terraform_sends(shapes: &[Shape], values: &Json) -> Option<Json> {
+pub(crate) fn as_terraform_sends(shapes: &[Shape], values: &Json) -> Option<Json> {
     let mut sent = values.clone();
     for shape in shapes {
         let value = &values[&shape.name];

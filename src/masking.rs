@@ -6,6 +6,7 @@
 //! wiped when the process ends.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 static SECRETS: Mutex<Secrets> = Mutex::new(Secrets {
     known: BTreeSet::new(),
-    forms: Vec::new(),
+    forms: BTreeSet::new(),
 });
 
 /// Shorter texts would blank out half of every line.
@@ -28,8 +29,25 @@ const MASK: &str = "***";
 struct Secrets {
     /// Digests of what was hidden: the same secret comes with every call.
     known: BTreeSet<[u8; 32]>,
-    /// What is looked for, the longest first: one may be a part of another.
-    forms: Vec<Zeroizing<String>>,
+    /// The texts to look for.
+    forms: BTreeSet<Form>,
+}
+
+/// A text to look for. The longest comes first: one may be a part of another.
+#[derive(PartialEq, Eq)]
+struct Form(Zeroizing<String>);
+
+impl Ord for Form {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_length = other.0.len().cmp(&self.0.len());
+        by_length.then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Form {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Cuts `secret` out of everything that is said from now on: as a whole, and line by line.
@@ -88,16 +106,13 @@ impl Secrets {
                 forms.extend(written(line));
             }
         }
-        forms.retain(|form| form.len() >= SHORTEST && !self.forms.contains(form));
-        self.forms.append(&mut forms);
-        self.forms
-            .sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        self.forms.dedup();
+        forms.retain(|form| form.len() >= SHORTEST);
+        self.forms.extend(forms.into_iter().map(Form));
     }
 
     fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut masked = Cow::Borrowed(text);
-        for form in &self.forms {
+        for Form(form) in &self.forms {
             if masked.contains(form.as_str()) {
                 masked = Cow::Owned(masked.replace(form.as_str(), MASK));
             }
@@ -168,7 +183,7 @@ mod tests {
     fn secrets(all: &[&str]) -> Secrets {
         let mut secrets = Secrets {
             known: BTreeSet::new(),
-            forms: Vec::new(),
+            forms: BTreeSet::new(),
         };
         for secret in all {
             secrets.add(secret);

@@ -130,6 +130,15 @@ impl Host {
         Ok((planned.state, !planned.replace.is_empty(), planned.private))
     }
 
+    /// Whether a plan accepts this configuration.
+    pub(super) async fn is_planned<R: Resource<Provider = Configured>>(
+        &self,
+        config: &Value,
+    ) -> bool {
+        let prior = self.state::<R>();
+        self.plan::<R>(&prior, config).await.is_ok()
+    }
+
     /// Reads it again, as a refresh does.
     async fn refresh<R: Resource<Provider = Configured>>(&mut self) -> Result<(), String> {
         let Some(kept) = self.states.get(R::TYPE).cloned() else {

@@ -2,6 +2,7 @@
 //! interruption and a failure at each step. Whatever goes wrong, another apply brings about what is
 //! configured, nothing is there twice, and a destroy leaves nothing.
 
+mod by_chance;
 mod flower;
 mod host;
 
@@ -127,6 +128,16 @@ impl Federation {
         host.apply::<Supernode>(&config).await?;
         let config = self.run(host);
         host.apply::<AppRun>(&config).await
+    }
+
+    /// The key and the SuperLink, which the others connect to.
+    async fn apply_servers(&self, host: &mut Host) -> Result<(), String> {
+        let made = async {
+            host.apply::<SupernodeKey>(&self.key()).await?;
+            let config = self.superlink(host);
+            host.apply::<Superlink>(&config).await
+        };
+        made.await.map_err(|ended| format!("{ended:?}"))
     }
 
     async fn destroy(&self, host: &mut Host) -> Result<(), Ended> {

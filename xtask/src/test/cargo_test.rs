@@ -50,6 +50,7 @@ pub struct CargoTest {
     targets: Vec<String>,
     threads: Option<String>,
     only: Vec<String>,
+    skipped: Vec<String>,
     environment: Vec<(&'static str, OsString)>,
 }
 
@@ -61,6 +62,7 @@ impl CargoTest {
             targets: targets.iter().map(|&target| target.to_owned()).collect(),
             threads: None,
             only: Vec::new(),
+            skipped: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -74,6 +76,12 @@ impl CargoTest {
     /// Only tests with one of these in their names.
     pub fn only(mut self, parts: &[&str]) -> Self {
         self.only = parts.iter().map(|&part| part.to_owned()).collect();
+        self
+    }
+
+    /// No tests with one of these in their names.
+    pub fn skip(mut self, parts: &[&str]) -> Self {
+        self.skipped = parts.iter().map(|&part| part.to_owned()).collect();
         self
     }
 
@@ -103,6 +111,9 @@ impl CargoTest {
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(&self.targets);
         command.arg("--").args(&self.only).args(TIMED);
+        for part in &self.skipped {
+            command.args(["--skip", part]);
+        }
         command.env(runner_variable()?, RUNNER);
         if let Some(threads) = &self.threads {
             command.args(["--test-threads", threads]);

@@ -33,8 +33,8 @@ Options:
   --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster; may
                      be repeated
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
-  --test-threads N   tests at a time in each tier but the unit tests (default 3). The cluster tier
-                     runs beside the contract and acceptance tiers.
+  --test-threads N   tests at a time in each tier but the unit tests (default 3, and 2 of the cluster
+                     tier, which runs beside the contract and acceptance tiers)
 
 Checks (each counts as one): formatting, clippy, documentation tests, dependencies (licences,
 bans, known weaknesses), docs/ against the schema.
@@ -63,6 +63,13 @@ const SECOND: [&str; 5] = [
 
 /// The same of the cluster tier: the examples, one of which spans two clusters.
 const CLUSTER_SECOND: [&str; 1] = ["examples::"];
+
+/// Tests of how soon something is said: they run when nothing else does.
+const TIMED: [&str; 4] = ["failures::", "rights::a_", "claims::", "retries::"];
+
+/// How many tests run at a time, of the tiers of this machine and of the cluster's.
+const THREADS: &str = "3";
+const CLUSTER_THREADS: &str = "2";
 
 /// How long clusters may take to start, once they are built.
 const READY: Duration = Duration::from_secs(30);
@@ -100,10 +107,14 @@ struct Options {
     /// The tiers that were named; none, all of them and the checks.
     only: Vec<Tier>,
     quick: bool,
-    threads: String,
+    threads: Option<String>,
 }
 
 impl Options {
+    fn threads_or<'a>(&'a self, usual: &'a str) -> &'a str {
+        self.threads.as_deref().unwrap_or(usual)
+    }
+
     fn includes(&self, tier: Tier) -> bool {
         self.only.is_empty() || self.only.contains(&tier)
     }
@@ -114,13 +125,13 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut options = Options {
         only: Vec::new(),
         quick: false,
-        threads: "3".to_owned(),
+        threads: None,
     };
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("tier") => options.only.push(arguments.value()?.string()?.parse()?),
             Long("quick") => options.quick = true,
-            Long("test-threads") => options.threads = threads(arguments.value()?.string()?)?,
+            Long("test-threads") => options.threads = Some(threads(arguments.value()?.string()?)?),
             other => return help_or_refuse(other, HELP),
         }
     }
@@ -164,13 +175,19 @@ fn side_by_side(repository: &Repository, options: &Options, report: &mut Report)
                 acceptance(repository, options, &clients, &mut local);
             }
         });
-        if let Some(cluster) = cluster {
-            let (pods, clients) = (&mut pods, &clients);
-            scope.spawn(move || kubernetes(repository, options, clients, &cluster, pods));
+        if let Some(cluster) = &cluster {
+            scope.spawn(|| kubernetes(repository, options, &clients, cluster, &mut pods));
         }
     });
     report.append(local);
     report.append(pods);
+    if let Some(cluster) = cluster {
+        if let (Ok(clients), false) = (&clients, options.quick || cluster.has_failed()) {
+            let tests = cluster.tests(options, &clients.first, &TIMED);
+            report.add(tests.threads(options.threads_or(THREADS)).run(repository));
+        }
+        cluster.end(report);
+    }
 }
 
 fn threads(given: String) -> Result<String> {
@@ -226,7 +243,7 @@ fn contract(repository: &Repository, options: &Options) -> Outcome {
     match search_path() {
         Err(error) => Outcome::not_run("contract", error),
         Ok(path) => CargoTest::new("contract", &["--test", "contract"])
-            .threads(&options.threads)
+            .threads(options.threads_or(THREADS))
             .environment("PATH", path)
             .run(repository),
     }
@@ -289,7 +306,8 @@ fn acceptance(
     };
     let subset: &[&str] = if options.quick { &QUICK } else { &[] };
     clients.drive(TIER, report, [subset, &SECOND], |client, subset| {
-        drive(TIER, options, client, subset)
+        drive(TIER, client, subset)
+            .threads(options.threads_or(THREADS))
             .environment("PATH", path.clone())
             .run(repository)
     });
@@ -326,6 +344,30 @@ impl Cluster {
             Err(error) => Self::Failed(error.to_string()),
         }
     }
+
+    const fn has_failed(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
+    /// Tests of it through one binary.
+    fn tests(&self, options: &Options, client: &Terraform, subset: &[&str]) -> CargoTest {
+        let mut tests =
+            drive("cluster", client, subset).threads(options.threads_or(CLUSTER_THREADS));
+        if let Self::Started(environment) = self {
+            for (name, value) in environment {
+                tests = tests.environment(name, value.clone());
+            }
+        }
+        tests
+    }
+
+    fn end(self, report: &mut Report) {
+        if let Self::Started(_) = self
+            && let Err(error) = cluster::down()
+        {
+            report.add(Outcome::not_run("cluster down", error));
+        }
+    }
 }
 
 fn kubernetes(
@@ -336,36 +378,27 @@ fn kubernetes(
     report: &mut Report,
 ) {
     const TIER: &str = "cluster";
-    match (clients, &cluster) {
+    match (clients, cluster) {
         (Err(error), _) | (_, Cluster::Failed(error)) => {
             report.add(Outcome::not_run(TIER, error));
         }
         (Ok(clients), Cluster::Given | Cluster::Started(_)) => {
             let subset: &[&str] = if options.quick { &CLUSTER_SECOND } else { &[] };
             clients.drive(TIER, report, [subset, &CLUSTER_SECOND], |client, subset| {
-                let mut tests = drive(TIER, options, client, subset);
-                if let Cluster::Started(environment) = cluster {
-                    for (name, value) in environment {
-                        tests = tests.environment(name, value.clone());
-                    }
-                }
-                tests.run(repository)
+                cluster
+                    .tests(options, client, subset)
+                    .skip(&TIMED)
+                    .run(repository)
             });
         }
-    }
-    if let Cluster::Started(_) = cluster
-        && let Err(error) = cluster::down()
-    {
-        report.add(Outcome::not_run("cluster down", error));
     }
 }
 
 /// One run of a tier's tests through one binary.
-fn drive(tier: &str, options: &Options, terraform: &Terraform, subset: &[&str]) -> CargoTest {
+fn drive(tier: &str, terraform: &Terraform, subset: &[&str]) -> CargoTest {
     let part = if subset.is_empty() { "" } else { ", in part" };
     let name = format!("{tier} ({}{part})", terraform.title());
     CargoTest::new(&name, &["--test", tier])
-        .threads(&options.threads)
         .environment(TERRAFORM_VARIABLE, OsString::from(&terraform.binary))
         .only(subset)
 }

@@ -1,0 +1,141 @@
+//! Configurations by chance through the life of a resource: whatever a plan accepts is created, changed to
+//! another one, planned again to nothing, and removed.
+
+use futures_util::StreamExt as _;
+use serde_json::Value as Json;
+
+use super::host::{Ended, Host};
+use super::{AT_ONCE, Federation, left};
+use crate::generated_tests::{as_terraform_sends, shapes};
+use crate::generator::{Random, fitting};
+use crate::resources::Configured;
+use crate::resources::app_run::AppRun;
+use crate::resources::planning::tree;
+use crate::resources::superlink::Superlink;
+use crate::resources::supernode::Supernode;
+use crate::resources::supernode_key::SupernodeKey;
+use crate::runtime::memory::Break;
+use crate::tfplugin::Resource;
+use crate::tfplugin::value::Value;
+
+/// How many lives of each resource are tried, with two configurations each.
+const LIVES: usize = 100;
+
+/// What came of all lives.
+#[derive(Default)]
+struct Outcome {
+    applied: usize,
+    wrong: Vec<String>,
+}
+
+/// What a configuration of this resource takes from others, and what nobody would be there to wait for.
+type Connect = fn(&Federation, &Host, &mut Value);
+
+/// A configuration by chance, as Terraform sends it.
+fn by_chance<R: Resource<Provider = Configured>>(random: &mut Random, percent: usize) -> Json {
+    let shapes = shapes(&R::schema().attributes);
+    let config = fitting(random, &shapes, percent);
+    as_terraform_sends(&shapes, &config.values).unwrap()
+}
+
+/// Applies a configuration and plans it again. `false` where a plan refuses it.
+async fn is_applied<R: Resource<Provider = Configured>>(
+    host: &mut Host,
+    config: &Value,
+) -> Result<bool, String> {
+    host.restart(Break::Never);
+    if !host.is_planned::<R>(config).await {
+        return Ok(false);
+    }
+    match host.apply::<R>(config).await {
+        Ok(()) => {}
+        Err(Ended::Badly(found)) => return Err(format!("planned, and not applied: {found}")),
+        Err(Ended::Killed) => return Err("killed".to_owned()),
+    }
+    match host.differences::<R>(config).await {
+        None => Ok(true),
+        Some(found) => Err(format!("the second plan is not empty: {found}")),
+    }
+}
+
+/// Applies two configurations one after the other, and destroys what they made; how many of them a plan
+/// accepted.
+async fn one_life<R: Resource<Provider = Configured>>(
+    configurations: [Json; 2],
+    connect: Connect,
+) -> Result<usize, String> {
+    let federation = Federation::new();
+    let mut host = Host::new();
+    federation.apply_servers(&mut host).await?;
+    let mut applied = 0;
+    for sent in configurations {
+        let mut config = tree::<R>(sent.clone()).0;
+        connect(&federation, &host, &mut config);
+        let done = is_applied::<R>(&mut host, &config).await;
+        let done = done.map_err(|found| format!("{found}\n{sent}"))?;
+        applied += usize::from(done);
+    }
+    let destroyed = host.destroy::<R>().await;
+    destroyed.map_err(|ended| format!("destroy: {ended:?}"))?;
+    left(&federation, &mut host).await.map_or(Ok(applied), Err)
+}
+
+async fn lives<R: Resource<Provider = Configured>>(
+    random: &mut Random,
+    outcome: &mut Outcome,
+    connect: Connect,
+) {
+    let configurations: Vec<_> = (0..LIVES)
+        .map(|number| {
+            let percent = [0, 5, 20, 50][number % 4];
+            [(); 2].map(|()| by_chance::<R>(random, percent))
+        })
+        .collect();
+    let lives = configurations.into_iter();
+    let lives = lives.map(|configurations| one_life::<R>(configurations, connect));
+    let mut lives = futures_util::stream::iter(lives).buffer_unordered(AT_ONCE);
+    while let Some(life) = lives.next().await {
+        match life {
+            Ok(applied) => outcome.applied += applied,
+            Err(found) => outcome.wrong.push(format!("{}: {found}", R::TYPE)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plan_accepts_is_created_changed_and_removed() {
+    let mut random = Random::new();
+    let mut outcome = Outcome::default();
+    lives::<SupernodeKey>(&mut random, &mut outcome, |_, _, config| {
+        config.set("name", "other".into());
+    })
+    .await;
+    lives::<Superlink>(&mut random, &mut outcome, |_, _, config| {
+        config.set("name", "other".into());
+    })
+    .await;
+    lives::<Supernode>(&mut random, &mut outcome, |federation, host, config| {
+        let connected = federation.supernode(host);
+        for name in ["name", "superlink", "control", "key"] {
+            config.set(name, connected.element(name).clone());
+        }
+    })
+    .await;
+    lives::<AppRun>(&mut random, &mut outcome, |federation, host, config| {
+        let connected = federation.run(host);
+        for name in ["source", "run_config", "control"] {
+            config.set(name, connected.element(name).clone());
+        }
+        config.set("wait", Value::Null);
+    })
+    .await;
+    let shown = outcome.wrong.iter().take(12).cloned().collect::<Vec<_>>();
+    assert!(
+        outcome.wrong.is_empty(),
+        "{} of {}:\n{}",
+        outcome.wrong.len(),
+        4 * LIVES,
+        shown.join("\n\n")
+    );
+    assert!(outcome.applied >= 500, "only {} applied", outcome.applied);
+}
