@@ -176,11 +176,12 @@ pub async fn can_run(
 /// is wrong with that is an error before anything of the object is touched.
 pub async fn prepare(
     call: &Call<Configured>,
+    object: &ObjectRef,
     workload: &Workload,
     what: &str,
     limit: Duration,
 ) -> Result<()> {
-    let preparing = call.provider.runtime.prepare(workload, &call.stop);
+    let preparing = call.provider.runtime.prepare(object, workload, &call.stop);
     match wait(&call.stop, limit, preparing).await {
         Waited::Done(done) => done.map_err(|error| not_started(what, &error).into()),
         Waited::Stopped => Err(report::error(what, &RuntimeError::Interrupted).into()),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{RuntimeError, Workload};
+use super::{ObjectRef, RuntimeError, Workload};
 
 /// The Python in which processes run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,12 @@ pub trait Environments: Send + Sync {
 
     /// Makes what the processes of a workload need beside their object. Nothing of the object changes, so
     /// that whatever fails here has changed nothing.
-    async fn prepare(&self, _: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {
+    async fn prepare(
+        &self,
+        _: &ObjectRef,
+        _: &Workload,
+        _: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! runtime behind it for each kind of place. A runtime knows processes, files, ports and secrets; it knows
 //! neither Terraform nor what the processes do.
 
+mod claim;
 mod diagnosis;
 mod environments;
 mod error;
@@ -18,6 +19,7 @@ mod pod;
 mod secrets;
 mod workload;
 
+pub use claim::{Claim, Claimed, Managed};
 pub use diagnosis::{Diagnosis, WaitPolicy};
 pub use environments::{Environments, PythonEnvironment};
 pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
@@ -27,7 +29,7 @@ pub use name::{
     Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label, is_dns_subdomain, is_entry_name,
 };
 pub use network::{Connection, HealthPorts, Layout, LayoutRequest, Network};
-pub use objects::{Begun, Claim, Missing, Objects, Observation, Part, Readiness, Removal};
+pub use objects::{Begun, Missing, Objects, Observation, Part, Readiness, Removal};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
     Toleration, TolerationOperator, Volume, VolumeSource,

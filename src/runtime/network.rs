@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::{Exposure, ObjectRef, Port, RuntimeError};
+use super::{Exposure, Managed, ObjectRef, Port, RuntimeError};
 
 /// What an object's places depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct LayoutRequest<'a> {
-    pub object: &'a ObjectRef,
+    pub object: &'a Managed,
     pub ports: &'a [Port],
     /// A port that must be this one, where ports are chosen.
     pub fixed: Option<(Port, u16)>,
@@ -62,7 +62,7 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection 
 /// Where objects listen, and how they are reached.
 #[async_trait]
 pub trait Network: Send + Sync {
-    /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
+    /// Where the parts of an object are. Ports are chosen once; `fixed` ones must be free.
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError>;
 
     /// Connects to a port on which a process of the object listens for itself alone: the place that

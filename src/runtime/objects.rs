@@ -1,10 +1,5 @@
 //! The life of an object: its name is claimed, its processes are started and looked at, and in the end it
 //! is removed.
-//!
-//! The order of a creation is the same everywhere: [`Objects::claim`] makes the name ours durably,
-//! [`Network::layout`](super::Network::layout) says where things will be, [`Objects::start`] brings them
-//! about, and [`Objects::settle`] records that the caller has the object in its state. What a killed
-//! provider leaves between the first and the last is found by the next one as [`Claim::Unfinished`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{Kind, ObjectName, ObjectRef, RuntimeError, Workload};
-
-/// How a name came to be ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    New,
-    /// A provider died in the middle of making it: what it had made is still there.
-    Unfinished,
-}
+use super::{Claimed, Kind, Managed, ObjectName, ObjectRef, RuntimeError, Workload};
 
 /// What runs after a start: of the first process, whom the others serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,18 +81,18 @@ pub trait Objects: Send + Sync {
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError>;
+    ) -> Result<Claimed, RuntimeError>;
 
-    /// Records that the object is in its owner's state from now on, and what it was made from.
-    /// `memory` holds no secret.
-    async fn settle(
+    /// Records that the object is in its owner's state as it is now, and what it was made from: for an
+    /// update, and for [`Claimed::settle`]. `configuration` holds no secret.
+    async fn record_configuration(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError>;
 
     /// What the objects of this kind were made from, as far as they are settled.
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError>;
@@ -113,6 +100,7 @@ pub trait Objects: Send + Sync {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError>;

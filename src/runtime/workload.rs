@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Duty, Exposure, ObjectRef, PodSettings, PythonEnvironment, Storage};
+use super::{Duty, Exposure, PodSettings, PythonEnvironment, Storage};
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,6 @@ pub enum Content {
 /// What is to run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
-    pub object: ObjectRef,
     pub python: PythonEnvironment,
     pub processes: Vec<Process>,
     /// Files by name, which the processes can read and nobody else.

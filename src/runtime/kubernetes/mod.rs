@@ -50,8 +50,8 @@ pub use settings::{
 };
 
 use super::{
-    Begun, Claim, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, ObjectName,
-    ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
+    Begun, Claimed, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, Managed,
+    ObjectName, ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
 };
 use api::Api;
 use manifest::Context;
@@ -147,10 +147,11 @@ impl Environments for KubernetesRuntime {
 
     async fn prepare(
         &self,
+        object: &ObjectRef,
         workload: &Workload,
         _: &CancellationToken,
     ) -> Result<(), RuntimeError> {
-        self.try_out(workload).await
+        self.try_out(object, workload).await
     }
 }
 
@@ -160,19 +161,20 @@ impl Objects for KubernetesRuntime {
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        self.claim_record(object, stop).await
+    ) -> Result<Claimed, RuntimeError> {
+        let claim = self.claim_record(object, stop).await?;
+        Ok(Claimed::new(object.clone(), claim))
     }
 
-    async fn settle(
+    async fn record_configuration(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
-        self.settle_record(object, memory).await
+        self.settle_record(object.object(), configuration).await
     }
 
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
@@ -181,10 +183,11 @@ impl Objects for KubernetesRuntime {
 
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         _: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        self.roll_out(workload).await
+        self.roll_out(object.object(), workload).await
     }
 
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {

@@ -14,7 +14,7 @@ use super::{
 #[async_trait]
 impl Network for KubernetesRuntime {
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let object = request.object;
+        let object = request.object.object();
         let api = self.api().await?;
         let name = names::of(object);
         let begun = self.begin_change(api, object, &name).await?;

@@ -21,7 +21,8 @@ use super::lease::{Holder, LeaseState, is_settled};
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
 use super::{KubernetesRuntime, dependents, drift, lease, rollout, secrets};
 
-const MEMORY: &str = "state.json";
+/// What it was made from, for whoever imports it.
+const CONFIGURATION: &str = "state.json";
 /// The fields of its parts that were ours when it was settled.
 const FIELDS: &str = "parts.json";
 /// The settings of the provider that it was made with.
@@ -170,7 +171,7 @@ impl KubernetesRuntime {
     pub(super) async fn settle_record(
         &self,
         object: &ObjectRef,
-        memory: &Json,
+        configuration: &Json,
     ) -> Result<(), RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
@@ -190,7 +191,7 @@ impl KubernetesRuntime {
                 "annotations": { SETTLED: "true", HOLDER: null, RENEWED: null, CHANGING: null },
             },
             "data": {
-                MEMORY: memory.to_string(),
+                CONFIGURATION: configuration.to_string(),
                 FIELDS: json!(own.fields).to_string(),
                 SETTINGS: self.settings().to_string(),
                 GENERATION: json!(generation).to_string(),
@@ -268,7 +269,7 @@ impl KubernetesRuntime {
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
         let listing = self.listings.get(self.api().await?).await?;
-        let mut memories = BTreeMap::new();
+        let mut recorded = BTreeMap::new();
         for record in listing
             .config_maps
             .values()
@@ -280,12 +281,12 @@ impl KubernetesRuntime {
                 .is_some_and(|one| one == names::kind(kind));
             if is_kind
                 && let Some(name) = labels.get(NAME).and_then(|name| name.parse().ok())
-                && let Some(memory) = kept(record, MEMORY)
+                && let Some(configuration) = kept(record, CONFIGURATION)
             {
-                memories.insert(name, memory);
+                recorded.insert(name, configuration);
             }
         }
-        Ok(memories)
+        Ok(recorded)
     }
 
     /// What a refresh finds, from a listing that all objects share.

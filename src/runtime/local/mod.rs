@@ -30,9 +30,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Environments, Kind, Layout, LayoutRequest, Location, Network, ObjectName,
-    ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness, Removal, RuntimeError,
-    Whereabouts, Workload,
+    Begun, Claim, Claimed, Environments, Kind, Layout, LayoutRequest, Location, Managed, Network,
+    ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness, Removal,
+    RuntimeError, Whereabouts, Workload,
 };
 use environment::Environment;
 use place::Place;
@@ -157,6 +157,7 @@ impl Environments for LocalRuntime {
 
     async fn prepare(
         &self,
+        _: &ObjectRef,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError> {
@@ -170,7 +171,7 @@ impl Objects for LocalRuntime {
         &self,
         object: &ObjectRef,
         _: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
+    ) -> Result<Claimed, RuntimeError> {
         if cfg!(not(unix)) {
             return Err(RuntimeError::Unsupported);
         }
@@ -182,7 +183,7 @@ impl Objects for LocalRuntime {
             drop(lock);
             let home = self.home(object);
             process::stop_strays(&[&home], std::iter::empty(), GRACE).await?;
-            return Ok(Claim::New);
+            return Ok(Claimed::new(object.clone(), Claim::New));
         };
         match record.owner.take() {
             None => Err(RuntimeError::Exists {
@@ -196,16 +197,17 @@ impl Objects for LocalRuntime {
             Some(_) => {
                 record.owner = Some(Identity::own());
                 self.save(object, &record)?;
-                Ok(Claim::Unfinished)
+                Ok(Claimed::new(object.clone(), Claim::Unfinished))
             }
         }
     }
 
-    async fn settle(
+    async fn record_configuration(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
+        let object = object.object();
         let mut record = self.record(object)?;
         record.owner = None;
         record.changing = false;
@@ -213,32 +215,33 @@ impl Objects for LocalRuntime {
             started.settled = true;
         }
         self.know_database(object, &mut record);
-        record.memory = memory.clone();
+        record.configuration = configuration.clone();
         self.save(object, &record)
     }
 
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
-        let mut memories = BTreeMap::new();
+        let mut recorded = BTreeMap::new();
         for name in self.names(kind) {
             let object = ObjectRef { kind, name };
             if let Some(record) = self.load(&object)?
-                && !record.memory.is_null()
+                && !record.configuration.is_null()
             {
-                memories.insert(object.name, record.memory);
+                recorded.insert(object.name, record.configuration);
             }
         }
-        Ok(memories)
+        Ok(recorded)
     }
 
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        self.start_processes(workload, stop).await
+        self.start_processes(object.object(), workload, stop).await
     }
 
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
@@ -319,6 +322,7 @@ impl Network for LocalRuntime {
             fixed,
             ..
         } = request;
+        let object = object.object();
         let _lock = self.lock()?;
         let mut record = self.record(object)?;
         let mut taken = self.ports_in_use();

@@ -21,12 +21,12 @@ impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
     pub(super) async fn start_processes(
         &self,
+        object: &ObjectRef,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        let object = &workload.object;
         let mut record = self.record(object)?;
-        self.can_start(workload, &record)?;
+        self.can_start(object, workload, &record)?;
         let first = workload.processes.first();
         let variables = first.map(variables).unwrap_or_default();
         let environment = self.environment(
@@ -37,7 +37,7 @@ impl LocalRuntime {
         );
         let environment = environment.await?;
         let programs = environment.programs();
-        let contents = self.write_files(workload)?;
+        let contents = self.write_files(object, workload)?;
         let basis = format!("{contents} {}", environment.identity());
         record.files = workload.files.keys().cloned().collect();
         if let Some(storage) = &workload.storage {
@@ -100,8 +100,12 @@ impl LocalRuntime {
     }
 
     /// An error where a start would make it worse.
-    fn can_start(&self, workload: &Workload, record: &Record) -> Result<(), RuntimeError> {
-        let object = &workload.object;
+    fn can_start(
+        &self,
+        object: &ObjectRef,
+        workload: &Workload,
+        record: &Record,
+    ) -> Result<(), RuntimeError> {
         let mut all = record.processes.values();
         if let Some(path) = all.find_map(|started| self.original(object, started)) {
             return Err(RuntimeError::Copied {
@@ -117,8 +121,8 @@ impl LocalRuntime {
     }
 
     /// Writes the files of a workload; a digest of what they hold.
-    fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
-        let folder = self.dir(&workload.object).join("files");
+    fn write_files(&self, object: &ObjectRef, workload: &Workload) -> Result<String, RuntimeError> {
+        let folder = self.dir(object).join("files");
         let mut hash = Sha256::new();
         let made = self.files().make_folder(&folder)?;
         for name in made.names()? {

@@ -29,9 +29,21 @@ fn object(name: &str) -> ObjectRef {
     }
 }
 
-/// A claim that nothing ends.
+/// A claim that nothing ends, as one of a provider that is killed.
 async fn claim(runtime: &LocalRuntime, object: &ObjectRef) -> Result<Claim, RuntimeError> {
-    runtime.claim(object, &CancellationToken::new()).await
+    let claimed = runtime.claim(object, &CancellationToken::new()).await;
+    claimed.map(Claimed::abandon)
+}
+
+/// The same object as a state has it.
+fn managed(object: &ObjectRef) -> Managed {
+    Managed::in_state(object.clone())
+}
+
+async fn settle(runtime: &LocalRuntime, object: &ObjectRef) {
+    let managed = managed(object);
+    let recorded = runtime.record_configuration(&managed, &serde_json::Value::Null);
+    recorded.await.unwrap();
 }
 
 /// The object "a", which is being made in this folder.
@@ -43,8 +55,9 @@ async fn claimed(dir: &Path) -> (LocalRuntime, ObjectRef) {
 
 /// The port of its API, given to it now or before.
 async fn port(runtime: &LocalRuntime, object: &ObjectRef) -> u16 {
+    let managed = managed(object);
     let layout = runtime.layout(LayoutRequest {
-        object,
+        object: &managed,
         ports: &[Port::Api],
         fixed: None,
         exposure: None,
@@ -127,10 +140,7 @@ async fn a_name_is_claimed_once_and_taken_over_from_the_dead() {
     let again = port(&runtime, &object).await;
     assert_eq!(again, given, "what is taken over keeps its ports");
 
-    runtime
-        .settle(&object, &serde_json::json!({}))
-        .await
-        .unwrap();
+    settle(&runtime, &object).await;
     let taken = claim(&runtime, &object).await;
     assert!(
         matches!(taken, Err(RuntimeError::Exists { .. })),
@@ -223,7 +233,7 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;
     start(&runtime, &object, "exec sleep 300");
-    let settle = || runtime.settle(&object, &serde_json::Value::Null);
+    let managed = managed(&object);
     let unfinished = async || {
         runtime
             .observe(&object, &[])
@@ -236,7 +246,7 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     let taken = holder.local_addr().unwrap().port();
     let layout = |fixed| {
         runtime.layout(LayoutRequest {
-            object: &object,
+            object: &managed,
             ports: &[Port::Api],
             fixed,
             exposure: None,
@@ -245,14 +255,14 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     };
     layout(None).await.unwrap();
     assert!(!unfinished().await, "it is only being made");
-    settle().await.unwrap();
+    settle(&runtime, &object).await;
     assert!(!unfinished().await);
     // What is refused has changed nothing.
     layout(Some((Port::Api, taken))).await.unwrap_err();
     assert!(!unfinished().await);
     layout(None).await.unwrap();
     assert!(unfinished().await);
-    settle().await.unwrap();
+    settle(&runtime, &object).await;
     assert!(!unfinished().await);
     remove(&runtime, &object, &[]).await.unwrap();
 }
@@ -261,7 +271,6 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
 async fn a_removal_that_is_cut_short_leaves_nothing_for_the_next_of_that_name() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;
-    let stop = CancellationToken::new();
     let path = |name: &str| runtime.dir(&object).join(name);
     for name in ["files", "state", "home", "logs"] {
         runtime
@@ -281,7 +290,7 @@ async fn a_removal_that_is_cut_short_leaves_nothing_for_the_next_of_that_name() 
         .files()
         .remove(&runtime.record_path(&object))
         .unwrap();
-    runtime.claim(&object, &stop).await.unwrap();
+    claim(&runtime, &object).await.unwrap();
     assert!(!path("state").exists(), "a new object has no old database");
     assert!(path("logs").exists(), "logs are kept where that was asked");
 }
@@ -293,7 +302,7 @@ async fn secrets_are_for_their_owner_alone() {
     let runtime = runtime(dir.path());
     let entries: SecretEntries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
     runtime
-        .put_secret(&object("a"), "s", &entries)
+        .put_secret(&managed(&object("a")), "s", &entries)
         .await
         .unwrap();
     assert_eq!(
@@ -363,7 +372,8 @@ async fn a_file_of_the_vault_that_is_gone_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;
     let entries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
-    runtime.put_secret(&object, "s", &entries).await.unwrap();
+    let owner = managed(&object);
+    runtime.put_secret(&owner, "s", &entries).await.unwrap();
     let parts = [Part::Service, Part::Volume, Part::Secret("s".to_owned())];
     let missing = async || {
         let observed = runtime.observe(&object, &parts).await;
@@ -388,10 +398,7 @@ async fn what_is_ended_should_run_and_is_down_and_another_start_is_not_settled()
         |runtime: &LocalRuntime| runtime.record(&object).unwrap().processes["superlink"].settled;
     let first = start(&runtime, &object, "exec sleep 60");
     assert!(!settled(&runtime));
-    runtime
-        .settle(&object, &serde_json::Value::Null)
-        .await
-        .unwrap();
+    settle(&runtime, &object).await;
     assert!(settled(&runtime));
 
     runtime.end(&object).await.unwrap();
@@ -410,9 +417,10 @@ async fn a_release_gets_the_ports_that_it_has_and_no_others() {
     let runtime = runtime(dir.path());
     let object = object("main");
     claim(&runtime, &object).await.unwrap();
+    let managed = managed(&object);
     let ports = async |ports: &[Port]| {
         let layout = runtime.layout(LayoutRequest {
-            object: &object,
+            object: &managed,
             ports,
             fixed: None,
             exposure: None,

@@ -14,9 +14,10 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Diagnosis, Environments, Failure, Journal, JournalEntry, Kind, Layout,
-    LayoutRequest, Location, Missing, Network, ObjectName, ObjectRef, Objects, Observation, Part,
-    Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy, Workload,
+    Begun, Claim, Claimed, Diagnosis, Environments, Failure, Journal, JournalEntry, Kind, Layout,
+    LayoutRequest, Location, Managed, Missing, Network, ObjectName, ObjectRef, Objects,
+    Observation, Part, Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy,
+    Workload,
 };
 pub(crate) use gate::{Break, Broken, Gate, Side};
 use world::Object;
@@ -92,26 +93,26 @@ impl Objects for MemoryRuntime {
         &self,
         object: &ObjectRef,
         _: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        let (own, object) = (self.own, object.clone());
-        self.step(move |state| {
+    ) -> Result<Claimed, RuntimeError> {
+        let own = self.own;
+        let claim = self.step(move |state| {
             let (living, database) = (state.living, state.next());
-            let Some(found) = state.objects.get_mut(&object) else {
+            let Some(found) = state.objects.get_mut(object) else {
                 let new = Object {
                     owner: Some(own),
                     database,
                     ..Object::default()
                 };
-                state.objects.insert(object, new);
+                state.objects.insert(object.clone(), new);
                 return Ok(Claim::New);
             };
             match found.owner {
                 None => Err(RuntimeError::Exists {
-                    object,
+                    object: object.clone(),
                     place: "memory".to_owned(),
                 }),
                 Some(owner) if owner == living && owner != own => Err(RuntimeError::BeingMade {
-                    object,
+                    object: object.clone(),
                     by: format!("provider {owner}"),
                 }),
                 Some(_) => {
@@ -119,43 +120,51 @@ impl Objects for MemoryRuntime {
                     Ok(Claim::Unfinished)
                 }
             }
-        })
-        .await
+        });
+        Ok(Claimed::new(object.clone(), claim.await?))
     }
 
-    async fn settle(&self, object: &ObjectRef, memory: &Json) -> Result<(), RuntimeError> {
+    async fn record_configuration(
+        &self,
+        object: &Managed,
+        configuration: &Json,
+    ) -> Result<(), RuntimeError> {
         self.step(|state| {
-            let found = find(state, object)?;
+            let found = find(state, object.object())?;
             found.owner = None;
             found.changing = false;
             found.settled = true;
-            found.memory = memory.clone();
+            found.configuration = configuration.clone();
             Ok(())
         })
         .await
     }
 
-    async fn memories(&self, kind: Kind) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
+    async fn recorded_configurations(
+        &self,
+        kind: Kind,
+    ) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
         self.step(|state| {
             let settled = state
                 .objects
                 .iter()
-                .filter(|(object, found)| object.kind == kind && !found.memory.is_null());
-            let memories =
-                settled.map(|(object, found)| (object.name.clone(), found.memory.clone()));
-            Ok(memories.collect())
+                .filter(|(object, found)| object.kind == kind && !found.configuration.is_null());
+            let recorded =
+                settled.map(|(object, found)| (object.name.clone(), found.configuration.clone()));
+            Ok(recorded.collect())
         })
         .await
     }
 
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         _: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
         self.step(|state| {
             let next = state.next();
-            let found = find(state, &workload.object)?;
+            let found = find(state, object.object())?;
             if found.workload.as_ref() == Some(workload) {
                 return Ok(if found.settled {
                     Begun::Unchanged
@@ -231,7 +240,7 @@ impl Objects for MemoryRuntime {
 #[async_trait]
 impl Network for MemoryRuntime {
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let object = request.object;
+        let object = request.object.object();
         self.step(|state| {
             let others = state.objects.iter().filter(|(other, _)| *other != object);
             let mut taken: Vec<u16> = others
@@ -337,7 +346,7 @@ impl Diagnosis for MemoryRuntime {
 impl Secrets for MemoryRuntime {
     async fn put_secret(
         &self,
-        _: &ObjectRef,
+        _: &Managed,
         name: &str,
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError> {

@@ -21,11 +21,13 @@ async fn started(dir: &Path) -> (LocalRuntime, ObjectRef, Workload) {
     (runtime, object, workload)
 }
 
+/// Starts the object "a" and records it.
 async fn start_it(runtime: &LocalRuntime, workload: &Workload) -> Result<(), RuntimeError> {
-    runtime.start(workload, &CancellationToken::new()).await?;
-    runtime
-        .settle(&workload.object, &serde_json::Value::Null)
-        .await
+    let managed = managed(&object("a"));
+    let stop = CancellationToken::new();
+    runtime.start(&managed, workload, &stop).await?;
+    let nothing = serde_json::Value::Null;
+    runtime.record_configuration(&managed, &nothing).await
 }
 
 /// How it stands, what is out of date, and what is missing of a SuperLink with a database.
