@@ -46,6 +46,7 @@ use crate::flower::control::{
     EndpointError, Protocol, SharedReads,
 };
 use crate::flower::version::{ControlPlane, row_of};
+use crate::pod_address::PodAddress;
 use crate::runtime::Runtime;
 use app_run::RunsSeen;
 use connection_attributes::ControlInput;
@@ -134,7 +135,7 @@ impl Configured {
                 Some(pod) => {
                     let dial = ThroughRuntime {
                         runtime: Arc::clone(&self.runtime),
-                        pod: pod.to_owned(),
+                        pod: pod.clone(),
                         port: endpoint.port(),
                     };
                     ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
@@ -164,7 +165,7 @@ impl Configured {
 /// Reaches a port that only the runtime can reach.
 struct ThroughRuntime {
     runtime: Arc<dyn Runtime>,
-    pod: String,
+    pod: PodAddress,
     port: u16,
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::RawMode;
 
 use super::{ObjectRef, Port};
+use crate::pod_address::PodAddress;
 
 /// How an object failed by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -268,7 +269,10 @@ pub enum RuntimeError {
     NeedsImage,
     #[error("interrupted")]
     Interrupted,
-    #[error("kube:// needs a cluster, but this provider configuration has none")]
+    #[error(
+        "{} needs a cluster, but this provider configuration has none",
+        PodAddress::PREFIX
+    )]
     NoPods,
     #[error("the runtime `local` needs Linux or macOS")]
     Unsupported,

@@ -411,10 +411,10 @@ pub(super) fn addresses(
         superlink_id: model.superlink_id.get().cloned(),
     };
     let control = ControlOutput {
-        url: layout
-            .control_url
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{}:{api}", layout.bind_host)),
+        url: match &layout.control {
+            Some(pod) => pod.to_string(),
+            None => format!("{scheme}://{}:{api}", layout.bind_host),
+        },
         ca_certificate: ca.map(str::to_owned),
         flower_version,
         superlink_id: model.superlink_id.get().cloned(),

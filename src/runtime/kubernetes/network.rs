@@ -10,6 +10,7 @@ use super::{
     ANY, ClusterError, FILES, FLEET_PORT, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE,
     forward, manifest, names, service,
 };
+use crate::pod_address::PodAddress;
 
 #[async_trait]
 impl Network for KubernetesRuntime {
@@ -27,7 +28,7 @@ impl Network for KubernetesRuntime {
                 .map(|port| (*port, port_number(*port)))
                 .collect(),
             fleet_address: None,
-            control_url: None,
+            control: None,
             dns_names: vec!["localhost".to_owned()],
             ip_addresses: vec![LOOPBACK.to_owned()],
             files: FILES.to_owned(),
@@ -38,7 +39,7 @@ impl Network for KubernetesRuntime {
         let Some(exposure) = request.exposure else {
             return Ok(layout);
         };
-        layout.control_url = Some(format!("kube://{}/{name}", api.namespace));
+        layout.control = Some(PodAddress::new(api.namespace.clone(), name.clone()));
         let names = names::service_names(&name, &api.namespace);
         layout.dns_names.extend(names);
         let context = self.context(object).await?;
@@ -71,9 +72,13 @@ impl Network for KubernetesRuntime {
         Ok(layout)
     }
 
-    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+    async fn connect(
+        &self,
+        pod: &PodAddress,
+        port: u16,
+    ) -> Result<Box<dyn Connection>, RuntimeError> {
         let api = self.api().await?;
-        Ok(forward::connect(api, place, port).await?)
+        Ok(forward::connect(api, pod, port).await?)
     }
 
     async fn fleet_address(

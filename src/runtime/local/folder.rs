@@ -154,7 +154,7 @@ impl LocalRuntime {
             fleet_bind_host: LOOPBACK.to_owned(),
             ports: record.ports.clone(),
             fleet_address: None,
-            control_url: None,
+            control: None,
             dns_names: vec!["localhost".to_owned()],
             ip_addresses: vec![LOOPBACK.to_owned(), "::1".to_owned()],
             health: None,
