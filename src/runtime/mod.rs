@@ -4,6 +4,7 @@
 
 mod claim;
 mod diagnosis;
+mod distrust;
 mod environments;
 mod error;
 mod journal;
@@ -16,13 +17,15 @@ mod name;
 mod network;
 mod objects;
 mod pod;
+mod python_fault;
 mod secrets;
 mod workload;
 
 pub use claim::{Claim, Claimed, Managed};
-pub use diagnosis::{Diagnosis, WaitPolicy};
+pub use diagnosis::{Diagnosis, Failure, WaitPolicy};
+pub use distrust::Distrust;
 pub use environments::{Environments, PythonEnvironment};
-pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
+pub use error::RuntimeError;
 pub use journal::{Journal, JournalEntry};
 pub use location::{Location, Whereabouts};
 pub use name::{
@@ -34,6 +37,7 @@ pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
     Toleration, TolerationOperator, Volume, VolumeSource,
 };
+pub use python_fault::{InstallFault, PythonFault};
 pub use secrets::{SecretEntries, Secrets};
 pub use workload::{Content, Health, Process, Workload};
 
