@@ -47,7 +47,7 @@ use crate::flower::control::{
 };
 use crate::flower::version::{ControlPlane, row_of};
 use crate::pod_address::PodAddress;
-use crate::runtime::Runtime;
+use crate::runtime::{ErrorKind, Runtime};
 use app_run::RunsSeen;
 use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
@@ -175,7 +175,7 @@ impl Dial for ThroughRuntime {
         let opened = self.runtime.connect(&self.pod, self.port).await;
         match opened {
             Ok(connection) => Ok(Box::new(connection)),
-            Err(error) if error.is_refusal() => Err(io::Error::new(
+            Err(error) if error.kind() == ErrorKind::Refused => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 error.to_string(),
             )),

@@ -9,7 +9,7 @@ use super::supernode_key::Model as SupernodeKey;
 use crate::at;
 use crate::resources::report;
 use crate::runtime::{
-    Claimed, Kind, Managed, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts,
+    Claimed, ErrorKind, Kind, Managed, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts,
 };
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -117,9 +117,9 @@ pub fn read<M: Model>(configuration: &Json) -> Result<M> {
 
 /// Says why there may be one already, and how to take it over, where that is why it was not made.
 pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &str) -> Diagnostic {
-    match error {
+    match error.kind() {
         // Whether it is the object of this very state cannot be seen from here.
-        RuntimeError::Exists { .. } => message
+        ErrorKind::Exists => message
             .detail(
                 "If Terraform is replacing that object now, it cannot create the new object first: \
                  `create_before_destroy`, on this resource or on a resource that depends on it, \
@@ -135,7 +135,7 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
             .detail(format!(
                 "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             )),
-        _ => message,
+        ErrorKind::Refused | ErrorKind::Other => message,
     }
 }
 

@@ -1,9 +1,42 @@
-//! What can go wrong where processes live, and what to do about it.
+//! What can go wrong where processes live: how it is told, of which kind it is, which setting is to blame,
+//! and what to do about it. What only one runtime can say is a [`Fault`].
 
 use std::path::PathBuf;
 
 use super::{Distrust, InstallFault, ObjectRef, Port, PythonFault};
 use crate::pod_address::PodAddress;
+
+/// What an error means for whoever gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// There is an object of that name, in some state or in none.
+    Exists,
+    /// Trying again changes nothing until somebody has changed who we are or what we may.
+    Refused,
+    Other,
+}
+
+/// The setting to which an error belongs. Which attribute that is, the resources know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    FlowerVersion,
+    Requirements,
+    /// The ports of this machine.
+    Ports,
+    /// How others reach the object.
+    Exposure,
+}
+
+/// An error that only one runtime knows, as all others see it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Fault {
+    pub kind: ErrorKind,
+    pub concern: Option<Concern>,
+    pub remedy: Option<String>,
+    /// In the words of the runtime.
+    pub error: Box<dyn std::error::Error + Send + Sync>,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -88,8 +121,13 @@ pub enum RuntimeError {
     Spawn { program: String, cause: String },
     #[error("process {pid} ({process}) does not end, even after SIGKILL")]
     Unkillable { process: String, pid: u32 },
+    #[error(
+        "a Service of type NodePort needs `service.hostname`, the address that SuperNodes connect \
+         to"
+    )]
+    NoHostname,
     #[error(transparent)]
-    Cluster(#[from] super::kubernetes::ClusterError),
+    Other(#[from] Fault),
     #[error("`requirements` cannot be installed into a pod's image")]
     NeedsImage,
     #[error("interrupted")]
@@ -104,12 +142,27 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
-    /// Whether trying again changes nothing until somebody has changed who we are or what we may.
-    pub const fn is_refusal(&self) -> bool {
+    pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Cluster(error) => error.is_refusal(),
-            Self::NoPods => true,
-            _ => false,
+            Self::Exists { .. } => ErrorKind::Exists,
+            Self::NoPods => ErrorKind::Refused,
+            Self::Other(fault) => fault.kind,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// The setting to blame, where it is one.
+    pub const fn concern(&self) -> Option<Concern> {
+        match self {
+            Self::PythonUnfit { .. } => Some(Concern::FlowerVersion),
+            Self::Environment { fault, .. } => fault.concern(),
+            Self::NeedsImage | Self::FolderRequirement { .. } | Self::RequirementFile { .. } => {
+                Some(Concern::Requirements)
+            }
+            Self::PortTaken { .. } | Self::NoPort(..) => Some(Concern::Ports),
+            Self::NoHostname => Some(Concern::Exposure),
+            Self::Other(fault) => fault.concern,
+            _ => None,
         }
     }
 
@@ -170,7 +223,11 @@ impl RuntimeError {
                  without a state and without a `data_dir`: copies of them mean the same object."
             }
             Self::Unkillable { .. } => "Check what the process waits for (often a failed disk).",
-            Self::Cluster(error) => return error.remedy(),
+            Self::NoHostname => {
+                "Set `service = { hostname = \"…\" }` to the name or address of a Kubernetes node \
+                 that SuperNodes can reach."
+            }
+            Self::Other(fault) => return fault.remedy.clone(),
             Self::NeedsImage => {
                 "Build an image that contains them from Flower's image, set it in \
                  `kubernetes.image` (with `isolation = \"process\"`: \

@@ -25,7 +25,7 @@ pub use claim::{Claim, Claimed, Managed};
 pub use diagnosis::{Diagnosis, Failure, WaitPolicy};
 pub use distrust::Distrust;
 pub use environments::{Environments, PythonEnvironment};
-pub use error::RuntimeError;
+pub use error::{Concern, ErrorKind, Fault, RuntimeError};
 pub use journal::{Journal, JournalEntry};
 pub use location::{Location, Whereabouts};
 pub use name::{
@@ -35,7 +35,8 @@ pub use network::{Connection, HealthPorts, Layout, LayoutRequest, Network};
 pub use objects::{Begun, Missing, Objects, Observation, Part, Readiness, Removal};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
-    Toleration, TolerationOperator, Volume, VolumeSource,
+    Toleration, TolerationOperator, Volume, VolumeSource, check_affinity, is_own_label,
+    is_own_mount,
 };
 pub use python_fault::{InstallFault, PythonFault};
 pub use secrets::{SecretEntries, Secrets};

@@ -1,5 +1,7 @@
 //! Why processes have no Python environment to run in, and what to do about it.
 
+use super::Concern;
+
 /// Why a Python environment could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InstallFault {
@@ -69,6 +71,23 @@ impl PythonFault {
 }
 
 impl InstallFault {
+    /// The setting to blame, where it is one.
+    pub(super) const fn concern(&self) -> Option<Concern> {
+        match self {
+            Self::NoRelease => Some(Concern::FlowerVersion),
+            Self::NoRequirement(_) | Self::Malformed | Self::Conflict => {
+                Some(Concern::Requirements)
+            }
+            Self::NoFlower
+            | Self::NoDependency(_)
+            | Self::NoVenv
+            | Self::Unreachable
+            | Self::Incomplete(_)
+            | Self::Unusable
+            | Self::Other => None,
+        }
+    }
+
     pub(super) const fn remedy(&self) -> &'static str {
         match self {
             Self::NoRelease => {

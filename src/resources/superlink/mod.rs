@@ -372,7 +372,7 @@ async fn bring_up(
             until: coming.until(),
         });
         let laid_out = laid_out.await;
-        laid_out.map_err(|error| failure::not_placed(what.as_str(), &error).into())
+        laid_out.map_err(|error| failure::not_started(what.as_str(), &error).into())
     });
     let layout = layout.await?;
     let ca = workload::ensure_certificate(runtime, managed, model, &layout, reissue).await?;

@@ -83,7 +83,7 @@ pub(super) async fn bring_up(
             until: Instant::now(),
         })
         .await
-        .map_err(|error| failure::not_placed(what.as_str(), &error))?;
+        .map_err(|error| failure::not_started(what.as_str(), &error))?;
     let workload = workload(model, version, &layout)?;
     let kept = model.node_id.clone();
     model.flower_version.set(version);

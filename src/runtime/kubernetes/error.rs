@@ -3,13 +3,14 @@
 use kube::client::{AuthError, UpgradeConnectionError};
 use kube::core::Status;
 
+use super::super::{Concern, ErrorKind, Fault, RuntimeError};
 use super::cause::{chain, find};
 use super::login::{Login, LoginFault};
 use super::request_timeout::NoAnswer;
 
 /// Why something did not work in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClusterError {
+pub(super) enum ClusterError {
     #[error("the cluster access {place} cannot be used: {cause}")]
     Config { place: String, cause: String },
     #[error("there are no credentials for the cluster {at}: {fault}")]
@@ -59,11 +60,6 @@ pub enum ClusterError {
         remedy: &'static str,
     },
     #[error(
-        "a Service of type NodePort needs `service.hostname`, the address that SuperNodes connect \
-         to"
-    )]
-    NoHostname,
-    #[error(
         "{object} in the namespace {namespace:?} got no address within {seconds} s: {}",
         told(said)
     )]
@@ -82,7 +78,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// Whether trying again changes nothing until somebody has changed who we are or what we may.
-    pub const fn is_refusal(&self) -> bool {
+    pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
             Self::Config { .. }
@@ -101,7 +97,7 @@ impl ClusterError {
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> Option<String> {
+    pub(super) fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Config { .. } => {
                 "Check `kubernetes` in the provider configuration: the file, its context, and \
@@ -140,10 +136,6 @@ impl ClusterError {
             }
             Self::Foreign { .. } => "Remove it, or choose another name.",
             Self::Stuck { remedy, .. } => remedy,
-            Self::NoHostname => {
-                "Set `service = { hostname = \"…\" }` to the name or address of a Kubernetes node \
-                 that SuperNodes can reach."
-            }
             Self::NoAddress { .. } => {
                 "The cluster needs a load-balancer controller, such as the cloud provider's or \
                  MetalLB. Without one, set `service = { service_type = \"NodePort\", hostname = \
@@ -246,6 +238,26 @@ impl ClusterError {
     }
 }
 
+impl From<ClusterError> for RuntimeError {
+    fn from(error: ClusterError) -> Self {
+        let kind = if error.is_refusal() {
+            ErrorKind::Refused
+        } else {
+            ErrorKind::Other
+        };
+        let concern = match error {
+            ClusterError::NoAddress { .. } => Some(Concern::Exposure),
+            _ => None,
+        };
+        Self::Other(Fault {
+            kind,
+            concern,
+            remedy: error.remedy(),
+            error: Box::new(error),
+        })
+    }
+}
+
 /// Whether a create was refused because there is one of that name.
 pub(super) fn is_there_already(status: &Status) -> bool {
     status.code == 409 && status.reason == "AlreadyExists"
@@ -300,6 +312,35 @@ mod tests {
         let status =
             json!({ "code": code, "reason": reason, "message": message, "details": details });
         serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn what_the_cluster_says_is_told_the_same_by_every_runtime() {
+        let words = || "no".to_owned();
+        let no_address = ClusterError::NoAddress {
+            object: words(),
+            namespace: words(),
+            seconds: 1,
+            said: Vec::new(),
+        };
+        for (error, kind, concern) in [
+            (no_address, ErrorKind::Other, Some(Concern::Exposure)),
+            (
+                ClusterError::Forbidden { words: words() },
+                ErrorKind::Refused,
+                None,
+            ),
+            (
+                ClusterError::Quota { words: words() },
+                ErrorKind::Other,
+                None,
+            ),
+        ] {
+            let told = RuntimeError::from(error.clone());
+            assert_eq!((told.kind(), told.concern()), (kind, concern));
+            assert_eq!(told.to_string(), error.to_string());
+            assert_eq!(told.remedy(), error.remedy());
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! reached by port-forward: the cluster's own access rules are its login.
 
 mod access;
-mod affinity;
 mod api;
 mod cause;
 mod dependents;
@@ -42,13 +41,11 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Credentials, ExecCredentials, Host};
-pub use affinity::check_affinity;
-pub use error::ClusterError;
-pub use names::is_own_name;
 pub use settings::{
     Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, SettingError, TlsServerName, Token,
 };
 
+use super::pod::{FILES, HOME, STATE, TMP};
 use super::{
     Begun, Claimed, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, Managed,
     ObjectName, ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
@@ -56,13 +53,6 @@ use super::{
 use api::Api;
 use manifest::Context;
 
-/// Where processes see their files, state and home.
-const FILES: &str = "/flower/files";
-const STATE: &str = "/flower/state";
-const HOME: &str = "/flower/home";
-const TMP: &str = "/tmp";
-/// Where containers have volumes of ours, so that nobody else's can be there.
-pub const OWN_MOUNTS: [&str; 4] = [FILES, STATE, HOME, TMP];
 const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
 /// The Fleet API, behind the gateway or by itself.

@@ -7,8 +7,8 @@ use super::super::{
     ServiceKind,
 };
 use super::{
-    ANY, ClusterError, FILES, FLEET_PORT, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE,
-    forward, manifest, names, service,
+    ANY, FILES, FLEET_PORT, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest,
+    names, service,
 };
 use crate::pod_address::PodAddress;
 
@@ -60,7 +60,7 @@ impl Network for KubernetesRuntime {
         }
         let inside = names::inside(&name, &api.namespace);
         let dialled = service::dialled(&service, exposure, &inside);
-        let dialled = dialled.ok_or(ClusterError::NoHostname)?;
+        let dialled = dialled.ok_or(RuntimeError::NoHostname)?;
         if let Some(host) = dialled.host {
             if host.parse::<std::net::IpAddr>().is_ok() {
                 layout.ip_addresses.push(host);

@@ -1,8 +1,17 @@
 //! What a pod is like beyond its processes, for runtimes that have pods: plain data, checked where it
 //! was parsed.
 
+mod affinity;
+mod reserved;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use affinity::check_affinity;
+pub(super) use reserved::{
+    COMPONENT, FILES, HOME, INSTANCE, MANAGED_BY, MANAGER, PART_OF, STATE, TMP,
+};
+pub use reserved::{is_own_label, is_own_mount};
 
 /// What a process is there for: its name differs between releases, and this does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
