@@ -320,7 +320,11 @@ impl KubernetesRuntime {
             &fields.unwrap_or_default(),
             unfinished,
         );
-        changed.retain(|words| missing.iter().all(|one| one.words != *words));
+        let known_gone: Vec<_> = missing
+            .iter()
+            .filter_map(|one| dependents::id(&one.part, &name))
+            .collect();
+        changed.retain(|change| !known_gone.iter().any(|part| change.is_end_of(part)));
         let made_with = kept(record, SETTINGS);
         let mut outdated = made_with.map_or_else(Vec::new, |made_with| {
             other_settings(&made_with, &self.settings())
@@ -328,7 +332,7 @@ impl KubernetesRuntime {
         outdated.extend(secrets::rotated(api, deployment).await?);
         Ok(Some(Observation {
             readiness,
-            changed,
+            changed: changed.iter().map(ToString::to_string).collect(),
             unfinished,
             outdated,
             missing,

@@ -179,13 +179,17 @@ fn what_runs_and_was_well_is_silent_and_has_not_failed() {
     status["lastState"] = ended(137, "OOMKilled", 3);
     let silence = unhealthy("Readiness probe failed: timeout", 9, "2026-01-01T10:05:00Z");
     let diagnosis = found(vec![with(status.clone())], vec![silence]).unwrap();
-    assert_eq!(diagnosis.what, "it does not answer its health probe");
+    assert_eq!(diagnosis.what(), "it does not answer its health probe");
     assert!(all_go_on(&with(status.clone())));
     // While it is started anew it has not recovered.
     status["started"] = false.into();
     assert!(!all_go_on(&with(status.clone())));
     let diagnosis = found(vec![with(status)], vec![]).unwrap();
-    assert!(diagnosis.what.contains("more memory"), "{}", diagnosis.what);
+    assert!(
+        diagnosis.what().contains("more memory"),
+        "{}",
+        diagnosis.what()
+    );
     let waits = json!({ "waiting": { "reason": "CrashLoopBackOff" } });
     assert!(!all_go_on(&with(container("superlink", waits))));
     assert!(!all_go_on(&pod(json!({}))));
@@ -292,7 +296,7 @@ fn a_pod_without_a_node_is_told_why() {
     );
     let volume = unscheduled("pod has unbound immediate PersistentVolumeClaims. not found");
     let diagnosis = found(vec![volume], vec![]).unwrap();
-    assert_eq!(diagnosis.what, "its volume does not exist");
+    assert_eq!(diagnosis.what(), "its volume does not exist");
     assert_eq!(
         diagnosis.claims,
         ["superlink-main", "superlink-main-5d5b887b55-abcde-user-tmp"]
@@ -474,6 +478,6 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
             deployments,
             ..Snapshot::default()
         };
-        assert_eq!(diagnose(&snapshot).unwrap().what, what);
+        assert_eq!(diagnose(&snapshot).unwrap().what(), what);
     }
 }
