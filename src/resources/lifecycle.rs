@@ -81,7 +81,7 @@ pub async fn end<M: Model>(
             limit: REMOVE,
             stop: &stop,
         };
-        if let Err(error) = claimed.release(runtime, how).await {
+        if let Err(error) = runtime.release(claimed, how).await {
             let what = format!("{object} was not removed completely");
             call.warn(
                 report::warning(what, &error)

@@ -33,7 +33,7 @@ pub async fn settle<M: Model>(
     claimed: Claimed,
     model: &M,
 ) -> std::result::Result<(), RuntimeError> {
-    claimed.settle(runtime, &configuration(model)).await
+    runtime.settle(claimed, &configuration(model)).await
 }
 
 /// All that the state knows of an object but what is sensitive: after an import, the configuration says

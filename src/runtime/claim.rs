@@ -1,15 +1,15 @@
 //! The right to change an object. A creation has it by a claim, [`Claimed`]; an update has it because the
 //! object is in its state, [`Managed`].
 //!
-//! The order of a creation is the same everywhere: [`Objects::claim`] reserves the name durably,
-//! [`Network::layout`](super::Network::layout) says where things will be, [`Objects::start`] brings them
-//! about, and [`Claimed::settle`] records that the caller has the object in its state. Each step takes
-//! what only the step before it gives. What a killed provider leaves between the first and the last is
-//! found by the next one as [`Claim::Unfinished`].
+//! The order of a creation is the same everywhere: `Objects::claim` reserves the name durably,
+//! `Network::layout` says where things will be, `Objects::start` brings them about, and `Objects::settle`
+//! records that the caller has the object in its state. Each step takes what only the step before it
+//! gives. What a killed provider leaves between the first and the last is found by the next one as
+//! [`Claim::Unfinished`].
 
 use std::ops::Deref;
 
-use super::{ObjectRef, Objects, Removal, RuntimeError};
+use super::ObjectRef;
 
 /// How a name came to be ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +36,14 @@ impl Managed {
 
 /// An object whose name was claimed and which is in no state yet.
 ///
-/// A claim ends once, by [`settle`](Self::settle) or [`release`](Self::release):
+/// A claim ends once, by `Objects::settle` or `Objects::release`:
 ///
 /// ```compile_fail,E0382
 /// use terraform_provider_flower::runtime::{Claimed, Objects, RuntimeError};
 ///
 /// async fn twice(runtime: &dyn Objects, claimed: Claimed) -> Result<(), RuntimeError> {
-///     claimed.settle(runtime, &serde_json::Value::Null).await?;
-///     claimed.settle(runtime, &serde_json::Value::Null).await
+///     runtime.settle(claimed, &serde_json::Value::Null).await?;
+///     runtime.settle(claimed, &serde_json::Value::Null).await
 /// }
 /// ```
 ///
@@ -78,33 +78,18 @@ impl Claimed {
         self.claim
     }
 
-    /// Records that the object is in a state from now on, and what it was created from. Where that fails,
-    /// the name stays reserved, and the update that follows records it.
-    pub async fn settle(
-        mut self,
-        runtime: &dyn Objects,
-        configuration: &serde_json::Value,
-    ) -> Result<(), RuntimeError> {
+    /// Ends the claim; what it was of.
+    pub(super) fn end(mut self) -> Managed {
         self.is_open = false;
-        runtime.record_configuration(&self, configuration).await
-    }
-
-    /// Removes what was created, and the claim last. What cannot be removed is found by the next apply
-    /// as [`Claim::Unfinished`].
-    pub async fn release(
-        mut self,
-        runtime: &dyn Objects,
-        how: Removal<'_>,
-    ) -> Result<(), RuntimeError> {
-        self.is_open = false;
-        runtime.remove(self.object(), how).await
+        Managed(self.object.0.clone())
     }
 
     /// Leaves the claim as a provider does that is killed.
     #[cfg(test)]
-    pub(crate) fn abandon(mut self) -> Claim {
-        self.is_open = false;
-        self.claim
+    pub(crate) fn abandon(self) -> Claim {
+        let claim = self.claim;
+        self.end();
+        claim
     }
 }
 

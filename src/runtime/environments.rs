@@ -3,18 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{ObjectRef, RuntimeError, Workload};
-
-/// The Python in which processes run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PythonEnvironment {
-    pub flower_version: String,
-    /// The Pythons, major and minor, that it can be installed on.
-    pub oldest: (u32, u32),
-    pub newest: Option<(u32, u32)>,
-    /// Further requirements, as pip takes them.
-    pub requirements: Vec<String>,
-}
+use super::{ObjectRef, PythonEnvironment, RuntimeError, Workload};
 
 /// Whether processes can run in a place, and what they need there first.
 #[async_trait]

@@ -155,7 +155,7 @@ mod tests {
         }
         let stop = CancellationToken::new();
         let claimed = runtime.claim(&object, &stop).await.unwrap();
-        claimed.settle(runtime, &configuration).await.unwrap();
+        runtime.settle(claimed, &configuration).await.unwrap();
     }
 
     #[tokio::test]

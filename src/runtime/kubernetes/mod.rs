@@ -23,6 +23,7 @@ mod network;
 mod notes;
 mod ownership;
 mod part_id;
+mod ports;
 mod record;
 mod removal;
 mod request_timeout;
@@ -55,8 +56,6 @@ use manifest::Context;
 
 const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
-/// The Fleet API, behind the gateway or by itself.
-const FLEET_PORT: u16 = 9092;
 /// How long a program may take to start unless that was set: Python imports on a busy node.
 const START: Duration = Duration::from_mins(3);
 const HEALTH: HealthPorts = HealthPorts {

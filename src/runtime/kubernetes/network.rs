@@ -3,12 +3,11 @@
 use async_trait::async_trait;
 
 use super::super::{
-    Connection, Exposure, Layout, LayoutRequest, Network, ObjectRef, Port, RuntimeError,
-    ServiceKind,
+    Connection, Exposure, Layout, LayoutRequest, Network, ObjectRef, RuntimeError, ServiceKind,
 };
+use super::ports::port_number;
 use super::{
-    ANY, FILES, FLEET_PORT, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest,
-    names, service,
+    ANY, FILES, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest, names, service,
 };
 use crate::pod_address::PodAddress;
 
@@ -93,15 +92,5 @@ impl Network for KubernetesRuntime {
         let service = listing.services.get(&name);
         let dialled = service.and_then(|service| service::dialled(service, exposure, &inside));
         Ok(dialled.map(|dialled| dialled.address))
-    }
-}
-
-/// Every object has a pod, and so a loopback, of its own: ports are always the same.
-pub(super) const fn port_number(port: Port) -> u16 {
-    match port {
-        Port::Api => 8000,
-        Port::Fleet => FLEET_PORT,
-        Port::Apps => 9091,
-        Port::Runtime => 9094,
     }
 }

@@ -8,6 +8,8 @@
 mod diagnosis;
 mod drift;
 mod environment;
+mod file_error;
+mod file_id;
 mod files;
 mod folder;
 mod journal;

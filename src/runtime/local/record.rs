@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Port, Readiness};
-use super::drift::{Database, Program};
 use super::environment::Environment;
+use super::file_id::{Database, Program};
 use super::files;
 use super::process::Identity;
 

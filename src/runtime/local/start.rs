@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::{
     Begun, Content, Duty, ObjectRef, Port, Process, Readiness, RuntimeError, Workload,
 };
-use super::drift::{Database, Program};
+use super::file_id::{Database, Program};
 use super::record::{Record, Started};
 use super::{GRACE, LocalRuntime, drift, environment, logs, ports, process};
 
@@ -176,18 +176,6 @@ impl LocalRuntime {
     }
 }
 
-/// Where programs are looked for: those of the environment first, then those of the user. What is
-/// relative there would lead into the folder of the process, which apps write.
-pub(super) fn search_path(programs: &Path, inherited: Option<String>) -> String {
-    let inherited = inherited.unwrap_or_default();
-    let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
-    let programs = programs.display().to_string();
-    let all: Vec<_> = std::iter::once(programs.as_str())
-        .chain(inherited)
-        .collect();
-    all.join(":")
-}
-
 /// An error when somebody else listens where a server of ours is to listen: it would answer in our
 /// place.
 fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
@@ -222,17 +210,4 @@ fn digest(process: &Process, basis: &str) -> String {
     }
     hash.update(basis.as_bytes());
     hex::encode(hash.finalize())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_program_is_looked_for_where_apps_write() {
-        let inherited = Some("/usr/bin:bin::.:/bin:".to_owned());
-        let path = search_path(Path::new("/env/bin"), inherited);
-        assert_eq!(path, "/env/bin:/usr/bin:/bin");
-        assert_eq!(search_path(Path::new("/env/bin"), None), "/env/bin");
-    }
 }

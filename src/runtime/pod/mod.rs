@@ -27,7 +27,7 @@ pub enum Duty {
 /// The settings of an object's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodSettings {
-    /// Images in place of those of [`Process::image`](super::Process::image).
+    /// Images in place of those that processes name.
     pub images: BTreeMap<Duty, String>,
     pub pull_policy: Option<PullPolicy>,
     pub pull_secrets: Vec<String>,

@@ -9,7 +9,8 @@ use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
 use super::super::{Content, Exposure, ObjectRef, SecretEntries, Storage, Workload};
-use super::{FLEET_PORT, names};
+use super::names;
+use super::ports::FLEET_PORT;
 
 /// What the gateway's container is called.
 pub(super) const GATEWAY: &str = "gateway";

@@ -11,7 +11,8 @@ use super::super::super::{
     Content, Duty, Health, PodSettings, Process, Resources, TaintEffect, TolerationOperator,
     Volume, VolumeSource, Workload,
 };
-use super::super::{FILES, FLEET_PORT, HOME, START, STATE, TMP};
+use super::super::ports::FLEET_PORT;
+use super::super::{FILES, HOME, START, STATE, TMP};
 use super::{Context, GATEWAY, gateway, has_gateway, names};
 
 /// The user of Flower's images.

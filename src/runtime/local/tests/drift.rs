@@ -264,7 +264,7 @@ async fn a_program_that_was_made_anew_is_started_anew() {
     let started = record.processes.get_mut("superlink").unwrap();
     let other = dir.path().join("other");
     fs::write(&other, "").unwrap();
-    started.program = Some(super::super::drift::Program::at(&other));
+    started.program = Some(super::super::file_id::Program::at(&other));
     fs::remove_file(&other).unwrap();
     runtime.save(&object, &record).unwrap();
     start_it(&runtime, &workload).await.unwrap();
