@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod cause;
+mod claim;
 mod dependents;
 mod drift;
 mod error;
@@ -31,6 +32,7 @@ mod rollout;
 mod secrets;
 mod service;
 mod settings;
+mod status;
 mod vault;
 mod watcher;
 

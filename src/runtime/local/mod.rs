@@ -14,6 +14,7 @@ mod files;
 mod folder;
 mod journal;
 mod logs;
+mod network;
 mod place;
 mod ports;
 mod private;
@@ -32,9 +33,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Claimed, Environments, Kind, Layout, LayoutRequest, Location, Managed, Network,
-    ObjectName, ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness, Removal,
-    RuntimeError, Whereabouts, Workload,
+    Begun, Claim, Claimed, Environments, Kind, Location, Managed, ObjectName, ObjectRef, Objects,
+    Observation, Part, PythonEnvironment, Readiness, Removal, RuntimeError, Whereabouts, Workload,
 };
 use environment::Environment;
 use place::Place;
@@ -312,48 +312,6 @@ impl Objects for LocalRuntime {
         let left = process::of_home(&self.home(object));
         let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
         (!pids.is_empty()).then(|| format!("kill {}", pids.join(" ")))
-    }
-}
-
-#[async_trait]
-impl Network for LocalRuntime {
-    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let LayoutRequest {
-            object,
-            ports: wanted,
-            fixed,
-            ..
-        } = request;
-        let object = object.object();
-        let _lock = self.lock()?;
-        let mut record = self.record(object)?;
-        let mut taken = self.ports_in_use();
-        for port in wanted {
-            let has = record.ports.get(port).copied();
-            let number = match fixed {
-                Some((which, number)) if which == *port && has != Some(number) => {
-                    if taken.contains(&number) || !ports::is_free(number) {
-                        return Err(RuntimeError::PortTaken {
-                            port: number,
-                            purpose: *port,
-                        });
-                    }
-                    number
-                }
-                _ => match has {
-                    Some(number) => number,
-                    None => ports::choose(&taken)?,
-                },
-            };
-            taken.insert(number);
-            record.ports.insert(*port, number);
-        }
-        record.changing = record.owner.is_none();
-        self.save(object, &record)?;
-        let mut layout = self.layout_of(object, &record);
-        // An earlier release may have had more, which stay its own in case it comes back.
-        layout.ports.retain(|port, _| wanted.contains(port));
-        Ok(layout)
     }
 }
 

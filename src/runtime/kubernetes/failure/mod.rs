@@ -206,6 +206,8 @@ async fn report(api: &Api, snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Fai
 #[cfg(test)]
 mod debounce_tests;
 #[cfg(test)]
+mod placement_tests;
+#[cfg(test)]
 mod reported_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
 //! From a workload to what is applied: pure functions from plain data to manifests.
 
+mod container;
+mod fields;
 mod gateway;
 mod pod;
+mod volumes;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ mod faults;
 mod inputs;
 mod installer;
 mod marker;
+mod pip_config;
 mod python;
 mod requirement;
 mod surroundings;

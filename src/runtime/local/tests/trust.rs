@@ -4,6 +4,8 @@
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use super::super::private::PrivateFolder;
 use super::*;
 use crate::runtime::{Distrust, Whereabouts};
