@@ -1,13 +1,15 @@
 //! The Terraform provider for Flower.
 //!
 //! Arrows point one way: `provider → data_sources → resources → {flower, runtime, pki}`, and resources speak to
-//! Terraform through `tfplugin`, which knows no Flower. All of them know `masking`, which knows none of them.
+//! Terraform through `tfplugin`, which knows no Flower. All of them may know `masking` and `pod_address`, which
+//! know none of them.
 
 pub mod data_sources;
 pub mod docs;
 pub mod flower;
 pub mod masking;
 pub mod pki;
+pub mod pod_address;
 pub mod provider;
 pub mod resources;
 pub mod runtime;

@@ -36,9 +36,14 @@ async fn unless_killed(
     gate: Arc<Gate>,
     work: impl Future<Output = Result<(), String>>,
 ) -> Result<(), Ended> {
+    let mut work = Box::pin(work);
     tokio::select! {
-        done = work => done.map_err(Ended::Badly),
-        () = gate.killed() => Err(Ended::Killed),
+        done = &mut work => done.map_err(Ended::Badly),
+        () = gate.killed() => {
+            // Nothing is dropped in a process that is killed.
+            std::mem::forget(work);
+            Err(Ended::Killed)
+        }
     }
 }
 

@@ -121,3 +121,25 @@ fn token(config: &Tree) -> Result<Option<AccountToken>> {
             .into()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::planning::plan_in;
+    use crate::tfplugin::value::from_json;
+
+    #[tokio::test]
+    async fn requirements_are_refused_by_the_plan_where_images_run_as_they_are() {
+        let config = json!({ "kubernetes": { "config_path": "no-such-file" } });
+        let config = Tree(from_json(&config, &Schema::of::<Config>().ty()).unwrap());
+        let cluster = Arc::new(Flower.configure(&config).unwrap().unwrap());
+        let refused = "`requirements` cannot be installed";
+        for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {
+            let config = json!({ "name": "a", "requirements": requirements });
+            let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
+            assert_eq!(planned.await.errors, expected);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::flower::version::FlowerVersion;
 use crate::model;
+use crate::pod_address::PodAddress;
 use crate::resources::local_path::LocalPath;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::tfplugin::Plan;
@@ -138,7 +139,7 @@ impl FleetOutput {
 
 /// Whether a URL leads into a pod.
 pub(crate) fn is_in_cluster(url: &str) -> bool {
-    url.starts_with("kube://")
+    PodAddress::is_meant_by(url)
 }
 
 impl From<ControlOutput> for ControlInput {

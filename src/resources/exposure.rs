@@ -4,7 +4,6 @@ use super::addresses::{self, PortRule};
 use super::report;
 use super::superlink::Model as Superlink;
 use crate::at;
-use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{RuntimeError, ServiceKind};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
@@ -40,12 +39,12 @@ fn is_reachable(config: &Tree) -> Result<()> {
     if !is_node_port || config.is_set(at!(Superlink, service.hostname)) {
         return Ok(());
     }
-    let error = RuntimeError::from(ClusterError::NoHostname);
-    Err(
-        report::error("SuperNodes could not reach the SuperLink", &error)
-            .at(at!(Superlink, service.hostname))
-            .into(),
+    Err(report::error(
+        "SuperNodes could not reach the SuperLink",
+        &RuntimeError::NoHostname,
     )
+    .at(at!(Superlink, service.hostname))
+    .into())
 }
 
 fn node_port(config: &Tree) -> Result<()> {

@@ -11,9 +11,8 @@ use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Waited, wait};
 use crate::at;
 use crate::flower::exit_meaning::FlowerExit;
-use crate::runtime::kubernetes::ClusterError;
 use crate::runtime::{
-    Failure, InstallFault, ObjectRef, Observation, PodSettings, Readiness, RuntimeError, WaitPolicy,
+    Concern, Failure, ObjectRef, Observation, PodSettings, Readiness, RuntimeError, WaitPolicy,
 };
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -60,28 +59,12 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
 /// What a runtime could not start, at the attribute to blame.
 pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
     let message = report::error(what, error);
-    match error {
-        RuntimeError::PythonUnfit { .. } => message.at(at!(Superlink | Supernode, flower_version)),
-        RuntimeError::Environment { fault, .. } => match fault {
-            InstallFault::NoRelease => message.at(at!(Superlink | Supernode, flower_version)),
-            InstallFault::NoRequirement(_) | InstallFault::Malformed | InstallFault::Conflict => {
-                message.at(at!(Superlink | Supernode, requirements))
-            }
-            InstallFault::NoFlower
-            | InstallFault::NoDependency(_)
-            | InstallFault::NoVenv
-            | InstallFault::Unreachable
-            | InstallFault::Incomplete(_)
-            | InstallFault::Unusable
-            | InstallFault::Other => message,
-        },
-        RuntimeError::NeedsImage
-        | RuntimeError::FolderRequirement { .. }
-        | RuntimeError::RequirementFile { .. } => {
-            message.at(at!(Superlink | Supernode, requirements))
-        }
-        RuntimeError::PortTaken { .. } => message.at(at!(Superlink | Supernode, local)),
-        _ => message,
+    match error.concern() {
+        Some(Concern::FlowerVersion) => message.at(at!(Superlink | Supernode, flower_version)),
+        Some(Concern::Requirements) => message.at(at!(Superlink | Supernode, requirements)),
+        Some(Concern::Ports) => message.at(at!(Superlink | Supernode, local)),
+        Some(Concern::Exposure) => message.at(at!(Superlink, service)),
+        None => message,
     }
 }
 
@@ -89,20 +72,6 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
 fn refused_a_flag(log: &[String]) -> bool {
     log.iter()
         .any(|line| line.starts_with("flower-") && line.contains(": error: "))
-}
-
-/// Where no place was found for its parts, at the attribute to blame.
-pub fn not_placed(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
-    let message = report::error(what, error);
-    match error {
-        RuntimeError::PortTaken { .. } | RuntimeError::NoPort(..) => {
-            message.at(at!(Superlink | Supernode, local))
-        }
-        RuntimeError::Cluster(ClusterError::NoHostname | ClusterError::NoAddress { .. }) => {
-            message.at(at!(Superlink, service))
-        }
-        _ => message,
-    }
 }
 
 /// What a look at an object comes to; what others changed is told. One that is not `awaited` may get
@@ -281,16 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_is_told_where_its_place_is_decided() {
+    fn an_error_is_told_at_the_setting_to_blame() {
         let path = |error: RuntimeError| {
-            let message = not_placed("SuperLink \"a\" did not start", &error);
+            let message = not_started("SuperLink \"a\" did not start", &error);
             message.path.map(|path| path.to_string())
         };
-        let words = || "no".to_owned();
         for (error, expected) in [
             (RuntimeError::NoPort(1, 2), Some("local")),
-            (ClusterError::NoHostname.into(), Some("service")),
-            (ClusterError::Forbidden { words: words() }.into(), None),
+            (RuntimeError::NoHostname, Some("service")),
+            (RuntimeError::NeedsImage, Some("requirements")),
             (RuntimeError::Interrupted, None),
         ] {
             assert_eq!(path(error).as_deref(), expected);

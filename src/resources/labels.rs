@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::runtime::is_dns_subdomain;
-use crate::runtime::kubernetes::is_own_name;
+use crate::runtime::{is_dns_subdomain, is_own_label};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 
@@ -24,7 +23,7 @@ pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
 /// An error for each label that the provider sets itself: what was written would be dropped.
 pub(crate) fn are_free(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
-    for key in labels.keys().filter(|key| is_own_name(key)) {
+    for key in labels.keys().filter(|key| is_own_label(key)) {
         found.push(
             Diagnostic::error(format!("The provider sets {key} itself"))
                 .detail("The provider finds the parts of an object by this key.")

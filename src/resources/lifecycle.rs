@@ -12,7 +12,7 @@ use super::supernode::Model as Supernode;
 use super::timeouts::{Operation, Timeouts};
 use super::{place, recorded_configuration};
 use crate::at;
-use crate::runtime::{Claim, ObjectRef, Removal, RuntimeError};
+use crate::runtime::{Claim, Claimed, ObjectRef, Removal, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Model;
 use crate::tfplugin::{Call, Slot};
@@ -27,16 +27,20 @@ pub struct Remains<'a> {
     pub keep_logs: Option<bool>,
 }
 
-/// Makes the name ours; where the object lives from then on.
-pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) -> Result<String> {
+/// Claims the name; the claim, and where the object lives from then on.
+pub async fn begin(
+    call: &Call<Configured>,
+    object: &ObjectRef,
+    resource: &str,
+) -> Result<(Claimed, String)> {
     let runtime = call.provider.runtime.as_ref();
     let place = place::here(runtime, object).await?;
-    let claim = runtime.claim(object, &call.stop).await.map_err(|error| {
+    let claimed = runtime.claim(object, &call.stop).await.map_err(|error| {
         let message = report::error(format!("{object} was not created"), &error)
             .at(at!(Superlink | Supernode, name));
         recorded_configuration::offer(message, &error, resource, object.name.as_str())
     })?;
-    if claim == Claim::Unfinished {
+    if claimed.claim() == Claim::Unfinished {
         call.warn(
             Diagnostic::warning(format!("{object} was taken over")).detail(
                 "An earlier apply ended while it created the object. This apply finished \
@@ -44,13 +48,13 @@ pub async fn begin(call: &Call<Configured>, object: &ObjectRef, resource: &str) 
             ),
         );
     }
-    Ok(place)
+    Ok((claimed, place))
 }
 
 /// Records what was made, however far it came, or removes it where there is nothing for a state yet.
 pub async fn end<M: Model>(
     call: &Call<Configured>,
-    object: &ObjectRef,
+    claimed: Claimed,
     made: Option<&M>,
     slot: &Slot<M>,
     remains: Remains<'_>,
@@ -58,11 +62,11 @@ pub async fn end<M: Model>(
 ) -> Result<()> {
     let mut found = Diagnostics::default();
     found.absorb(ended);
+    let runtime = call.provider.runtime.as_ref();
+    let object = claimed.object().clone();
     if let Some(model) = made {
         slot.put(model);
-        if let Err(error) =
-            recorded_configuration::settle(call.provider.runtime.as_ref(), object, model).await
-        {
+        if let Err(error) = recorded_configuration::settle(runtime, claimed, model).await {
             found.push(report::error(
                 format!("{object} was created, but not recorded"),
                 &error,
@@ -77,7 +81,7 @@ pub async fn end<M: Model>(
             limit: REMOVE,
             stop: &stop,
         };
-        if let Err(error) = call.provider.runtime.remove(object, how).await {
+        if let Err(error) = runtime.release(claimed, how).await {
             let what = format!("{object} was not removed completely");
             call.warn(
                 report::warning(what, &error)

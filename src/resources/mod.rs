@@ -46,7 +46,8 @@ use crate::flower::control::{
     EndpointError, Protocol, SharedReads,
 };
 use crate::flower::version::{ControlPlane, row_of};
-use crate::runtime::Runtime;
+use crate::pod_address::PodAddress;
+use crate::runtime::{ErrorKind, Runtime};
 use app_run::RunsSeen;
 use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
@@ -134,7 +135,7 @@ impl Configured {
                 Some(pod) => {
                     let dial = ThroughRuntime {
                         runtime: Arc::clone(&self.runtime),
-                        pod: pod.to_owned(),
+                        pod: pod.clone(),
                         port: endpoint.port(),
                     };
                     ControlClient::connect_over(&endpoint, Arc::new(dial), Deadlines::default())
@@ -164,7 +165,7 @@ impl Configured {
 /// Reaches a port that only the runtime can reach.
 struct ThroughRuntime {
     runtime: Arc<dyn Runtime>,
-    pod: String,
+    pod: PodAddress,
     port: u16,
 }
 
@@ -174,7 +175,7 @@ impl Dial for ThroughRuntime {
         let opened = self.runtime.connect(&self.pod, self.port).await;
         match opened {
             Ok(connection) => Ok(Box::new(connection)),
-            Err(error) if error.is_refusal() => Err(io::Error::new(
+            Err(error) if error.kind() == ErrorKind::Refused => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 error.to_string(),
             )),

@@ -6,7 +6,7 @@ use super::pod::{TolerationSettings, VolumeSettings};
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use crate::at;
-use crate::runtime::{is_dns_subdomain, kubernetes};
+use crate::runtime::{check_affinity, is_dns_subdomain};
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
@@ -201,7 +201,7 @@ fn affinity(config: &Tree) -> Result<()> {
     if value.is_null() || !value.is_wholly_known() {
         return Ok(());
     }
-    kubernetes::check_affinity(&to_json(value)).map_err(|why| {
+    check_affinity(&to_json(value)).map_err(|why| {
         Diagnostic::error("This is not a valid pod affinity")
             .detail(format!(
                 "The cluster would refuse it or drop a part of it: {why}."

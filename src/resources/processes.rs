@@ -176,11 +176,12 @@ pub async fn can_run(
 /// is wrong with that is an error before anything of the object is touched.
 pub async fn prepare(
     call: &Call<Configured>,
+    object: &ObjectRef,
     workload: &Workload,
     what: &str,
     limit: Duration,
 ) -> Result<()> {
-    let preparing = call.provider.runtime.prepare(workload, &call.stop);
+    let preparing = call.provider.runtime.prepare(object, workload, &call.stop);
     match wait(&call.stop, limit, preparing).await {
         Waited::Done(done) => done.map_err(|error| not_started(what, &error).into()),
         Waited::Stopped => Err(report::error(what, &RuntimeError::Interrupted).into()),
@@ -311,29 +312,7 @@ mod tests {
     use super::*;
     use crate::resources::planning::plan_in;
     use crate::resources::superlink::Superlink;
-    use crate::runtime::kubernetes::{Access, Credentials, KubernetesRuntime};
     use crate::runtime::local::LocalRuntime;
-
-    #[tokio::test]
-    async fn requirements_are_refused_by_the_plan_where_images_run_as_they_are() {
-        let access = Access {
-            credentials: Credentials::File {
-                path: "no-such-file".into(),
-                context: None,
-            },
-            namespace: None,
-            proxy_url: None,
-            tls_server_name: None,
-        };
-        let runtime = KubernetesRuntime::new(access, [].into(), String::new());
-        let cluster = Arc::new(Configured::new(Arc::new(runtime)));
-        let refused = "`requirements` cannot be installed";
-        for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {
-            let config = json!({ "name": "a", "requirements": requirements });
-            let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
-            assert_eq!(planned.await.errors, expected);
-        }
-    }
 
     #[tokio::test]
     async fn what_cannot_be_installed_on_this_machine_is_refused_by_the_plan() {

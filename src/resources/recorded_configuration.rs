@@ -8,22 +8,38 @@ use super::supernode::Model as Supernode;
 use super::supernode_key::Model as SupernodeKey;
 use crate::at;
 use crate::resources::report;
-use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts};
+use crate::runtime::{
+    Claimed, ErrorKind, Kind, Managed, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts,
+};
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Model, Schema, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
 
-/// Records that the object is in a state, with all that the state knows of it but what is sensitive: after
-/// an import, the configuration says that once more.
-pub async fn settle<M: Model>(
+/// Records what an update made of an object in a state.
+pub async fn record<M: Model>(
     runtime: &dyn Runtime,
-    object: &ObjectRef,
+    object: &Managed,
     model: &M,
 ) -> std::result::Result<(), RuntimeError> {
-    let memory = without_secrets(&M::attributes(), model.encode());
-    runtime.settle(object, &to_state(&memory)).await
+    let configuration = configuration(model);
+    runtime.record_configuration(object, &configuration).await
+}
+
+/// Records that a created object is in a state.
+pub async fn settle<M: Model>(
+    runtime: &dyn Runtime,
+    claimed: Claimed,
+    model: &M,
+) -> std::result::Result<(), RuntimeError> {
+    runtime.settle(claimed, &configuration(model)).await
+}
+
+/// All that the state knows of an object but what is sensitive: after an import, the configuration says
+/// that once more.
+fn configuration<M: Model>(model: &M) -> Json {
+    to_state(&without_secrets(&M::attributes(), model.encode()))
 }
 
 /// What an identity of version 0 is today: it had the name alone. Where the object is, a refresh tells.
@@ -58,18 +74,18 @@ pub async fn restore<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import)
     if let Some(place) = place {
         is_here(runtime, &object, &place).await?;
     }
-    let memories = runtime.memories(kind).await;
-    let mut memories =
-        memories.map_err(|error| report::error(format!("{kind}s could not be listed"), &error))?;
-    let memory = memories.remove(&object.name).ok_or_else(|| {
-        let known: Vec<_> = memories.keys().map(ObjectName::as_str).collect();
+    let recorded = runtime.recorded_configurations(kind).await;
+    let mut recorded =
+        recorded.map_err(|error| report::error(format!("{kind}s could not be listed"), &error))?;
+    let configuration = recorded.remove(&object.name).ok_or_else(|| {
+        let known: Vec<_> = recorded.keys().map(ObjectName::as_str).collect();
         unknown(&if known.is_empty() {
             "this provider configuration has none".to_owned()
         } else {
             format!("this provider configuration has {}", known.join(", "))
         })
     })?;
-    read(&memory)
+    read(&configuration)
 }
 
 /// An error where an identity names another place than this provider leads to.
@@ -92,8 +108,8 @@ async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Resu
 }
 
 /// A state from what a runtime keeps.
-pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
-    let value = from_json(memory, &Schema::of::<M>().ty()).map_err(|error| {
+pub fn read<M: Model>(configuration: &Json) -> Result<M> {
+    let value = from_json(configuration, &Schema::of::<M>().ty()).map_err(|error| {
         Diagnostic::error("The record of the object cannot be read").detail(error)
     })?;
     M::decode(&value, &Path::default())
@@ -101,9 +117,9 @@ pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
 
 /// Says why there may be one already, and how to take it over, where that is why it was not made.
 pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &str) -> Diagnostic {
-    match error {
+    match error.kind() {
         // Whether it is the object of this very state cannot be seen from here.
-        RuntimeError::Exists { .. } => message
+        ErrorKind::Exists => message
             .detail(
                 "If Terraform is replacing that object now, it cannot create the new object first: \
                  `create_before_destroy`, on this resource or on a resource that depends on it, \
@@ -119,7 +135,7 @@ pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &s
             .detail(format!(
                 "import {{\n  to = {resource}.NAME\n  id = {name:?}\n}}"
             )),
-        _ => message,
+        ErrorKind::Refused | ErrorKind::Other => message,
     }
 }
 

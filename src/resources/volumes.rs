@@ -8,7 +8,7 @@ use super::quantity;
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
 use crate::at;
-use crate::runtime::{ObjectName, Volume, VolumeSource, kubernetes};
+use crate::runtime::{ObjectName, Volume, VolumeSource, is_own_mount};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
@@ -46,8 +46,7 @@ fn unfit(path: &str) -> Option<String> {
             "Write an absolute path below `/`, without a colon, `.` or `..` in it.".to_owned(),
         );
     }
-    let taken = kubernetes::OWN_MOUNTS.contains(&path);
-    taken.then(|| "The provider mounts its own files there.".to_owned())
+    is_own_mount(path).then(|| "The provider mounts its own files there.".to_owned())
 }
 
 fn unmountable(name: &str, one: &VolumeSettings, at: &Path) -> Diagnostic {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Failure, ObjectRef, RuntimeError};
+use super::{ObjectRef, RuntimeError};
 
 /// How long what may come about by itself is waited for before it is a failure.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,24 @@ pub struct WaitPolicy {
     pub starting: Option<Duration>,
     /// When the time for everything is over.
     pub until: Instant,
+}
+
+/// How an object failed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The process that failed.
+    pub process: String,
+    /// How: an exit code or a signal, where it is known.
+    pub how: String,
+    /// Its last lines, [`Self::LINES`] at most.
+    pub log: Vec<String>,
+    /// What to do about it, where that is known.
+    pub remedy: Option<String>,
+}
+
+impl Failure {
+    /// More than a person is shown: why a process ended stands above its traceback.
+    pub const LINES: usize = 60;
 }
 
 /// Looks at processes that run, or should.

@@ -3,18 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{RuntimeError, Workload};
-
-/// The Python in which processes run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PythonEnvironment {
-    pub flower_version: String,
-    /// The Pythons, major and minor, that it can be installed on.
-    pub oldest: (u32, u32),
-    pub newest: Option<(u32, u32)>,
-    /// Further requirements, as pip takes them.
-    pub requirements: Vec<String>,
-}
+use super::{ObjectRef, PythonEnvironment, RuntimeError, Workload};
 
 /// Whether processes can run in a place, and what they need there first.
 #[async_trait]
@@ -39,7 +28,12 @@ pub trait Environments: Send + Sync {
 
     /// Makes what the processes of a workload need beside their object. Nothing of the object changes, so
     /// that whatever fails here has changed nothing.
-    async fn prepare(&self, _: &Workload, _: &CancellationToken) -> Result<(), RuntimeError> {
+    async fn prepare(
+        &self,
+        _: &ObjectRef,
+        _: &Workload,
+        _: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
         Ok(())
     }
 }

@@ -1,183 +1,10 @@
-//! What can go wrong where processes live, and what to do about it.
+//! What can go wrong where processes live: how it is told, of which kind it is, which setting is to blame,
+//! and what to do about it. What only one runtime can say is a [`Fault`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::fs::RawMode;
-
-use super::{ObjectRef, Port};
-
-/// How an object failed by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The process that failed.
-    pub process: String,
-    /// How: an exit code or a signal, where it is known.
-    pub how: String,
-    /// Its last lines, [`Self::LINES`] at most.
-    pub log: Vec<String>,
-    /// What to do about it, where that is known.
-    pub remedy: Option<String>,
-}
-
-/// Why a Python environment could not be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InstallFault {
-    #[error("this version does not exist for this Python")]
-    NoRelease,
-    #[error("the package index has no Flower for this Python")]
-    NoFlower,
-    #[error("`requirements` asks for {0}, which the package index does not have for this Python")]
-    NoRequirement(String),
-    #[error(
-        "Flower or a requirement depends on {0}, which the package index does not have for this Python"
-    )]
-    NoDependency(String),
-    #[error("the requirements cannot be installed together")]
-    Conflict,
-    #[error("a requirement does not have pip's syntax")]
-    Malformed,
-    #[error("this Python has no venv")]
-    NoVenv,
-    #[error("the package index could not be reached")]
-    Unreachable,
-    #[error("the environment has no {0}")]
-    Incomplete(&'static str),
-    #[error("Flower cannot be imported in the environment")]
-    Unusable,
-    #[error("pip failed")]
-    Other,
-}
-
-/// Why a Python cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PythonFault {
-    #[error("there is no such program")]
-    NotFound,
-    #[error("it could not be started: {0}")]
-    NotStarted(String),
-    /// With its last lines, which may be none.
-    #[error("it ended with {how}{}{words}", if words.is_empty() { "" } else { "\n" })]
-    Ended { how: String, words: String },
-}
-
-impl PythonFault {
-    pub(super) fn of(error: &std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::NotFound => Self::NotFound,
-            _ => Self::NotStarted(error.to_string()),
-        }
-    }
-
-    const fn remedy(&self) -> &'static str {
-        match self {
-            Self::NotFound => {
-                "Install Python 3.11 or newer, or set its path: provider \"flower\" { local = { \
-                 python = \"/path/to/python3\" } }."
-            }
-            Self::NotStarted(_) => {
-                "Check that it is an executable program for this machine, or set another Python: \
-                 provider \"flower\" { local = { python = \"/path/to/python3\" } }."
-            }
-            Self::Ended { .. } => {
-                "Fix the error that it prints. If it belongs to a version manager (pyenv, asdf, \
-                 mise), choose a version there, or set the path of the interpreter: provider \
-                 \"flower\" { local = { python = \"/path/to/python3\" } }."
-            }
-        }
-    }
-}
-
-impl InstallFault {
-    const fn remedy(&self) -> &'static str {
-        match self {
-            Self::NoRelease => {
-                "Set `flower_version` to a version that exists, or set another Python: provider \
-                 \"flower\" { local = { python = \"python3.12\" } }."
-            }
-            Self::NoFlower => {
-                "Check which index pip uses (`pip config list`, PIP_INDEX_URL, UV_INDEX_URL). It \
-                 must have `flwr`."
-            }
-            Self::NoRequirement(_) | Self::Malformed => {
-                "Correct the entry of `requirements`: the name of a package, with a version if you \
-                 need one (`numpy>=2`)."
-            }
-            Self::NoDependency(_) => {
-                "Set another Python: provider \"flower\" { local = { python = \"python3.12\" } }. \
-                 Or choose versions in `requirements` that have a wheel for this Python."
-            }
-            Self::Conflict => {
-                "Choose versions in `requirements` that are compatible with each other and with \
-                 this Flower version."
-            }
-            Self::NoVenv => "Install it (on Debian: apt-get install python3-venv).",
-            Self::Unreachable => {
-                "Check the network. To use another index or a proxy, change pip's own settings \
-                 (PIP_INDEX_URL, HTTPS_PROXY, pip.conf)."
-            }
-            Self::Incomplete(_) => {
-                "Check flower_version and requirements, and that no setting of the installer \
-                 changes where it installs packages (`target`, `prefix` or `system` below `[pip]` \
-                 in uv.toml)."
-            }
-            Self::Unusable => {
-                "Read the Python error above. Correct the entry of `requirements` that is not \
-                 compatible with this Flower, or set the variable in `env` that a library needs. \
-                 Processes get only PATH from Terraform's environment."
-            }
-            Self::Other => {
-                "Check flower_version and requirements, and that pip can reach a package index \
-                 from this machine."
-            }
-        }
-    }
-}
-
-/// Why what lies in a folder of ours is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Distrust {
-    #[error("belongs to user {owner}, and Terraform runs as user {user}")]
-    Owner { owner: u32, user: u32 },
-    #[error("can be written by other users (mode {mode:04o})")]
-    Writable { mode: RawMode },
-    #[error("is a link")]
-    Link,
-    #[error("is not a folder")]
-    NoFolder,
-    #[error("is not a regular file")]
-    NoFile,
-}
-
-impl Distrust {
-    fn remedy(self, path: &Path) -> String {
-        let path = path.display();
-        let what = match self {
-            Self::Owner { user, .. } => format!(
-                "Run Terraform as its owner. If you trust everything in it, take its ownership \
-                 with `chown -R {user} '{path}'`. If not, remove it or"
-            ),
-            // Such a folder is for everybody.
-            Self::Writable { mode } if mode & 0o1000 != 0 => {
-                return "Set your own folder in the provider's `local`.".to_owned();
-            }
-            Self::Writable { .. } => format!(
-                "If nobody else has written to it, remove the write permission of others with \
-                 `chmod -R go-w '{path}'`. If someone may have, or if its file system has no \
-                 modes, remove it or"
-            ),
-            Self::Link => {
-                "Only `data_dir` and `cache_dir` themselves may be links. Remove it, or".to_owned()
-            }
-            Self::NoFolder | Self::NoFile => "Remove it, or".to_owned(),
-        };
-        format!("{what} set another folder in the provider's `local`.")
-    }
-}
-
-impl Failure {
-    /// More than a person is shown: why a process ended stands above its traceback.
-    pub const LINES: usize = 60;
-}
+use super::{Concern, Distrust, ErrorKind, Fault, InstallFault, ObjectRef, Port, PythonFault};
+use crate::pod_address::PodAddress;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -262,25 +89,48 @@ pub enum RuntimeError {
     Spawn { program: String, cause: String },
     #[error("process {pid} ({process}) does not end, even after SIGKILL")]
     Unkillable { process: String, pid: u32 },
+    #[error(
+        "a Service of type NodePort needs `service.hostname`, the address that SuperNodes connect \
+         to"
+    )]
+    NoHostname,
     #[error(transparent)]
-    Cluster(#[from] super::kubernetes::ClusterError),
+    Other(#[from] Fault),
     #[error("`requirements` cannot be installed into a pod's image")]
     NeedsImage,
     #[error("interrupted")]
     Interrupted,
-    #[error("kube:// needs a cluster, but this provider configuration has none")]
+    #[error(
+        "{} needs a cluster, but this provider configuration has none",
+        PodAddress::PREFIX
+    )]
     NoPods,
     #[error("the runtime `local` needs Linux or macOS")]
     Unsupported,
 }
 
 impl RuntimeError {
-    /// Whether trying again changes nothing until somebody has changed who we are or what we may.
-    pub const fn is_refusal(&self) -> bool {
+    pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Cluster(error) => error.is_refusal(),
-            Self::NoPods => true,
-            _ => false,
+            Self::Exists { .. } => ErrorKind::Exists,
+            Self::NoPods => ErrorKind::Refused,
+            Self::Other(fault) => fault.kind,
+            _ => ErrorKind::Other,
+        }
+    }
+
+    /// The setting to blame, where it is one.
+    pub const fn concern(&self) -> Option<Concern> {
+        match self {
+            Self::PythonUnfit { .. } => Some(Concern::FlowerVersion),
+            Self::Environment { fault, .. } => fault.concern(),
+            Self::NeedsImage | Self::FolderRequirement { .. } | Self::RequirementFile { .. } => {
+                Some(Concern::Requirements)
+            }
+            Self::PortTaken { .. } | Self::NoPort(..) => Some(Concern::Ports),
+            Self::NoHostname => Some(Concern::Exposure),
+            Self::Other(fault) => fault.concern,
+            _ => None,
         }
     }
 
@@ -341,7 +191,11 @@ impl RuntimeError {
                  without a state and without a `data_dir`: copies of them mean the same object."
             }
             Self::Unkillable { .. } => "Check what the process waits for (often a failed disk).",
-            Self::Cluster(error) => return error.remedy(),
+            Self::NoHostname => {
+                "Set `service = { hostname = \"…\" }` to the name or address of a Kubernetes node \
+                 that SuperNodes can reach."
+            }
+            Self::Other(fault) => return fault.remedy.clone(),
             Self::NeedsImage => {
                 "Build an image that contains them from Flower's image, set it in \
                  `kubernetes.image` (with `isolation = \"process\"`: \

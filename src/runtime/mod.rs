@@ -2,9 +2,12 @@
 //! runtime behind it for each kind of place. A runtime knows processes, files, ports and secrets; it knows
 //! neither Terraform nor what the processes do.
 
+mod claim;
 mod diagnosis;
+mod distrust;
 mod environments;
 mod error;
+mod fault;
 mod journal;
 pub mod kubernetes;
 pub mod local;
@@ -14,26 +17,34 @@ pub(crate) mod memory;
 mod name;
 mod network;
 mod objects;
+mod observation;
 mod pod;
+mod python_fault;
 mod secrets;
 mod workload;
 
-pub use diagnosis::{Diagnosis, WaitPolicy};
-pub use environments::{Environments, PythonEnvironment};
-pub use error::{Distrust, Failure, InstallFault, PythonFault, RuntimeError};
+pub use claim::{Claim, Claimed, Managed};
+pub use diagnosis::{Diagnosis, Failure, WaitPolicy};
+pub use distrust::Distrust;
+pub use environments::Environments;
+pub use error::RuntimeError;
+pub use fault::{Concern, ErrorKind, Fault};
 pub use journal::{Journal, JournalEntry};
 pub use location::{Location, Whereabouts};
 pub use name::{
     Kind, NameError, ObjectName, ObjectRef, Port, is_dns_label, is_dns_subdomain, is_entry_name,
 };
 pub use network::{Connection, HealthPorts, Layout, LayoutRequest, Network};
-pub use objects::{Begun, Claim, Missing, Objects, Observation, Part, Readiness, Removal};
+pub use objects::{Begun, Objects, Removal};
+pub use observation::{Missing, Observation, Part, Readiness};
 pub use pod::{
     Duty, Exposure, PodSettings, PullPolicy, Resources, ServiceKind, Storage, TaintEffect,
-    Toleration, TolerationOperator, Volume, VolumeSource,
+    Toleration, TolerationOperator, Volume, VolumeSource, check_affinity, is_own_label,
+    is_own_mount,
 };
+pub use python_fault::{InstallFault, PythonFault};
 pub use secrets::{SecretEntries, Secrets};
-pub use workload::{Content, Health, Process, Workload};
+pub use workload::{Content, Health, Process, PythonEnvironment, Workload};
 
 /// A place where Flower's processes and secrets live.
 pub trait Runtime:

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::{Exposure, ObjectRef, Port, RuntimeError};
+use super::{Exposure, Managed, ObjectRef, Port, RuntimeError};
+use crate::pod_address::PodAddress;
 
 /// What an object's places depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct LayoutRequest<'a> {
-    pub object: &'a ObjectRef,
+    pub object: &'a Managed,
     pub ports: &'a [Port],
     /// A port that must be this one, where ports are chosen.
     pub fixed: Option<(Port, u16)>,
@@ -30,8 +31,8 @@ pub struct Layout {
     pub ports: BTreeMap<Port, u16>,
     /// `host:port` that SuperNodes dial, when that is not where the server listens.
     pub fleet_address: Option<String>,
-    /// The URL of the Control API, when it is not reached where the server listens.
-    pub control_url: Option<String>,
+    /// Where the Control API is reached through the runtime, when it listens for its pod alone.
+    pub control: Option<PodAddress>,
     /// Names and addresses by which it is dialled, for its certificate.
     pub dns_names: Vec<String>,
     pub ip_addresses: Vec<String>,
@@ -62,13 +63,12 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection 
 /// Where objects listen, and how they are reached.
 #[async_trait]
 pub trait Network: Send + Sync {
-    /// Where the parts of a claimed object are. Ports are chosen once; `fixed` ones must be free.
+    /// Where the parts of an object are. Ports are chosen once; `fixed` ones must be free.
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError>;
 
-    /// Connects to a port on which a process of the object listens for itself alone: the place that
-    /// [`Layout::control_url`] names after its scheme, and the port.
-    /// Without pods every port is reached where it listens.
-    async fn connect(&self, _: &str, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+    /// Connects to a port on which a process of an object listens for its pod alone. Without pods every
+    /// port is reached where it listens.
+    async fn connect(&self, _: &PodAddress, _: u16) -> Result<Box<dyn Connection>, RuntimeError> {
         Err(RuntimeError::NoPods)
     }
 

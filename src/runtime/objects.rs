@@ -1,10 +1,5 @@
 //! The life of an object: its name is claimed, its processes are started and looked at, and in the end it
 //! is removed.
-//!
-//! The order of a creation is the same everywhere: [`Objects::claim`] makes the name ours durably,
-//! [`Network::layout`](super::Network::layout) says where things will be, [`Objects::start`] brings them
-//! about, and [`Objects::settle`] records that the caller has the object in its state. What a killed
-//! provider leaves between the first and the last is found by the next one as [`Claim::Unfinished`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{Kind, ObjectName, ObjectRef, RuntimeError, Workload};
-
-/// How a name came to be ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    New,
-    /// A provider died in the middle of making it: what it had made is still there.
-    Unfinished,
-}
+use super::{
+    Claimed, Kind, Managed, ObjectName, ObjectRef, Observation, Part, RuntimeError, Workload,
+};
 
 /// What runs after a start: of the first process, whom the others serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,49 +18,6 @@ pub enum Begun {
     Started,
     /// It is the one that the object was settled with.
     Unchanged,
-}
-
-/// Whether the processes of an object run, from the best to the worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Readiness {
-    Ready,
-    /// They are there, and not ready: they start, or are started again and again.
-    NotReady,
-    /// They should run and do not, and nobody starts them.
-    Stopped,
-}
-
-/// A part of an object beside its processes, which may be gone without them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// The way that others come in, where a runtime makes one.
-    Service,
-    /// The volume of [`Workload::storage`], or its file where a runtime has no volumes.
-    Volume,
-    /// The secret of this name.
-    Secret(String),
-}
-
-/// A part that is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    pub part: Part,
-    /// Which one, and what has become of it.
-    pub words: String,
-}
-
-/// What was found of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    pub readiness: Readiness,
-    /// What somebody else changed, in words.
-    pub changed: Vec<String>,
-    /// Whether what runs was started by an apply that did not get so far as to settle it.
-    pub unfinished: bool,
-    /// What it was made with that is another by now, in words.
-    pub outdated: Vec<String>,
-    /// Which of the parts that were asked for are gone.
-    pub missing: Vec<Missing>,
 }
 
 /// How an object is removed.
@@ -94,18 +40,36 @@ pub trait Objects: Send + Sync {
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError>;
+    ) -> Result<Claimed, RuntimeError>;
 
-    /// Records that the object is in its owner's state from now on, and what it was made from.
-    /// `memory` holds no secret.
+    /// Ends a claim: the object is in a state from now on. Where that fails, the name stays reserved, and
+    /// the update that follows records it.
     async fn settle(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        claimed: Claimed,
+        configuration: &serde_json::Value,
+    ) -> Result<(), RuntimeError> {
+        let object = claimed.end();
+        self.record_configuration(&object, configuration).await
+    }
+
+    /// Ends a claim: what was created is removed, and the claim last. What cannot be removed is found by
+    /// the next apply as [`Claim::Unfinished`](super::Claim::Unfinished).
+    async fn release(&self, claimed: Claimed, how: Removal<'_>) -> Result<(), RuntimeError> {
+        let object = claimed.end();
+        self.remove(object.object(), how).await
+    }
+
+    /// Records that the object is in its owner's state as it is now, and what it was made from.
+    /// `configuration` holds no secret.
+    async fn record_configuration(
+        &self,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError>;
 
     /// What the objects of this kind were made from, as far as they are settled.
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError>;
@@ -113,6 +77,7 @@ pub trait Objects: Send + Sync {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError>;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::{ObjectRef, RuntimeError};
+use super::{Managed, ObjectRef, RuntimeError};
 
 /// The entries of a secret. Never shown, wiped when dropped.
 pub type SecretEntries = BTreeMap<String, Zeroizing<String>>;
@@ -16,7 +16,7 @@ pub trait Secrets: Send + Sync {
     /// Keeps a secret, in place of one of the same name.
     async fn put_secret(
         &self,
-        owner: &ObjectRef,
+        owner: &Managed,
         name: &str,
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError>;

@@ -2,7 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Duty, Exposure, ObjectRef, PodSettings, PythonEnvironment, Storage};
+use super::{Duty, Exposure, PodSettings, Storage};
+
+/// The Python in which processes run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonEnvironment {
+    pub flower_version: String,
+    /// The Pythons, major and minor, that it can be installed on.
+    pub oldest: (u32, u32),
+    pub newest: Option<(u32, u32)>,
+    /// Further requirements, as pip takes them.
+    pub requirements: Vec<String>,
+}
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +64,6 @@ pub enum Content {
 /// What is to run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
-    pub object: ObjectRef,
     pub python: PythonEnvironment,
     pub processes: Vec<Process>,
     /// Files by name, which the processes can read and nobody else.

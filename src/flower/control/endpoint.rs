@@ -17,6 +17,7 @@ pub use super::scheme::Protocol;
 use super::scheme::Scheme;
 use super::tls;
 use super::token::{AccountToken, Login, TokenFile};
+use crate::pod_address::PodAddress;
 
 /// Where a Control API is and whom to trust there. Two are equal if they lead to the same place with
 /// the same trust.
@@ -26,8 +27,8 @@ pub struct ControlEndpoint {
     port: u16,
     protocol: Protocol,
     trust: Option<Trust>,
-    /// `namespace/name`, when the SuperLink listens for its pod alone.
-    pod: Option<String>,
+    /// Set when the SuperLink listens for its pod alone.
+    pod: Option<PodAddress>,
     /// What says who we are, to a SuperLink with accounts.
     login: Option<Arc<Login>>,
 }
@@ -82,7 +83,7 @@ impl ControlEndpoint {
     /// change with its release and its settings, and makes it no other one.
     pub fn is_same_place(one: &str, other: &str) -> bool {
         match (Address::parse(one), Address::parse(other)) {
-            (Ok(one), Ok(other)) => one.place() == other.place(),
+            (Ok(one), Ok(other)) => one.is_same_place(&other),
             _ => one == other,
         }
     }
@@ -137,9 +138,9 @@ impl ControlEndpoint {
         self.login.as_ref().map(|login| login.current())
     }
 
-    /// `namespace/name` of a SuperLink that listens for its pod alone.
-    pub fn pod(&self) -> Option<&str> {
-        self.pod.as_deref()
+    /// Where a SuperLink is that listens for its pod alone.
+    pub const fn pod(&self) -> Option<&PodAddress> {
+        self.pod.as_ref()
     }
 
     /// What is spoken there.
@@ -160,7 +161,7 @@ impl ControlEndpoint {
     /// Where it is, as messages name it.
     pub fn at(&self) -> String {
         match &self.pod {
-            Some(pod) => format!("kube://{pod}"),
+            Some(pod) => pod.to_string(),
             None => self.address(),
         }
     }
@@ -195,8 +196,7 @@ enum Address {
         host: String,
         port: u16,
     },
-    /// `namespace/name`
-    Pod(String),
+    Pod(PodAddress),
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -210,8 +210,9 @@ impl Address {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(EndpointError::NotAUrl);
         };
-        if scheme == "kube" {
-            return Self::pod(&uri);
+        if PodAddress::has_scheme(scheme) {
+            let pod = PodAddress::parse(url).ok_or(EndpointError::NotAPod)?;
+            return Ok(Self::Pod(pod));
         }
         let scheme = Scheme::parse(scheme).ok_or_else(|| EndpointError::Scheme {
             scheme: scheme.to_owned(),
@@ -243,26 +244,19 @@ impl Address {
         Ok(Self::Server { scheme, host, port })
     }
 
-    fn pod(uri: &Uri) -> Result<Self, EndpointError> {
-        let namespace = uri.authority().map_or("", |authority| authority.as_str());
-        let name = uri.path().trim_start_matches('/');
-        let is_label = |text: &str| {
-            !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        if !is_label(namespace) || !is_label(name) || uri.query().is_some() {
-            return Err(EndpointError::NotAPod);
-        }
-        Ok(Self::Pod(format!("{namespace}/{name}")))
-    }
-
-    /// A host with its port, or a pod, which has none.
-    fn place(&self) -> (&str, Option<u16>) {
-        match self {
-            Self::Server { host, port, .. } => (host, Some(*port)),
-            Self::Pod(pod) => (pod, None),
+    /// Whether both lead to the same host and port, or to the same pod.
+    fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Server { host, port, .. },
+                Self::Server {
+                    host: other,
+                    port: other_port,
+                    ..
+                },
+            ) => host == other && port == other_port,
+            (Self::Pod(pod), Self::Pod(other)) => pod == other,
+            (Self::Server { .. }, Self::Pod(_)) | (Self::Pod(_), Self::Server { .. }) => false,
         }
     }
 }
@@ -308,7 +302,7 @@ impl Hash for ControlEndpoint {
 impl fmt::Display for ControlEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(pod) = &self.pod {
-            return write!(f, "kube://{pod}");
+            return pod.fmt(f);
         }
         let scheme = Scheme::of(self.protocol, self.trust.is_some());
         write!(f, "{}://{}", scheme.as_str(), self.address())

@@ -116,7 +116,8 @@ fn the_same_place_with_other_trust_is_another_endpoint() {
 #[test]
 fn a_pod_is_named_by_namespace_and_name() {
     let endpoint = ControlEndpoint::parse("kube://fl-a/superlink-main", None).unwrap();
-    assert_eq!(endpoint.pod(), Some("fl-a/superlink-main"));
+    let pod = PodAddress::new("fl-a", "superlink-main");
+    assert_eq!(endpoint.pod(), Some(&pod));
     assert_eq!(endpoint.to_string(), "kube://fl-a/superlink-main");
     assert_eq!(endpoint.address(), "localhost:8000");
     assert_eq!(endpoint.protocol(), Protocol::Either);

@@ -119,12 +119,13 @@ async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static s
 
 /// What is recorded of the objects of a kind; what cannot be read is nobody's.
 async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> {
-    let memories = runtime.memories(kind).await.unwrap_or_else(|error| {
+    let recorded = runtime.recorded_configurations(kind).await;
+    let recorded = recorded.unwrap_or_else(|error| {
         tracing::warn!("the {kind}s could not be listed: {error}");
         BTreeMap::default()
     });
-    let members = memories.into_iter().filter_map(|(name, memory)| {
-        let model = recorded_configuration::read(&memory).ok()?;
+    let members = recorded.into_iter().filter_map(|(name, configuration)| {
+        let model = recorded_configuration::read(&configuration).ok()?;
         let object = ObjectRef { kind, name };
         Some(Member { object, model })
     });
@@ -145,16 +146,16 @@ mod tests {
             kind,
             name: name.parse().unwrap(),
         };
-        let mut memory = json!({
+        let mut configuration = json!({
             "name": name, "isolation": "subprocess", "flower_version": "1.42.0",
             "allow_state_loss": false, "insecure": false, "wait": true, "log_lines": 20,
         });
         for (name, value) in rest.as_object().unwrap() {
-            memory[name] = value.clone();
+            configuration[name] = value.clone();
         }
         let stop = CancellationToken::new();
-        runtime.claim(&object, &stop).await.unwrap();
-        runtime.settle(&object, &memory).await.unwrap();
+        let claimed = runtime.claim(&object, &stop).await.unwrap();
+        runtime.settle(claimed, &configuration).await.unwrap();
     }
 
     #[tokio::test]

@@ -123,11 +123,11 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
 
 /// How to reach the SuperLink of this id or URL: as the SuperLink that the runtime made, or without TLS.
 async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
-    let memories = runtime.memories(Kind::Superlink).await;
-    let memories =
-        memories.map_err(|error| report::error("The SuperLinks could not be listed", &error))?;
-    let outputs = memories.values().filter_map(|memory| {
-        let model: superlink::Model = recorded_configuration::read(memory).ok()?;
+    let recorded = runtime.recorded_configurations(Kind::Superlink).await;
+    let recorded =
+        recorded.map_err(|error| report::error("The SuperLinks could not be listed", &error))?;
+    let outputs = recorded.values().filter_map(|configuration| {
+        let model: superlink::Model = recorded_configuration::read(configuration).ok()?;
         model.control.get().cloned()
     });
     let is_it = |control: &ControlOutput| {

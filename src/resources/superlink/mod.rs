@@ -34,7 +34,7 @@ use crate::resources::release;
 use crate::resources::report;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, Port};
+use crate::runtime::{Kind, LayoutRequest, Managed, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
@@ -154,16 +154,24 @@ impl Resource for Superlink {
         // What could not be looked at while it was unknown is looked at before anything is made.
         can_start(&planned)?;
         processes::can_run(runtime, &object, planned.flower_version, requirements).await?;
-        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
+        let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
         planned.superlink_id.set(SuperlinkId::random());
-        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, false).await;
+        let ended = bring_up(
+            &call,
+            &claimed,
+            &mut planned,
+            &slot,
+            Operation::Create,
+            false,
+        )
+        .await;
         let made = planned.control.get().is_some().then_some(&planned);
         let secrets = workload::secrets(&planned.name);
         lifecycle::end(
             &call,
-            &object,
+            claimed,
             made,
             &slot,
             remains(&planned, &secrets),
@@ -229,14 +237,13 @@ impl Resource for Superlink {
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
-        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
+        let managed = Managed::in_state(object(&planned.name));
+        place::check(runtime, managed.object(), &mut planned.place).await?;
         drift::has_database(&prior)?;
         refuse(&call, &prior, &planned).await?;
         let reissue = planned.certificate_not_after.get().is_none();
         for secret in workload::secrets(&planned.name) {
-            let relabelled = runtime
-                .relabel_secret(&object(&planned.name), &secret)
-                .await;
+            let relabelled = runtime.relabel_secret(managed.object(), &secret).await;
             relabelled.map_err(|error| {
                 report::error("The SuperLink's secrets were not stored", &error)
             })?;
@@ -244,7 +251,15 @@ impl Resource for Superlink {
         planned
             .nodes
             .set(prior.nodes.get().cloned().unwrap_or_default());
-        let brought = bring_up(&call, &mut planned, &slot, Operation::Update, reissue).await;
+        let brought = bring_up(
+            &call,
+            &managed,
+            &mut planned,
+            &slot,
+            Operation::Update,
+            reissue,
+        )
+        .await;
         if brought.is_err() {
             // Nothing is in the state that did not come about, and no node is out of it that did.
             slot.put(&Model {
@@ -254,9 +269,8 @@ impl Resource for Superlink {
             return brought;
         }
         slot.put(&planned);
-        let settled =
-            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| {
+        let recorded = recorded_configuration::record(runtime, &managed, &planned).await;
+        recorded.map_err(|error| {
             report::error("The SuperLink changed, but not its record", &error).into()
         })
     }
@@ -321,27 +335,28 @@ async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Resu
     let sketch = workload::sketch(planned)?;
     let what = format!("{object} was not changed");
     let limit = Operation::Update.limit(planned.timeouts.as_ref(), START);
-    processes::prepare(call, &sketch, &what, limit).await?;
+    processes::prepare(call, &object, &sketch, &what, limit).await?;
     active_runs::spare(call, prior, planned, limit).await
 }
 
 /// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.
 async fn bring_up(
     call: &Call<Configured>,
+    managed: &Managed,
     model: &mut Model,
     slot: &Slot<Model>,
     operation: Operation,
     reissue: bool,
 ) -> Result<()> {
     let runtime = call.provider.runtime.as_ref();
-    let object = object(&model.name);
+    let object = managed.object();
     let what = format!("{object} did not start");
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let ports = workload::ports(model)?;
     let exposure = workload::exposure(model)?;
     let coming = BringUp {
         call,
-        object: &object,
+        object,
         process: "superlink",
         what: &what,
         operation,
@@ -350,18 +365,18 @@ async fn bring_up(
     };
     let layout = coming.told_within(async {
         let laid_out = runtime.layout(LayoutRequest {
-            object: &object,
+            object: managed,
             ports: &ports,
             fixed: fixed.map(|port| (Port::Api, port)),
             exposure: Some(&exposure),
             until: coming.until(),
         });
         let laid_out = laid_out.await;
-        laid_out.map_err(|error| failure::not_placed(what.as_str(), &error).into())
+        laid_out.map_err(|error| failure::not_started(what.as_str(), &error).into())
     });
     let layout = layout.await?;
-    let ca = workload::ensure_certificate(runtime, model, &layout, reissue).await?;
-    workload::ensure_own_key(runtime, model).await?;
+    let ca = workload::ensure_certificate(runtime, managed, model, &layout, reissue).await?;
+    workload::ensure_own_key(runtime, managed, model).await?;
     let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
     let workload = workload::workload(model, &layout)?;
     model.fleet.set(fleet);
@@ -376,13 +391,13 @@ async fn bring_up(
     let shared = self::control(call, model)?;
     let healthy = async {
         runtime
-            .start(&workload, &call.stop)
+            .start(managed, &workload, &call.stop)
             .await
             .map_err(|error| failure::not_started(what.as_str(), &error))?;
         tokio::select! {
-            failure = runtime.watch_failure(&object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
+            failure = runtime.watch_failure(object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
             stands = async {
-                let ready = runtime.ready(&object).await;
+                let ready = runtime.ready(object).await;
                 ready.map_err(|error| report::error(what.as_str(), &error))?;
                 let healthy = until_healthy(shared.client()).await;
                 healthy.map_err(|error| report::error(what.as_str(), &error).into())

@@ -5,7 +5,7 @@
 use super::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, row_of};
-use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
+use crate::resources::connection_attributes::{ControlOutput, FleetOutput, is_in_cluster};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
@@ -87,7 +87,7 @@ impl Changes {
         let insecure = plan.changes(at!(Model, insecure));
         let url = plan.prior.value(at!(Model, control.url)).as_str();
         // In a cluster the ports are always the same, and elsewhere there is no Service.
-        let in_cluster = url.is_some_and(|url| url.starts_with("kube://"));
+        let in_cluster = url.is_some_and(is_in_cluster);
         let port = !in_cluster && moves_port(plan, url)?;
         let service = REACHED_BY.iter().any(|cause| plan.changes(*cause));
         Ok(Self {

@@ -21,8 +21,8 @@ use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
 use crate::resources::report;
 use crate::runtime::{
-    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Runtime, SecretEntries,
-    Storage, Workload,
+    Content, Exposure, Kind, Layout, Managed, ObjectName, ObjectRef, Part, Port, Runtime,
+    SecretEntries, Storage, Workload,
 };
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::Result;
@@ -122,6 +122,7 @@ pub(super) fn is_due(
 /// Makes the certificate unless there is one that will do; sets when it ends.
 pub(super) async fn ensure_certificate(
     runtime: &dyn Runtime,
+    managed: &Managed,
     model: &mut Model,
     layout: &Layout,
     reissue: bool,
@@ -135,7 +136,7 @@ pub(super) async fn ensure_certificate(
     let names = names(model, layout)?;
     if !reissue
         && let Some(found) = runtime
-            .secret(&object(&model.name), &tls)
+            .secret(managed.object(), &tls)
             .await
             .map_err(problem)?
         && let (Some(ca), Some(certificate)) = (found.get(CA), found.get(CERTIFICATE))
@@ -147,7 +148,7 @@ pub(super) async fn ensure_certificate(
         return Ok(Some(ca.to_string()));
     }
     let now = OffsetDateTime::now_utc();
-    let authority = authority(runtime, model, now).await?;
+    let authority = authority(runtime, managed, model, now).await?;
     let validity = validity(model.tls.as_ref().and_then(|tls| tls.validity.as_ref()));
     let issued = authority
         .issue_server(
@@ -169,9 +170,8 @@ pub(super) async fn ensure_certificate(
         (KEY.to_owned(), issued.private_key_pem),
     ]
     .into();
-    let owner = object(&model.name);
     runtime
-        .put_secret(&owner, &tls, &entries)
+        .put_secret(managed, &tls, &entries)
         .await
         .map_err(problem)?;
     model.certificate_not_after = issued.not_after.format(&Rfc3339).ok().into();
@@ -179,13 +179,16 @@ pub(super) async fn ensure_certificate(
 }
 
 /// The authority of this SuperLink, which stays the same when certificates are renewed.
-async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) -> Result<Authority> {
+async fn authority(
+    runtime: &dyn Runtime,
+    managed: &Managed,
+    model: &Model,
+    now: OffsetDateTime,
+) -> Result<Authority> {
     let problem = |error| report::error("The authority could not be stored", &error);
     let name = authority_secret(&model.name);
-    let found = runtime
-        .secret(&object(&model.name), &name)
-        .await
-        .map_err(problem)?;
+    let found = runtime.secret(managed.object(), &name).await;
+    let found = found.map_err(problem)?;
     if let Some(found) = found
         && let (Some(certificate), Some(key)) = (found.get(CA), found.get("ca.key"))
     {
@@ -212,7 +215,7 @@ async fn authority(runtime: &dyn Runtime, model: &Model, now: OffsetDateTime) ->
     ]
     .into();
     runtime
-        .put_secret(&object(&model.name), &name, &entries)
+        .put_secret(managed, &name, &entries)
         .await
         .map_err(problem)?;
     Ok(authority)
@@ -223,14 +226,18 @@ fn needs_own_key(model: &Model, row: &VersionRow) -> bool {
 }
 
 /// Makes the SuperLink's own key pair unless there is one or its release needs none.
-pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Result<()> {
+pub(super) async fn ensure_own_key(
+    runtime: &dyn Runtime,
+    managed: &Managed,
+    model: &Model,
+) -> Result<()> {
     if !needs_own_key(model, release::row(model.flower_version)?) {
         return Ok(());
     }
     let name = own_key_secret(&model.name);
     let problem = |error| report::error("The SuperLink's key could not be stored", &error);
-    let owner = object(&model.name);
-    if let Some(found) = runtime.secret(&owner, &name).await.map_err(problem)? {
+    let found = runtime.secret(managed.object(), &name).await;
+    if let Some(found) = found.map_err(problem)? {
         if let Some(private) = found.get(OWN_KEY) {
             masking::hide(private);
         }
@@ -246,7 +253,7 @@ pub(super) async fn ensure_own_key(runtime: &dyn Runtime, model: &Model) -> Resu
         (OWN_PUBLIC_KEY.to_owned(), Zeroizing::new(public)),
     ]
     .into();
-    let kept = runtime.put_secret(&owner, &name, &entries).await;
+    let kept = runtime.put_secret(managed, &name, &entries).await;
     kept.map_err(|error| problem(error).into())
 }
 
@@ -349,7 +356,6 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         files.extend(own.map(|key| secret(own_key_secret(&model.name), key)));
     }
     Ok(Workload {
-        object: object(&model.name),
         python: python(model.flower_version, row, model.requirements.as_deref()),
         processes: processes(launched, model.flower_version, row, layout),
         files,
@@ -405,10 +411,10 @@ pub(super) fn addresses(
         superlink_id: model.superlink_id.get().cloned(),
     };
     let control = ControlOutput {
-        url: layout
-            .control_url
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{}:{api}", layout.bind_host)),
+        url: match &layout.control {
+            Some(pod) => pod.to_string(),
+            None => format!("{scheme}://{}:{api}", layout.bind_host),
+        },
         ca_certificate: ca.map(str::to_owned),
         flower_version,
         superlink_id: model.superlink_id.get().cloned(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Model;
 use super::node_membership::{NodeMembership, Refusal};
 use super::registrar::Registrar;
-use super::workload::{object, sketch, workload};
+use super::workload::{sketch, workload};
 use crate::at;
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
 use crate::flower::launch::LogLevel;
@@ -20,7 +20,9 @@ use crate::resources::processes;
 use crate::resources::release;
 use crate::resources::report;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Begun, Failure, LayoutRequest, ObjectRef, Port, RuntimeError, Workload};
+use crate::runtime::{
+    Begun, Failure, LayoutRequest, Managed, ObjectRef, Port, RuntimeError, Workload,
+};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Computed;
 use crate::tfplugin::{Call, Slot};
@@ -42,19 +44,20 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// before, by this SuperLink and with this key.
 pub(super) async fn bring_up(
     call: &Call<Configured>,
+    managed: &Managed,
     model: &mut Model,
     slot: &Slot<Model>,
     operation: Operation,
     known: bool,
 ) -> Result<()> {
     let runtime = call.provider.runtime.as_ref();
-    let object = object(&model.name);
+    let object = managed.object();
     let what = format!("{object} did not join {}", model.superlink.address);
     let version = super::version(model)?;
     let row = release::row(version)?;
     let coming = BringUp {
         call,
-        object: &object,
+        object,
         process: "supernode",
         what: &what,
         operation,
@@ -65,7 +68,7 @@ pub(super) async fn bring_up(
         Operation::Update => {
             // Before anything is touched: what is refused here is no change that was left unfinished.
             let sketch = sketch(model, version)?;
-            processes::prepare(call, &sketch, &what, coming.limit).await?;
+            processes::prepare(call, object, &sketch, &what, coming.limit).await?;
             Some(coming.within(look(call, model)).await?)
         }
         Operation::Create | Operation::Delete => None,
@@ -73,14 +76,14 @@ pub(super) async fn bring_up(
     let fixed = model.local.as_ref().and_then(|local| local.port);
     let layout = runtime
         .layout(LayoutRequest {
-            object: &object,
+            object: managed,
             ports: &[Port::Runtime],
             fixed: fixed.map(|port| (Port::Runtime, port)),
             exposure: None,
             until: Instant::now(),
         })
         .await
-        .map_err(|error| failure::not_placed(what.as_str(), &error))?;
+        .map_err(|error| failure::not_started(what.as_str(), &error))?;
     let workload = workload(model, version, &layout)?;
     let kept = model.node_id.clone();
     model.flower_version.set(version);
@@ -102,9 +105,9 @@ pub(super) async fn bring_up(
                     membership,
                     registrar: None,
                 };
-                return join(&coming, model, &workload, awaited).await;
+                return join(&coming, managed, model, &workload, awaited).await;
             }
-            let started = runtime.start(&workload, &call.stop).await;
+            let started = runtime.start(managed, &workload, &call.stop).await;
             started.map_err(|error| failure::not_started(what.as_str(), &error))?;
             Ok(None)
         })
@@ -182,6 +185,7 @@ enum Heard {
 /// Starts the processes and listens until the SuperNode was let in; its number then, where it is told.
 async fn join(
     coming: &BringUp<'_>,
+    managed: &Managed,
     model: &Model,
     workload: &Workload,
     mut awaited: Awaited,
@@ -190,7 +194,7 @@ async fn join(
     let runtime = call.provider.runtime.as_ref();
     let until = Instant::now() + FORGOTTEN;
     loop {
-        let begun = runtime.start(workload, &call.stop).await;
+        let begun = runtime.start(managed, workload, &call.stop).await;
         let begun = begun.map_err(|error| failure::not_started(what, &error))?;
         let wait_policy = coming.wait_policy(&workload.pod);
         let failure = tokio::select! {

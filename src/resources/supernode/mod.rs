@@ -29,7 +29,7 @@ use crate::resources::release;
 use crate::resources::report;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
-use crate::runtime::Kind;
+use crate::runtime::{Kind, Managed};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
@@ -132,13 +132,21 @@ impl Resource for Supernode {
         // What could not be looked at while it was unknown is looked at before anything is made.
         can_start(&planned)?;
         processes::can_run(runtime, &object, version(&planned)?, requirements).await?;
-        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
+        let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
         planned.place.set(place);
         let known = call.provider.recently_removed.has(&planned);
-        let ended = bring_up(&call, &mut planned, &slot, Operation::Create, known).await;
+        let ended = bring_up(
+            &call,
+            &claimed,
+            &mut planned,
+            &slot,
+            Operation::Create,
+            known,
+        )
+        .await;
         let made = planned.status.get().is_some().then_some(&planned);
-        lifecycle::end(&call, &object, made, &slot, remains(&planned), ended).await
+        lifecycle::end(&call, claimed, made, &slot, remains(&planned), ended).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
@@ -171,7 +179,8 @@ impl Resource for Supernode {
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
-        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
+        let managed = Managed::in_state(object(&planned.name));
+        place::check(runtime, managed.object(), &mut planned.place).await?;
         can_start(&planned)?;
         // Another key is another node, which must be let in at once, and so is none; another
         // SuperLink gives it another number.
@@ -183,11 +192,18 @@ impl Resource for Supernode {
         }
         // One without a key goes on as it is, or is another node.
         let known = (same_key && same_superlink) || planned.node_id.get().is_some();
-        bring_up(&call, &mut planned, &slot, Operation::Update, known).await?;
+        bring_up(
+            &call,
+            &managed,
+            &mut planned,
+            &slot,
+            Operation::Update,
+            known,
+        )
+        .await?;
         slot.put(&planned);
-        let settled =
-            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| {
+        let recorded = recorded_configuration::record(runtime, &managed, &planned).await;
+        recorded.map_err(|error| {
             report::error("The SuperNode changed, but not its record", &error).into()
         })
     }

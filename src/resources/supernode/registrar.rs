@@ -35,7 +35,10 @@ impl Registrar {
     pub(super) async fn of(call: &Call<Configured>, model: &Model) -> Option<Self> {
         let runtime = call.provider.runtime.as_ref();
         let key = public_pem(runtime, model.key.as_ref()?).await?;
-        let superlinks = runtime.memories(Kind::Superlink).await.ok()?;
+        let superlinks = runtime
+            .recorded_configurations(Kind::Superlink)
+            .await
+            .ok()?;
         let mut superlinks = superlinks.into_values();
         let superlink = superlinks.find(|one| is_dialled(one, &model.superlink))?;
         let control = control(&superlink).and_then(|input| call.provider.control(&input).ok());

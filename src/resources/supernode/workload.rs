@@ -134,7 +134,6 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         files.insert(NODE_CONFIG_FILE.to_owned(), Content::Private(node_config));
     }
     Ok(Workload {
-        object: object(&model.name),
         python: python(version, row, model.requirements.as_deref()),
         processes: processes(launched, version, row, layout),
         files,

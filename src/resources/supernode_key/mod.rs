@@ -15,7 +15,7 @@ use crate::resources::lifecycle::{self, Remains};
 use crate::resources::place;
 use crate::resources::recorded_configuration;
 use crate::resources::report;
-use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, SecretEntries};
+use crate::runtime::{Kind, Managed, ObjectName, ObjectRef, Runtime, SecretEntries};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Tree, WriteOnly};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
@@ -87,12 +87,12 @@ impl Resource for SupernodeKey {
         let runtime = &call.provider.runtime;
         let key = new_key(&planned, &config)?;
         let object = object(&planned.name);
-        let place = lifecycle::begin(&call, &object, Self::TYPE).await?;
+        let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.place.set(place);
-        let kept = keep(runtime.as_ref(), &mut planned, &key).await;
+        let kept = keep(runtime.as_ref(), &claimed, &mut planned, &key).await;
         let made = kept.is_ok().then_some(&planned);
         let secrets = [secret_name(&planned.name)];
-        lifecycle::end(&call, &object, made, &slot, remains(&secrets), kept).await
+        lifecycle::end(&call, claimed, made, &slot, remains(&secrets), kept).await
     }
 
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
@@ -124,15 +124,16 @@ impl Resource for SupernodeKey {
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
-        place::check(runtime, &object(&planned.name), &mut planned.place).await?;
+        let managed = Managed::in_state(object(&planned.name));
+        place::check(runtime, managed.object(), &mut planned.place).await?;
         if planned.secret.get().is_none() {
             let key = new_key(&planned, &config)?;
-            keep(runtime, &mut planned, &key).await?;
+            keep(runtime, &managed, &mut planned, &key).await?;
         }
         slot.put(&planned);
-        let settled =
-            recorded_configuration::settle(runtime, &object(&planned.name), &planned).await;
-        settled.map_err(|error| report::error("The key changed, but not its record", &error).into())
+        let recorded = recorded_configuration::record(runtime, &managed, &planned).await;
+        recorded
+            .map_err(|error| report::error("The key changed, but not its record", &error).into())
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
@@ -255,7 +256,12 @@ fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
 }
 
 /// Puts the key into the vault and what is public of it into the model.
-async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result<()> {
+async fn keep(
+    runtime: &dyn Runtime,
+    managed: &Managed,
+    model: &mut Model,
+    key: &NodeKey,
+) -> Result<()> {
     let explain = |error| Diagnostics::from(report::error("The key cannot be written", &error));
     let fingerprint = key.fingerprint().map_err(explain)?;
     let text = key.private_openssh().map_err(explain)?;
@@ -276,7 +282,7 @@ async fn keep(runtime: &dyn Runtime, model: &mut Model, key: &NodeKey) -> Result
     ]
     .into();
     runtime
-        .put_secret(&object(&model.name), &secret_name(&model.name), &entries)
+        .put_secret(managed, &secret_name(&model.name), &entries)
         .await
         .map_err(|error| report::error("The key was not stored", &error))?;
     describe(model, key, entry)

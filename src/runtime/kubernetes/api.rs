@@ -13,10 +13,11 @@ use serde_json::Value as Json;
 
 use super::access::Access;
 use super::cause;
-use super::error::{ClusterError, is_passing_clash};
+use super::error::ClusterError;
 use super::login::{self, Login};
 use super::names::MANAGER;
 use super::request_timeout::with_request_timeout;
+use super::status::is_passing_clash;
 
 type Result<T> = std::result::Result<T, ClusterError>;
 

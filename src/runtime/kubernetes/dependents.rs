@@ -8,6 +8,7 @@ use super::super::{Missing, Part};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::listing::Listing;
+use super::part_id::PartId;
 
 /// Which of these parts of the object `name` are gone. Services and claims are in the listing that all
 /// objects share; a Secret is one look at its metadata, since listing them would take the right to
@@ -38,6 +39,15 @@ pub(super) async fn missing(
         }))
     });
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+/// The part as records know it. Nobody watches Secrets.
+pub(super) fn id(part: &Part, name: &str) -> Option<PartId> {
+    match part {
+        Part::Service => Some(PartId::of::<Service>(name)),
+        Part::Volume => Some(PartId::of::<PersistentVolumeClaim>(name)),
+        Part::Secret(_) => None,
+    }
 }
 
 pub(super) fn gone(object: &str) -> String {

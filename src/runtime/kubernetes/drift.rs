@@ -3,6 +3,7 @@
 //! listing. Values are never compared: what others own is theirs, and what only they wrote, too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
@@ -59,33 +60,106 @@ async fn part<K: Object>(
     Ok(found.and_then(|(metadata, is_ours)| is_ours.then_some(metadata)))
 }
 
+/// What somebody else did to a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ForeignChange {
+    part: PartId,
+    change: Change,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    Gone,
+    /// The field is managed by another one now, or was removed.
+    Field {
+        path: FieldPath,
+        by: Option<String>,
+    },
+}
+
+impl ForeignChange {
+    /// Whether it is that this part was deleted.
+    pub(super) fn is_end_of(&self, part: &PartId) -> bool {
+        self.change == Change::Gone && self.part == *part
+    }
+}
+
+impl fmt::Display for ForeignChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = &self.part;
+        match &self.change {
+            Change::Gone => f.write_str(&gone(&part.to_string())),
+            Change::Field {
+                path,
+                by: Some(owner),
+            } => write!(f, "{part}: {path} by {owner:?}"),
+            Change::Field { path, by: None } => write!(f, "{part}: {path} was removed"),
+        }
+    }
+}
+
 /// What others changed of the fields that were ours when the object was settled, or took away. What an
 /// `unfinished` apply of ours left out was not taken out by others.
 pub(super) fn changed_by_others(
     parts: &BTreeMap<PartId, &ObjectMeta>,
     settled: &Fields,
     unfinished: bool,
-) -> Vec<String> {
+) -> Vec<ForeignChange> {
     let mut told = Vec::new();
-    for (object, settled) in settled {
-        let Some(part) = parts.get(object) else {
+    for (id, settled) in settled {
+        let mut tell = |change| {
+            let part = id.clone();
+            told.push(ForeignChange { part, change });
+        };
+        let Some(part) = parts.get(id) else {
             if !unfinished {
-                told.push(gone(&object.to_string()));
+                tell(Change::Gone);
             }
             continue;
         };
         let mut lost = Vec::new();
-        missing(settled, ours(part).unwrap_or(&Json::Null), "", &mut lost);
+        let now = ours(part).unwrap_or(&Json::Null);
+        missing(settled, now, &FieldPath::default(), &mut lost);
         for path in lost {
-            let field = shown(&path);
-            match owner_of(part, &path) {
-                Some(owner) => told.push(format!("{object}: {field} by {owner:?}")),
-                None if unfinished => {}
-                None => told.push(format!("{object}: {field} was removed")),
+            let by = owner_of(part, &path);
+            if by.is_some() || !unfinished {
+                tell(Change::Field { path, by });
             }
         }
     }
     told
+}
+
+/// The keys of managed fields that lead to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct FieldPath(Vec<String>);
+
+impl FieldPath {
+    fn then(&self, key: &str) -> Self {
+        let mut keys = self.0.clone();
+        keys.push(key.to_owned());
+        Self(keys)
+    }
+
+    fn is_in(&self, fields: &Json) -> bool {
+        let mut keys = self.0.iter();
+        keys.try_fold(fields, |at, key| at.get(key)).is_some()
+    }
+}
+
+/// As people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are `spec[{"name":"a"}].image`.
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, key) in self.0.iter().enumerate() {
+            match key.split_once(':') {
+                Some(("f", name)) if index == 0 => f.write_str(name)?,
+                Some(("f", name)) => write!(f, ".{name}")?,
+                Some((_, element)) => write!(f, "[{element}]")?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The fields that we applied.
@@ -98,9 +172,9 @@ fn ours(part: &ObjectMeta) -> Option<&Json> {
 }
 
 /// The paths that are in `before` and not in `after`; an element of a list that is gone is one path.
-fn missing(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
+fn missing(before: &Json, after: &Json, path: &FieldPath, found: &mut Vec<FieldPath>) {
     for (key, inner) in before.as_object().into_iter().flatten() {
-        let path = format!("{path}\n{key}");
+        let path = path.then(key);
         let is_whole = inner
             .as_object()
             .is_none_or(|inner| inner.is_empty() || inner.contains_key("."));
@@ -113,31 +187,13 @@ fn missing(before: &Json, after: &Json, path: &str, found: &mut Vec<String>) {
 }
 
 /// Who else manages the field now.
-fn owner_of(part: &ObjectMeta, path: &str) -> Option<String> {
+fn owner_of(part: &ObjectMeta, path: &FieldPath) -> Option<String> {
     let mut entries = part.managed_fields.iter().flatten();
     let owner = entries.find(|entry| {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.is_some_and(|fields| {
-            let mut keys = path.split('\n').skip(1);
-            keys.try_fold(fields, |at, key| at.get(key)).is_some()
-        })
+        fields.is_some_and(|fields| path.is_in(fields))
     });
     owner?.manager.clone()
-}
-
-/// A path of managed fields as people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are
-/// `spec[{"name":"a"}].image`.
-fn shown(path: &str) -> String {
-    let mut text = String::new();
-    for key in path.split('\n').filter(|key| !key.is_empty()) {
-        match key.split_once(':') {
-            Some(("f", name)) if text.is_empty() => text.push_str(name),
-            Some(("f", name)) => text.extend([".", name]),
-            Some((_, element)) => text.extend(["[", element, "]"]),
-            None => {}
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -160,7 +216,8 @@ mod tests {
 
     fn told(now: &ObjectMeta, settled: &Json, unfinished: bool) -> Vec<String> {
         let settled = [(id(), settled.clone())].into();
-        changed_by_others(&[(id(), now)].into(), &settled, unfinished)
+        let changed = changed_by_others(&[(id(), now)].into(), &settled, unfinished);
+        changed.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -208,10 +265,12 @@ mod tests {
     fn a_part_that_is_gone_is_told_unless_an_apply_of_ours_may_have_removed_it() {
         let settled: Fields = [(id(), json!({}))].into();
         let nothing = BTreeMap::new();
-        assert_eq!(
-            changed_by_others(&nothing, &settled, false),
-            ["Deployment \"d\" no longer exists"]
-        );
+        let changed = changed_by_others(&nothing, &settled, false);
+        let [change] = &*changed else {
+            panic!("{changed:?}");
+        };
+        assert_eq!(change.to_string(), "Deployment \"d\" no longer exists");
+        assert!(change.is_end_of(&id()) && !change.is_end_of(&PartId::of::<Service>("d")));
         assert!(changed_by_others(&nothing, &settled, true).is_empty());
     }
 }

@@ -1,15 +1,15 @@
 //! What a cluster refuses, in words that name the object, the reason and the remedy.
 
 use kube::client::{AuthError, UpgradeConnectionError};
-use kube::core::Status;
 
+use super::super::{Concern, ErrorKind, Fault, RuntimeError};
 use super::cause::{chain, find};
 use super::login::{Login, LoginFault};
 use super::request_timeout::NoAnswer;
 
 /// Why something did not work in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClusterError {
+pub(super) enum ClusterError {
     #[error("the cluster access {place} cannot be used: {cause}")]
     Config { place: String, cause: String },
     #[error("there are no credentials for the cluster {at}: {fault}")]
@@ -59,11 +59,6 @@ pub enum ClusterError {
         remedy: &'static str,
     },
     #[error(
-        "a Service of type NodePort needs `service.hostname`, the address that SuperNodes connect \
-         to"
-    )]
-    NoHostname,
-    #[error(
         "{object} in the namespace {namespace:?} got no address within {seconds} s: {}",
         told(said)
     )]
@@ -82,7 +77,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// Whether trying again changes nothing until somebody has changed who we are or what we may.
-    pub const fn is_refusal(&self) -> bool {
+    pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
             Self::Config { .. }
@@ -101,7 +96,7 @@ impl ClusterError {
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> Option<String> {
+    pub(super) fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Config { .. } => {
                 "Check `kubernetes` in the provider configuration: the file, its context, and \
@@ -140,10 +135,6 @@ impl ClusterError {
             }
             Self::Foreign { .. } => "Remove it, or choose another name.",
             Self::Stuck { remedy, .. } => remedy,
-            Self::NoHostname => {
-                "Set `service = { hostname = \"…\" }` to the name or address of a Kubernetes node \
-                 that SuperNodes can reach."
-            }
             Self::NoAddress { .. } => {
                 "The cluster needs a load-balancer controller, such as the cloud provider's or \
                  MetalLB. Without one, set `service = { service_type = \"NodePort\", hostname = \
@@ -191,85 +182,26 @@ impl ClusterError {
             },
         }
     }
-
-    /// The answer to a port-forward, which has no words of its own.
-    fn of_upgrade(code: u16, object: &str, at: &str) -> Self {
-        match code {
-            401 => Self::Unauthenticated {
-                at: at.to_owned(),
-                words: "Unauthorized".to_owned(),
-            },
-            403 => Self::Forbidden {
-                words: object.to_owned(),
-            },
-            _ => Self::Api {
-                object: object.to_owned(),
-                words: format!("the port-forward was answered with status {code}"),
-            },
-        }
-    }
-
-    fn of_status(status: &Status, object: &str, at: &str) -> Self {
-        let words = status.message.clone();
-        let object = object.to_owned();
-        match status.code {
-            401 => Self::Unauthenticated {
-                at: at.to_owned(),
-                words,
-            },
-            403 if words.contains("exceeded quota") => Self::Quota { words },
-            403 => Self::Forbidden { words },
-            404 if words.starts_with("namespaces ") => Self::NoNamespace {
-                namespace: words.split('"').nth(1).unwrap_or_default().to_owned(),
-            },
-            409 if !is_passing_clash(status) => {
-                let fields = conflicts(status);
-                if fields.is_empty() {
-                    Self::Api { object, words }
-                } else {
-                    Self::Conflict { object, fields }
-                }
-            }
-            400 | 422 => Self::Invalid { object, words },
-            code @ (409 | 429 | 500..) => Self::Busy {
-                object,
-                at: at.to_owned(),
-                code,
-                words: if words.is_empty() {
-                    "no reason was given".to_owned()
-                } else {
-                    words
-                },
-            },
-            _ => Self::Api { object, words },
-        }
-    }
 }
 
-/// Whether a create was refused because there is one of that name.
-pub(super) fn is_there_already(status: &Status) -> bool {
-    status.code == 409 && status.reason == "AlreadyExists"
-}
-
-/// Whether what was asked for, without a version to compare, met a change of the same moment, such as
-/// of the quota that is counted for it: asked again, it may well be done.
-pub(super) fn is_passing_clash(status: &Status) -> bool {
-    let causes = status.details.as_ref().map(|details| &details.causes);
-    status.code == 409 && !is_there_already(status) && causes.is_none_or(Vec::is_empty)
-}
-
-/// Who else manages which field: Kubernetes says `conflict with "kubectl-edit" using apps/v1`.
-fn conflicts(status: &Status) -> Vec<(String, String)> {
-    let causes = status.details.as_ref().map(|details| &details.causes);
-    causes
-        .into_iter()
-        .flatten()
-        .filter(|cause| cause.reason == "FieldManagerConflict")
-        .map(|cause| {
-            let manager = cause.message.split('"').nth(1).unwrap_or(&cause.message);
-            (manager.to_owned(), cause.field.clone())
+impl From<ClusterError> for RuntimeError {
+    fn from(error: ClusterError) -> Self {
+        let kind = if error.is_refusal() {
+            ErrorKind::Refused
+        } else {
+            ErrorKind::Other
+        };
+        let concern = match error {
+            ClusterError::NoAddress { .. } => Some(Concern::Exposure),
+            _ => None,
+        };
+        Self::Other(Fault {
+            kind,
+            concern,
+            remedy: error.remedy(),
+            error: Box::new(error),
         })
-        .collect()
+    }
 }
 
 /// Events, as far as there are any.
@@ -291,47 +223,34 @@ fn owners(fields: &[(String, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn refused(code: u16, reason: &str, message: &str, causes: &serde_json::Value) -> Status {
-        let details = json!({ "causes": causes });
-        let status =
-            json!({ "code": code, "reason": reason, "message": message, "details": details });
-        serde_json::from_value(status).unwrap()
-    }
-
     #[test]
-    fn a_clash_is_told_from_what_exists_and_from_what_others_manage() {
-        let none = json!([]);
-        let there = refused(
-            409,
-            "AlreadyExists",
-            "configmaps \"a\" already exists",
-            &none,
-        );
-        assert!(is_there_already(&there) && !is_passing_clash(&there));
-        let quota = "Operation cannot be fulfilled on resourcequotas \"q\": the object has been modified; please apply your changes to the latest version and try again";
-        let quota = refused(409, "Conflict", quota, &none);
-        assert!(!is_there_already(&quota) && is_passing_clash(&quota));
-        let error = ClusterError::of_status(&quota, "ConfigMap \"a\"", "https://k");
-        assert!(error.may_pass(), "{error}");
-        assert!(error.remedy().unwrap().starts_with("Apply again"));
-        let owned = json!([{
-            "reason": "FieldManagerConflict",
-            "message": "conflict with \"kubectl-edit\" using apps/v1",
-            "field": ".spec.replicas",
-        }]);
-        let owned = refused(409, "Conflict", "Apply failed with 1 conflict", &owned);
-        assert!(!is_there_already(&owned) && !is_passing_clash(&owned));
-        let error = ClusterError::of_status(&owned, "Deployment \"a\"", "https://k");
-        assert!(matches!(error, ClusterError::Conflict { .. }), "{error}");
-        assert!(!is_passing_clash(&refused(
-            403,
-            "Forbidden",
-            "exceeded quota",
-            &none
-        )));
+    fn what_the_cluster_says_is_told_the_same_by_every_runtime() {
+        let words = || "no".to_owned();
+        let no_address = ClusterError::NoAddress {
+            object: words(),
+            namespace: words(),
+            seconds: 1,
+            said: Vec::new(),
+        };
+        for (error, kind, concern) in [
+            (no_address, ErrorKind::Other, Some(Concern::Exposure)),
+            (
+                ClusterError::Forbidden { words: words() },
+                ErrorKind::Refused,
+                None,
+            ),
+            (
+                ClusterError::Quota { words: words() },
+                ErrorKind::Other,
+                None,
+            ),
+        ] {
+            let told = RuntimeError::from(error.clone());
+            assert_eq!((told.kind(), told.concern()), (kind, concern));
+            assert_eq!(told.to_string(), error.to_string());
+            assert_eq!(told.remedy(), error.remedy());
+        }
     }
 }

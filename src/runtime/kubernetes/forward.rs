@@ -14,15 +14,16 @@ use super::super::Connection;
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::names;
+use crate::pod_address::PodAddress;
 
-/// Connects to `port` of the pod of `place` (`namespace/name`).
+/// Connects to `port` of the pod at this address.
 pub(super) async fn connect(
     api: &Api,
-    place: &str,
+    address: &PodAddress,
     port: u16,
 ) -> Result<Box<dyn Connection>, ClusterError> {
-    let (namespace, name) = place.split_once('/').unwrap_or((&api.namespace, place));
-    let api = api.within(namespace);
+    let name = address.name();
+    let api = api.within(address.namespace());
     // The pod is looked up each time: it may have moved, and connections are few.
     let pod = running(&api, name).await?.name_any();
     let mut forward =

@@ -6,9 +6,9 @@
 //! reached by port-forward: the cluster's own access rules are its login.
 
 mod access;
-mod affinity;
 mod api;
 mod cause;
+mod claim;
 mod dependents;
 mod drift;
 mod error;
@@ -24,6 +24,7 @@ mod network;
 mod notes;
 mod ownership;
 mod part_id;
+mod ports;
 mod record;
 mod removal;
 mod request_timeout;
@@ -31,6 +32,7 @@ mod rollout;
 mod secrets;
 mod service;
 mod settings;
+mod status;
 mod vault;
 mod watcher;
 
@@ -42,31 +44,20 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Credentials, ExecCredentials, Host};
-pub use affinity::check_affinity;
-pub use error::ClusterError;
-pub use names::is_own_name;
 pub use settings::{
     Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, SettingError, TlsServerName, Token,
 };
 
+use super::pod::{FILES, HOME, STATE, TMP};
 use super::{
-    Begun, Claim, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, ObjectName,
-    ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
+    Begun, Claimed, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, Managed,
+    ObjectName, ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,
 };
 use api::Api;
 use manifest::Context;
 
-/// Where processes see their files, state and home.
-const FILES: &str = "/flower/files";
-const STATE: &str = "/flower/state";
-const HOME: &str = "/flower/home";
-const TMP: &str = "/tmp";
-/// Where containers have volumes of ours, so that nobody else's can be there.
-pub const OWN_MOUNTS: [&str; 4] = [FILES, STATE, HOME, TMP];
 const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
-/// The Fleet API, behind the gateway or by itself.
-const FLEET_PORT: u16 = 9092;
 /// How long a program may take to start unless that was set: Python imports on a busy node.
 const START: Duration = Duration::from_mins(3);
 const HEALTH: HealthPorts = HealthPorts {
@@ -147,10 +138,11 @@ impl Environments for KubernetesRuntime {
 
     async fn prepare(
         &self,
+        object: &ObjectRef,
         workload: &Workload,
         _: &CancellationToken,
     ) -> Result<(), RuntimeError> {
-        self.try_out(workload).await
+        self.try_out(object, workload).await
     }
 }
 
@@ -160,19 +152,20 @@ impl Objects for KubernetesRuntime {
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        self.claim_record(object, stop).await
+    ) -> Result<Claimed, RuntimeError> {
+        let claim = self.claim_record(object, stop).await?;
+        Ok(Claimed::new(object.clone(), claim))
     }
 
-    async fn settle(
+    async fn record_configuration(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
-        self.settle_record(object, memory).await
+        self.settle_record(object.object(), configuration).await
     }
 
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
@@ -181,10 +174,11 @@ impl Objects for KubernetesRuntime {
 
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         _: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        self.roll_out(workload).await
+        self.roll_out(object.object(), workload).await
     }
 
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {

@@ -5,17 +5,10 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
+use super::super::pod::PART_OF;
+pub(super) use super::super::pod::{COMPONENT, INSTANCE, MANAGED_BY, MANAGER};
 use super::super::{Kind, ObjectRef};
 
-/// The field manager, and the first part of annotations.
-pub(super) const MANAGER: &str = "terraform-provider-flower";
-/// Marks what is ours.
-pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-const PART_OF: &str = "app.kubernetes.io/part-of";
-/// Which kind of object it belongs to.
-pub(super) const COMPONENT: &str = "app.kubernetes.io/component";
-/// Which object it belongs to.
-pub(super) const INSTANCE: &str = "app.kubernetes.io/instance";
 /// What its owner calls that object.
 pub(super) const NAME: &str = "terraform-provider-flower/name";
 /// Set once an object is in a state.
@@ -32,15 +25,6 @@ pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
 pub(super) const SECRETS: &str = "terraform-provider-flower/secret-versions";
 /// Changes when a pod is to be tried again.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
-
-/// Whether a label or annotation is one of those by which the provider knows its own.
-pub fn is_own_name(key: &str) -> bool {
-    let ours = [MANAGED_BY, PART_OF, COMPONENT, INSTANCE];
-    ours.contains(&key)
-        || key
-            .split_once('/')
-            .is_some_and(|(prefix, _)| prefix == MANAGER)
-}
 
 /// `superlink`, `supernode` or `supernode-key`.
 pub(super) const fn kind(kind: Kind) -> &'static str {

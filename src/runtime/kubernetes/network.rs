@@ -3,18 +3,18 @@
 use async_trait::async_trait;
 
 use super::super::{
-    Connection, Exposure, Layout, LayoutRequest, Network, ObjectRef, Port, RuntimeError,
-    ServiceKind,
+    Connection, Exposure, Layout, LayoutRequest, Network, ObjectRef, RuntimeError, ServiceKind,
 };
+use super::ports::port_number;
 use super::{
-    ANY, ClusterError, FILES, FLEET_PORT, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE,
-    forward, manifest, names, service,
+    ANY, FILES, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest, names, service,
 };
+use crate::pod_address::PodAddress;
 
 #[async_trait]
 impl Network for KubernetesRuntime {
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let object = request.object;
+        let object = request.object.object();
         let api = self.api().await?;
         let name = names::of(object);
         let begun = self.begin_change(api, object, &name).await?;
@@ -27,7 +27,7 @@ impl Network for KubernetesRuntime {
                 .map(|port| (*port, port_number(*port)))
                 .collect(),
             fleet_address: None,
-            control_url: None,
+            control: None,
             dns_names: vec!["localhost".to_owned()],
             ip_addresses: vec![LOOPBACK.to_owned()],
             files: FILES.to_owned(),
@@ -38,7 +38,7 @@ impl Network for KubernetesRuntime {
         let Some(exposure) = request.exposure else {
             return Ok(layout);
         };
-        layout.control_url = Some(format!("kube://{}/{name}", api.namespace));
+        layout.control = Some(PodAddress::new(api.namespace.clone(), name.clone()));
         let names = names::service_names(&name, &api.namespace);
         layout.dns_names.extend(names);
         let context = self.context(object).await?;
@@ -59,7 +59,7 @@ impl Network for KubernetesRuntime {
         }
         let inside = names::inside(&name, &api.namespace);
         let dialled = service::dialled(&service, exposure, &inside);
-        let dialled = dialled.ok_or(ClusterError::NoHostname)?;
+        let dialled = dialled.ok_or(RuntimeError::NoHostname)?;
         if let Some(host) = dialled.host {
             if host.parse::<std::net::IpAddr>().is_ok() {
                 layout.ip_addresses.push(host);
@@ -71,9 +71,13 @@ impl Network for KubernetesRuntime {
         Ok(layout)
     }
 
-    async fn connect(&self, place: &str, port: u16) -> Result<Box<dyn Connection>, RuntimeError> {
+    async fn connect(
+        &self,
+        pod: &PodAddress,
+        port: u16,
+    ) -> Result<Box<dyn Connection>, RuntimeError> {
         let api = self.api().await?;
-        Ok(forward::connect(api, place, port).await?)
+        Ok(forward::connect(api, pod, port).await?)
     }
 
     async fn fleet_address(
@@ -88,15 +92,5 @@ impl Network for KubernetesRuntime {
         let service = listing.services.get(&name);
         let dialled = service.and_then(|service| service::dialled(service, exposure, &inside));
         Ok(dialled.map(|dialled| dialled.address))
-    }
-}
-
-/// Every object has a pod, and so a loopback, of its own: ports are always the same.
-pub(super) const fn port_number(port: Port) -> u16 {
-    match port {
-        Port::Api => 8000,
-        Port::Fleet => FLEET_PORT,
-        Port::Apps => 9091,
-        Port::Runtime => 9094,
     }
 }

@@ -15,6 +15,7 @@ use super::api::{Api, named};
 use super::lease::{Holder, LeaseState};
 use super::names::{self, COMPONENT, MANAGED_BY, MANAGER, NOTES};
 use super::{KubernetesRuntime, lease, record};
+use crate::pod_address::PodAddress;
 
 const NOTE: &str = "note.json";
 
@@ -61,13 +62,11 @@ impl KubernetesRuntime {
     /// The record of the SuperLink whose runs a note is about, where it is one of ours: what nobody
     /// takes over any more goes with it.
     async fn owner_of_note(&self, api: &Api, control: &str) -> Result<Vec<Json>, RuntimeError> {
-        let place = control.strip_prefix("kube://");
-        let Some((namespace, name)) = place.and_then(|place| place.split_once('/')) else {
+        let address = PodAddress::parse(control);
+        let Some(address) = address.filter(|one| one.namespace() == api.namespace) else {
             return Ok(Vec::new());
         };
-        if namespace != api.namespace {
-            return Ok(Vec::new());
-        }
+        let name = address.name();
         let found = api.look::<ConfigMap>(name, name).await?;
         let uid = found.and_then(|(record, ours)| record.uid.filter(|_| ours));
         Ok(uid

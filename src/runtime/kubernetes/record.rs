@@ -4,28 +4,27 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
 use kube::api::PostParams;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
-use tokio_util::sync::CancellationToken;
 
-use super::super::{
-    Claim, Kind, ObjectName, ObjectRef, Observation, Part, Readiness, RuntimeError,
-};
+use super::super::{Kind, ObjectName, ObjectRef, Observation, Part, Readiness, RuntimeError};
 use super::api::{Api, insist, named};
-use super::error::{ClusterError, is_there_already};
-use super::lease::{Holder, LeaseState, is_settled};
+use super::error::ClusterError;
+use super::lease::is_settled;
 use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SETTLED};
+use super::status::is_there_already;
 use super::{KubernetesRuntime, dependents, drift, lease, rollout, secrets};
 
-const MEMORY: &str = "state.json";
+/// What it was made from, for whoever imports it.
+const CONFIGURATION: &str = "state.json";
 /// The fields of its parts that were ours when it was settled.
 const FIELDS: &str = "parts.json";
 /// The settings of the provider that it was made with.
-const SETTINGS: &str = "provider.json";
+pub(super) const SETTINGS: &str = "provider.json";
 /// Which state of its Deployment it was settled with.
 const GENERATION: &str = "deployment.json";
 
@@ -40,137 +39,15 @@ impl KubernetesRuntime {
         Ok(owner(&name, &uid))
     }
 
-    pub(super) async fn claim_record(
-        &self,
-        object: &ObjectRef,
-        stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        let name = names::of(object);
-        let api = self.api().await?;
-        if !self.leases.reserve(&name) {
-            return Err(RuntimeError::BeingMade {
-                object: object.clone(),
-                by: format!("process {}", std::process::id()),
-            });
-        }
-        let claimed = self.try_claim(api, object, &name, stop).await;
-        if claimed.is_ok() {
-            self.leases.keep(api, &name);
-        } else {
-            self.leases.release(&name);
-        }
-        claimed
-    }
-
-    async fn try_claim(
-        &self,
-        api: &Api,
-        object: &ObjectRef,
-        name: &str,
-        stop: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        self.listings.forget();
-        let mut posted = false;
-        loop {
-            let Some(found) = api.get::<ConfigMap>(name).await? else {
-                if self.make_record(api, object, name).await? {
-                    return Ok(Claim::New);
-                }
-                posted = true;
-                continue;
-            };
-            if !names::are_of(found.labels(), name) {
-                return Err(api.foreign::<ConfigMap>(name).into());
-            }
-            if is_settled(&found) {
-                return Err(RuntimeError::Exists {
-                    object: object.clone(),
-                    place: format!("the namespace {:?}", api.namespace),
-                });
-            }
-            match self.leases.holder(&found) {
-                // The answer to our own request was lost, and it was sent again.
-                Holder::Us if posted => return Ok(Claim::New),
-                Holder::Us | Holder::Nobody => {}
-                Holder::Another { renewed } => match lease::watch(api, &found, stop).await? {
-                    LeaseState::Died => {}
-                    LeaseState::Passed => continue,
-                    LeaseState::Lives => return Err(being_made(object, &renewed)),
-                },
-            }
-            nothing_is_foreign(api, object, name).await?;
-            if self.leases.take(api, &found).await? {
-                return Ok(Claim::Unfinished);
-            }
-        }
-    }
-
-    /// Makes the record; `false` when there is one by now.
-    async fn make_record(
-        &self,
-        api: &Api,
-        object: &ObjectRef,
-        name: &str,
-    ) -> Result<bool, RuntimeError> {
-        nothing_is_foreign(api, object, name).await?;
-        let record = json!({
-            "metadata": {
-                "name": name,
-                "labels": names::labels(object, &self.labels),
-                "annotations": self.leases.marks(),
-            },
-            "data": { SETTINGS: self.settings().to_string() },
-        });
-        Ok(make(api, name, record).await?)
-    }
-
     /// Of the provider's configuration, what is in everything that it makes.
-    fn settings(&self) -> Json {
+    pub(super) fn settings(&self) -> Json {
         json!({ "labels": self.labels, "image_prefix": self.image_prefix })
-    }
-
-    /// An error while another apply is making the object, and when another one took it over from us.
-    pub(super) async fn is_not_others(
-        &self,
-        object: &ObjectRef,
-        stop: &CancellationToken,
-    ) -> Result<(), RuntimeError> {
-        let api = self.api().await?;
-        let name = names::of(object);
-        loop {
-            let found = api.get::<ConfigMap>(&name).await?;
-            let Some(found) = found else {
-                return Ok(());
-            };
-            if self.leases.has(&name) && self.leases.holder(&found) != Holder::Us {
-                return Err(being_made(object, "just now"));
-            }
-            if is_settled(&found) {
-                return Ok(());
-            }
-            let Holder::Another { renewed } = self.leases.holder(&found) else {
-                return Ok(());
-            };
-            match lease::watch(api, &found, stop).await? {
-                LeaseState::Died => return Ok(()),
-                LeaseState::Passed => {}
-                LeaseState::Lives => return Err(being_made(object, &renewed)),
-            }
-        }
-    }
-
-    /// An error where another apply was seen to have taken it over from us.
-    fn is_not_lost(&self, object: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
-        if self.leases.is_lost(name) {
-            return Err(being_made(object, "just now"));
-        }
-        Ok(())
     }
 
     pub(super) async fn settle_record(
         &self,
         object: &ObjectRef,
-        memory: &Json,
+        configuration: &Json,
     ) -> Result<(), RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
@@ -190,7 +67,7 @@ impl KubernetesRuntime {
                 "annotations": { SETTLED: "true", HOLDER: null, RENEWED: null, CHANGING: null },
             },
             "data": {
-                MEMORY: memory.to_string(),
+                CONFIGURATION: configuration.to_string(),
                 FIELDS: json!(own.fields).to_string(),
                 SETTINGS: self.settings().to_string(),
                 GENERATION: json!(generation).to_string(),
@@ -268,7 +145,7 @@ impl KubernetesRuntime {
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
         let listing = self.listings.get(self.api().await?).await?;
-        let mut memories = BTreeMap::new();
+        let mut recorded = BTreeMap::new();
         for record in listing
             .config_maps
             .values()
@@ -280,12 +157,12 @@ impl KubernetesRuntime {
                 .is_some_and(|one| one == names::kind(kind));
             if is_kind
                 && let Some(name) = labels.get(NAME).and_then(|name| name.parse().ok())
-                && let Some(memory) = kept(record, MEMORY)
+                && let Some(configuration) = kept(record, CONFIGURATION)
             {
-                memories.insert(name, memory);
+                recorded.insert(name, configuration);
             }
         }
-        Ok(memories)
+        Ok(recorded)
     }
 
     /// What a refresh finds, from a listing that all objects share.
@@ -319,7 +196,11 @@ impl KubernetesRuntime {
             &fields.unwrap_or_default(),
             unfinished,
         );
-        changed.retain(|words| missing.iter().all(|one| one.words != *words));
+        let known_gone: Vec<_> = missing
+            .iter()
+            .filter_map(|one| dependents::id(&one.part, &name))
+            .collect();
+        changed.retain(|change| !known_gone.iter().any(|part| change.is_end_of(part)));
         let made_with = kept(record, SETTINGS);
         let mut outdated = made_with.map_or_else(Vec::new, |made_with| {
             other_settings(&made_with, &self.settings())
@@ -327,26 +208,12 @@ impl KubernetesRuntime {
         outdated.extend(secrets::rotated(api, deployment).await?);
         Ok(Some(Observation {
             readiness,
-            changed,
+            changed: changed.iter().map(ToString::to_string).collect(),
             unfinished,
             outdated,
             missing,
         }))
     }
-}
-
-/// An error where somebody else made what the object cannot do without, before anything of it is made.
-async fn nothing_is_foreign(api: &Api, object: &ObjectRef, name: &str) -> Result<(), ClusterError> {
-    if object.kind != Kind::SupernodeKey {
-        let files = names::files(name);
-        tokio::try_join!(
-            api.must_not_be_foreign::<Deployment>(name, name),
-            api.must_not_be_foreign::<Service>(name, name),
-            api.must_not_be_foreign::<PersistentVolumeClaim>(name, name),
-            api.must_not_be_foreign::<ConfigMap>(&files, name),
-        )?;
-    }
-    Ok(())
 }
 
 /// What a record keeps under this name.
@@ -379,13 +246,6 @@ fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
 fn generation(metadata: &ObjectMeta) -> Option<String> {
     let uid = metadata.uid.as_ref()?;
     Some(format!("{uid}/{}", metadata.generation?))
-}
-
-fn being_made(object: &ObjectRef, renewed: &str) -> RuntimeError {
-    RuntimeError::BeingMade {
-        object: object.clone(),
-        by: format!("last active {renewed}"),
-    }
 }
 
 /// The record of this name and UID, as others name their owner.

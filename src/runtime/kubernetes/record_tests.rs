@@ -5,7 +5,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::super::super::Claim;
 use super::super::access::{Access, Credentials, Host};
+use super::super::lease::Holder;
 use super::*;
 
 /// The record as the API server has it, and how many requests to make it there were.

@@ -10,19 +10,23 @@ use kube::api::DeleteParams;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{Begun, Content, RuntimeError, Workload};
+use super::super::{Begun, Content, ObjectRef, RuntimeError, Workload};
 use super::api::Api;
 use super::error::ClusterError;
 use super::names;
 use super::{KubernetesRuntime, failure, manifest, secrets, vault};
 
 impl KubernetesRuntime {
-    pub(super) async fn roll_out(&self, workload: &Workload) -> Result<Begun, RuntimeError> {
+    pub(super) async fn roll_out(
+        &self,
+        object: &ObjectRef,
+        workload: &Workload,
+    ) -> Result<Begun, RuntimeError> {
         if !workload.python.requirements.is_empty() {
             return Err(RuntimeError::NeedsImage);
         }
         let api = self.api().await?;
-        let context = self.context(&workload.object).await?;
+        let context = self.context(object).await?;
         let name = &context.name;
         self.listings.forget();
         let public = manifest::public_files(workload);
@@ -84,14 +88,18 @@ impl KubernetesRuntime {
 
     /// An error where the cluster would refuse what changes in an object that is there. What is refused so
     /// has changed nothing; an object that is made is removed again, and needs no such question.
-    pub(super) async fn try_out(&self, workload: &Workload) -> Result<(), RuntimeError> {
+    pub(super) async fn try_out(
+        &self,
+        object: &ObjectRef,
+        workload: &Workload,
+    ) -> Result<(), RuntimeError> {
         let api = self.api().await?;
-        let name = &names::of(&workload.object);
+        let name = &names::of(object);
         let found = api.look::<Deployment>(name, name).await?;
         if !found.is_some_and(|(_, ours)| ours) {
             return Ok(());
         }
-        let context = self.context(&workload.object).await?;
+        let context = self.context(object).await?;
         let deployment = manifest::deployment(&context, workload, "");
         api.try_out::<Deployment>(name, &deployment).await?;
         if let Some(storage) = &workload.storage {

@@ -10,7 +10,8 @@ use super::super::{Exposure, ServiceKind};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::failure::{latest, words};
-use super::{FLEET_PORT, names};
+use super::names;
+use super::ports::FLEET_PORT;
 
 /// How long its events are asked for once its time is over.
 const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::super::{ObjectRef, RuntimeError, SecretEntries, Secrets};
+use super::super::{Managed, ObjectRef, RuntimeError, SecretEntries, Secrets};
 use super::api::{Api, named};
 use super::error::ClusterError;
 use super::manifest::Context;
@@ -92,11 +92,11 @@ fn entries(name: &str, found: Secret) -> Result<SecretEntries, ClusterError> {
 impl Secrets for KubernetesRuntime {
     async fn put_secret(
         &self,
-        owner: &ObjectRef,
+        owner: &Managed,
         name: &str,
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError> {
-        let context = self.context(owner).await?;
+        let context = self.context(owner.object()).await?;
         Ok(put(self.api().await?, &context, name, entries).await?)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use rustix::fs::OFlags;
@@ -10,25 +10,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::RuntimeError;
-use super::private::{IsOurs, PrivateFolder};
+use super::file_error::failed;
+use super::private::{IsOurs, PrivateFolder, UNFINISHED};
 use super::process::Identity;
 
 /// The form of the files in a `data_dir`; raised when an older provider could not read it.
 pub(super) const FORMAT: u64 = 1;
-
-/// How the names of files begin that are being written; the writer's label follows.
-pub(super) const UNFINISHED: &str = ".unfinished-";
-
-pub(super) fn failed<'a>(
-    what: &'static str,
-    path: &'a Path,
-) -> impl FnOnce(io::Error) -> RuntimeError + 'a {
-    move |cause| RuntimeError::File {
-        what,
-        path: path.to_owned(),
-        cause,
-    }
-}
 
 /// The files below a root folder, which are believed only where nobody else can have written them.
 /// The paths that it takes are those of the root with more behind.

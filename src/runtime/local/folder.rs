@@ -9,8 +9,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::{Kind, Layout, ObjectName, ObjectRef, RuntimeError};
-use super::files::{OwnFiles, UNFINISHED};
-use super::private::PrivateFolder;
+use super::file_error::failed;
+use super::files::OwnFiles;
+use super::private::{PrivateFolder, UNFINISHED};
 use super::record::Record;
 use super::{LOOPBACK, LocalRuntime, files};
 
@@ -111,13 +112,13 @@ impl LocalRuntime {
                 Err(error) => return Err(error),
             }
         }
-        Err(files::failed("lock", &path)(ErrorKind::ResourceBusy.into()))
+        Err(failed("lock", &path)(ErrorKind::ResourceBusy.into()))
     }
 
     /// `None` when it was locked, and is no lock any more.
     fn try_to_lock(&self, path: &Path) -> Result<Option<File>, RuntimeError> {
         let lock = self.files().open_lock(path)?;
-        lock.lock().map_err(files::failed("lock", path))?;
+        lock.lock().map_err(failed("lock", path))?;
         let Some(root) = self.files().folder(&self.data_dir)? else {
             return Ok(None);
         };
@@ -154,7 +155,7 @@ impl LocalRuntime {
             fleet_bind_host: LOOPBACK.to_owned(),
             ports: record.ports.clone(),
             fleet_address: None,
-            control_url: None,
+            control: None,
             dns_names: vec!["localhost".to_owned()],
             ip_addresses: vec![LOOPBACK.to_owned(), "::1".to_owned()],
             health: None,

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Journal, JournalEntry, RuntimeError};
+use super::file_error::failed;
 use super::process::Identity;
 use super::{LocalRuntime, files};
 
@@ -44,11 +45,11 @@ impl LocalRuntime {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(files::failed("read", &folder)(error)),
+            Err(error) => return Err(failed("read", &folder)(error)),
         };
         let mut found = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(files::failed("read", &folder))?;
+            let entry = entry.map_err(failed("read", &folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let Some(key) = name
                 .strip_suffix(".json")

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use super::super::RuntimeError;
-use super::files::{OwnFiles, failed};
+use super::file_error::failed;
+use super::files::OwnFiles;
 use crate::terminal;
 
 const LARGEST: u64 = 8 << 20;

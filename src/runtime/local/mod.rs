@@ -8,10 +8,13 @@
 mod diagnosis;
 mod drift;
 mod environment;
+mod file_error;
+mod file_id;
 mod files;
 mod folder;
 mod journal;
 mod logs;
+mod network;
 mod place;
 mod ports;
 mod private;
@@ -30,9 +33,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Environments, Kind, Layout, LayoutRequest, Location, Network, ObjectName,
-    ObjectRef, Objects, Observation, Part, PythonEnvironment, Readiness, Removal, RuntimeError,
-    Whereabouts, Workload,
+    Begun, Claim, Claimed, Environments, Kind, Location, Managed, ObjectName, ObjectRef, Objects,
+    Observation, Part, PythonEnvironment, Readiness, Removal, RuntimeError, Whereabouts, Workload,
 };
 use environment::Environment;
 use place::Place;
@@ -157,6 +159,7 @@ impl Environments for LocalRuntime {
 
     async fn prepare(
         &self,
+        _: &ObjectRef,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<(), RuntimeError> {
@@ -170,7 +173,7 @@ impl Objects for LocalRuntime {
         &self,
         object: &ObjectRef,
         _: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
+    ) -> Result<Claimed, RuntimeError> {
         if cfg!(not(unix)) {
             return Err(RuntimeError::Unsupported);
         }
@@ -182,7 +185,7 @@ impl Objects for LocalRuntime {
             drop(lock);
             let home = self.home(object);
             process::stop_strays(&[&home], std::iter::empty(), GRACE).await?;
-            return Ok(Claim::New);
+            return Ok(Claimed::new(object.clone(), Claim::New));
         };
         match record.owner.take() {
             None => Err(RuntimeError::Exists {
@@ -196,16 +199,17 @@ impl Objects for LocalRuntime {
             Some(_) => {
                 record.owner = Some(Identity::own());
                 self.save(object, &record)?;
-                Ok(Claim::Unfinished)
+                Ok(Claimed::new(object.clone(), Claim::Unfinished))
             }
         }
     }
 
-    async fn settle(
+    async fn record_configuration(
         &self,
-        object: &ObjectRef,
-        memory: &serde_json::Value,
+        object: &Managed,
+        configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError> {
+        let object = object.object();
         let mut record = self.record(object)?;
         record.owner = None;
         record.changing = false;
@@ -213,32 +217,33 @@ impl Objects for LocalRuntime {
             started.settled = true;
         }
         self.know_database(object, &mut record);
-        record.memory = memory.clone();
+        record.configuration = configuration.clone();
         self.save(object, &record)
     }
 
-    async fn memories(
+    async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError> {
-        let mut memories = BTreeMap::new();
+        let mut recorded = BTreeMap::new();
         for name in self.names(kind) {
             let object = ObjectRef { kind, name };
             if let Some(record) = self.load(&object)?
-                && !record.memory.is_null()
+                && !record.configuration.is_null()
             {
-                memories.insert(object.name, record.memory);
+                recorded.insert(object.name, record.configuration);
             }
         }
-        Ok(memories)
+        Ok(recorded)
     }
 
     async fn start(
         &self,
+        object: &Managed,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        self.start_processes(workload, stop).await
+        self.start_processes(object.object(), workload, stop).await
     }
 
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
@@ -307,47 +312,6 @@ impl Objects for LocalRuntime {
         let left = process::of_home(&self.home(object));
         let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
         (!pids.is_empty()).then(|| format!("kill {}", pids.join(" ")))
-    }
-}
-
-#[async_trait]
-impl Network for LocalRuntime {
-    async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let LayoutRequest {
-            object,
-            ports: wanted,
-            fixed,
-            ..
-        } = request;
-        let _lock = self.lock()?;
-        let mut record = self.record(object)?;
-        let mut taken = self.ports_in_use();
-        for port in wanted {
-            let has = record.ports.get(port).copied();
-            let number = match fixed {
-                Some((which, number)) if which == *port && has != Some(number) => {
-                    if taken.contains(&number) || !ports::is_free(number) {
-                        return Err(RuntimeError::PortTaken {
-                            port: number,
-                            purpose: *port,
-                        });
-                    }
-                    number
-                }
-                _ => match has {
-                    Some(number) => number,
-                    None => ports::choose(&taken)?,
-                },
-            };
-            taken.insert(number);
-            record.ports.insert(*port, number);
-        }
-        record.changing = record.owner.is_none();
-        self.save(object, &record)?;
-        let mut layout = self.layout_of(object, &record);
-        // An earlier release may have had more, which stay its own in case it comes back.
-        layout.ports.retain(|port, _| wanted.contains(port));
-        Ok(layout)
     }
 }
 

@@ -16,8 +16,11 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::super::{Distrust, RuntimeError};
-use super::files::{UNFINISHED, failed};
+use super::file_error::failed;
 use super::process::Identity;
+
+/// How the names of files begin that are being written; the writer's label follows.
+pub(super) const UNFINISHED: &str = ".unfinished-";
 
 const FOLDER: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Port, Readiness};
-use super::drift::{Database, Program};
 use super::environment::Environment;
+use super::file_id::{Database, Program};
 use super::files;
 use super::process::Identity;
 
@@ -18,8 +18,8 @@ pub(super) struct Record {
     /// The provider process that is making it, until it is settled.
     pub owner: Option<Identity>,
     /// What it was made from, in its owner's words, for whoever takes it over.
-    #[serde(default)]
-    pub memory: serde_json::Value,
+    #[serde(default, rename = "memory")]
+    pub configuration: serde_json::Value,
     #[serde(default)]
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
@@ -101,7 +101,7 @@ impl Record {
         Self {
             format: files::FORMAT,
             owner: Some(owner),
-            memory: serde_json::Value::Null,
+            configuration: serde_json::Value::Null,
             ports: BTreeMap::new(),
             processes: BTreeMap::new(),
             files: BTreeSet::new(),

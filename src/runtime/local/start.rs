@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::{
     Begun, Content, Duty, ObjectRef, Port, Process, Readiness, RuntimeError, Workload,
 };
-use super::drift::{Database, Program};
+use super::file_id::{Database, Program};
 use super::record::{Record, Started};
 use super::{GRACE, LocalRuntime, drift, environment, logs, ports, process};
 
@@ -21,12 +21,12 @@ impl LocalRuntime {
     /// Starts what is missing, restarts what changed, stops what is not wanted any more.
     pub(super) async fn start_processes(
         &self,
+        object: &ObjectRef,
         workload: &Workload,
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError> {
-        let object = &workload.object;
         let mut record = self.record(object)?;
-        self.can_start(workload, &record)?;
+        self.can_start(object, workload, &record)?;
         let first = workload.processes.first();
         let variables = first.map(variables).unwrap_or_default();
         let environment = self.environment(
@@ -37,7 +37,7 @@ impl LocalRuntime {
         );
         let environment = environment.await?;
         let programs = environment.programs();
-        let contents = self.write_files(workload)?;
+        let contents = self.write_files(object, workload)?;
         let basis = format!("{contents} {}", environment.identity());
         record.files = workload.files.keys().cloned().collect();
         if let Some(storage) = &workload.storage {
@@ -100,8 +100,12 @@ impl LocalRuntime {
     }
 
     /// An error where a start would make it worse.
-    fn can_start(&self, workload: &Workload, record: &Record) -> Result<(), RuntimeError> {
-        let object = &workload.object;
+    fn can_start(
+        &self,
+        object: &ObjectRef,
+        workload: &Workload,
+        record: &Record,
+    ) -> Result<(), RuntimeError> {
         let mut all = record.processes.values();
         if let Some(path) = all.find_map(|started| self.original(object, started)) {
             return Err(RuntimeError::Copied {
@@ -117,8 +121,8 @@ impl LocalRuntime {
     }
 
     /// Writes the files of a workload; a digest of what they hold.
-    fn write_files(&self, workload: &Workload) -> Result<String, RuntimeError> {
-        let folder = self.dir(&workload.object).join("files");
+    fn write_files(&self, object: &ObjectRef, workload: &Workload) -> Result<String, RuntimeError> {
+        let folder = self.dir(object).join("files");
         let mut hash = Sha256::new();
         let made = self.files().make_folder(&folder)?;
         for name in made.names()? {
@@ -172,18 +176,6 @@ impl LocalRuntime {
     }
 }
 
-/// Where programs are looked for: those of the environment first, then those of the user. What is
-/// relative there would lead into the folder of the process, which apps write.
-pub(super) fn search_path(programs: &Path, inherited: Option<String>) -> String {
-    let inherited = inherited.unwrap_or_default();
-    let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
-    let programs = programs.display().to_string();
-    let all: Vec<_> = std::iter::once(programs.as_str())
-        .chain(inherited)
-        .collect();
-    all.join(":")
-}
-
 /// An error when somebody else listens where a server of ours is to listen: it would answer in our
 /// place.
 fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
@@ -218,17 +210,4 @@ fn digest(process: &Process, basis: &str) -> String {
     }
     hash.update(basis.as_bytes());
     hex::encode(hash.finalize())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_program_is_looked_for_where_apps_write() {
-        let inherited = Some("/usr/bin:bin::.:/bin:".to_owned());
-        let path = search_path(Path::new("/env/bin"), inherited);
-        assert_eq!(path, "/env/bin:/usr/bin:/bin");
-        assert_eq!(search_path(Path::new("/env/bin"), None), "/env/bin");
-    }
 }

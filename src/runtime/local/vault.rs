@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::super::{ObjectRef, RuntimeError, SecretEntries, Secrets};
+use super::super::{Managed, ObjectRef, RuntimeError, SecretEntries, Secrets};
 use super::LocalRuntime;
 
 impl LocalRuntime {
@@ -63,7 +63,7 @@ impl LocalRuntime {
 impl Secrets for LocalRuntime {
     async fn put_secret(
         &self,
-        _: &ObjectRef,
+        _: &Managed,
         name: &str,
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError> {

@@ -3,6 +3,7 @@
 //! kill, an interruption and a failure at each step.
 
 mod gate;
+mod objects;
 mod world;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, Claim, Diagnosis, Environments, Failure, Journal, JournalEntry, Kind, Layout,
-    LayoutRequest, Location, Missing, Network, ObjectName, ObjectRef, Objects, Observation, Part,
-    Port, Readiness, Removal, RuntimeError, SecretEntries, Secrets, WaitPolicy, Workload,
+    Diagnosis, Environments, Failure, Journal, JournalEntry, Layout, LayoutRequest, Location,
+    Managed, Network, ObjectRef, Port, RuntimeError, SecretEntries, Secrets, WaitPolicy,
 };
 pub(crate) use gate::{Break, Broken, Gate, Side};
 use world::Object;
@@ -87,151 +86,9 @@ impl Environments for MemoryRuntime {
 }
 
 #[async_trait]
-impl Objects for MemoryRuntime {
-    async fn claim(
-        &self,
-        object: &ObjectRef,
-        _: &CancellationToken,
-    ) -> Result<Claim, RuntimeError> {
-        let (own, object) = (self.own, object.clone());
-        self.step(move |state| {
-            let (living, database) = (state.living, state.next());
-            let Some(found) = state.objects.get_mut(&object) else {
-                let new = Object {
-                    owner: Some(own),
-                    database,
-                    ..Object::default()
-                };
-                state.objects.insert(object, new);
-                return Ok(Claim::New);
-            };
-            match found.owner {
-                None => Err(RuntimeError::Exists {
-                    object,
-                    place: "memory".to_owned(),
-                }),
-                Some(owner) if owner == living && owner != own => Err(RuntimeError::BeingMade {
-                    object,
-                    by: format!("provider {owner}"),
-                }),
-                Some(_) => {
-                    found.owner = Some(own);
-                    Ok(Claim::Unfinished)
-                }
-            }
-        })
-        .await
-    }
-
-    async fn settle(&self, object: &ObjectRef, memory: &Json) -> Result<(), RuntimeError> {
-        self.step(|state| {
-            let found = find(state, object)?;
-            found.owner = None;
-            found.changing = false;
-            found.settled = true;
-            found.memory = memory.clone();
-            Ok(())
-        })
-        .await
-    }
-
-    async fn memories(&self, kind: Kind) -> Result<BTreeMap<ObjectName, Json>, RuntimeError> {
-        self.step(|state| {
-            let settled = state
-                .objects
-                .iter()
-                .filter(|(object, found)| object.kind == kind && !found.memory.is_null());
-            let memories =
-                settled.map(|(object, found)| (object.name.clone(), found.memory.clone()));
-            Ok(memories.collect())
-        })
-        .await
-    }
-
-    async fn start(
-        &self,
-        workload: &Workload,
-        _: &CancellationToken,
-    ) -> Result<Begun, RuntimeError> {
-        self.step(|state| {
-            let next = state.next();
-            let found = find(state, &workload.object)?;
-            if found.workload.as_ref() == Some(workload) {
-                return Ok(if found.settled {
-                    Begun::Unchanged
-                } else {
-                    Begun::Started
-                });
-            }
-            found.workload = Some(workload.clone());
-            found.settled = false;
-            found.started += 1;
-            if found.argument("--database").is_none() {
-                found.database = next;
-            }
-            Ok(Begun::Started)
-        })
-        .await
-    }
-
-    async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
-        self.step(|state| {
-            find(state, object)?.workload = None;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
-        self.step(|state| find(state, object).map(drop)).await
-    }
-
-    async fn observe(
-        &self,
-        object: &ObjectRef,
-        parts: &[Part],
-    ) -> Result<Option<Observation>, RuntimeError> {
-        self.step(|state| {
-            let Some(found) = state.objects.get(object) else {
-                return Ok(None);
-            };
-            let runs = found.workload.is_some() || object.kind == Kind::SupernodeKey;
-            let gone = parts.iter().filter(|part| !state.is_there(part));
-            Ok(Some(Observation {
-                readiness: if runs {
-                    Readiness::Ready
-                } else {
-                    Readiness::Stopped
-                },
-                changed: Vec::new(),
-                unfinished: found.changing || (found.workload.is_some() && !found.settled),
-                outdated: Vec::new(),
-                missing: gone
-                    .map(|part| Missing {
-                        part: part.clone(),
-                        words: format!("{part:?} is gone"),
-                    })
-                    .collect(),
-            }))
-        })
-        .await
-    }
-
-    async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        // As everywhere, the record goes last: whoever is killed before finds what is left.
-        for secret in how.secrets {
-            self.step(|state| Ok(state.secrets.remove(secret))).await?;
-        }
-        self.step(|state| Ok(state.objects.remove(object)))
-            .await
-            .map(drop)
-    }
-}
-
-#[async_trait]
 impl Network for MemoryRuntime {
     async fn layout(&self, request: LayoutRequest<'_>) -> Result<Layout, RuntimeError> {
-        let object = request.object;
+        let object = request.object.object();
         self.step(|state| {
             let others = state.objects.iter().filter(|(other, _)| *other != object);
             let mut taken: Vec<u16> = others
@@ -337,7 +194,7 @@ impl Diagnosis for MemoryRuntime {
 impl Secrets for MemoryRuntime {
     async fn put_secret(
         &self,
-        _: &ObjectRef,
+        _: &Managed,
         name: &str,
         entries: &SecretEntries,
     ) -> Result<(), RuntimeError> {

@@ -13,7 +13,7 @@ use super::super::{Content, ObjectRef, Part, Port, SecretEntries, Workload};
 pub(crate) struct Object {
     /// The provider that makes it; none once it is settled.
     pub(super) owner: Option<u64>,
-    pub(super) memory: Json,
+    pub(super) configuration: Json,
     pub(super) ports: BTreeMap<Port, u16>,
     /// Whether a change of it was begun and not settled.
     pub(super) changing: bool,

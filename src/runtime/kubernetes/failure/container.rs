@@ -10,6 +10,7 @@ use super::super::manifest::GATEWAY;
 use super::diagnosis::Diagnosis;
 use super::kind::{Kind, SILENT};
 use super::reports::{Reports, latest, words};
+use super::symptom::Detail;
 use super::words::{of_end, of_waiting};
 
 /// What has ended one of them, or keeps one from being started.
@@ -93,14 +94,11 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagno
         Kind::LostByNode => said.clone_into(&mut diagnosis.words),
         _ => match unanswered(pod, status, end, about) {
             Some(words) => {
-                diagnosis.what = format!(
-                    "it was ended (exit status: {code}) because it did not answer its \
-                             health probe"
-                );
+                diagnosis.detail = Detail::ExitUnanswering(code);
                 diagnosis.words = words;
                 diagnosis.remedy = Some(SILENT);
             }
-            None => diagnosis.what = format!("it ended with exit status: {code}"),
+            None => diagnosis.detail = Detail::Exit(code),
         },
     }
     Some(diagnosis)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::super::WaitPolicy;
 use super::super::START;
-use super::diagnosis::Diagnosis;
+use super::diagnosis::{Diagnosis, DiagnosisId};
 use super::kind::{GRACE, NODE, Wait};
 
 /// How long a report is waited for that does not come. The kubelet tries everything again within 15
@@ -22,11 +22,11 @@ const BEFORE: Duration = Duration::from_secs(2);
 /// Since when there is which diagnosis.
 pub(super) struct Debounce {
     pub(super) wait_policy: WaitPolicy,
-    same: Option<(String, Instant)>,
+    same: Option<(DiagnosisId, Instant)>,
     /// Since when a node or volume is waited for, and when there was word of that last.
     placing: Option<(Instant, Instant)>,
     /// What was logged.
-    told: BTreeSet<String>,
+    told: BTreeSet<DiagnosisId>,
     /// Whether somebody makes a node or a volume, once that was asked for.
     it_comes: Option<bool>,
 }
@@ -48,11 +48,11 @@ impl Debounce {
             self.same = None;
             return false;
         };
-        let name = format!("{} {}", diagnosis.process, diagnosis.what);
+        let id = diagnosis.id();
         let since = match &self.same {
-            Some((before, since)) if *before == name => *since,
+            Some((before, since)) if *before == id => *since,
             _ => {
-                self.same = Some((name.clone(), now));
+                self.same = Some((id.clone(), now));
                 now
             }
         };
@@ -70,7 +70,7 @@ impl Debounce {
             Wait::Placing { default } => (self.is_placed(default, waited, now), GRACE),
         };
         if waited >= slow && !is_over {
-            self.tell(name, diagnosis);
+            self.tell(id, diagnosis);
         }
         is_over || self.is_late(now)
     }
@@ -92,8 +92,8 @@ impl Debounce {
     }
 
     /// Logs once what is waited for.
-    fn tell(&mut self, name: String, diagnosis: &Diagnosis) {
-        if self.told.insert(name) {
+    fn tell(&mut self, id: DiagnosisId, diagnosis: &Diagnosis) {
+        if self.told.insert(id) {
             tracing::warn!(
                 process = diagnosis.process,
                 diagnosis = diagnosis.how(),

@@ -5,15 +5,26 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::kind::Kind;
 use super::reports::Reports;
+use super::symptom::{Detail, Symptom};
+
+/// What tells one diagnosis from another: its words, its reports and its exact kind do not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DiagnosisId {
+    process: String,
+    symptom: Symptom,
+    detail: Detail,
+}
 
 /// What is wrong, before its log was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     pub kind: Kind,
     pub process: String,
-    /// The same for as long as it lasts: `words` may change from one attempt to the next.
-    pub what: String,
+    pub detail: Detail,
+    /// What was said of it, which may change from one attempt to the next.
     pub words: String,
+    /// For how many seconds it was waited for, where that is worth telling.
+    pub waited: Option<u64>,
     pub remedy: Option<&'static str>,
     pub reports: Reports,
     /// The pod, and when the last report about its set-up was.
@@ -30,8 +41,9 @@ impl Diagnosis {
         Self {
             kind,
             process: "pod".to_owned(),
-            what: judgement.what.to_owned(),
+            detail: Detail::None,
             words: words.to_owned(),
+            waited: None,
             remedy: judgement.remedy,
             reports: Reports::default(),
             set_up: None,
@@ -40,12 +52,36 @@ impl Diagnosis {
         }
     }
 
-    pub(super) fn how(&self) -> String {
-        if self.words.is_empty() {
-            self.what.clone()
-        } else {
-            format!("{}: {}", self.what, self.words)
+    /// By what it is known for as long as it lasts.
+    pub(super) fn id(&self) -> DiagnosisId {
+        DiagnosisId {
+            process: self.process.clone(),
+            symptom: self.kind.judgement().symptom,
+            detail: self.detail.clone(),
         }
+    }
+
+    pub(super) fn what(&self) -> String {
+        let symptom = self.kind.judgement().symptom;
+        match &self.detail {
+            Detail::None => symptom.to_string(),
+            Detail::Exit(code) => format!("it ended with exit status: {code}"),
+            Detail::ExitUnanswering(code) => format!(
+                "it was ended (exit status: {code}) because it did not answer its health probe"
+            ),
+            Detail::Reason(reason) => format!("{symptom} ({reason})"),
+        }
+    }
+
+    pub(super) fn how(&self) -> String {
+        let mut how = self.what();
+        if let Some(seconds) = self.waited {
+            how = format!("{how} (after {seconds} s)");
+        }
+        if !self.words.is_empty() {
+            how = format!("{how}: {}", self.words);
+        }
+        how
     }
 }
 

@@ -9,6 +9,7 @@ mod kind;
 mod placement;
 mod reports;
 mod set_up;
+mod symptom;
 mod volumes;
 mod words;
 
@@ -102,9 +103,7 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
             snapshot.history.insert(pod.clone(), *report);
             continue;
         }
-        if let Some(seconds) = debounce.waited(&diagnosis, Instant::now()) {
-            diagnosis.what = format!("{} (after {seconds} s)", diagnosis.what);
-        }
+        diagnosis.waited = debounce.waited(&diagnosis, Instant::now());
         return report(api, &snapshot, diagnosis).await;
     }
 }
@@ -206,6 +205,8 @@ async fn report(api: &Api, snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Fai
 
 #[cfg(test)]
 mod debounce_tests;
+#[cfg(test)]
+mod placement_tests;
 #[cfg(test)]
 mod reported_tests;
 #[cfg(test)]

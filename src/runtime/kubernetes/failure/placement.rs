@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::diagnosis::{Diagnosis, condition};
 use super::kind::Kind;
 use super::reports::{Reports, latest, words};
+use super::symptom::Detail;
 use super::volumes::claims;
 use super::words::{of_refusal, of_scheduling};
 
@@ -49,7 +50,7 @@ pub(super) fn ended_by_node(pods: &[&Pod]) -> Option<Diagnosis> {
     };
     let words = status.message.as_deref().unwrap_or_default();
     Some(Diagnosis {
-        what: format!("{} ({reason})", kind.judgement().what),
+        detail: Detail::Reason(reason.to_owned()),
         reports,
         ..Diagnosis::of_pod(kind, words)
     })

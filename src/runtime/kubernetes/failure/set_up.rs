@@ -36,7 +36,7 @@ pub(super) fn failed(
     let last = reports.iter().max_by_key(|event| latest(event))?;
     let found = kind(last)?;
     let same = |event: &&Event| {
-        kind(event).map(|one| one.judgement().what) == Some(found.judgement().what)
+        kind(event).map(|one| one.judgement().symptom) == Some(found.judgement().symptom)
     };
     Some(Diagnosis {
         reports: Reports::of(reports.iter().copied().filter(same)),

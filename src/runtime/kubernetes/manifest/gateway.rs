@@ -2,8 +2,8 @@
 //! Control API, and whoever reaches that port can start runs and register nodes. So the SuperLink
 //! listens on its pod's loopback, and the gateway passes on what SuperNodes ask for, and nothing else.
 
-use super::super::network::port_number;
-use super::super::{FILES, FLEET_PORT, LOOPBACK};
+use super::super::ports::{FLEET_PORT, port_number};
+use super::super::{FILES, LOOPBACK};
 use crate::runtime::Port;
 
 /// The name of its file among those of the pod.

@@ -1,7 +1,10 @@
 //! From a workload to what is applied: pure functions from plain data to manifests.
 
+mod container;
+mod fields;
 mod gateway;
 mod pod;
+mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +12,8 @@ use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
 use super::super::{Content, Exposure, ObjectRef, SecretEntries, Storage, Workload};
-use super::{FLEET_PORT, names};
+use super::names;
+use super::ports::FLEET_PORT;
 
 /// What the gateway's container is called.
 pub(super) const GATEWAY: &str = "gateway";

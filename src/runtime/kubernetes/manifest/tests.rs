@@ -38,7 +38,6 @@ fn workload() -> Workload {
         key: key.to_owned(),
     };
     Workload {
-        object: context().object,
         python: PythonEnvironment {
             flower_version: "1.42.0".to_owned(),
             oldest: (3, 11),

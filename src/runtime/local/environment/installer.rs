@@ -10,9 +10,10 @@ use tokio::process::Command;
 use super::super::super::{InstallFault, PythonEnvironment, RuntimeError};
 use super::faults;
 use super::marker::PROGRAMS;
+use super::pip_config::pip_settings;
 use super::python::Interpreter;
 use super::requirement::Requirement;
-use super::surroundings::{Caller, Variables, pip_settings};
+use super::surroundings::{Caller, Variables};
 
 /// Loads what Flower's programs load, as they would. What was compiled for that is there for them.
 const LOADS: &str = "import sys\n\

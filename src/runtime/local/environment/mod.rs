@@ -5,6 +5,7 @@ mod faults;
 mod inputs;
 mod installer;
 mod marker;
+mod pip_config;
 mod python;
 mod requirement;
 mod surroundings;
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{PythonEnvironment, RuntimeError};
 use super::files::OwnFiles;
-use super::start::search_path;
 use inputs::Inputs;
 use installer::Installer;
 use surroundings::{Caller, Variables};
@@ -185,6 +185,18 @@ pub(super) fn variables(programs: &Path, home: &Path, own: &Variables) -> Variab
     let own = own.iter().filter(|(name, _)| *name != "PATH");
     all.extend(own.map(|(name, value)| (name.clone(), value.clone())));
     all
+}
+
+/// Where programs are looked for: those of the environment first, then those of the user. What is
+/// relative there would lead into the folder of the process, which apps write.
+fn search_path(programs: &Path, inherited: Option<String>) -> String {
+    let inherited = inherited.unwrap_or_default();
+    let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
+    let programs = programs.display().to_string();
+    let all: Vec<_> = std::iter::once(programs.as_str())
+        .chain(inherited)
+        .collect();
+    all.join(":")
 }
 
 /// An error where it can be seen, before anything is made, that no environment can be.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Beside `LC_*`.
 const GENERAL: [&str; 32] = [
@@ -216,49 +216,9 @@ fn is_for_installers(name: &str) -> bool {
         || pip.is_some_and(|setting| is_pip_source(&setting))
 }
 
-fn is_pip_source(setting: &str) -> bool {
+/// Whether a setting of pip says where packages come from.
+pub(super) fn is_pip_source(setting: &str) -> bool {
     PIP.contains(&setting) || PIP_PATHS.contains(&setting)
-}
-
-/// The settings of pip's own files that say where packages come from, as variables. pip shows them
-/// with `pip config list`: `global.index-url='https://…'`, those of a command after those of all.
-pub(super) fn pip_settings(list: &str, home: Option<&Path>) -> Variables {
-    let mut found = Variables::new();
-    for section in ["global.", "install."] {
-        let lines = list
-            .lines()
-            .filter_map(|line| line.strip_prefix(section)?.split_once('='));
-        for (setting, value) in lines.filter(|(setting, _)| is_pip_source(setting)) {
-            let mut value = unquoted(value);
-            if let (Some(rest), Some(home)) = (value.strip_prefix("~/"), home) {
-                value = home.join(rest).display().to_string();
-            }
-            let name = format!("PIP_{}", setting.to_ascii_uppercase().replace('-', "_"));
-            found.insert(name, value);
-        }
-    }
-    found
-}
-
-/// A text as Python writes it.
-fn unquoted(text: &str) -> String {
-    let text = text.trim();
-    let inner = text
-        .get(1..text.len().saturating_sub(1))
-        .unwrap_or_default();
-    let mut plain = String::new();
-    let mut rest = inner.chars();
-    while let Some(one) = rest.next() {
-        match one {
-            '\\' => match rest.next() {
-                Some('n' | 't' | 'r') => plain.push(' '),
-                Some(other) => plain.push(other),
-                None => {}
-            },
-            other => plain.push(other),
-        }
-    }
-    plain.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -342,20 +302,5 @@ mod tests {
             format!("{} https://index/links gone", at("wheels"))
         );
         assert_eq!(found["PIP_CONFIG_FILE"], "");
-    }
-
-    #[test]
-    fn settings_of_pips_files_lead_to_an_index_and_nowhere_else() {
-        let list = "global.index-url='https://u:p@one/simple'\nglobal.target='/elsewhere'\n\
-                    global.user='true'\ninstall.extra-index-url='\\nhttps://two\\nhttps://three'\n\
-                    install.index-url=\"https://it's/simple\"\nglobal.cert='~/ca.pem'\n\
-                    :env:.timeout='9'\nfreeze.timeout='10'\n";
-        let found = pip_settings(list, Some(Path::new("/home/a")));
-        let expected = [
-            ("PIP_CERT", "/home/a/ca.pem"),
-            ("PIP_EXTRA_INDEX_URL", "https://two https://three"),
-            ("PIP_INDEX_URL", "https://it's/simple"),
-        ];
-        assert_eq!(found, caller(&expected).variables);
     }
 }

@@ -325,3 +325,11 @@ fn a_cache_in_which_flower_finds_no_migrations_is_refused() {
         "{said}"
     );
 }
+
+#[test]
+fn no_program_is_looked_for_where_apps_write() {
+    let inherited = Some("/usr/bin:bin::.:/bin:".to_owned());
+    let path = search_path(Path::new("/env/bin"), inherited);
+    assert_eq!(path, "/env/bin:/usr/bin:/bin");
+    assert_eq!(search_path(Path::new("/env/bin"), None), "/env/bin");
+}

@@ -21,11 +21,13 @@ async fn started(dir: &Path) -> (LocalRuntime, ObjectRef, Workload) {
     (runtime, object, workload)
 }
 
+/// Starts the object "a" and records it.
 async fn start_it(runtime: &LocalRuntime, workload: &Workload) -> Result<(), RuntimeError> {
-    runtime.start(workload, &CancellationToken::new()).await?;
-    runtime
-        .settle(&workload.object, &serde_json::Value::Null)
-        .await
+    let managed = managed(&object("a"));
+    let stop = CancellationToken::new();
+    runtime.start(&managed, workload, &stop).await?;
+    let nothing = serde_json::Value::Null;
+    runtime.record_configuration(&managed, &nothing).await
 }
 
 /// How it stands, what is out of date, and what is missing of a SuperLink with a database.
@@ -262,7 +264,7 @@ async fn a_program_that_was_made_anew_is_started_anew() {
     let started = record.processes.get_mut("superlink").unwrap();
     let other = dir.path().join("other");
     fs::write(&other, "").unwrap();
-    started.program = Some(super::super::drift::Program::at(&other));
+    started.program = Some(super::super::file_id::Program::at(&other));
     fs::remove_file(&other).unwrap();
     runtime.save(&object, &record).unwrap();
     start_it(&runtime, &workload).await.unwrap();

@@ -28,10 +28,9 @@ async fn children_in_sessions_of_their_own_end_too() {
 async fn a_recycled_pid_is_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
-    let stop = CancellationToken::new();
     let (ours, theirs) = (object("a"), object("b"));
-    runtime.claim(&ours, &stop).await.unwrap();
-    runtime.claim(&theirs, &stop).await.unwrap();
+    claim(&runtime, &ours).await.unwrap();
+    claim(&runtime, &theirs).await.unwrap();
     let identity = start(&runtime, &theirs, "exec sleep 300");
     take_for_ours(&runtime, &ours, &theirs);
     let observed = runtime.observe(&ours, &[]).await.unwrap().unwrap();
@@ -56,10 +55,9 @@ fn take_for_ours(runtime: &LocalRuntime, ours: &ObjectRef, theirs: &ObjectRef) {
 async fn children_of_a_recycled_pid_are_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = runtime(dir.path());
-    let stop = CancellationToken::new();
     let (ours, theirs) = (object("a"), object("b"));
-    runtime.claim(&ours, &stop).await.unwrap();
-    runtime.claim(&theirs, &stop).await.unwrap();
+    claim(&runtime, &ours).await.unwrap();
+    claim(&runtime, &theirs).await.unwrap();
     // Their leader ends, and what it leaves behind goes on in its session.
     let leader = start(&runtime, &theirs, "sleep 300 & echo child $!; sleep 1");
     let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
@@ -82,7 +80,6 @@ pub(super) async fn with_environment(
     script: &str,
 ) -> Workload {
     let workload = Workload {
-        object: object.clone(),
         python: PythonEnvironment {
             flower_version: "1.42.0".to_owned(),
             oldest: (3, 0),
@@ -106,8 +103,8 @@ async fn a_process_that_nobody_recorded_is_ended() {
     let runtime = runtime(dir.path());
     let (object, near) = (object("a"), object("a2"));
     let stop = CancellationToken::new();
-    runtime.claim(&object, &stop).await.unwrap();
-    runtime.claim(&near, &stop).await.unwrap();
+    claim(&runtime, &object).await.unwrap();
+    claim(&runtime, &near).await.unwrap();
     let neighbour = start(&runtime, &near, "exec sleep 300");
     let spawn = || {
         let (process, _) = shell(&object, "exec sleep 300");
@@ -118,19 +115,24 @@ async fn a_process_that_nobody_recorded_is_ended() {
     // Killed before the record was written.
     let stray = spawn();
     let workload = with_environment(&runtime, &object, "exec sleep 300").await;
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     assert!(!stray.lives(), "it would answer in the other one's place");
     let started = |record: Record| record.processes["superlink"].identity.clone();
     let recorded = started(runtime.record(&object).unwrap());
     assert!(recorded.lives());
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     assert!(recorded.lives(), "what is recorded goes on");
 
     // A folder that was removed by hand is claimed anew.
     let stray = spawn();
     fs::remove_dir_all(runtime.dir(&object)).unwrap();
-    let claim = runtime.claim(&object, &stop).await.unwrap();
-    assert_eq!(claim, Claim::New);
+    assert_eq!(claim(&runtime, &object).await.unwrap(), Claim::New);
     assert!(!recorded.lives() && !stray.lives());
 
     let stray = spawn();
@@ -146,7 +148,10 @@ async fn an_environment_that_is_gone_is_drift_and_its_processes_are_started_agai
     let (runtime, object) = claimed(dir.path()).await;
     let stop = CancellationToken::new();
     let workload = with_environment(&runtime, &object, "exec sleep 300").await;
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     let outdated = async || {
         let observed = runtime.observe(&object, &[]).await;
         observed.unwrap().unwrap().outdated.concat()
@@ -161,7 +166,10 @@ async fn an_environment_that_is_gone_is_drift_and_its_processes_are_started_agai
     let words = outdated().await;
     assert!(words.contains("cannot be used"), "{words}");
     with_environment(&runtime, &object, "").await;
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     assert_ne!(running(), first, "what it would load next is another one's");
     assert_eq!(outdated().await, "");
     remove(&runtime, &object, &[]).await.unwrap();
@@ -175,13 +183,19 @@ async fn a_port_that_somebody_took_is_no_port_to_start_on() {
     let port = port(&runtime, &object).await;
     let workload = with_environment(&runtime, &object, "exec sleep 300").await;
     let other = std::net::TcpListener::bind((LOOPBACK, port)).unwrap();
-    let refused = runtime.start(&workload, &stop).await.unwrap_err();
+    let refused = runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap_err();
     assert!(
         matches!(refused, RuntimeError::PortTaken { port: taken, .. } if taken == port),
         "{refused}"
     );
     drop(other);
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     remove(&runtime, &object, &[]).await.unwrap();
 }
 
@@ -200,14 +214,20 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     );
     let mut workload = with_environment(&runtime, &object, &script).await;
     workload.processes[0].keeps = Some("flower-superexec");
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     let readiness = async || {
         let observed = runtime.observe(&object, &[]).await;
         observed.unwrap().unwrap().readiness
     };
     let leader = || runtime.record(&object).unwrap().processes["superlink"].clone();
     assert_eq!(readiness().await, Readiness::NotReady);
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     let first = leader().identity;
     runtime.ready(&object).await.unwrap();
     assert_eq!(
@@ -241,7 +261,10 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     assert!(first.lives());
     assert_eq!(readiness().await, Readiness::Stopped);
 
-    runtime.start(&workload, &stop).await.unwrap();
+    runtime
+        .start(&managed(&object), &workload, &stop)
+        .await
+        .unwrap();
     runtime.ready(&object).await.unwrap();
     assert_ne!(leader().identity, first);
     assert_eq!(readiness().await, Readiness::Ready);

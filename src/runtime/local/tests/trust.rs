@@ -4,6 +4,8 @@
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use super::super::private::PrivateFolder;
 use super::*;
 use crate::runtime::{Distrust, Whereabouts};
@@ -38,7 +40,8 @@ fn mode(path: &Path) -> u32 {
 async fn filled(dir: &Path) -> (LocalRuntime, Vec<PathBuf>) {
     let (runtime, object) = claimed(dir).await;
     let entries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
-    runtime.put_secret(&object, "s", &entries).await.unwrap();
+    let owner = managed(&object);
+    runtime.put_secret(&owner, "s", &entries).await.unwrap();
     let note = serde_json::json!({});
     runtime.write_note("run-1", &note, "").await.unwrap();
     let record = runtime.record_path(&object);
@@ -138,7 +141,9 @@ async fn what_belongs_to_somebody_else_is_refused_and_left_alone() {
                 (path.clone(), why)
             );
             let entries = SecretEntries::new();
-            let put = runtime.put_secret(&object("a"), "t", &entries).await;
+            let put = runtime
+                .put_secret(&managed(&object("a")), "t", &entries)
+                .await;
             assert_eq!(refused(put), (path.clone(), why));
             runtime.tidy();
             assert!(path.join(".lock").exists(), "nothing in it was changed");

@@ -1,8 +1,17 @@
 //! What a pod is like beyond its processes, for runtimes that have pods: plain data, checked where it
 //! was parsed.
 
+mod affinity;
+mod reserved;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use affinity::check_affinity;
+pub(super) use reserved::{
+    COMPONENT, FILES, HOME, INSTANCE, MANAGED_BY, MANAGER, PART_OF, STATE, TMP,
+};
+pub use reserved::{is_own_label, is_own_mount};
 
 /// What a process is there for: its name differs between releases, and this does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +27,7 @@ pub enum Duty {
 /// The settings of an object's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodSettings {
-    /// Images in place of those of [`Process::image`](super::Process::image).
+    /// Images in place of those that processes name.
     pub images: BTreeMap<Duty, String>,
     pub pull_policy: Option<PullPolicy>,
     pub pull_secrets: Vec<String>,

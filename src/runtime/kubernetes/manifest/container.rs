@@ -1,0 +1,187 @@
+//! The containers of a pod: what they run, how it is seen that they answer, and what they need.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::super::super::{Duty, Health, PodSettings, Process, Resources, Workload};
+use super::super::ports::FLEET_PORT;
+use super::super::{HOME, START, STATE};
+use super::fields::extend;
+use super::volumes::{files_of, own_mounts, volume_name};
+use super::{Context, GATEWAY, gateway, names};
+
+const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
+/// What the tag is on the public registry, as many public repositories pin it: a tag can be given another
+/// image, and this one holds the SuperLink's TLS key.
+const GATEWAY_DIGEST: &str =
+    "sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6";
+
+pub(super) fn container(context: &Context<'_>, workload: &Workload, process: &Process) -> Json {
+    let pod = &workload.pod;
+    let env: Vec<Json> = process
+        .env
+        .iter()
+        .map(|(name, value)| json!({ "name": name, "value": literal(value) }))
+        .chain(process.private_env.keys().map(|name| {
+            let entry = names::variable(name);
+            let of = json!({ "name": context.private_name(), "key": entry });
+            json!({ "name": name, "valueFrom": { "secretKeyRef": of } })
+        }))
+        .chain([json!({ "name": "HOME", "value": HOME })])
+        .collect();
+    let mut container = base(workload, process.name);
+    extend(
+        &mut container,
+        json!({
+            "image": image(context, workload, process.duty, &process.image),
+            "command": [process.program],
+            "args": process.args.iter().map(|one| literal(one)).collect::<Vec<_>>(),
+            "env": env,
+        }),
+    );
+    if let Some(health) = process.health {
+        extend(&mut container, probes(health, pod.start_timeout));
+    }
+    let env_from: Vec<Json> = env_from(pod, process)
+        .map(|name| json!({ "secretRef": { "name": name } }))
+        .collect();
+    if !env_from.is_empty() {
+        extend(&mut container, json!({ "envFrom": env_from }));
+    }
+    let resources = if process.runs_apps {
+        resources(&pod.resources)
+    } else {
+        pod.server_resources
+            .as_ref()
+            .map_or_else(server_resources, resources)
+    };
+    extend(&mut container, json!({ "resources": resources }));
+    let mut mounts = own_mounts(process.name, !files_of(workload, &process.args).is_empty());
+    if process.args.iter().any(|arg| arg.starts_with(STATE)) {
+        mounts.push(json!({ "name": "state", "mountPath": STATE }));
+    }
+    if process.runs_apps {
+        mounts.extend(pod.volumes.iter().map(|volume| {
+            json!({
+                "name": volume_name(volume),
+                "mountPath": volume.mount_path,
+                "readOnly": volume.read_only,
+            })
+        }));
+    }
+    extend(&mut container, json!({ "volumeMounts": mounts }));
+    container
+}
+
+/// The Secrets whose entries are variables of this process, each once.
+fn env_from<'a>(pod: &'a PodSettings, process: &Process) -> impl Iterator<Item = &'a String> {
+    let of_apps = pod.env_from_secrets.iter().filter(|_| process.runs_apps);
+    let of_server = pod.server_env_from_secrets.iter();
+    let of_server = of_server.filter(|_| process.duty == Duty::Main);
+    let twice = |name: &&String| process.runs_apps && pod.env_from_secrets.contains(name);
+    of_apps.chain(of_server.filter(move |name| !twice(name)))
+}
+
+/// A text as the process gets it: a cluster would put the value of a variable in the place of `$(NAME)`.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// How a container is asked whether it answers: from its start until it first does, and then for good.
+fn probes(health: Health, start: Option<Duration>) -> Json {
+    let (handler, port) = match health {
+        Health::Service(port) => ("grpc", port),
+        Health::Open(port) => ("tcpSocket", port),
+    };
+    let probe = |period: u64, timeout: u64, failures: u64| {
+        json!({
+            handler: { "port": port },
+            "periodSeconds": period,
+            "timeoutSeconds": timeout,
+            "failureThreshold": failures,
+        })
+    };
+    json!({
+        "startupProbe": probe(1, 5, start.unwrap_or(START).as_secs().max(1)),
+        // Quick to say that it hangs, slow to kill what may only be busy.
+        "readinessProbe": probe(3, 3, 3),
+        "livenessProbe": probe(10, 5, 6),
+    })
+}
+
+pub(super) fn gateway_container(context: &Context<'_>, workload: &Workload) -> Json {
+    let mut container = base(workload, GATEWAY);
+    extend(
+        &mut container,
+        json!({
+            "image": image(context, workload, Duty::Gateway, &published_gateway(context)),
+            "command": gateway::command(),
+            "ports": [{ "name": "fleet", "containerPort": FLEET_PORT, "protocol": "TCP" }],
+            "resources": workload
+                .pod
+                .gateway_resources
+                .as_ref()
+                .map_or_else(gateway_resources, resources),
+            "volumeMounts": own_mounts(GATEWAY, true),
+        }),
+    );
+    extend(
+        &mut container,
+        probes(Health::Open(FLEET_PORT), workload.pod.start_timeout),
+    );
+    container
+}
+
+/// What all containers have in common.
+fn base(workload: &Workload, name: &str) -> Json {
+    let mut container = json!({
+        "name": name,
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": { "drop": ["ALL"] },
+        },
+    });
+    if let Some(policy) = workload.pod.pull_policy {
+        extend(
+            &mut container,
+            json!({ "imagePullPolicy": policy.as_str() }),
+        );
+    }
+    container
+}
+
+/// The gateway's image by its digest. A registry of one's own may hold the same image under another one:
+/// a copy of a single platform has its own.
+fn published_gateway(context: &Context<'_>) -> String {
+    if context.image_prefix.is_empty() {
+        format!("{GATEWAY_IMAGE}@{GATEWAY_DIGEST}")
+    } else {
+        GATEWAY_IMAGE.to_owned()
+    }
+}
+
+/// The image that was set for this duty, or the published one, of a mirror where one was set.
+fn image(context: &Context<'_>, workload: &Workload, duty: Duty, published: &str) -> String {
+    match workload.pod.images.get(&duty) {
+        Some(image) => image.clone(),
+        None => format!("{}{published}", context.image_prefix),
+    }
+}
+
+/// What a server that runs no apps needs at least. What it needs at most depends on the size of models.
+fn server_resources() -> Json {
+    json!({ "requests": { "cpu": "50m", "memory": "256Mi" } })
+}
+
+fn gateway_resources() -> Json {
+    json!({
+        "requests": { "cpu": "10m", "memory": "32Mi" },
+        "limits": { "memory": "256Mi" },
+    })
+}
+
+fn resources(resources: &Resources) -> Json {
+    json!({ "requests": resources.requests, "limits": resources.limits })
+}

@@ -1,0 +1,16 @@
+//! The ports of processes in a pod.
+
+use super::super::Port;
+
+/// The Fleet API, behind the gateway or by itself.
+pub(super) const FLEET_PORT: u16 = 9092;
+
+/// Every object has a pod, and so a loopback, of its own: ports are always the same.
+pub(super) const fn port_number(port: Port) -> u16 {
+    match port {
+        Port::Api => 8000,
+        Port::Fleet => FLEET_PORT,
+        Port::Apps => 9091,
+        Port::Runtime => 9094,
+    }
+}
