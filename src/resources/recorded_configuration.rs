@@ -1,6 +1,8 @@
 //! What an object was made from, kept beside it by its runtime, so that another state can take it over
 //! whole: an import then needs nothing but a name, and the plan after it is empty.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::superlink::Model as Superlink;
@@ -97,6 +99,20 @@ pub fn read<M: Model>(memory: &serde_json::Value) -> Result<M> {
         Diagnostic::error("The record of the object cannot be read").detail(error)
     })?;
     M::decode(&value, &Path::default())
+}
+
+/// What is recorded of these objects. What cannot be read is nobody's, and the log says why.
+pub fn readable<M: Model>(
+    memories: BTreeMap<ObjectName, Json>,
+) -> impl Iterator<Item = (ObjectName, M)> {
+    memories.into_iter().filter_map(|(name, memory)| {
+        let model = read(&memory).inspect_err(|refused| {
+            for one in refused.iter() {
+                tracing::warn!(%name, "its record is not used: {}: {}", one.summary, one.detail);
+            }
+        });
+        Some((name, model.ok()?))
+    })
 }
 
 /// Says why there may be one already, and how to take it over, where that is why it was not made.

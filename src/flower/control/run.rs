@@ -136,7 +136,7 @@ pub enum RunStatus {
     /// Over, one way or another: see [`SubStatus`].
     Finished,
     /// A status of a newer release.
-    Unknown(String),
+    Other(String),
 }
 
 impl RunStatus {
@@ -147,7 +147,7 @@ impl RunStatus {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Finished => "finished",
-            Self::Unknown(word) => word,
+            Self::Other(word) => word,
         }
     }
 }
@@ -159,7 +159,7 @@ impl From<&str> for RunStatus {
             "starting" => Self::Starting,
             "running" => Self::Running,
             "finished" => Self::Finished,
-            other => Self::Unknown(other.to_owned()),
+            other => Self::Other(other.to_owned()),
         }
     }
 }
@@ -176,7 +176,7 @@ pub enum SubStatus {
     /// Was stopped by someone.
     Stopped,
     /// A sub-status of a newer release.
-    Unknown(String),
+    Other(String),
 }
 
 impl SubStatus {
@@ -187,7 +187,7 @@ impl SubStatus {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
-            Self::Unknown(word) => word,
+            Self::Other(word) => word,
         }
     }
 }
@@ -199,7 +199,7 @@ impl From<&str> for SubStatus {
             "completed" => Self::Completed,
             "failed" => Self::Failed,
             "stopped" => Self::Stopped,
-            other => Self::Unknown(other.to_owned()),
+            other => Self::Other(other.to_owned()),
         }
     }
 }
@@ -341,7 +341,7 @@ mod tests {
     fn a_status_of_the_future_keeps_its_word() {
         assert_eq!(
             RunStatus::from("queued"),
-            RunStatus::Unknown("queued".to_owned())
+            RunStatus::Other("queued".to_owned())
         );
         for word in ["pending", "starting", "running", "finished", "queued"] {
             assert_eq!(RunStatus::from(word).as_str(), word);

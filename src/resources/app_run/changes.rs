@@ -1,8 +1,8 @@
 //! What of a change asks for a new run, and what stays the same run in other words.
 
-use super::Model;
 use std::collections::BTreeMap;
 
+use super::Model;
 use super::app;
 use super::model::Source;
 use crate::at;

@@ -51,7 +51,7 @@ impl Federation {
     pub(super) fn with_ids(&self, ids: &[NodeId]) -> Vec<&Member<supernode::Model>> {
         let wanted = |one: &&Member<supernode::Model>| {
             let id = one.model.node_id.get();
-            id.is_some_and(|id| ids.iter().any(|wanted| wanted.to_string() == *id))
+            id.is_some_and(|id| ids.contains(id))
         };
         self.supernodes.iter().filter(wanted).collect()
     }
@@ -123,10 +123,9 @@ async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> 
         tracing::warn!("the {kind}s could not be listed: {error}");
         BTreeMap::default()
     });
-    let members = memories.into_iter().filter_map(|(name, memory)| {
-        let model = recorded_configuration::read(&memory).ok()?;
+    let members = recorded_configuration::readable(memories).map(|(name, model)| {
         let object = ObjectRef { kind, name };
-        Some(Member { object, model })
+        Member { object, model }
     });
     members.collect()
 }

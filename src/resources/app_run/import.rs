@@ -9,7 +9,7 @@ use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
 use crate::at;
-use crate::flower::control::is_default_federation;
+use crate::flower::control::{RunId, is_default_federation};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
 use crate::resources::connection_attributes::{ControlInput, ControlOutput};
@@ -20,19 +20,21 @@ use crate::resources::report;
 use crate::resources::superlink;
 use crate::runtime::{Kind, Runtime};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Computed, Dynamic};
+use crate::tfplugin::schema::{Computed, Dynamic, refused};
 use crate::tfplugin::value::{Number, Type, Value};
 use crate::tfplugin::{Call, Import};
 
 /// What an identity of version 0 is today: it was the id.
-pub(super) fn upgrade_identity(version: i64, identity: Json) -> Json {
+pub(super) fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
     if version > 0 {
-        return identity;
+        return Ok(identity);
     }
     let id = identity.get("id").and_then(Json::as_str);
-    let parts = id.and_then(|id| id.split_once('#'));
-    let (superlink, run_id) = parts.unwrap_or_default();
-    json!({ "superlink": superlink, "run_id": run_id })
+    let id = id.unwrap_or_default();
+    let Address { superlink, run, .. } = id
+        .parse()
+        .map_err(|error: AddressError| refused(id, &error, &at!(Model, id).path()))?;
+    Ok(json!({ "superlink": superlink, "run_id": run.to_string() }))
 }
 
 /// The state of a run that a SuperLink knows.
@@ -40,13 +42,11 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
     let id = &match what {
         Import::Id(id) => id,
         Import::Identity(identity) => {
-            let text = |path| -> Result<String> {
-                let text = identity.get::<Option<String>>(path)?.known().flatten();
-                Ok(text.unwrap_or_default())
-            };
-            let superlink = text(at!(Model, superlink))?;
-            let run = text(at!(Model, run_id))?;
-            format!("{superlink}#{run}")
+            let superlink = identity.get::<Option<String>>(at!(Model, superlink))?;
+            let superlink = superlink.known().flatten().unwrap_or_default();
+            let run = identity.get::<Option<RunId>>(at!(Model, run_id))?;
+            let run = run.known().flatten().map(|run| run.to_string());
+            format!("{superlink}#{}", run.unwrap_or_default())
         }
     };
     let what = format!("The run {id:?} cannot be imported");
@@ -108,7 +108,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
         log_lines: 20,
         timeouts: None,
         place,
-        run_id: Computed::Known(run.to_string()),
+        run_id: Computed::Known(run),
         fab_hash: Computed::Known(found.fab_hash.clone()),
         status: None.into(),
         sub_status: None.into(),
@@ -126,15 +126,13 @@ async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     let memories = runtime.memories(Kind::Superlink).await;
     let memories =
         memories.map_err(|error| report::error("The SuperLinks could not be listed", &error))?;
-    let outputs = memories.values().filter_map(|memory| {
-        let model: superlink::Model = recorded_configuration::read(memory).ok()?;
-        model.control.get().cloned()
-    });
+    let superlinks = recorded_configuration::readable::<superlink::Model>(memories);
+    let mut outputs = superlinks.filter_map(|(_, model)| model.control.get().cloned());
     let is_it = |control: &ControlOutput| {
         let id = control.superlink_id.as_ref();
         control.url == superlink || id.is_some_and(|id| id.as_str() == superlink)
     };
-    let control = outputs.into_iter().find(is_it);
+    let control = outputs.find(is_it);
     Ok(match control {
         Some(control) => control.into(),
         None => ControlInput {
@@ -199,6 +197,19 @@ fn type_of(value: &Value) -> Type {
 mod tests {
     use super::*;
     use crate::resources::config_values::flatten;
+
+    #[test]
+    fn an_identity_without_a_run_is_refused() {
+        for (id, known) in [
+            ("http://h:1#7", true),
+            ("http://h:1", false),
+            ("http://h:1#x", false),
+        ] {
+            let upgraded = upgrade_identity(0, json!({ "id": id }));
+            let expected = json!({ "superlink": "http://h:1", "run_id": "7" });
+            assert_eq!(upgraded.ok(), known.then_some(expected), "{id}");
+        }
+    }
 
     #[test]
     fn overrides_are_written_as_they_are_read() {

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use crate::at;
-use crate::flower::control::{ControlError, RunId, SubStatus};
+use crate::flower::control::{ControlError, RunId, RunStatus, SubStatus};
 use crate::flower::version::{DEFAULT, FlowerVersion};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
@@ -37,8 +37,8 @@ use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
 use changes::Values;
-use model::OnMissing;
 pub use model::{Model, Source};
+use model::{OnMissing, Status};
 use planned_app::PlannedApp;
 use ready::ready;
 pub(crate) use tainted::RunsSeen;
@@ -152,12 +152,12 @@ impl Resource for AppRun {
         if submission.taken_over {
             call.warn(taken_over(id));
         }
-        planned.run_id.set(id.to_string());
+        planned.run_id.set(id);
         planned.id.set(format!("{}#{id}", planned.control.url));
         planned
             .superlink
             .set(planned.control.superlink().to_owned());
-        planned.status.set("pending".to_owned());
+        planned.status.set(RunStatus::Pending.into());
         slot.put(&planned);
         control.forget();
 
@@ -182,11 +182,8 @@ impl Resource for AppRun {
             // A state from before there were ids.
             state.superlink.set(state.control.superlink().to_owned());
         }
-        let finished = state
-            .status
-            .get()
-            .is_some_and(|status| status == "finished");
-        let Some(id) = run_id(&state).filter(|_| !finished) else {
+        let finished = state.status.get().is_some_and(Status::is_finished);
+        let Some(id) = state.run_id.get().copied().filter(|_| !finished) else {
             // The end of a run is history: it cannot change, and nobody needs to be asked.
             return Ok(Some(state));
         };
@@ -208,7 +205,7 @@ impl Resource for AppRun {
                     "The state keeps it as `lost`, and the provider does not submit it again. To \
                      run it again, use `-replace` or set `on_missing = \"recreate\"`.",
                 ));
-                state.status.set("lost".to_owned());
+                state.status.set(Status::Lost);
                 Ok(Some(state))
             }
             // A dead SuperLink must not keep the plan from healing it.
@@ -230,7 +227,7 @@ impl Resource for AppRun {
         slot: Slot<Model>,
     ) -> Result<()> {
         call.keep_private(Bytes::new());
-        if let Some(id) = run_id(&prior) {
+        if let Some(id) = prior.run_id.get().copied() {
             journal::settle_run(&call.provider, id).await;
         }
         if prior.source.is_imported() {
@@ -246,16 +243,15 @@ impl Resource for AppRun {
         // Also when that is refused, or the next destroy would ask for the app of this plan.
         call.keep_private(Bytes::new());
         planned_app::still_there(Some(&call.provider), &private).await?;
-        let over = state
-            .status
-            .get()
-            .is_some_and(|status| matches!(status.as_str(), "finished" | "lost"));
-        if let Some(id) = run_id(&state) {
-            journal::settle_run(&call.provider, id).await;
-        }
-        let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
+        let over = state.status.get();
+        let over = over.is_some_and(|status| status.is_finished() || *status == Status::Lost);
+        let Some(id) = state.run_id.get().copied() else {
             return Ok(());
         };
+        journal::settle_run(&call.provider, id).await;
+        if over || !state.stop_on_destroy {
+            return Ok(());
+        }
         check_place(&call, id, &mut state).await?;
         let control = control(&call, &state.control)?;
         let client = control.client();
@@ -303,12 +299,8 @@ impl Resource for AppRun {
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
-        Ok(import::upgrade_identity(version, identity))
+        import::upgrade_identity(version, identity)
     }
-}
-
-fn run_id(state: &Model) -> Option<RunId> {
-    state.run_id.get()?.parse().ok()
 }
 
 /// An error where the provider leads to another cluster than the one that the run is in: its SuperLink

@@ -5,12 +5,12 @@
 //! that step compares the folder with the plan and refuses before the old run is removed. The create step
 //! plans once more with what is in the folder then, and gets no bytes of the first plan.
 
-use super::Model;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::Model;
 use super::app;
 use super::model::Source;
 use crate::at;

@@ -5,10 +5,10 @@
 //! destroys, and an error would keep the failed run from being destroyed without its app. What tells the
 //! two apart is that the run was read just before, by this process.
 
-use super::Model;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use super::Model;
 use super::app;
 use super::model::Source;
 use super::planned_app::PlannedApp;

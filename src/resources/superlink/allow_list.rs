@@ -2,9 +2,9 @@
 //! away for good. Registrations outlive their entry in the configuration, so that what looks like a line
 //! that can be put back may be a key that Flower never accepts again.
 
-use super::Model;
 use std::collections::BTreeMap;
 
+use super::Model;
 use super::nodes::UNLISTED;
 use super::nodes::{LOCATION, PUBLIC_KEY};
 use super::storage;

@@ -1,8 +1,8 @@
 //! What the certificate of a SuperLink can be: its names, and how long it is good for.
 
-use super::Model;
 use std::time::Duration;
 
+use super::Model;
 use super::workload;
 use crate::at;
 use crate::pki::ServerNames;

@@ -38,7 +38,7 @@ use crate::runtime::{Kind, LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
-pub use model::Model;
+pub use model::{AllowedNode, Model};
 use workload::object;
 
 /// Flower may have to be installed first.

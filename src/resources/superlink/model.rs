@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::active_runs::OnActiveRuns;
-use crate::flower::control::Location;
+use crate::flower::control::{Location, NodeId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
 use crate::model;
@@ -113,7 +113,7 @@ model! {
         /// The node ID of each SuperNode in `supernodes`, under the same names. If you remove the
         /// `supernodes` argument later, the SuperNodes that it listed stay in this map until you
         /// set a new `supernodes` list without them.
-        nodes: Computed<BTreeMap<String, String>> = computed(),
+        nodes: Computed<BTreeMap<String, NodeId>> = computed(),
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
         /// The state of the SuperLink. `running`: its processes run. `stopped`: a process ended by

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::flower::control::NodeId;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::model;
@@ -92,7 +93,7 @@ model! {
         /// The ID of the SuperNode at the SuperLink. Null until the SuperLink has accepted the
         /// SuperNode. With `wait = false` a later refresh reads the ID from the log. If the Flower
         /// version or the `log_level` does not log the ID, it stays null.
-        node_id: Computed<String> = computed(),
+        node_id: Computed<NodeId> = computed(),
         /// The state of the SuperNode. `running`: its processes run. `stopped`: a process ended by
         /// itself; the next apply starts it again. `changed`: something other than Terraform
         /// changed it, or an earlier apply did not finish; the next apply repairs it.

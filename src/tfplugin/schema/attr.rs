@@ -354,6 +354,31 @@ macro_rules! choice_attribute {
     };
 }
 
+/// Makes enums with `From<&str>` and `as_str` attributes of type string whose words somebody else chooses:
+/// a word that is new is kept as it is, and is no error.
+#[macro_export]
+macro_rules! open_choice_attribute {
+    ($($ty:ty),* $(,)?) => { $(
+        impl $crate::tfplugin::schema::Attr for $ty {
+            fn kind() -> $crate::tfplugin::schema::Kind {
+                <String as $crate::tfplugin::schema::Attr>::kind()
+            }
+
+            fn decode(
+                value: &$crate::tfplugin::value::Value,
+                at: &$crate::tfplugin::path::Path,
+            ) -> $crate::tfplugin::diagnostic::Result<Self> {
+                let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
+                Ok(Self::from(text.as_str()))
+            }
+
+            fn encode(&self) -> $crate::tfplugin::value::Value {
+                $crate::tfplugin::value::Value::from(self.as_str())
+            }
+        }
+    )* };
+}
+
 #[doc(hidden)]
 pub fn refused(text: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
     // Long or secret-looking texts are cut: the message must stay readable and tell little.
