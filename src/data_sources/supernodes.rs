@@ -83,8 +83,8 @@ impl DataSource for Supernodes {
 
     const TYPE: &'static str = "flower_supernodes";
 
-    fn validate(config: &Tree) -> Diagnostics {
-        connection_checks::control(config)
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        connection_checks::control(config, at!(Model, control))
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {

@@ -262,7 +262,10 @@ mod tests {
             )
         };
         let refused = ended("flower-superlink: error: unrecognized arguments: --no-such-flag");
-        assert_eq!(refused.path, Some(ModelPath::dotted("extra_args").path()));
+        assert_eq!(
+            refused.path,
+            Some(ModelPath::<()>::dotted("extra_args").path())
+        );
         assert_eq!(ended("ERROR: error: no disk").path, None);
     }
 

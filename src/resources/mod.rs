@@ -13,25 +13,25 @@ mod exposure;
 mod failure;
 mod journal;
 pub(crate) mod labels;
+mod launched;
 mod lifecycle;
 pub(crate) mod local_path;
 mod place;
 #[cfg(test)]
 pub(crate) mod planning;
-mod pod;
-pub(crate) mod pod_checks;
+pub(crate) mod pod;
 mod processes;
 mod quantity;
 mod recorded_configuration;
 mod release;
 pub(crate) mod report;
 mod requirements;
+mod service;
 pub mod superlink;
 mod superlink_id;
 pub mod supernode;
 pub mod supernode_key;
 mod timeouts;
-mod volumes;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Configured;
 use super::failure::not_started;
+use super::launched::Launched;
 use super::release;
 use super::report;
 use super::superlink::Model as Superlink;
@@ -30,43 +31,38 @@ use crate::tfplugin::{Call, Plan};
 const MOST_OF_A_REQUIREMENT: usize = 4096;
 
 /// Errors for what no process of this role can be started with, as far as it is known.
-pub fn validate(config: &Tree, role: Role) -> Diagnostics {
+pub fn validate<M: Launched>(config: &Tree<M>, role: Role) -> Diagnostics {
     let mut found = requirements(config);
-    found.extend(timeouts::validate(config));
-    if let Ok(Maybe::Known(Some(0))) =
-        config.get::<Option<u16>>(at!(Superlink | Supernode, local.port))
-    {
+    found.extend(timeouts::validate(config, M::TIMEOUTS));
+    if let Ok(Maybe::Known(Some(0))) = config.get::<Option<u16>>(M::PORT) {
         let why = "a port is a number from 1 to 65535; without `port`, the provider chooses a free \
                    one";
-        found.extend(refused(
-            "0",
-            &why,
-            &at!(Superlink | Supernode, local.port).path(),
-        ));
+        found.extend(refused("0", &why, &M::PORT.path()));
     }
-    if let Value::List(arguments) = config.value(at!(Superlink | Supernode, extra_args)) {
+    if let Value::List(arguments) = config.value(M::EXTRA_ARGS) {
         let refused = refused_arguments(role, arguments.iter().map(Value::as_str));
-        found.extend(refused.iter().map(|(position, error)| {
-            launch(error).at(at!(Superlink | Supernode, extra_args).index(*position))
-        }));
+        let refused = refused.iter();
+        found.extend(
+            refused.map(|(position, error)| launch(error).at(M::EXTRA_ARGS.index(*position))),
+        );
     }
-    if let Value::Map(variables) = config.value(at!(Superlink | Supernode, env)) {
+    if let Value::Map(variables) = config.value(M::ENV) {
         let variables = variables.iter();
         let variables = variables.map(|(name, value)| (name.as_str(), value.as_str()));
         let refused = refused_variables(variables);
         found.extend(
             refused
                 .iter()
-                .map(|(name, error)| launch(error).at(at!(Superlink | Supernode, env).key(name))),
+                .map(|(name, error)| launch(error).at(M::ENV.key(name))),
         );
     }
     found
 }
 
 /// Errors for requirements that pip would take for its own options, for more than one, or for nothing.
-fn requirements(config: &Tree) -> Diagnostics {
+fn requirements<M: Launched>(config: &Tree<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let Value::List(requirements) = config.value(at!(Superlink | Supernode, requirements)) else {
+    let Value::List(requirements) = config.value(M::REQUIREMENTS) else {
         return found;
     };
     for (position, one) in requirements.iter().enumerate() {
@@ -119,7 +115,7 @@ fn requirements(config: &Tree) -> Diagnostics {
         } else {
             continue;
         };
-        found.push(problem.at(at!(Superlink | Supernode, requirements).index(position)));
+        found.push(problem.at(M::REQUIREMENTS.index(position)));
     }
     found
 }
@@ -138,16 +134,14 @@ fn unreadable(text: &str) -> Option<String> {
 
 /// An error of the plan where what processes need can be installed nowhere. What goes on as it is needs
 /// nothing.
-pub fn can_install(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
+pub fn can_install<M: Launched>(provider: Option<&Configured>, plan: &Plan<M>) -> Result<()> {
     if let Some(provider) = provider {
         provider.planned_requirements.note(plan)?;
     }
     let Some(provider) = provider.filter(|_| plan.is_create() || plan.has_changes()) else {
         return Ok(());
     };
-    let wanted = plan
-        .get::<Option<Vec<String>>>(at!(Superlink | Supernode, requirements))?
-        .known();
+    let wanted = plan.get::<Option<Vec<String>>>(M::REQUIREMENTS)?.known();
     let can = provider
         .runtime
         .can_install(&wanted.flatten().unwrap_or_default());
@@ -310,7 +304,7 @@ mod tests {
 
     use super::*;
     use crate::resources::planning::plan_in;
-    use crate::resources::superlink::Superlink;
+    use crate::resources::superlink;
     use crate::runtime::kubernetes::{Access, Credentials, KubernetesRuntime};
     use crate::runtime::local::LocalRuntime;
 
@@ -330,7 +324,7 @@ mod tests {
         let refused = "`requirements` cannot be installed";
         for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {
             let config = json!({ "name": "a", "requirements": requirements });
-            let planned = plan_in::<Superlink>(Some(Arc::clone(&cluster)), None, config);
+            let planned = plan_in::<superlink::Superlink>(Some(Arc::clone(&cluster)), None, config);
             assert_eq!(planned.await.errors, expected);
         }
     }
@@ -363,7 +357,8 @@ mod tests {
             ("a,b", "numpy", "Flower cannot be installed in `cache_dir`"),
         ] {
             let config = json!({ "name": "a", "requirements": [requirement] });
-            let planned = plan_in::<Superlink>(Some(in_cache(cache)), None, config).await;
+            let planned =
+                plan_in::<superlink::Superlink>(Some(in_cache(cache)), None, config).await;
             assert_eq!(planned.errors, expected, "{cache} {requirement}");
         }
     }
@@ -385,7 +380,7 @@ mod tests {
         ];
         let list = list.iter().map(|&text| Value::from(text));
         let list = Value::List(list.chain([Value::UNKNOWN]).collect());
-        let config = Tree(Value::object([("requirements", list)]));
+        let config = Tree::<Superlink>::new(Value::object([("requirements", list)]));
         let found = validate(&config, Role::SuperLink);
         let at: Vec<_> = found
             .iter()
@@ -395,7 +390,7 @@ mod tests {
             at,
             [1, 2, 3, 5, 7, 8, 9].map(|position| format!("requirements[{position}]"))
         );
-        assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());
+        assert!(validate(&Tree::<Supernode>::new(Value::Null), Role::SuperNode).is_empty());
     }
 
     #[test]
@@ -404,7 +399,7 @@ mod tests {
             let list = list.iter().map(|text| Value::from(*text));
             Value::List(list.chain([Value::UNKNOWN]).collect())
         };
-        let config = Tree(Value::object([
+        let config = Tree::<Superlink>::new(Value::object([
             (
                 "extra_args",
                 list(&["--log-file", "x\0y", "--insecure", "--a b"]),
@@ -437,7 +432,7 @@ mod tests {
                 "env[\"no name\"]",
             ]
         );
-        assert!(validate(&Tree(Value::Null), Role::SuperNode).is_empty());
+        assert!(validate(&Tree::<Supernode>::new(Value::Null), Role::SuperNode).is_empty());
     }
 
     #[test]
@@ -453,7 +448,7 @@ mod tests {
             ]
             .into(),
         );
-        let config = Tree(Value::object([
+        let config = Tree::<Superlink>::new(Value::object([
             ("extra_args", Value::List(arguments)),
             ("env", env),
         ]));

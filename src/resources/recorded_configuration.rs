@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::superlink::Model as Superlink;
-use super::supernode::Model as Supernode;
-use super::supernode_key::Model as SupernodeKey;
-use crate::at;
 use crate::resources::report;
 use crate::runtime::{Kind, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts};
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Model, Schema, without_secrets};
+use crate::tfplugin::schema::{Model, ModelPath, Schema, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
+
+/// A model of an object that is recorded, and where its identity is.
+pub trait Recorded: Model {
+    const KIND: Kind;
+    const NAME: ModelPath<Self>;
+    const PLACE: ModelPath<Self>;
+}
 
 /// Records that the object is in a state, with all that the state knows of it but what is sensitive: after
 /// an import, the configuration says that once more.
@@ -37,15 +40,16 @@ pub fn upgrade_identity(version: i64, identity: Json) -> Json {
 }
 
 /// The state of the object of this id or identity, for an import.
-pub async fn restore<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) -> Result<M> {
+pub async fn restore<M: Recorded>(runtime: &dyn Runtime, what: &Import<M>) -> Result<M> {
+    let kind = M::KIND;
     let (id, place) = match what {
         Import::Id(id) => (id.clone(), None),
         Import::Identity(identity) => {
             let text = |path| -> Result<Option<String>> {
                 Ok(identity.get::<Option<_>>(path)?.known().flatten())
             };
-            let name = text(at!(Superlink | Supernode | SupernodeKey, name))?;
-            let place = text(at!(Superlink | Supernode | SupernodeKey, place))?;
+            let name = text(M::NAME)?;
+            let place = text(M::PLACE)?;
             (name.unwrap_or_default(), place)
         }
     };

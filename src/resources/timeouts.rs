@@ -26,10 +26,14 @@ model! {
 }
 
 /// An error for each limit in which nothing can be done.
-pub fn validate(config: &Tree) -> Diagnostics {
+pub fn validate<M>(config: &Tree<M>, timeouts: ModelPath<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for operation in [Operation::Create, Operation::Update, Operation::Delete] {
-        let path = operation.attribute();
+    for limit in [
+        at!(Timeouts, create),
+        at!(Timeouts, update),
+        at!(Timeouts, delete),
+    ] {
+        let path = timeouts.then(limit);
         if let Ok(Maybe::Known(Some(limit))) = config.get::<Option<GoDuration>>(path)
             && limit.get().is_zero()
         {
@@ -61,7 +65,7 @@ impl Operation {
     }
 
     /// The attribute that sets the limit.
-    pub const fn attribute(self) -> ModelPath {
+    pub const fn attribute(self) -> ModelPath<(Superlink, Supernode, AppRun)> {
         match self {
             Self::Create => at!(Superlink | Supernode | AppRun, timeouts.create),
             Self::Update => at!(Superlink | Supernode | AppRun, timeouts.update),

@@ -38,7 +38,7 @@ pub(super) fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
 }
 
 /// The state of a run that a SuperLink knows.
-pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Model> {
+pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Result<Model> {
     let id = &match what {
         Import::Id(id) => id,
         Import::Identity(identity) => {

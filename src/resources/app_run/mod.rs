@@ -63,23 +63,23 @@ impl Resource for AppRun {
     const TYPE: &'static str = "flower_app_run";
     const IDENTITY_VERSION: i64 = 1;
 
-    fn validate(config: &Tree) -> Diagnostics {
-        let mut found = connection_checks::control(config);
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        let mut found = connection_checks::control(config, at!(Model, control));
         found.absorb(
             flatten(config.value(at!(Model, run_config)), at!(Model, run_config)).map(drop),
         );
-        found.extend(timeouts::validate(config));
+        found.extend(timeouts::validate(config, at!(Model, timeouts)));
         found
     }
 
-    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         ready::check(plan)?;
         if !plan.is_create() {
             // Where a run is was decided when it was submitted.
             let place = plan.prior.value(at!(Model, place)).clone();
             plan.planned.set(at!(Model, place), place);
         }
-        connection_checks::leads_somewhere(provider.as_deref(), plan)?;
+        connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);
@@ -130,7 +130,7 @@ impl Resource for AppRun {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let as_planned = PlannedApp::from_private(&call.private());
@@ -223,7 +223,7 @@ impl Resource for AppRun {
         call: Call<Configured>,
         prior: Model,
         planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         call.keep_private(Bytes::new());
@@ -294,7 +294,7 @@ impl Resource for AppRun {
         }
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
         import::import(&call, what).await
     }
 

@@ -18,7 +18,7 @@ use crate::tfplugin::schema::Maybe;
 /// Warns of dependencies that no `requirements` name.
 pub(super) async fn check(
     provider: Option<&Configured>,
-    plan: &mut Plan,
+    plan: &mut Plan<Model>,
     source: &Source,
     fab: &Fab,
 ) -> Result<()> {

@@ -38,7 +38,7 @@ impl RunsSeen {
 /// apply of that plan is refused before the failed run is removed.
 pub(super) fn without_app(
     provider: Option<&Configured>,
-    plan: &mut Plan,
+    plan: &mut Plan<Model>,
     source: &Source,
     error: &FabError,
 ) -> Result<()> {

@@ -53,7 +53,7 @@ enum InProgress {
 }
 
 /// Says in the plan that the SuperLink restarts, and what that does to runs.
-pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
+pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan<Model>) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
     let runs = matches!(
         status.known().flatten(),
@@ -200,7 +200,7 @@ pub(super) async fn spare(
         return Ok(());
     }
     let has_pods = call.provider.runtime.has_pods();
-    let (before, after) = (Tree(prior.encode()), Tree(planned.encode()));
+    let (before, after) = (Tree::new(prior.encode()), Tree::new(planned.encode()));
     let causes = effect::restarts(&before, &after, has_pods)?;
     if causes.is_empty() {
         return Ok(());

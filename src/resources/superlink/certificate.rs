@@ -18,7 +18,7 @@ const SHORTEST: Duration = Duration::from_hours(1);
 const MOST_OF_NAMES: usize = 32 * 1024;
 
 /// Checks what is known of the certificate.
-pub(super) fn validate(config: &Tree) -> Diagnostics {
+pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let none: [&str; 0] = [];
     let mut length = 0;
@@ -61,14 +61,14 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     found
 }
 
-fn duration(config: &Tree, path: ModelPath) -> Option<GoDuration> {
+fn duration(config: &Tree<Model>, path: ModelPath<Model>) -> Option<GoDuration> {
     match config.get::<Option<GoDuration>>(path) {
         Ok(Maybe::Known(duration)) => duration,
         _ => None,
     }
 }
 
-fn validity(config: &Tree) -> Result<()> {
+fn validity(config: &Tree<Model>) -> Result<()> {
     let path = at!(Model, tls.validity);
     let Some(validity) = duration(config, path) else {
         return Ok(());
@@ -85,7 +85,7 @@ fn validity(config: &Tree) -> Result<()> {
 }
 
 /// An error where a certificate would have to be renewed as soon as it is made.
-fn outlives_renewal(config: &Tree) -> Result<()> {
+fn outlives_renewal(config: &Tree<Model>) -> Result<()> {
     if config.value(at!(Model, tls.validity)).is_unknown() {
         return Ok(());
     }

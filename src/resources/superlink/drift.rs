@@ -91,7 +91,7 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
 }
 
 /// Plans the repair of what was found amiss.
-pub(super) fn repair(plan: &mut Plan) -> Result<()> {
+pub(super) fn repair(plan: &mut Plan<Model>) -> Result<()> {
     let status = plan
         .prior
         .get::<Option<Status>>(at!(Model, status))?
@@ -147,7 +147,7 @@ pub(super) fn repair(plan: &mut Plan) -> Result<()> {
 
 /// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
 /// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
-fn recreate(plan: &mut Plan) -> Result<()> {
+fn recreate(plan: &mut Plan<Model>) -> Result<()> {
     plan.set_unknown(at!(Model, status));
     let allowed = plan.get::<Option<bool>>(at!(Model, allow_state_loss))?;
     let keeps = storage::is_kept(&plan.planned)?;

@@ -23,6 +23,7 @@ use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::control_access::until_healthy;
+use crate::resources::exposure;
 use crate::resources::failure::{self, BringUp};
 use crate::resources::journal;
 use crate::resources::lifecycle::{self, Remains};
@@ -32,9 +33,10 @@ use crate::resources::processes;
 use crate::resources::recorded_configuration;
 use crate::resources::release;
 use crate::resources::report;
+use crate::resources::service;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, Port};
+use crate::runtime::{LayoutRequest, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
@@ -64,7 +66,7 @@ impl Resource for Superlink {
         }
     }
 
-    fn validate(config: &Tree) -> Diagnostics {
+    fn validate(config: &Tree<Model>) -> Diagnostics {
         let mut found = Diagnostics::default();
         let insecure = config.get::<Option<bool>>(at!(Model, insecure));
         if let Ok(Maybe::Known(Some(true))) = insecure {
@@ -86,14 +88,17 @@ impl Resource for Superlink {
             ));
         }
         found.extend(certificate::validate(config));
-        found.absorb(storage::is_quantity(config));
-        found.absorb(pod::validate(config));
+        found.extend(storage::validate(config));
+        found.absorb(pod::validate(config, at!(Model, kubernetes)));
+        found.extend(exposure::validate(config));
+        let policy = at!(Model, kubernetes.network_policy);
+        found.extend(service::validate(config, at!(Model, service), policy));
         found.extend(processes::validate(config, Role::SuperLink));
         found.extend(nodes::check(config.value(at!(Model, supernodes))));
         found
     }
 
-    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
         if let Maybe::Known(version) = plan.get::<FlowerVersion>(at!(Model, flower_version))? {
             release::row(version)?;
@@ -145,7 +150,7 @@ impl Resource for Superlink {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let object = object(&planned.name);
@@ -225,7 +230,7 @@ impl Resource for Superlink {
         call: Call<Configured>,
         prior: Model,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
@@ -275,9 +280,8 @@ impl Resource for Superlink {
         Ok(())
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::Superlink, &what)
-            .await
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
+        recorded_configuration::restore(call.provider.runtime.as_ref(), &what).await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
@@ -292,7 +296,7 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 
 /// Plans a new SuperLink in place of one whose database the other release cannot read, where that
 /// was asked for.
-fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
+fn lose_state(plan: &mut Plan<Model>, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
     let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
     let allowed = plan
         .get::<Option<bool>>(at!(Model, allow_state_loss))?

@@ -6,15 +6,18 @@ use super::active_runs::OnActiveRuns;
 use crate::flower::control::{Location, NodeId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
-use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
-use crate::resources::pod::{Pod, ServiceSettings};
+use crate::resources::launched::Launched;
+use crate::resources::pod::Pod;
+use crate::resources::recorded_configuration::Recorded;
+use crate::resources::service::ServiceSettings;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Timeouts;
-use crate::runtime::ObjectName;
+use crate::runtime::{Kind, ObjectName};
 use crate::tfplugin::GoDuration;
-use crate::tfplugin::schema::{Computed, computed, defaulted, optional, required};
+use crate::tfplugin::schema::{Computed, ModelPath, computed, defaulted, optional, required};
+use crate::{at, model};
 
 model! {
     /// A Flower SuperLink: the server of a federation. SuperNodes connect to it, and runs are
@@ -123,6 +126,20 @@ model! {
         /// `apply` fails unless `allow_state_loss = true`.
         status: Computed<Status> = computed(),
     }
+}
+
+impl Recorded for Model {
+    const KIND: Kind = Kind::Superlink;
+    const NAME: ModelPath<Self> = at!(Model, name);
+    const PLACE: ModelPath<Self> = at!(Model, place);
+}
+
+impl Launched for Model {
+    const REQUIREMENTS: ModelPath<Self> = at!(Model, requirements);
+    const EXTRA_ARGS: ModelPath<Self> = at!(Model, extra_args);
+    const ENV: ModelPath<Self> = at!(Model, env);
+    const PORT: ModelPath<Self> = at!(Model, local.port);
+    const TIMEOUTS: ModelPath<Self> = at!(Model, timeouts);
 }
 
 model! {

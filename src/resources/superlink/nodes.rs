@@ -21,8 +21,8 @@ use crate::tfplugin::value::Value;
 pub(super) type AllowList = BTreeMap<String, AllowedNode>;
 pub(super) type NodeIds = BTreeMap<String, NodeId>;
 
-pub(super) const PUBLIC_KEY: ModelPath = at!(AllowedNode, public_key);
-pub(super) const LOCATION: ModelPath = at!(AllowedNode, location);
+pub(super) const PUBLIC_KEY: ModelPath<AllowedNode> = at!(AllowedNode, public_key);
+pub(super) const LOCATION: ModelPath<AllowedNode> = at!(AllowedNode, location);
 
 /// The key of each name, as Flower compares it.
 pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {

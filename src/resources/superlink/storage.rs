@@ -3,17 +3,18 @@
 use super::Model;
 use crate::at;
 use crate::resources::choices::Status;
+use crate::resources::pod::checks::storage_class;
 use crate::resources::quantity;
 use crate::tfplugin::Plan;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
-const SIZE: ModelPath = at!(Model, persistence.size);
+const SIZE: ModelPath<Model> = at!(Model, persistence.size);
 /// The size where none is set.
 pub(super) const DEFAULT: &str = "1Gi";
 
 /// Whether the database outlives the process, as far as known; it does by default.
-pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
+pub(super) fn is_kept(tree: &Tree<Model>) -> Result<Option<bool>> {
     let enabled = tree
         .get::<Option<bool>>(at!(Model, persistence.enabled))?
         .known();
@@ -21,11 +22,11 @@ pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
 }
 
 /// An error when a change would make the volume smaller. A size that is left out is one, too.
-pub(super) fn grows(plan: &Plan) -> Result<()> {
+pub(super) fn grows(plan: &Plan<Model>) -> Result<()> {
     if is_kept(&plan.prior)? == Some(false) || is_kept(&plan.planned)? == Some(false) {
         return Ok(());
     }
-    let size = |tree: &Tree| -> Result<Option<String>> {
+    let size = |tree: &Tree<Model>| -> Result<Option<String>> {
         let size = tree.get::<Option<String>>(SIZE)?.known();
         Ok(size.map(|size| size.unwrap_or_else(|| DEFAULT.to_owned())))
     };
@@ -53,7 +54,7 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
 
 /// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;
 /// what goes with the old one is not.
-pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
+pub(super) fn note_loss(plan: &mut Plan<Model>) -> Result<()> {
     let is_lost = plan
         .prior
         .get::<Option<Status>>(at!(Model, status))?
@@ -80,12 +81,17 @@ pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// An error unless the size is a quantity.
-pub(super) fn is_quantity(config: &Tree) -> Result<()> {
-    match config.get::<Option<String>>(SIZE) {
-        Ok(Maybe::Known(Some(size))) => quantity::check_size(&size, SIZE.path()),
-        _ => Ok(()),
+/// Errors for a volume that no cluster can have.
+pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    if let Ok(Maybe::Known(Some(size))) = config.get::<Option<String>>(SIZE) {
+        found.absorb(quantity::check_size(&size, SIZE.path()));
     }
+    let class = at!(Model, persistence.storage_class);
+    if let Some(text) = config.value(class).as_str() {
+        found.absorb(storage_class(text, &class.path()));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
 use crate::resources::report;
+use crate::resources::service;
 use crate::runtime::{
     Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Runtime, SecretEntries,
     Storage, Workload,
@@ -353,7 +354,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         python: python(model.flower_version, row, model.requirements.as_deref()),
         processes: processes(launched, model.flower_version, row, layout),
         files,
-        pod: pod::settings(model.kubernetes.as_ref())?,
+        pod: pod::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
         exposure: Some(exposure(model)?),
         storage: persistent(model).then(|| {
             let settings = model.persistence.as_ref();
@@ -371,7 +372,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
 /// How SuperNodes reach it.
 pub(super) fn exposure(model: &Model) -> Result<Exposure> {
     let row = release::row(model.flower_version)?;
-    Ok(pod::exposure(
+    Ok(service::exposure(
         model.service.as_ref(),
         row.fleet == FleetPlane::HttpSamePort,
         !model.insecure,

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use crate::flower::control::NodeId;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
-use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::connection_attributes::{ControlInput, FleetInput, SecretInput};
+use crate::resources::launched::Launched;
 use crate::resources::pod::Pod;
+use crate::resources::recorded_configuration::Recorded;
 use crate::resources::timeouts::Timeouts;
-use crate::runtime::ObjectName;
+use crate::runtime::{Kind, ObjectName};
 use crate::tfplugin::schema::{
-    Computed, Dynamic, computed, defaulted, optional, optional_computed, required,
+    Computed, Dynamic, ModelPath, computed, defaulted, optional, optional_computed, required,
 };
+use crate::{at, model};
 
 model! {
     /// A Flower SuperNode: the process at the site of a data owner. It connects to a SuperLink and
@@ -99,6 +101,20 @@ model! {
         /// changed it, or an earlier apply did not finish; the next apply repairs it.
         status: Computed<Status> = computed(),
     }
+}
+
+impl Recorded for Model {
+    const KIND: Kind = Kind::Supernode;
+    const NAME: ModelPath<Self> = at!(Model, name);
+    const PLACE: ModelPath<Self> = at!(Model, place);
+}
+
+impl Launched for Model {
+    const REQUIREMENTS: ModelPath<Self> = at!(Model, requirements);
+    const EXTRA_ARGS: ModelPath<Self> = at!(Model, extra_args);
+    const ENV: ModelPath<Self> = at!(Model, env);
+    const PORT: ModelPath<Self> = at!(Model, local.port);
+    const TIMEOUTS: ModelPath<Self> = at!(Model, timeouts);
 }
 
 model! {

@@ -10,7 +10,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Maybe;
 
 /// An error when the SuperNode's release cannot speak with its SuperLink's.
-pub(super) fn speaks_with_superlink(plan: &mut Plan) -> Result<()> {
+pub(super) fn speaks_with_superlink(plan: &mut Plan<Model>) -> Result<()> {
     let (Maybe::Known(own), Maybe::Known(theirs)) = (
         plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?,
         plan.get::<Option<FlowerVersion>>(at!(Model, superlink.flower_version))?,

@@ -1,11 +1,13 @@
-//! What a cluster would refuse of a pod's settings, or take without using it. It is found when planned:
-//! by the time that a cluster sees the pod, the rest of the object is made.
+//! What is wrong with the settings of a pod: what the schema alone cannot say, and what a cluster would
+//! refuse, or take without using it. It is found when planned: by the time that a cluster sees the pod, the
+//! rest of the object is made.
 
-use super::labels;
-use super::pod::{TolerationSettings, VolumeSettings};
-use super::superlink::Model as Superlink;
-use super::supernode::Model as Supernode;
+use std::collections::BTreeMap;
+
+use super::image::{has_digest, image};
+use super::{Pod, ResourceSettings, TolerationSettings, VolumeSettings, volumes};
 use crate::at;
+use crate::resources::{labels, quantity};
 use crate::runtime::{is_dns_subdomain, kubernetes};
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -14,21 +16,26 @@ use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 use crate::tfplugin::value::{Value, to_json};
 
 /// What names an object of the cluster, alone or in a list.
-const NAMES: [ModelPath; 6] = [
-    at!(Superlink | Supernode, kubernetes.priority_class),
-    at!(Superlink | Supernode, kubernetes.runtime_class),
-    at!(Superlink | Supernode, kubernetes.service_account),
-    at!(Superlink | Supernode, kubernetes.image_pull_secrets),
-    at!(Superlink | Supernode, kubernetes.env_from_secrets),
-    at!(Superlink | Supernode, kubernetes.server_env_from_secrets),
+const NAMES: [ModelPath<Pod>; 6] = [
+    at!(Pod, priority_class),
+    at!(Pod, runtime_class),
+    at!(Pod, service_account),
+    at!(Pod, image_pull_secrets),
+    at!(Pod, env_from_secrets),
+    at!(Pod, server_env_from_secrets),
 ];
-pub(super) const IMAGES: [ModelPath; 3] = [
-    at!(Superlink | Supernode, kubernetes.image),
-    at!(Superlink | Supernode, kubernetes.superexec_image),
-    at!(Superlink | Supernode, kubernetes.gateway_image),
+const IMAGES: [ModelPath<Pod>; 3] = [
+    at!(Pod, image),
+    at!(Pod, superexec_image),
+    at!(Pod, gateway_image),
+];
+const RESOURCES: [ModelPath<Pod>; 3] = [
+    at!(Pod, resources),
+    at!(Pod, server_resources),
+    at!(Pod, gateway_resources),
 ];
 /// The sources of a volume that are names.
-const SOURCES: [ModelPath; 3] = [
+const SOURCES: [ModelPath<VolumeSettings>; 3] = [
     at!(VolumeSettings, claim),
     at!(VolumeSettings, secret),
     at!(VolumeSettings, config_map),
@@ -36,22 +43,60 @@ const SOURCES: [ModelPath; 3] = [
 /// A probe is repeated every second, and counted with 32 bits.
 const LONGEST_START: std::time::Duration = std::time::Duration::from_hours(24);
 
-/// Checks what is known of the settings.
-pub(super) fn validate(config: &Tree) -> Diagnostics {
+/// Checks what the schema alone cannot say. What is unknown is checked when it is known, and what is of
+/// another type is told by the schema.
+pub fn validate<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
+    let mut found = Diagnostics::default();
+    let volumes = pod.then(at!(Pod, volumes));
+    let set = config.get::<Option<BTreeMap<String, VolumeSettings>>>(volumes);
+    if let Ok(Maybe::Known(Some(set))) = set {
+        found.absorb(volumes::volumes(&set, &volumes.path()).map(drop));
+    }
+    for path in RESOURCES {
+        let path = pod.then(path);
+        if let Ok(Maybe::Known(Some(set))) = config.get::<Option<ResourceSettings>>(path) {
+            let (requests, limits) = (set.requests, set.limits);
+            found.absorb(quantity::check_resources(
+                &requests.unwrap_or_default(),
+                &limits.unwrap_or_default(),
+                &path.path(),
+            ));
+        }
+    }
+    let pod_labels = pod.then(at!(Pod, labels));
+    let node_selector = pod.then(at!(Pod, node_selector));
+    for path in [pod_labels, node_selector] {
+        found.absorb(labels::of(config, path, labels::check));
+    }
+    found.absorb(labels::of(config, pod_labels, labels::are_free));
+    let annotations = pod.then(at!(Pod, annotations));
+    found.absorb(labels::of(config, annotations, labels::check_annotations));
+    found.extend(in_a_cluster(config, pod));
+    found.or(())
+}
+
+/// What a cluster would refuse, or take without using it.
+fn in_a_cluster<M>(config: &Tree<M>, pod: ModelPath<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for path in NAMES {
+        let path = pod.then(path);
         for (text, at) in texts(config.value(path), path.path()) {
             found.absorb(name(text, &at));
         }
     }
     for path in IMAGES {
+        let path = pod.then(path);
+        if let Ok(Maybe::Known(Some(text))) = config.get::<Option<String>>(path) {
+            found.absorb(has_digest(&text, &path.path()));
+        }
         for (text, at) in texts(config.value(path), path.path()) {
             found.absorb(image(text, &at));
         }
     }
-    if let Value::Map(volumes) = config.value(at!(Superlink | Supernode, kubernetes.volumes)) {
-        for (key, volume) in volumes {
-            let at = at!(Superlink | Supernode, kubernetes.volumes).key(key);
+    let volumes = pod.then(at!(Pod, volumes));
+    if let Value::Map(entries) = config.value(volumes) {
+        for (key, volume) in entries {
+            let at = volumes.key(key);
             for source in SOURCES {
                 for (text, at) in texts(volume.at(source), at.then(source)) {
                     found.absorb(name(text, &at));
@@ -63,20 +108,15 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
             }
         }
     }
-    let class = at!(Superlink, persistence.storage_class);
-    for (text, at) in texts(config.value(class), class.path()) {
-        found.absorb(storage_class(text, &at));
-    }
-    if let Value::List(tolerations) =
-        config.value(at!(Superlink | Supernode, kubernetes.tolerations))
-    {
-        for (index, one) in tolerations.iter().enumerate() {
-            let at = at!(Superlink | Supernode, kubernetes.tolerations).index(index);
+    let tolerations = pod.then(at!(Pod, tolerations));
+    if let Value::List(entries) = config.value(tolerations) {
+        for (index, one) in entries.iter().enumerate() {
+            let at = tolerations.index(index);
             found.absorb(toleration(one, &at));
         }
     }
-    found.absorb(affinity(config));
-    found.absorb(durations(config));
+    found.absorb(affinity(config, pod));
+    found.absorb(durations(config, pod));
     found
 }
 
@@ -102,55 +142,11 @@ fn name(text: &str, at: &Path) -> Result<()> {
 }
 
 /// The empty name asks for a volume that is there already.
-fn storage_class(text: &str, at: &Path) -> Result<()> {
+pub(crate) fn storage_class(text: &str, at: &Path) -> Result<()> {
     if text.is_empty() {
         return Ok(());
     }
     name(text, at)
-}
-
-/// An error unless a container can have this image.
-pub(crate) fn image(text: &str, at: &Path) -> Result<()> {
-    if is_image(text) {
-        return Ok(());
-    }
-    let why = "an image is written like `flwr/superlink:1.42.0`, \
-               `registry.example.org:5000/team/app@sha256:…` or `python`: parts in lower case, then a tag or a \
-               digest";
-    Err(refused(text, &why, at))
-}
-
-/// What follows an `@` is a digest, and is checked as one elsewhere.
-fn is_image(text: &str) -> bool {
-    let name = text.split('@').next().unwrap_or(text);
-    let (name, tag) = match name.rsplit_once(':') {
-        // What follows the colon of a port has a slash in it.
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (name, None),
-    };
-    let is_tag = |tag: &str| {
-        let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        (1..=128).contains(&tag.len()) && tag.bytes().all(inner) && !tag.starts_with(['.', '-'])
-    };
-    let mut parts = name.split('/').peekable();
-    let first = parts.peek().copied().unwrap_or_default();
-    let is_host = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    if is_host {
-        parts.next();
-        let (host, port) = first.split_once(':').unwrap_or((first, "1"));
-        let inner = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-        if host.is_empty() || !host.bytes().all(inner) || !matches!(port.parse::<u16>(), Ok(1..)) {
-            return false;
-        }
-    }
-    let is_part = |part: &str| {
-        let edge =
-            |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let inner =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-        edge(part.bytes().next()) && edge(part.bytes().last()) && part.bytes().all(inner)
-    };
-    name.len() <= 255 && parts.all(is_part) && tag.is_none_or(is_tag)
 }
 
 /// An error where the fields of a toleration do not go together.
@@ -195,8 +191,8 @@ fn problem(summary: &str, why: &str, at: Path) -> Diagnostic {
     Diagnostic::error(summary).detail(format!("{why}.")).at(at)
 }
 
-fn affinity(config: &Tree) -> Result<()> {
-    let affinity = at!(Superlink | Supernode, kubernetes.affinity);
+fn affinity<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
+    let affinity = pod.then(at!(Pod, affinity));
     let value = config.value(affinity);
     if value.is_null() || !value.is_wholly_known() {
         return Ok(());
@@ -215,18 +211,13 @@ fn affinity(config: &Tree) -> Result<()> {
     })
 }
 
-fn durations(config: &Tree) -> Result<()> {
+fn durations<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
     let mut found = Diagnostics::default();
     for (path, longest) in [
-        (
-            at!(Superlink | Supernode, kubernetes.start_timeout),
-            Some(LONGEST_START),
-        ),
-        (
-            at!(Superlink | Supernode, kubernetes.scheduling_timeout),
-            None,
-        ),
+        (at!(Pod, start_timeout), Some(LONGEST_START)),
+        (at!(Pod, scheduling_timeout), None),
     ] {
+        let path = pod.then(path);
         let set = config.get::<Option<GoDuration>>(path);
         let Ok(Maybe::Known(Some(duration))) = set else {
             continue;
@@ -249,52 +240,75 @@ mod tests {
 
     use super::*;
     use crate::resources::planning::tree;
-    use crate::resources::superlink::Superlink;
+    use crate::resources::superlink::{Model, Superlink};
+
+    /// The paths of what is wrong with a SuperLink of these settings.
+    fn paths(settings: Json) -> Vec<String> {
+        let config = tree::<Superlink>(json!({ "kubernetes": settings }));
+        let found = validate(&config, at!(Model, kubernetes));
+        let found = found.err().unwrap_or_default();
+        let paths = found.iter().map(|one| one.path.as_ref().unwrap());
+        paths.map(ToString::to_string).collect()
+    }
 
     fn wrong(settings: Json) -> String {
-        let found = validate(&tree::<Superlink>(json!({ "kubernetes": settings })));
-        let paths = found
-            .iter()
-            .map(|one| one.path.as_ref().unwrap().to_string());
-        paths
-            .collect::<Vec<_>>()
-            .join(" ")
-            .replace("kubernetes.", "")
+        paths(settings).join(" ").replace("kubernetes.", "")
     }
 
     #[test]
-    fn an_image_is_one_that_a_cluster_can_pull() {
-        for text in [
-            "python",
-            "python:3.12-slim",
-            "flwr/superlink:1.42.0",
-            "registry.example.org/a/b_c/d-e:v1.0_x",
-            "registry.example.org:5000/a",
-            "localhost/a",
-            "localhost:5000/a:1",
-            "REGISTRY.example.org/a",
-            &format!("a/b:1@sha256:{}", "0".repeat(64)),
+    fn what_a_cluster_would_refuse_is_refused_before_anything_is_made() {
+        let fine = json!({
+            "volumes": {
+                "data": { "mount_path": "/data", "claim": "cohort" },
+                "scratch": { "mount_path": "/scratch/a", "empty_dir": { "size_limit": "1Gi" } },
+            },
+            "resources": { "requests": { "cpu": "500m" }, "limits": { "nvidia.com/gpu": "1" } },
+        });
+        assert!(paths(fine).is_empty());
+        let bad = json!({
+            "volumes": {
+                "Data": { "mount_path": "/data", "claim": "cohort" },
+                "again": { "mount_path": "/data/", "claim": "cohort" },
+                "empty": { "mount_path": "/empty", "empty_dir": { "size_limit": "1GB" } },
+                "ephemeral": { "mount_path": "/ephemeral", "ephemeral": { "size": "0" } },
+                "none": { "mount_path": "/none" },
+                "ours": { "mount_path": "/flower/state", "claim": "cohort" },
+                "relative": { "mount_path": "data", "claim": "cohort" },
+            },
+            "resources": { "limits": { "memory": "2 Gi" } },
+        });
+        let at = |rest: &str| format!("kubernetes.volumes[{rest}");
+        assert_eq!(
+            paths(bad),
+            [
+                at("\"Data\"]"),
+                at("\"again\"].mount_path"),
+                at("\"empty\"].empty_dir.size_limit"),
+                at("\"ephemeral\"].ephemeral.size"),
+                at("\"none\"]"),
+                at("\"ours\"].mount_path"),
+                at("\"relative\"].mount_path"),
+                "kubernetes.resources.limits[\"memory\"]".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_image_may_be_named_by_a_digest_that_is_one() {
+        let digest = "0123456789abcdef".repeat(4);
+        let images = |digest: &str| {
+            let image = format!("r.example/nginx:1@{digest}");
+            json!({ "image": image, "superexec_image": "a/b:1", "gateway_image": image })
+        };
+        assert!(paths(images(&format!("sha256:{digest}"))).is_empty());
+        for bad in [
+            digest.clone(),
+            format!("sha256:{}", digest.to_uppercase()),
+            format!("sha256:{digest}0"),
+            "sha256:".to_owned(),
         ] {
-            assert!(is_image(text), "{text}");
-        }
-        for text in [
-            "",
-            " a",
-            "a b",
-            "A/b",
-            "a:",
-            "a/",
-            "/a",
-            "a//b",
-            "a:b:c",
-            "https://a/b",
-            "a.b:0/c",
-            "-a",
-            "a:-1",
-            "größe",
-            &"a".repeat(256),
-        ] {
-            assert!(!is_image(text), "{text:?}");
+            let both = ["kubernetes.image", "kubernetes.gateway_image"];
+            assert_eq!(paths(images(&bad)), both, "{bad}");
         }
     }
 
