@@ -152,7 +152,7 @@ pub(super) fn validate(config: &Tree<Config>) -> Diagnostics {
     let prefix = at!(Config, kubernetes.image_prefix);
     if let Some(text) = config.value(prefix).as_str()
         && (text.contains('@')
-            || pod::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
+            || pod::image::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
     {
         let why = "together with the name of an image it must be a valid image name; an example is \
                    `registry.example.org/mirror/`";

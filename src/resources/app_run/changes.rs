@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
 use super::app;
+use super::model::Model;
 use super::model::Source;
 use crate::at;
 use crate::flower::control::ControlEndpoint;

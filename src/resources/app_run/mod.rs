@@ -22,7 +22,7 @@ use serde_json::Value as Json;
 
 use crate::at;
 use crate::flower::control::{ControlError, RunId, RunStatus, SubStatus};
-use crate::flower::version::{DEFAULT, FlowerVersion};
+use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::connection_checks;
@@ -48,11 +48,6 @@ const STOP: Duration = Duration::from_mins(5);
 /// How old an answer may be that many runs share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
-
-/// The release of the SuperLink: the newest where it is not said, or not known yet.
-fn release(said: Option<FlowerVersion>) -> FlowerVersion {
-    said.unwrap_or(DEFAULT)
-}
 
 pub struct AppRun;
 
@@ -97,7 +92,7 @@ impl Resource for AppRun {
         let version = plan
             .config
             .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
-        let version = release(version.known().flatten());
+        let version = app::release(version.known().flatten());
         let built = app::try_build(provider.as_deref(), &source, version).await?;
         let fab = match built {
             Ok(fab) => fab,
@@ -137,7 +132,7 @@ impl Resource for AppRun {
         // It has done its work: a later destroy must not ask for the app.
         call.keep_private(Bytes::new());
         let (start, parts) =
-            app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
+            planned_app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let runtime = call.provider.runtime.as_ref();

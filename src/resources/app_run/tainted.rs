@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::Model;
 use super::app;
+use super::model::Model;
 use super::model::Source;
 use super::planned_app::PlannedApp;
 use crate::at;

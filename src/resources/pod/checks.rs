@@ -142,7 +142,7 @@ fn name(text: &str, at: &Path) -> Result<()> {
 }
 
 /// The empty name asks for a volume that is there already.
-pub(crate) fn storage_class(text: &str, at: &Path) -> Result<()> {
+pub fn storage_class(text: &str, at: &Path) -> Result<()> {
     if text.is_empty() {
         return Ok(());
     }

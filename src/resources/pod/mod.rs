@@ -1,8 +1,8 @@
 //! The settings of pods that SuperLinks and SuperNodes share.
 
-pub(crate) mod checks;
-mod image;
-mod settings;
+pub mod checks;
+pub(crate) mod image;
+pub mod settings;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -11,9 +11,6 @@ use crate::runtime::{PullPolicy, TaintEffect, TolerationOperator};
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Dynamic, optional, required};
 use crate::{choice_attribute, model};
-pub use checks::validate;
-pub(crate) use image::image;
-pub use settings::settings;
 
 model! {
     /// Settings of the pod in the runtime `kubernetes`; other runtimes ignore them. Pods always

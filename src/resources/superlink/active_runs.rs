@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bring_up::control;
 use super::effect::{self, Cause};
+use super::model::{Model, OnActiveRuns};
+use super::storage;
 use super::workload::object;
-use super::{Model, storage};
 use crate::at;
-use crate::choice_attribute;
 use crate::flower::control::{ControlError, RunId, RunListing, SharedReads};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
@@ -28,21 +29,6 @@ const RECENT: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(1);
 /// How many runs a message names.
 const NAMED: usize = 10;
-
-/// What an update that restarts the SuperLink does while runs are in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnActiveRuns {
-    #[default]
-    Restart,
-    Wait,
-    Fail,
-}
-
-choice_attribute!(OnActiveRuns {
-    "restart" => Self::Restart => Self::Restart,
-    "wait" => Self::Wait => Self::Wait,
-    "fail" => Self::Fail => Self::Fail,
-});
 
 /// The runs of a SuperLink that have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +191,7 @@ pub(super) async fn spare(
     if causes.is_empty() {
         return Ok(());
     }
-    let control = super::control(call, prior)?;
+    let control = control(call, prior)?;
     let waits = policy == OnActiveRuns::Wait;
     let mut last = Vec::new();
     let ended = wait(&call.stop, limit, until_ended(&control, waits, &mut last)).await;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
+use super::model::Model;
 use super::nodes::UNLISTED;
 use super::nodes::{LOCATION, PUBLIC_KEY};
 use super::storage;

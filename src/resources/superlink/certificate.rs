@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Model;
-use super::workload;
+use super::credentials;
+use super::model::Model;
 use crate::at;
 use crate::pki::ServerNames;
 use crate::resources::report;
@@ -73,7 +73,7 @@ fn validity(config: &Tree<Model>) -> Result<()> {
     let Some(validity) = duration(config, path) else {
         return Ok(());
     };
-    let longest = workload::AUTHORITY_VALIDITY;
+    let longest = credentials::AUTHORITY_VALIDITY;
     let why = if validity.get() < SHORTEST {
         "a certificate is valid for at least `1h`"
     } else if validity.get() > longest {
@@ -89,7 +89,7 @@ fn outlives_renewal(config: &Tree<Model>) -> Result<()> {
     if config.value(at!(Model, tls.validity)).is_unknown() {
         return Ok(());
     }
-    let validity = workload::validity(duration(config, at!(Model, tls.validity)).as_ref());
+    let validity = credentials::validity(duration(config, at!(Model, tls.validity)).as_ref());
     let before = duration(config, at!(Model, tls.renew_before));
     if before.is_some_and(|before| before.get() >= validity) {
         return Err(Diagnostic::error("Every plan would renew the certificate")

@@ -2,7 +2,7 @@
 //! restarts, and the documentation what to expect. A restart ends every run that is in progress, and a
 //! replacement loses them all.
 
-use super::Model;
+use super::model::Model;
 use super::planned_outputs::REACHED_BY;
 use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::active_runs::OnActiveRuns;
 use crate::flower::control::{Location, NodeId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
@@ -17,7 +16,7 @@ use crate::resources::timeouts::Timeouts;
 use crate::runtime::{Kind, ObjectName};
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, ModelPath, computed, defaulted, optional, required};
-use crate::{at, model};
+use crate::{at, choice_attribute, model};
 
 model! {
     /// A Flower SuperLink: the server of a federation. SuperNodes connect to it, and runs are
@@ -198,3 +197,18 @@ model! {
         keep_logs: Option<bool> = optional(),
     }
 }
+
+/// What an update that restarts the SuperLink does while runs are in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnActiveRuns {
+    #[default]
+    Restart,
+    Wait,
+    Fail,
+}
+
+choice_attribute!(OnActiveRuns {
+    "restart" => Self::Restart => Self::Restart,
+    "wait" => Self::Wait => Self::Wait,
+    "fail" => Self::Fail => Self::Fail,
+});

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
 use super::model::AllowedNode;
+use super::model::Model;
 use crate::at;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, row_of};

@@ -2,7 +2,7 @@
 //! from that: what is unknown without need keeps a mistake from being found before anything is made,
 //! and has runs look as if they were to be moved.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, row_of};
 use crate::resources::connection_attributes::{ControlOutput, FleetOutput};

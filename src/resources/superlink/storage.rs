@@ -1,7 +1,8 @@
-//! The size of the database's volume, which can grow and never shrink.
+//! The database: whether it outlives a change, and the size of its volume, which can grow and never shrink.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
+use crate::flower::version::FlowerVersion;
 use crate::resources::choices::Status;
 use crate::resources::pod::checks::storage_class;
 use crate::resources::quantity;
@@ -50,6 +51,34 @@ pub(super) fn grows(plan: &Plan<Model>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Plans a new SuperLink in place of one whose database the other release cannot read, where that
+/// was asked for.
+pub(super) fn lose(
+    plan: &mut Plan<Model>,
+    prior: FlowerVersion,
+    version: FlowerVersion,
+) -> Result<()> {
+    let keeps = is_kept(&plan.prior)?.unwrap_or(true);
+    let allowed = plan
+        .get::<Option<bool>>(at!(Model, allow_state_loss))?
+        .known()
+        .flatten();
+    if keeps && !allowed.unwrap_or(false) {
+        return Err(Diagnostic::error(format!(
+            "Flower {version} cannot use the database of Flower {prior}"
+        ))
+        .detail("A SuperLink with that version would refuse to start, or not find its runs.")
+        .detail(
+            "Keep the version, or set `allow_state_loss = true`. Apply then creates a new \
+             SuperLink without the runs and SuperNodes of this one, and SuperNodes need new keys.",
+        )
+        .at(at!(Model, flower_version))
+        .into());
+    }
+    plan.replace(at!(Model, flower_version));
+    Ok(())
 }
 
 /// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;

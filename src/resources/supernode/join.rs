@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Model;
+use super::model::Model;
 use super::node_membership::{NodeMembership, Refusal};
 use super::registrar::Registrar;
 use super::workload::{object, sketch, workload};

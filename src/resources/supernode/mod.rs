@@ -63,7 +63,7 @@ impl Resource for Supernode {
         found.extend(connection_checks::fleet(config));
         found.extend(connection_checks::control(config, at!(Model, control)));
         found.extend(connection_checks::secret(config));
-        found.absorb(pod::validate(config, at!(Model, kubernetes)));
+        found.absorb(pod::checks::validate(config, at!(Model, kubernetes)));
         found.extend(processes::validate(config, Role::SuperNode));
         found.absorb(workload::node_config(config.value(at!(Model, node_config))).map(drop));
         found

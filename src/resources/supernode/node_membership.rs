@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::control::{ControlError, Node, NodeId, NodeStatus, SharedReads, Timestamp};
 use crate::resources::Configured;

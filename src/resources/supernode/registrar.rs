@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Model;
+use super::model::Model;
 use super::node_membership::Refusal;
 use crate::flower::control::{NodeStatus, SharedReads};
 use crate::pki::NodePublicKey;

@@ -1,7 +1,7 @@
 //! Whether the release of a SuperNode fits that of its SuperLink. One that does not may go on without a
 //! word and never be heard of, so it is found when planned.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, row_of, speakers};
 use crate::resources::release;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::launch::{
     ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
@@ -138,7 +138,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         python: python(version, row, model.requirements.as_deref()),
         processes: processes(launched, version, row, layout),
         files,
-        pod: pod::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
+        pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
         exposure: None,
         storage: None,
     })
