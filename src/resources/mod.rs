@@ -20,6 +20,7 @@ mod place;
 #[cfg(test)]
 pub(crate) mod planning;
 pub(crate) mod pod;
+mod process_checks;
 mod processes;
 mod quantity;
 mod recorded_configuration;

@@ -68,24 +68,11 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         .map_err(|error: AddressError| unknown(&error.to_string()))?;
     let (runtime, run) = (call.provider.runtime.as_ref(), address.run);
     let mut control = known(runtime, &address.superlink).await?;
-    let path = |file: Option<String>| -> Result<Option<LocalPath>> {
-        let parsed = file.map(|file| {
-            file.parse()
-                .map_err(|why: LocalPathError| unknown(&format!("{file:?}: {why}")))
-        });
-        parsed.transpose()
-    };
-    if let Some(file) = path(address.ca_file)? {
-        let authority = std::fs::read_to_string(file.from(Path::new("")));
-        let authority = authority.map_err(|error| {
-            unknown(&format!(
-                "{} cannot be read: {error}",
-                file.from(Path::new("")).display()
-            ))
-        })?;
-        control.ca_certificate = Some(authority);
+    if let Some(file) = address.ca_file {
+        control.ca_certificate = Some(text_of(&file).map_err(|why| unknown(&why))?);
     }
-    control.token_file = path(address.token_file)?;
+    let token_file = address.token_file.as_deref().map(local_path).transpose();
+    control.token_file = token_file.map_err(|why| unknown(&why))?;
     let client = call.provider.control(&control);
     let client = client.map_err(|error| report::error(what.clone(), &error))?;
     let client = client.client();
@@ -119,6 +106,17 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
     };
     follow::record(&mut model, &found);
     Ok(model)
+}
+
+fn local_path(file: &str) -> std::result::Result<LocalPath, String> {
+    file.parse()
+        .map_err(|why: LocalPathError| format!("{file:?}: {why}"))
+}
+
+fn text_of(file: &str) -> std::result::Result<String, String> {
+    let path = local_path(file)?.from(Path::new(""));
+    std::fs::read_to_string(&path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
 /// How to reach the SuperLink of this id or URL: as the SuperLink that the runtime made, or without TLS.

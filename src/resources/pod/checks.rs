@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::image::{has_digest, image};
-use super::{Pod, ResourceSettings, TolerationSettings, VolumeSettings, volumes};
+use super::{Pod, ResourceSettings, VolumeSettings, toleration, volumes};
 use crate::at;
 use crate::resources::{labels, quantity};
 use crate::runtime::{is_dns_subdomain, kubernetes};
@@ -112,7 +112,7 @@ fn in_a_cluster<M>(config: &Tree<M>, pod: ModelPath<M>) -> Diagnostics {
     if let Value::List(entries) = config.value(tolerations) {
         for (index, one) in entries.iter().enumerate() {
             let at = tolerations.index(index);
-            found.absorb(toleration(one, &at));
+            found.absorb(toleration::check(one, &at));
         }
     }
     found.absorb(affinity(config, pod));
@@ -147,48 +147,6 @@ pub fn storage_class(text: &str, at: &Path) -> Result<()> {
         return Ok(());
     }
     name(text, at)
-}
-
-/// An error where the fields of a toleration do not go together.
-fn toleration(one: &Value, at: &Path) -> Result<()> {
-    let mut found = Diagnostics::default();
-    let operator = one.at(at!(TolerationSettings, operator));
-    let exists = operator.as_str() == Some("Exists");
-    let key = at!(TolerationSettings, key);
-    if let Some(text) = one.at(key).as_str().filter(|key| !key.is_empty()) {
-        found.absorb(labels::check_key(text, at.then(key)));
-    } else if !one.at(key).is_unknown() && !exists && !operator.is_unknown() {
-        let why = "without a `key`, `operator` is `Exists`: every taint is tolerated";
-        found.push(problem("The toleration has no key", why, at.then(key)));
-    }
-    let value = at!(TolerationSettings, value);
-    let is_empty = one.at(value).is_null() || one.at(value).as_str() == Some("");
-    if exists && !is_empty {
-        let why = "`operator = \"Exists\"` ignores the value: remove `value`";
-        found.push(problem(
-            "The toleration's value is not used",
-            why,
-            at.then(value),
-        ));
-    }
-    if let Some(text) = one.at(value).as_str() {
-        found.absorb(labels::check_value(text, at.then(value)));
-    }
-    let seconds = at!(TolerationSettings, toleration_seconds);
-    let bounded = !one.at(seconds).is_null();
-    let effect = one.at(at!(TolerationSettings, effect));
-    let evicts = effect.is_unknown() || effect.as_str() == Some("NoExecute");
-    if bounded && !evicts {
-        let why =
-            "Only the effect `NoExecute` ends a pod after some time: set `effect = \"NoExecute\"`";
-        let at = at.then(seconds);
-        found.push(problem("The toleration's seconds are not used", why, at));
-    }
-    found.or(())
-}
-
-fn problem(summary: &str, why: &str, at: Path) -> Diagnostic {
-    Diagnostic::error(summary).detail(format!("{why}.")).at(at)
 }
 
 fn affinity<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
@@ -331,40 +289,6 @@ mod tests {
             "priority_class runtime_class service_account image_pull_secrets[1] env_from_secrets[0] \
              volumes[\"a\"].claim volumes[\"b\"].ephemeral.storage_class"
         );
-    }
-
-    #[test]
-    fn the_fields_of_a_toleration_go_together() {
-        for (toleration, expected) in [
-            (json!({ "key": "gpu", "value": "a100" }), ""),
-            (json!({ "operator": "Exists" }), ""),
-            (
-                json!({ "key": "a/b", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": 3 }),
-                "",
-            ),
-            (json!({}), "key"),
-            (json!({ "key": "a b" }), "key"),
-            (
-                json!({ "key": "a", "operator": "Exists", "value": "x" }),
-                "value",
-            ),
-            (json!({ "key": "a", "value": "x y" }), "value"),
-            (
-                json!({ "key": "a", "toleration_seconds": 3 }),
-                "toleration_seconds",
-            ),
-        ] {
-            let expected = match expected {
-                "" => String::new(),
-                name => format!("tolerations[0].{name}"),
-            };
-            let shown = toleration.to_string();
-            assert_eq!(
-                wrong(json!({ "tolerations": [toleration] })),
-                expected,
-                "{shown}"
-            );
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod checks;
 pub(crate) mod image;
 pub mod settings;
+mod toleration;
 mod volumes;
 
 use std::collections::BTreeMap;

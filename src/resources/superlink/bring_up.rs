@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::model::Model;
+use super::nodes::{self, NodeIds};
 use super::workload::object;
-use super::{credentials, nodes, workload};
+use super::{credentials, workload};
 use crate::flower::control::SharedReads;
 use crate::flower::version::{NodeAuth, row_of};
 use crate::resources::Configured;
@@ -89,7 +90,7 @@ pub(super) async fn bring_up(
     coming.within(healthy).await?;
     model.status.set(Status::Running);
     if !registers(model) {
-        model.nodes.set(nodes::NodeIds::new());
+        model.nodes.set(NodeIds::new());
         return Ok(());
     }
     let what = format!("The SuperNodes of {object} were not registered");
@@ -97,10 +98,20 @@ pub(super) async fn bring_up(
         what: &what,
         ..coming
     };
+    register(&registering, &shared, model, before).await
+}
+
+/// Makes the registrations what the allow-list says, after those that there were `before`.
+async fn register(
+    coming: &BringUp<'_>,
+    control: &SharedReads,
+    model: &mut Model,
+    before: NodeIds,
+) -> Result<()> {
     let list = model.supernodes.as_ref();
     let mut ids = before;
-    let reconciled = async { nodes::reconcile(&shared, list, &mut ids).await.or(()) };
-    let reconciled = registering.within(reconciled).await;
+    let reconciled = async { nodes::reconcile(control, list, &mut ids).await.or(()) };
+    let reconciled = coming.within(reconciled).await;
     // Whatever was registered by then lets in, and must be known.
     model.nodes.set(ids);
     reconciled

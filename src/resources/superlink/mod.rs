@@ -29,6 +29,7 @@ use crate::resources::journal;
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::process_checks;
 use crate::resources::processes;
 use crate::resources::recorded_configuration;
 use crate::resources::release;
@@ -91,7 +92,7 @@ impl Resource for Superlink {
         found.extend(exposure::validate(config));
         let policy = at!(Model, kubernetes.network_policy);
         found.extend(service::validate(config, at!(Model, service), policy));
-        found.extend(processes::validate(config, Role::SuperLink));
+        found.extend(process_checks::validate(config, Role::SuperLink));
         found.extend(nodes::check(config.value(at!(Model, supernodes))));
         found
     }

@@ -13,7 +13,7 @@ use crate::flower::launch::{
     Database, KeyPair, NodeKeys, ProcessEnvironment, ServerTls, SuperLinkSettings,
     superlink_processes,
 };
-use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, row_of};
+use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow, row_of};
 use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
 use crate::resources::pod;
 use crate::resources::processes::{any_address, launch, processes, python};
@@ -80,6 +80,39 @@ pub(super) fn sketch(model: &Model) -> Result<Workload> {
 /// What runs, and where.
 pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     let row = release::row(model.flower_version)?;
+    let launched =
+        superlink_processes(row, &settings(model, row, layout)).map_err(|error| launch(&error))?;
+    let secret = |name: String, key: &str| {
+        let content = Content::Secret {
+            name,
+            key: key.to_owned(),
+        };
+        (key.to_owned(), content)
+    };
+    let mut files = BTreeMap::new();
+    if !model.insecure {
+        files.extend([CA, CERTIFICATE, KEY].map(|key| secret(tls_secret(&model.name), key)));
+    }
+    if let (Some(list), NodeAuth::KeyList { .. }) = (&model.supernodes, row.node_auth) {
+        files.insert(KEY_LIST.to_owned(), Content::Public(nodes::key_list(list)?));
+    }
+    if needs_own_key(model, row) {
+        let own = [OWN_KEY, OWN_PUBLIC_KEY];
+        files.extend(own.map(|key| secret(own_key_secret(&model.name), key)));
+    }
+    Ok(Workload {
+        object: object(&model.name),
+        python: python(model.flower_version, row, model.requirements.as_deref()),
+        processes: processes(launched, model.flower_version, row, layout),
+        files,
+        pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
+        exposure: Some(exposure(model)?),
+        storage: storage(model),
+    })
+}
+
+/// What the command lines say.
+fn settings(model: &Model, row: &VersionRow, layout: &Layout) -> SuperLinkSettings {
     let file = |name: &str| format!("{}/{name}", layout.files);
     let port = |which: Port| layout.ports.get(&which).copied();
     let tls = if model.insecure {
@@ -91,7 +124,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
             ca: file(CA),
         }
     };
-    let settings = SuperLinkSettings {
+    SuperLinkSettings {
         bind_host: layout.bind_host.clone(),
         port: port(Port::Api).unwrap_or_default(),
         fleet_bind_host: layout.fleet_bind_host.clone(),
@@ -123,43 +156,18 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
             variables: model.env.clone().unwrap_or_default(),
         },
         extra_args: model.extra_args.clone().unwrap_or_default(),
-    };
-    let launched = superlink_processes(row, &settings).map_err(|error| launch(&error))?;
-    let secret = |name: String, key: &str| {
-        let content = Content::Secret {
-            name,
-            key: key.to_owned(),
-        };
-        (key.to_owned(), content)
-    };
-    let mut files = BTreeMap::new();
-    if !model.insecure {
-        files.extend([CA, CERTIFICATE, KEY].map(|key| secret(tls_secret(&model.name), key)));
     }
-    if let (Some(list), NodeAuth::KeyList { .. }) = (&model.supernodes, row.node_auth) {
-        files.insert(KEY_LIST.to_owned(), Content::Public(nodes::key_list(list)?));
-    }
-    if needs_own_key(model, row) {
-        let own = [OWN_KEY, OWN_PUBLIC_KEY];
-        files.extend(own.map(|key| secret(own_key_secret(&model.name), key)));
-    }
-    Ok(Workload {
-        object: object(&model.name),
-        python: python(model.flower_version, row, model.requirements.as_deref()),
-        processes: processes(launched, model.flower_version, row, layout),
-        files,
-        pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
-        exposure: Some(exposure(model)?),
-        storage: persistent(model).then(|| {
-            let settings = model.persistence.as_ref();
-            Storage {
-                file: DATABASE,
-                size: settings
-                    .and_then(|one| one.size.clone())
-                    .unwrap_or_else(|| storage::DEFAULT.to_owned()),
-                storage_class: settings.and_then(|one| one.storage_class.clone()),
-            }
-        }),
+}
+
+/// The volume of its database.
+fn storage(model: &Model) -> Option<Storage> {
+    let settings = model.persistence.as_ref();
+    persistent(model).then(|| Storage {
+        file: DATABASE,
+        size: settings
+            .and_then(|one| one.size.clone())
+            .unwrap_or_else(|| storage::DEFAULT.to_owned()),
+        storage_class: settings.and_then(|one| one.storage_class.clone()),
     })
 }
 

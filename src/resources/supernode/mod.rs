@@ -23,6 +23,7 @@ use crate::resources::failure;
 use crate::resources::lifecycle::{self, Remains};
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::process_checks;
 use crate::resources::processes;
 use crate::resources::recorded_configuration;
 use crate::resources::release;
@@ -64,7 +65,7 @@ impl Resource for Supernode {
         found.extend(connection_checks::control(config, at!(Model, control)));
         found.extend(connection_checks::secret(config));
         found.absorb(pod::checks::validate(config, at!(Model, kubernetes)));
-        found.extend(processes::validate(config, Role::SuperNode));
+        found.extend(process_checks::validate(config, Role::SuperNode));
         found.absorb(workload::node_config(config.value(at!(Model, node_config))).map(drop));
         found
     }
