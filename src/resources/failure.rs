@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Configured;
 use super::choices::Status;
+use super::operation::{Operation, Waited, wait};
 use super::report::{self, quoted_log};
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
-use super::timeouts::{Operation, Waited, wait};
 use crate::at;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::runtime::kubernetes::ClusterError;

@@ -16,6 +16,7 @@ pub(crate) mod labels;
 mod launched;
 mod lifecycle;
 pub(crate) mod local_path;
+mod operation;
 mod place;
 #[cfg(test)]
 pub(crate) mod planning;
