@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
+use crate::at;
 use crate::data_sources::{App, RunLog, Runs, Supernodes};
 use crate::generator::{Configuration, Form, Random, Shape, fitting, places, spoilt};
 use crate::provider::Flower;
@@ -174,26 +175,27 @@ fn differences(before: &Value, after: Option<&Value>) -> Option<String> {
 
 /// Nodes are registered one for each that is listed, where the release registers any.
 fn register(state: &mut Value) {
-    let is_old = state.element("flower_version").as_str() == Some("1.14.0");
-    let Value::Map(listed) = state.element("supernodes") else {
+    let version = state.at(at!(superlink::Model, flower_version));
+    let is_old = version.as_str() == Some("1.14.0");
+    let Value::Map(listed) = state.at(at!(superlink::Model, supernodes)) else {
         return;
     };
     let ids = listed.keys().map(|name| (name.clone(), Value::from("1")));
     let ids = Value::Map(if is_old { [].into() } else { ids.collect() });
-    if !state.element("nodes").is_null() {
+    if !state.at(at!(superlink::Model, nodes)).is_null() {
         state.set("nodes", ids);
     }
 }
 
 /// A SuperLink is at the port that was asked for.
 fn listen(state: &mut Value) {
-    let Value::Number(port) = state.element("local").element("port") else {
+    let Value::Number(port) = state.at(at!(superlink::Model, local.port)) else {
         return;
     };
     let url = Value::from(format!("https://127.0.0.1:{port}"));
-    let mut control = state.element("control").clone();
+    let mut control = state.at(at!(superlink::Model, control)).clone();
     control.set("url", url);
-    if !state.element("fleet").is_null() {
+    if !state.at(at!(superlink::Model, fleet)).is_null() {
         state.set("control", control);
     }
 }
@@ -328,7 +330,7 @@ fn is_checked<D: DataSource>(random: &mut Random, wrong: &mut Vec<String>) {
     let check = |config: &Configuration| {
         let sent = as_terraform_sends(&shapes, &config.values)?;
         let ty = D::schema().ty();
-        let sent = Tree(from_json(&sent, &ty).unwrap());
+        let sent = Tree::new(from_json(&sent, &ty).unwrap());
         let mut found = validate(&attributes, &sent.0, true);
         found.extend(D::validate(&sent));
         Some(found)
@@ -415,7 +417,7 @@ fn what_no_provider_can_be_configured_with_is_an_error_at_its_attribute() {
         let config = json!({ "kubernetes": settings });
         let value = from_json(&config, &ty).unwrap();
         let mut found = validate(&attributes, &value, true);
-        found.extend(Flower.validate(&Tree(value)));
+        found.extend(Flower.validate(&Tree::new(value)));
         let wrong = unblamed(&found, &format!("kubernetes.{place}"));
         assert_eq!(without_a_place(&found).or(wrong), None, "{config}");
     }

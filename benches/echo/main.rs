@@ -10,7 +10,7 @@ mod thing;
 use std::sync::Arc;
 
 use terraform_provider_flower::tfplugin::diagnostic::Result;
-use terraform_provider_flower::tfplugin::schema::{Schema, Tree, optional};
+use terraform_provider_flower::tfplugin::schema::{Tree, optional};
 use terraform_provider_flower::tfplugin::{self, Mode, Provider};
 use terraform_provider_flower::{at, model};
 
@@ -26,12 +26,9 @@ struct Echo;
 
 impl Provider for Echo {
     type Configured = ();
+    type Model = Config;
 
-    fn schema(&self) -> Schema {
-        Schema::of::<Config>()
-    }
-
-    fn configure(&self, config: &Tree) -> Result<Option<()>> {
+    fn configure(&self, config: &Tree<Config>) -> Result<Option<()>> {
         Ok(config
             .get::<Option<String>>(at!(Config, greeting))?
             .known()

@@ -67,7 +67,7 @@ impl Resource for Probe {
         }
     }
 
-    async fn plan(_: Option<Arc<()>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(_: Option<Arc<()>>, plan: &mut Plan<ProbeModel>) -> Result<()> {
         if plan.has_changes() {
             plan.private = trail(&plan.private, "planned").into();
         }
@@ -77,7 +77,7 @@ impl Resource for Probe {
     async fn create(
         call: Call<()>,
         mut planned: ProbeModel,
-        config: Tree,
+        config: Tree<ProbeModel>,
         slot: Slot<ProbeModel>,
     ) -> Result<()> {
         planned.id.set(planned.name.clone());
@@ -121,7 +121,7 @@ impl Resource for Probe {
         call: Call<()>,
         _: ProbeModel,
         mut planned: ProbeModel,
-        config: Tree,
+        config: Tree<ProbeModel>,
         slot: Slot<ProbeModel>,
     ) -> Result<()> {
         planned.trail.set(keep(&call, "updated"));
@@ -134,7 +134,7 @@ impl Resource for Probe {
         Ok(())
     }
 
-    async fn import(_: Call<()>, what: Import) -> Result<ProbeModel> {
+    async fn import(_: Call<()>, what: Import<ProbeModel>) -> Result<ProbeModel> {
         let id = what.id()?;
         Ok(ProbeModel {
             name: id.clone(),
@@ -181,7 +181,7 @@ fn trail(kept: &Bytes, word: &str) -> String {
     format!("{kept} {word}").trim_start().to_owned()
 }
 
-fn write_secret(planned: &mut ProbeModel, config: &Tree) -> Result<()> {
+fn write_secret(planned: &mut ProbeModel, config: &Tree<ProbeModel>) -> Result<()> {
     let secret = config
         .get::<WriteOnly<String>>(at!(ProbeModel, secret_wo))?
         .known();

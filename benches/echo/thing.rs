@@ -86,7 +86,7 @@ impl Resource for Thing {
     async fn create(
         _: Call<()>,
         mut planned: ThingModel,
-        _: Tree,
+        _: Tree<ThingModel>,
         slot: Slot<ThingModel>,
     ) -> Result<()> {
         planned.id.set(planned.name.clone());
@@ -103,7 +103,7 @@ impl Resource for Thing {
         _: Call<()>,
         _: ThingModel,
         planned: ThingModel,
-        _: Tree,
+        _: Tree<ThingModel>,
         slot: Slot<ThingModel>,
     ) -> Result<()> {
         slot.put(&planned);
@@ -114,7 +114,7 @@ impl Resource for Thing {
         Ok(())
     }
 
-    async fn import(_: Call<()>, what: Import) -> Result<ThingModel> {
+    async fn import(_: Call<()>, what: Import<ThingModel>) -> Result<ThingModel> {
         let id = what.id()?;
         Err(Diagnostic::error(format!("{id} cannot be imported")).into())
     }

@@ -35,8 +35,8 @@ impl DataSource for RunLog {
 
     const TYPE: &'static str = "flower_run_log";
 
-    fn validate(config: &Tree) -> Diagnostics {
-        connection_checks::control(config)
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        connection_checks::control(config, at!(Model, control))
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {

@@ -2,7 +2,7 @@
 
 use super::{SHARED, time};
 use crate::choice_attribute;
-use crate::flower::control::{Run, RunId, RunStatus, Timestamp};
+use crate::flower::control::{Run, RunId, RunStatus, SubStatus, Timestamp};
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
@@ -37,7 +37,7 @@ model! {
     /// A run.
     pub struct Item {
         /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
-        run_id: String = computed(),
+        run_id: RunId = computed(),
         /// The app, as `publisher/name`.
         app: String = computed(),
         /// The version of the app.
@@ -47,9 +47,9 @@ model! {
         /// The federation of the run.
         federation: String = computed(),
         /// The status: `pending`, `starting`, `running` or `finished`.
-        status: String = computed(),
+        status: RunStatus = computed(),
         /// The result of a finished run: `completed`, `failed` or `stopped`. Empty before.
-        sub_status: String = computed(),
+        sub_status: SubStatus = computed(),
         /// Flower's explanation of how the run ended. Mostly empty; at most 16,000 characters.
         details: String = computed(),
         /// When the run was submitted.
@@ -98,8 +98,8 @@ impl DataSource for Runs {
 
     const TYPE: &'static str = "flower_runs";
 
-    fn validate(config: &Tree) -> Diagnostics {
-        connection_checks::control(config)
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        connection_checks::control(config, at!(Model, control))
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
@@ -126,13 +126,13 @@ fn is_asked_for(config: &Model, run: &Run) -> bool {
 
 fn item(run: &Run) -> Item {
     Item {
-        run_id: run.id.to_string(),
+        run_id: run.id,
         app: run.app_id.clone(),
         app_version: run.app_version.clone(),
         fab_hash: run.fab_hash.clone(),
         federation: run.federation.clone(),
-        status: run.status.as_str().to_owned(),
-        sub_status: run.sub_status.as_str().to_owned(),
+        status: run.status.clone(),
+        sub_status: run.sub_status.clone(),
         details: shortened(&plain(&run.details), MOST_OF_DETAILS).into_owned(),
         pending_at: time(run.pending_at.as_ref()),
         running_at: time(run.running_at.as_ref()),

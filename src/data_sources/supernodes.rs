@@ -2,7 +2,7 @@
 
 use super::{SHARED, time};
 use crate::choice_attribute;
-use crate::flower::control::{Node, NodeStatus};
+use crate::flower::control::{Node, NodeId, NodeStatus};
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
@@ -31,7 +31,7 @@ model! {
     /// A SuperNode.
     pub struct Item {
         /// The node ID, as a string: it can be larger than the numbers that JSON holds exactly.
-        node_id: String = computed(),
+        node_id: NodeId = computed(),
         /// The name under which the SuperNode was registered.
         name: Option<String> = computed(),
         /// The location with which the SuperNode was registered.
@@ -40,7 +40,7 @@ model! {
         /// connected without a `key` shows a key that it generated itself.
         public_key: String = computed(),
         /// The status: `registered` (never connected), `online`, `offline` or `unregistered`.
-        status: String = computed(),
+        status: NodeStatus = computed(),
         /// When the SuperNode last came online.
         last_activated_at: Option<String> = computed(),
     }
@@ -83,8 +83,8 @@ impl DataSource for Supernodes {
 
     const TYPE: &'static str = "flower_supernodes";
 
-    fn validate(config: &Tree) -> Diagnostics {
-        connection_checks::control(config)
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        connection_checks::control(config, at!(Model, control))
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
@@ -111,11 +111,11 @@ fn openssh(pem: &str) -> String {
 
 fn item(node: &Node) -> Item {
     Item {
-        node_id: node.id.to_string(),
+        node_id: node.id,
         name: node.name.clone(),
         location: node.location.clone(),
         public_key: openssh(&node.public_key),
-        status: node.status.as_str().to_owned(),
+        status: node.status.clone(),
         last_activated_at: time(node.last_activated_at.as_ref()),
     }
 }

@@ -6,13 +6,14 @@ use serde_json::Value as Json;
 
 use super::host::{Ended, Host};
 use super::{AT_ONCE, Federation, left};
+use crate::at;
 use crate::generated_tests::{as_terraform_sends, shapes};
 use crate::generator::{Random, fitting};
 use crate::resources::Configured;
-use crate::resources::app_run::AppRun;
+use crate::resources::app_run::{self, AppRun};
 use crate::resources::planning::tree;
 use crate::resources::superlink::Superlink;
-use crate::resources::supernode::Supernode;
+use crate::resources::supernode::{self, Supernode};
 use crate::resources::supernode_key::SupernodeKey;
 use crate::runtime::memory::Break;
 use crate::tfplugin::Resource;
@@ -116,17 +117,26 @@ async fn what_a_plan_accepts_is_created_changed_and_removed() {
     .await;
     lives::<Supernode>(&mut random, &mut outcome, |federation, host, config| {
         let connected = federation.supernode(host);
-        for name in ["name", "superlink", "control", "key"] {
-            config.set(name, connected.element(name).clone());
+        for path in [
+            at!(supernode::Model, name),
+            at!(supernode::Model, superlink),
+            at!(supernode::Model, control),
+            at!(supernode::Model, key),
+        ] {
+            config.set_at(path, connected.at(path).clone());
         }
     })
     .await;
     lives::<AppRun>(&mut random, &mut outcome, |federation, host, config| {
         let connected = federation.run(host);
-        for name in ["source", "run_config", "control"] {
-            config.set(name, connected.element(name).clone());
+        for path in [
+            at!(app_run::Model, source),
+            at!(app_run::Model, run_config),
+            at!(app_run::Model, control),
+        ] {
+            config.set_at(path, connected.at(path).clone());
         }
-        config.set("wait", Value::Null);
+        config.set_at(at!(app_run::Model, wait), Value::Null);
     })
     .await;
     let shown = outcome.wrong.iter().take(12).cloned().collect::<Vec<_>>();

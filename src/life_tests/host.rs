@@ -129,7 +129,7 @@ impl Host {
         config: &Value,
     ) -> Result<(Value, bool, Bytes), String> {
         let provider = Some(Arc::clone(&self.provider));
-        let config = Tree(config.clone());
+        let config = Tree::new(config.clone());
         let (found, planned) = checked_in::<R>(provider, prior, &config).await;
         let planned = planned.ok_or_else(|| words(&found))?;
         Ok((planned.state, !planned.replace.is_empty(), planned.private))
@@ -304,6 +304,6 @@ pub(super) fn input<R: Resource<Provider = Configured>>(name: &str, output: &Val
     Value::object(
         inner
             .iter()
-            .map(|one| (one.name.as_str(), output.element(&one.name).clone())),
+            .map(|one| (one.name.as_str(), output.attribute(one).clone())),
     )
 }

@@ -11,11 +11,12 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde_json::json;
 
+use crate::at;
 use crate::resources::app_run::AppRun;
 use crate::resources::planning::tree;
-use crate::resources::superlink::Superlink;
+use crate::resources::superlink::{self, Superlink};
 use crate::resources::supernode::Supernode;
-use crate::resources::supernode_key::SupernodeKey;
+use crate::resources::supernode_key::{self, SupernodeKey};
 use crate::runtime::memory::Break;
 use crate::runtime::{Kind, ObjectRef};
 use crate::tfplugin::value::Value;
@@ -76,7 +77,10 @@ impl Federation {
     fn superlink(&self, host: &Host) -> Value {
         let level = self.changes.restarts.then_some("DEBUG");
         let key = host.state::<SupernodeKey>();
-        let key = key.element("public_key").as_str().unwrap_or_default();
+        let key = key
+            .at(at!(supernode_key::Model, public_key))
+            .as_str()
+            .unwrap_or_default();
         tree::<Superlink>(json!({
             "name": "main",
             "log_level": level,
@@ -91,15 +95,19 @@ impl Federation {
         let superlink = host.state::<Superlink>();
         config.set(
             "superlink",
-            input::<Supernode>("superlink", superlink.element("fleet")),
+            input::<Supernode>("superlink", superlink.at(at!(superlink::Model, fleet))),
         );
         config.set(
             "control",
-            input::<Supernode>("control", superlink.element("control")),
+            input::<Supernode>("control", superlink.at(at!(superlink::Model, control))),
         );
         config.set(
             "key",
-            input::<Supernode>("key", host.state::<SupernodeKey>().element("secret")),
+            input::<Supernode>(
+                "key",
+                host.state::<SupernodeKey>()
+                    .at(at!(supernode_key::Model, secret)),
+            ),
         );
         config
     }
@@ -114,7 +122,7 @@ impl Federation {
         let superlink = host.state::<Superlink>();
         config.set(
             "control",
-            input::<AppRun>("control", superlink.element("control")),
+            input::<AppRun>("control", superlink.at(at!(superlink::Model, control))),
         );
         config
     }

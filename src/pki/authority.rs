@@ -13,7 +13,8 @@ use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
 
 use super::inspect::{CertificateInfo, InspectError, inspect};
-use super::node_key::{NodeKey, NodeKeyError};
+use super::node_key::NodeKey;
+use super::node_key_error::NodeKeyError;
 use super::server_names::ServerNames;
 
 /// How far a certificate reaches back. Hospitals' clocks differ, and a certificate "from the future"

@@ -7,13 +7,16 @@
 
 mod authority;
 mod inspect;
+mod key_text;
 mod node_key;
+mod node_key_error;
 mod node_public_key;
 mod openssh;
 mod server_names;
 
 pub use authority::{Authority, AuthorityAlgorithm, AuthorityError, ServerCertificate};
 pub use inspect::{CertificateInfo, InspectError, inspect, inspect_bundle};
-pub use node_key::{NodeKey, NodeKeyAlgorithm, NodeKeyError};
-pub use node_public_key::NodePublicKey;
+pub use node_key::NodeKey;
+pub use node_key_error::NodeKeyError;
+pub use node_public_key::{NodeKeyAlgorithm, NodePublicKey};
 pub use server_names::{ServerNameError, ServerNames};

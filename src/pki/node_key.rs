@@ -6,18 +6,17 @@
 //! "invalid".
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use p256::elliptic_curve::rand_core::{OsRng, RngCore};
 use p256::pkcs8::der::asn1::{ContextSpecific, ObjectIdentifier, OctetStringRef};
 use p256::pkcs8::der::{Decode, Reader, SliceReader, TagNumber};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding, PrivateKeyInfo};
 use zeroize::Zeroizing;
 
-use super::node_public_key::NodePublicKey;
+use super::key_text::{Block, foreign_curve, looks_like_openssh_public, name_of};
+use super::node_key_error::{NodeKeyError, damaged};
+use super::node_public_key::{NodeKeyAlgorithm, NodePublicKey};
 use super::openssh::{self, Contents};
 
 const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -29,113 +28,6 @@ const OID_P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
 /// How often a random scalar may fall outside the curve's order before the source is called broken.
 const GENERATE_ATTEMPTS: usize = 64;
-
-/// The curves Flower accepts for a SuperNode's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NodeKeyAlgorithm {
-    /// ECDSA over NIST P-256.
-    EcdsaP256,
-    /// ECDSA over NIST P-384, the curve Flower itself generates.
-    EcdsaP384,
-    /// ECDSA over NIST P-521.
-    EcdsaP521,
-}
-
-impl NodeKeyAlgorithm {
-    /// All algorithms, in the order in which they are listed to a person.
-    pub const ALL: [Self; 3] = [Self::EcdsaP256, Self::EcdsaP384, Self::EcdsaP521];
-
-    /// The name used in configuration, such as `ECDSA-P384`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ECDSA-P256",
-            Self::EcdsaP384 => "ECDSA-P384",
-            Self::EcdsaP521 => "ECDSA-P521",
-        }
-    }
-}
-
-impl fmt::Display for NodeKeyAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for NodeKeyAlgorithm {
-    type Err = NodeKeyError;
-
-    fn from_str(text: &str) -> Result<Self, NodeKeyError> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == text)
-            .ok_or_else(|| NodeKeyError::UnknownAlgorithm(text.to_owned()))
-    }
-}
-
-/// Why a text is not a key a SuperNode can use.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum NodeKeyError {
-    /// The name of an algorithm that does not exist here.
-    #[error("{0:?} is not an algorithm for a SuperNode key")]
-    UnknownAlgorithm(String),
-    /// A passphrase protects the key.
-    #[error("the private key is encrypted with a passphrase, which Flower cannot open")]
-    Encrypted,
-    /// A real key of a sort Flower refuses.
-    #[error("the key is {0}, and Flower accepts only ECDSA keys on P-256, P-384 or P-521")]
-    Unsupported(String),
-    /// A public key where a private one is needed.
-    #[error("this is a public key, and the private key is needed here")]
-    PublicGiven,
-    /// A private key where a public one is needed.
-    #[error("this is a private key, and only the public key belongs here")]
-    PrivateGiven,
-    /// More than one, of which only one would be used.
-    #[error("the text holds more than one key, and one belongs here")]
-    SeveralGiven,
-    /// Nothing that looks like a key.
-    #[error("the text is not a key in any format known here")]
-    NotAKey,
-    /// It claims to be a key and cannot be decoded.
-    #[error("the {format} key is damaged: {reason}")]
-    Damaged {
-        /// The format the text claims to have.
-        format: &'static str,
-        /// The decoder's own words; they never quote key bytes.
-        reason: String,
-    },
-    /// The operating system gave no usable randomness.
-    #[error("the operating system gave no usable random bytes: {0}")]
-    Randomness(String),
-}
-
-impl NodeKeyError {
-    /// What to do about it, as a full sentence.
-    pub fn remedy(&self) -> Option<String> {
-        let text = match self {
-            Self::UnknownAlgorithm(_) => "Use one of ECDSA-P256, ECDSA-P384 and ECDSA-P521.",
-            Self::Encrypted => {
-                "Remove the passphrase from a copy of the key (`ssh-keygen -p -N '' -f COPY`) and give that copy."
-            }
-            Self::Unsupported(_) => {
-                "Make a new key with `ssh-keygen -t ecdsa -b 384 -N ''`, or leave the private key out and let the provider make one."
-            }
-            Self::SeveralGiven => "Remove the others, or give each an entry of its own.",
-            Self::PublicGiven => "Give the private key that belongs to it.",
-            Self::PrivateGiven => {
-                "Give the public key (`ssh-keygen -y -f KEY`), and treat the private key as exposed if it was stored where others can read it."
-            }
-            Self::NotAKey => {
-                "Private keys are read in OpenSSH, PKCS#8 PEM and SEC1 PEM format; public keys as an OpenSSH line (`ecdsa-sha2-nistp384 AAAA...`) or as PEM (`BEGIN PUBLIC KEY`)."
-            }
-            Self::Damaged { .. } => {
-                "Check that the key was copied whole, with its first and last line and its line breaks."
-            }
-            Self::Randomness(_) => return None,
-        };
-        Some(text.to_owned())
-    }
-}
 
 /// A SuperNode's private key.
 #[derive(Clone)]
@@ -257,64 +149,6 @@ impl NodeKey {
     }
 }
 
-/// A PEM block. Line widths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent, so
-/// the base64 text is joined and decoded as one.
-pub(super) struct Block<'a> {
-    pub(super) label: &'a str,
-    body: Zeroizing<String>,
-}
-
-impl<'a> Block<'a> {
-    /// An error where there is more than one block that can be a key.
-    pub(super) fn is_alone(text: &str) -> Result<(), NodeKeyError> {
-        let begins = text.lines().map(str::trim);
-        let begins = begins.filter_map(|line| line.strip_prefix("-----BEGIN "));
-        let keys = begins.filter(|label| label.trim_end_matches('-') != "EC PARAMETERS");
-        if keys.count() > 1 {
-            return Err(NodeKeyError::SeveralGiven);
-        }
-        Ok(())
-    }
-
-    /// Finds the first block that can be a key. The `EC PARAMETERS` that openssl puts in front of a
-    /// SEC1 key are passed over. Without any block the label is empty.
-    pub(super) fn find(text: &'a str) -> Result<Self, NodeKeyError> {
-        let mut block = Self {
-            label: "",
-            body: Zeroizing::new(String::with_capacity(text.len())),
-        };
-        for line in text.lines().map(str::trim) {
-            if let Some(begin) = line.strip_prefix("-----BEGIN ") {
-                block.label = begin.trim_end_matches('-');
-            } else if !block.label.is_empty() && block.label != "EC PARAMETERS" {
-                if line.starts_with("-----END ") {
-                    return Ok(block);
-                }
-                if line.starts_with("Proc-Type:") && line.contains("ENCRYPTED") {
-                    return Err(NodeKeyError::Encrypted);
-                }
-                block.body.push_str(line);
-            }
-        }
-        Ok(block)
-    }
-
-    pub(super) fn decode(&self, format: &'static str) -> Result<Zeroizing<Vec<u8>>, NodeKeyError> {
-        // The decoder's own words would quote a byte of the key.
-        STANDARD
-            .decode(self.body.as_bytes())
-            .map(Zeroizing::new)
-            .map_err(|_| damaged(format, &"its base64 text cannot be decoded"))
-    }
-}
-
-pub(super) fn looks_like_openssh_public(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default();
-    ["ssh-", "ecdsa-", "sk-"]
-        .iter()
-        .any(|prefix| first.starts_with(prefix))
-}
-
 fn from_openssh(bytes: &[u8]) -> Result<NodeKey, NodeKeyError> {
     let fail = |reason: &str| damaged("OpenSSH", &reason);
     let (curve, point, number) = match openssh::read(bytes).map_err(fail)? {
@@ -425,32 +259,6 @@ fn sample<const N: usize, K>(
     Err(NodeKeyError::Randomness(
         "every sample was out of range".into(),
     ))
-}
-
-pub(super) fn name_of(ssh_kind: &str) -> String {
-    match ssh_kind {
-        "ssh-rsa" => "an RSA key".into(),
-        "ssh-ed25519" => "an Ed25519 key".into(),
-        "ssh-dss" => "a DSA key".into(),
-        kind if kind.starts_with("sk-") => "a key on a hardware security token".into(),
-        kind => format!("of the kind {kind}"),
-    }
-}
-
-pub(super) fn foreign_curve(curve: ObjectIdentifier) -> NodeKeyError {
-    NodeKeyError::Unsupported(match curve.to_string().as_str() {
-        "1.3.132.0.10" => "an EC key on secp256k1".into(),
-        "1.3.132.0.33" => "an EC key on P-224".into(),
-        "1.2.840.10045.3.1.1" => "an EC key on P-192".into(),
-        other => format!("an EC key on the curve {other}"),
-    })
-}
-
-pub(super) fn damaged(format: &'static str, error: &impl fmt::Display) -> NodeKeyError {
-    NodeKeyError::Damaged {
-        format,
-        reason: error.to_string(),
-    }
 }
 
 #[cfg(test)]

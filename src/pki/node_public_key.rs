@@ -4,15 +4,58 @@
 //! PEM text that Python's `cryptography` writes. People have the OpenSSH line. Both are read here and
 //! both are written, always in the one form that matches Flower's.
 
+use std::fmt;
+use std::str::FromStr;
+
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding, SubjectPublicKeyInfoRef};
 use ssh_key::HashAlg;
 use ssh_key::public::{EcdsaPublicKey, KeyData};
 
-use super::node_key::{
-    Block, NodeKeyAlgorithm, NodeKeyError, damaged, foreign_curve, looks_like_openssh_public,
-    name_of,
-};
+use super::key_text::{Block, foreign_curve, looks_like_openssh_public, name_of};
+use super::node_key_error::{NodeKeyError, damaged};
+
+/// The curves Flower accepts for a SuperNode's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKeyAlgorithm {
+    /// ECDSA over NIST P-256.
+    EcdsaP256,
+    /// ECDSA over NIST P-384, the curve Flower itself generates.
+    EcdsaP384,
+    /// ECDSA over NIST P-521.
+    EcdsaP521,
+}
+
+impl NodeKeyAlgorithm {
+    /// All algorithms, in the order in which they are listed to a person.
+    pub const ALL: [Self; 3] = [Self::EcdsaP256, Self::EcdsaP384, Self::EcdsaP521];
+
+    /// The name used in configuration, such as `ECDSA-P384`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ECDSA-P256",
+            Self::EcdsaP384 => "ECDSA-P384",
+            Self::EcdsaP521 => "ECDSA-P521",
+        }
+    }
+}
+
+impl fmt::Display for NodeKeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for NodeKeyAlgorithm {
+    type Err = NodeKeyError;
+
+    fn from_str(text: &str) -> Result<Self, NodeKeyError> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or_else(|| NodeKeyError::UnknownAlgorithm(text.to_owned()))
+    }
+}
 
 /// A SuperNode's public key.
 #[derive(Clone, Debug, PartialEq, Eq)]

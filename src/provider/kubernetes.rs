@@ -8,7 +8,7 @@ use crate::at;
 use crate::flower::launch::LONGEST;
 use crate::masking;
 use crate::resources::local_path::LocalPath;
-use crate::resources::{labels, pod_checks};
+use crate::resources::{labels, pod};
 use crate::runtime::kubernetes::{
     Access, Certificates, Credentials, ExecCredentials, Host, KubernetesRuntime, Namespace,
     PrivateKey, ProxyUrl, ServerUrl, TlsServerName, Token,
@@ -92,7 +92,7 @@ model! {
 }
 
 /// Checks what can be known before anything is.
-pub(super) fn validate(config: &Tree) -> Diagnostics {
+pub(super) fn validate(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let settings = config.value(at!(Config, kubernetes));
     if settings.is_null() || settings.is_unknown() {
@@ -152,7 +152,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     let prefix = at!(Config, kubernetes.image_prefix);
     if let Some(text) = config.value(prefix).as_str()
         && (text.contains('@')
-            || pod_checks::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
+            || pod::image::image(&format!("{text}flwr/superlink:1.42.0"), &prefix.path()).is_err())
     {
         let why = "together with the name of an image it must be a valid image name; an example is \
                    `registry.example.org/mirror/`";
@@ -162,7 +162,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 }
 
 /// Errors for names of contexts and programs that can be none.
-fn single_lines(config: &Tree) -> Diagnostics {
+fn single_lines(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for path in [
         at!(Config, kubernetes.config_context),
@@ -186,7 +186,7 @@ const EXEC_VERSIONS: [&str; 2] = [
 ];
 
 /// Errors for what the program cannot be started with.
-fn exec(config: &Tree) -> Diagnostics {
+fn exec(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let path = at!(Config, kubernetes.exec.api_version);
     if let Some(text) = config.value(path).as_str()
@@ -220,7 +220,7 @@ fn exec(config: &Tree) -> Diagnostics {
 }
 
 /// An error where everybody on the way could read the credentials.
-fn keeps_credentials(config: &Tree) -> Result<()> {
+fn keeps_credentials(config: &Tree<Config>) -> Result<()> {
     let host = config.get::<Option<ServerUrl>>(at!(Config, kubernetes.host));
     let Ok(Maybe::Known(Some(host))) = host else {
         return Ok(());
@@ -249,7 +249,7 @@ fn keeps_credentials(config: &Tree) -> Result<()> {
 }
 
 /// An error where one of a pair stands alone.
-fn needs(config: &Tree, one: ModelPath, other: ModelPath) -> Result<()> {
+fn needs(config: &Tree<Config>, one: ModelPath<Config>, other: ModelPath<Config>) -> Result<()> {
     if !config.is_set(one) || config.is_set(other) {
         return Ok(());
     }
@@ -319,7 +319,7 @@ mod tests {
         let refused = |host: &str, name: &str, value: serde_json::Value| {
             let mut settings = json!({ "host": host });
             settings[name] = value;
-            let config = Tree(from_json(&json!({ "kubernetes": settings }), &ty).unwrap());
+            let config = Tree::new(from_json(&json!({ "kubernetes": settings }), &ty).unwrap());
             let found = validate(&config);
             found.iter().any(|one| one.summary.contains("without TLS"))
         };

@@ -14,7 +14,7 @@ use crate::resources::{
     supernode_key::SupernodeKey,
 };
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, Schema, Tree, optional};
+use crate::tfplugin::schema::{Maybe, Tree, optional};
 use crate::tfplugin::{self, AnyDataSource, AnyResource, Provider};
 use crate::{at, model};
 
@@ -51,16 +51,13 @@ pub struct Flower;
 
 impl Provider for Flower {
     type Configured = Configured;
+    type Model = Config;
 
-    fn schema(&self) -> Schema {
-        Schema::of::<Config>()
-    }
-
-    fn validate(&self, config: &Tree) -> Diagnostics {
+    fn validate(&self, config: &Tree<Config>) -> Diagnostics {
         kubernetes::validate(config)
     }
 
-    fn configure(&self, config: &Tree) -> Result<Option<Configured>> {
+    fn configure(&self, config: &Tree<Config>) -> Result<Option<Configured>> {
         let here = std::env::current_dir().map_err(|error| {
             Diagnostic::error("The current folder cannot be found").detail(error.to_string())
         })?;
@@ -107,7 +104,7 @@ impl Provider for Flower {
 }
 
 /// The token for SuperLinks with accounts; none while it is unknown, as it may be in a plan.
-fn token(config: &Tree) -> Result<Option<AccountToken>> {
+fn token(config: &Tree<Config>) -> Result<Option<AccountToken>> {
     let Some(token) = config
         .get::<Option<String>>(at!(Config, control_token))?
         .known()
@@ -133,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn requirements_are_refused_by_the_plan_where_images_run_as_they_are() {
         let config = json!({ "kubernetes": { "config_path": "no-such-file" } });
-        let config = Tree(from_json(&config, &Schema::of::<Config>().ty()).unwrap());
+        let config = Tree::new(from_json(&config, &Flower.schema().ty()).unwrap());
         let cluster = Arc::new(Flower.configure(&config).unwrap().unwrap());
         let refused = "`requirements` cannot be installed";
         for (requirements, expected) in [(json!(["numpy"]), refused), (json!([]), "")] {

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_error_is_at_the_address_and_says_what_to_write() {
-        let at = ModelPath::dotted("superlink.address").path();
+        let at = ModelPath::<()>::dotted("superlink.address").path();
         let error = check("https://a:1", PortRule::Needed, at.clone()).unwrap_err();
         let error = error.iter().next().unwrap();
         assert_eq!(error.path, Some(at));

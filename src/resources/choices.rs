@@ -1,13 +1,12 @@
 //! The words that attributes with a choice accept.
 
-use crate::choice_attribute;
-use crate::flower::control::{Location, NodeId, RunId};
+use crate::flower::control::{Location, NodeId, NodeStatus, RunId, RunStatus, SubStatus};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
 use crate::pki::NodeKeyAlgorithm;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::runtime::ObjectName;
-use crate::text_attribute;
+use crate::{choice_attribute, open_choice_attribute, text_attribute};
 
 choice_attribute!(Isolation {
     "subprocess" => Self::Subprocess => Self::Subprocess,
@@ -35,6 +34,8 @@ text_attribute!(
     RunId,
     SuperlinkId
 );
+
+open_choice_attribute!(NodeStatus, RunStatus, SubStatus);
 
 /// Whether the processes of an object run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

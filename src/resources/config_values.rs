@@ -10,7 +10,7 @@ use crate::tfplugin::value::{Number, Value};
 
 /// The values of an object, nested ones under dotted keys. What is unknown is left out: it is looked at
 /// once it is known.
-pub fn flatten(value: &Value, attribute: ModelPath) -> Result<RunConfig> {
+pub fn flatten<M>(value: &Value, attribute: ModelPath<M>) -> Result<RunConfig> {
     let mut walk = Walk::default();
     let at = attribute.path();
     match inner(value) {
@@ -153,7 +153,7 @@ mod tests {
 
     /// Each error's path and summary.
     fn errors(value: &Value) -> Vec<(String, String)> {
-        let found = flatten(value, ModelPath::dotted("node_config")).unwrap_err();
+        let found = flatten(value, ModelPath::<()>::dotted("node_config")).unwrap_err();
         let pair = |one: &Diagnostic| (one.path.as_ref().unwrap().to_string(), one.summary.clone());
         found.iter().map(pair).collect()
     }
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(errors(&deep)[0].1, "The key \"a.b.c\" is given twice");
         let fine = of(vec![("a", of(vec![("b", int(1))])), ("a.c", int(2))]);
         assert_eq!(
-            flatten(&fine, ModelPath::dotted("run_config"))
+            flatten(&fine, ModelPath::<()>::dotted("run_config"))
                 .unwrap()
                 .len(),
             2
@@ -197,7 +197,7 @@ mod tests {
             assert_eq!(errors(&value)[0].0, "node_config[\"a\"][\"b\"]");
         }
         assert!(
-            flatten(&Value::Map(BTreeMap::new()), ModelPath::dotted("a"))
+            flatten(&Value::Map(BTreeMap::new()), ModelPath::<()>::dotted("a"))
                 .unwrap()
                 .is_empty()
         );
@@ -216,7 +216,8 @@ mod tests {
                 ConfigValue::Float(9_223_372_036_854_775_808.0),
             ),
         ] {
-            let flat = flatten(&of(vec![("a", number(text))]), ModelPath::dotted("a")).unwrap();
+            let flat =
+                flatten(&of(vec![("a", number(text))]), ModelPath::<()>::dotted("a")).unwrap();
             assert_eq!(flat.get("a"), Some(&expected), "{text}");
         }
         for text in [
@@ -234,11 +235,14 @@ mod tests {
     #[test]
     fn what_is_unknown_is_looked_at_once_it_is_known() {
         let value = of(vec![("a", Value::UNKNOWN), ("b", of(vec![("c", int(1))]))]);
-        assert_eq!(flatten(&value, ModelPath::dotted("a")).unwrap().len(), 1);
+        assert_eq!(
+            flatten(&value, ModelPath::<()>::dotted("a")).unwrap().len(),
+            1
+        );
         let value = of(vec![("a", Value::UNKNOWN), ("b", Value::Null)]);
         assert_eq!(errors(&value).len(), 1);
         assert!(
-            flatten(&Value::UNKNOWN, ModelPath::dotted("a"))
+            flatten(&Value::UNKNOWN, ModelPath::<()>::dotted("a"))
                 .unwrap()
                 .is_empty()
         );

@@ -95,7 +95,7 @@ model! {
 
 /// Whether the SuperLink that a plan names by the id at `path` is the one of its state; `None` where one of
 /// them has none.
-pub(crate) fn same_by_id(plan: &Plan, path: ModelPath) -> Result<Option<bool>> {
+pub(crate) fn same_by_id<M>(plan: &Plan<M>, path: ModelPath<M>) -> Result<Option<bool>> {
     let Maybe::Known(Some(before)) = plan.prior.get::<Option<SuperlinkId>>(path)? else {
         return Ok(None);
     };

@@ -3,8 +3,7 @@
 
 use super::Configured;
 use super::addresses::{self, PortRule};
-use super::app_run::Model as AppRun;
-use super::connection_attributes::is_in_cluster;
+use super::connection_attributes::{ControlInput, is_in_cluster};
 use super::release;
 use super::report;
 use super::supernode::Model as Supernode;
@@ -19,7 +18,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 
 /// The text at `path`, where there is one and it is known.
-fn text(config: &Tree, path: ModelPath) -> Option<String> {
+fn text<M>(config: &Tree<M>, path: ModelPath<M>) -> Option<String> {
     match config.get::<Option<String>>(path) {
         Ok(Maybe::Known(text)) => text,
         _ => None,
@@ -27,7 +26,7 @@ fn text(config: &Tree, path: ModelPath) -> Option<String> {
 }
 
 /// Checks how a SuperLink's Fleet API is dialled.
-pub(super) fn fleet(config: &Tree) -> Diagnostics {
+pub(super) fn fleet(config: &Tree<Supernode>) -> Diagnostics {
     let mut found = Diagnostics::default();
     if let Some(address) = text(config, at!(Supernode, superlink.address)) {
         let at = at!(Supernode, superlink.address);
@@ -70,15 +69,18 @@ pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
     Ok(parsed)
 }
 
-/// Checks how a SuperLink's Control API is reached.
-pub(crate) fn control(config: &Tree) -> Diagnostics {
+/// Checks how a SuperLink's Control API is reached, which is said by the attribute `control`.
+pub(crate) fn control<M>(config: &Tree<M>, control: ModelPath<M>) -> Diagnostics {
+    let authority = control.then(at!(ControlInput, ca_certificate));
+    let token_file = control.then(at!(ControlInput, token_file));
+    let at_url = control.then(at!(ControlInput, url));
     let mut found = Diagnostics::default();
-    let Some(url) = text(config, at!(AppRun | Supernode, control.url)) else {
+    let Some(url) = text(config, at_url) else {
         return found;
     };
-    let ca = config.get::<Option<String>>(at!(AppRun | Supernode, control.ca_certificate));
+    let ca = config.get::<Option<String>>(authority);
     let is_known = matches!(ca, Ok(Maybe::Known(_)));
-    let ca = text(config, at!(AppRun | Supernode, control.ca_certificate));
+    let ca = text(config, authority);
     let endpoint = match ControlEndpoint::parse(&url, ca.as_deref()) {
         Ok(endpoint) => endpoint,
         Err(EndpointError::NoAuthority) if !is_known => return found,
@@ -86,32 +88,28 @@ pub(crate) fn control(config: &Tree) -> Diagnostics {
             let at = match error {
                 EndpointError::NoAuthority
                 | EndpointError::AuthorityWithoutTls
-                | EndpointError::Authority { .. } => {
-                    at!(AppRun | Supernode, control.ca_certificate)
-                }
-                _ => at!(AppRun | Supernode, control.url),
+                | EndpointError::Authority { .. } => authority,
+                _ => at_url,
             };
             found.push(report::error("This SuperLink cannot be reached", &error).at(at));
             return found;
         }
     };
-    if is_known
-        && config.is_set(at!(AppRun | Supernode, control.token_file))
-        && !endpoint.keeps_secrets()
-    {
+    if is_known && config.is_set(token_file) && !endpoint.keeps_secrets() {
         let error = EndpointError::TokenWithoutTls;
-        let at = at!(AppRun | Supernode, control.token_file);
-        found.push(report::error("This SuperLink cannot be reached", &error).at(at));
+        found.push(report::error("This SuperLink cannot be reached", &error).at(token_file));
     }
     found
 }
 
 /// An error of the plan for a SuperLink in a cluster where the provider has none.
-pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Result<()> {
-    let Maybe::Known(Some(url)) = plan
-        .config
-        .get::<Option<String>>(at!(AppRun | Supernode, control.url))?
-    else {
+pub(super) fn leads_somewhere<M>(
+    provider: Option<&Configured>,
+    plan: &Plan<M>,
+    control: ModelPath<M>,
+) -> Result<()> {
+    let at_url = control.then(at!(ControlInput, url));
+    let Maybe::Known(Some(url)) = plan.config.get::<Option<String>>(at_url)? else {
         return Ok(());
     };
     if !is_in_cluster(&url) || provider.is_none_or(|provider| provider.runtime.has_pods()) {
@@ -124,13 +122,13 @@ pub(super) fn leads_somewhere(provider: Option<&Configured>, plan: &Plan) -> Res
              cluster."
             ))
             .detail("Put `kubernetes = { … }` into the provider block.")
-            .at(at!(AppRun | Supernode, control.url))
+            .at(at_url)
             .into(),
     )
 }
 
 /// Checks where a private key is kept.
-pub(super) fn secret(config: &Tree) -> Diagnostics {
+pub(super) fn secret(config: &Tree<Supernode>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let pass = "pass `flower_supernode_key.NAME.secret` whole";
     if let Some(name) = text(config, at!(Supernode, key.name))
@@ -154,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::resources::planning::tree;
-    use crate::resources::supernode::Supernode;
+    use crate::resources::supernode;
 
     const CA: &str = include_str!("../pki/testdata/ca-p384.crt");
 
@@ -165,8 +163,8 @@ mod tests {
             .collect()
     }
 
-    fn config(json: Json) -> Tree {
-        tree::<Supernode>(json)
+    fn config(json: Json) -> Tree<Supernode> {
+        tree::<supernode::Supernode>(json)
     }
 
     #[test]
@@ -219,7 +217,10 @@ mod tests {
                 "",
             ),
         ] {
-            let found = control(&config(json!({ "control": control_ })));
+            let found = control(
+                &config(json!({ "control": control_ })),
+                at!(Supernode, control),
+            );
             assert_eq!(at(&found).join(" "), expected, "{control_}");
         }
     }

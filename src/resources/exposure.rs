@@ -11,7 +11,7 @@ use crate::tfplugin::schema::{Maybe, Tree, refused};
 use crate::tfplugin::value::Value;
 
 /// Checks what is known of the Service.
-pub(super) fn validate(config: &Tree) -> Diagnostics {
+pub(super) fn validate(config: &Tree<Superlink>) -> Diagnostics {
     let mut found = Diagnostics::default();
     found.absorb(is_reachable(config));
     let hostname = at!(Superlink, service.hostname);
@@ -33,7 +33,7 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
 }
 
 /// An error where SuperNodes would have nothing to dial.
-fn is_reachable(config: &Tree) -> Result<()> {
+fn is_reachable(config: &Tree<Superlink>) -> Result<()> {
     let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     let is_node_port = matches!(kind, Ok(Maybe::Known(Some(ServiceKind::NodePort))));
     if !is_node_port || config.is_set(at!(Superlink, service.hostname)) {
@@ -47,7 +47,7 @@ fn is_reachable(config: &Tree) -> Result<()> {
     .into())
 }
 
-fn node_port(config: &Tree) -> Result<()> {
+fn node_port(config: &Tree<Superlink>) -> Result<()> {
     let path = at!(Superlink, service.node_port);
     let Ok(Maybe::Known(Some(port))) = config.get::<Option<u16>>(path) else {
         return Ok(());
@@ -100,10 +100,10 @@ mod tests {
 
     use super::*;
     use crate::resources::planning::tree;
-    use crate::resources::superlink::Superlink;
+    use crate::resources::superlink;
 
     fn wrong(service: Json) -> String {
-        let found = validate(&tree::<Superlink>(json!({ "service": service })));
+        let found = validate(&tree::<superlink::Superlink>(json!({ "service": service })));
         let paths = found
             .iter()
             .map(|one| one.path.as_ref().unwrap().to_string());

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Configured;
 use super::choices::Status;
+use super::operation::{Operation, Waited, wait};
 use super::report::{self, quoted_log};
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
-use super::timeouts::{Operation, Waited, wait};
 use crate::at;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::runtime::{
@@ -231,7 +231,10 @@ mod tests {
             )
         };
         let refused = ended("flower-superlink: error: unrecognized arguments: --no-such-flag");
-        assert_eq!(refused.path, Some(ModelPath::dotted("extra_args").path()));
+        assert_eq!(
+            refused.path,
+            Some(ModelPath::<()>::dotted("extra_args").path())
+        );
         assert_eq!(ended("ERROR: error: no disk").path, None);
     }
 

@@ -6,9 +6,22 @@ use std::collections::BTreeMap;
 use crate::runtime::{is_dns_subdomain, is_own_label};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
+use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
 /// What Kubernetes takes, without the little that the provider adds.
 const MOST_OF_ANNOTATIONS: usize = 255 * 1024;
+
+/// Checks a map of texts, where it is known.
+pub(super) fn of<M>(
+    config: &Tree<M>,
+    path: ModelPath<M>,
+    check: fn(&BTreeMap<String, String>, &Path) -> Result<()>,
+) -> Result<()> {
+    match config.get::<Option<BTreeMap<String, String>>>(path) {
+        Ok(Maybe::Known(Some(set))) => check(&set, &path.path()),
+        _ => Ok(()),
+    }
+}
 
 /// An error for each label that is none.
 pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
@@ -106,10 +119,9 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tfplugin::schema::ModelPath;
 
     fn at() -> Path {
-        ModelPath::dotted("labels").path()
+        ModelPath::<()>::dotted("labels").path()
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Configured;
+use super::operation::Operation;
 use super::report;
 use super::superlink::Model as Superlink;
 use super::supernode::Model as Supernode;
-use super::timeouts::{Operation, Timeouts};
+use super::timeouts::Timeouts;
 use super::{place, recorded_configuration};
 use crate::at;
 use crate::runtime::{Claim, Claimed, ObjectRef, Removal, RuntimeError};

@@ -14,8 +14,8 @@ use crate::tfplugin::value::{Type, Value, from_json};
 use crate::tfplugin::{AnyResource, PlanOutcome, Resource, resource};
 
 /// What a plan came to.
-pub(crate) struct Planned {
-    pub tree: Tree,
+pub(crate) struct Planned<M> {
+    pub tree: Tree<M>,
     /// Whether anything is to be done.
     pub differs: bool,
     /// The paths that need a new resource.
@@ -27,7 +27,7 @@ pub(crate) struct Planned {
     pub notes: Vec<Diagnostic>,
 }
 
-impl Planned {
+impl<M> Planned<M> {
     pub(crate) fn text(&self, dotted: &str) -> Option<&str> {
         self.tree.value(ModelPath::dotted(dotted)).as_str()
     }
@@ -49,7 +49,7 @@ pub(crate) const UNKNOWN: &str = "(known after apply)";
 /// the state that it comes to.
 pub(crate) async fn checked<R: Resource<Provider = Configured>>(
     prior: &Value,
-    config: &Tree,
+    config: &Tree<R::Model>,
 ) -> (Diagnostics, Option<Value>) {
     let (found, outcome) = checked_in::<R>(None, prior, config).await;
     (found, outcome.map(|outcome| outcome.state))
@@ -59,12 +59,12 @@ pub(crate) async fn checked<R: Resource<Provider = Configured>>(
 pub(crate) async fn checked_in<R: Resource<Provider = Configured>>(
     provider: Option<Arc<Configured>>,
     prior: &Value,
-    config: &Tree,
+    config: &Tree<R::Model>,
 ) -> (Diagnostics, Option<PlanOutcome>) {
     let resource = resource_of::<R>();
     let attributes = &resource.compiled().schema.attributes;
     let mut found = schema::validate(attributes, &config.0, true);
-    found.extend(resource.validate(config));
+    found.extend(resource.validate(config.0.clone()));
     if found.has_errors() {
         return (found, None);
     }
@@ -124,8 +124,8 @@ fn stand_in(name: &str, ty: &Type) -> Value {
 }
 
 /// A configuration of which only these attributes are set.
-pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree {
-    Tree(unsettled(
+pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree<R::Model> {
+    Tree::new(unsettled(
         from_json(&config, &resource_of::<R>().compiled().ty).unwrap(),
     ))
 }
@@ -134,7 +134,7 @@ pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree {
 pub(crate) async fn plan<R: Resource<Provider = Configured>>(
     prior: Option<&Json>,
     config: Json,
-) -> Planned {
+) -> Planned<R::Model> {
     plan_in::<R>(None, prior, config).await
 }
 
@@ -143,7 +143,7 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
     provider: Option<Arc<Configured>>,
     prior: Option<&Json>,
     config: Json,
-) -> Planned {
+) -> Planned<R::Model> {
     let resource = resource_of::<R>();
     let compiled = resource.compiled();
     let read = |json: &Json| unsettled(from_json(json, &compiled.ty).unwrap());
@@ -161,7 +161,7 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
     let (errors, warnings) = (summaries(true), summaries(false));
     Planned {
         differs: outcome.state != prior,
-        tree: Tree(outcome.state),
+        tree: Tree::new(outcome.state),
         replaces: outcome.replace.iter().map(ToString::to_string).collect(),
         errors,
         warnings,
@@ -177,8 +177,8 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
 fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
     let mut merged = config.clone();
     for attribute in attributes {
-        if attribute.is_computed() && config.element(&attribute.name).is_null() {
-            let before = prior.element(&attribute.name).clone();
+        if attribute.is_computed() && config.attribute(attribute).is_null() {
+            let before = prior.attribute(attribute).clone();
             merged.set(&attribute.name, before);
         }
     }

@@ -187,7 +187,7 @@ mod tests {
                 .collect()
         };
         let wrong = |requests: &[(&str, &str)], limits: &[(&str, &str)]| {
-            let at = ModelPath::dotted("resources").path();
+            let at = ModelPath::<()>::dotted("resources").path();
             let found = check_resources(&map(requests), &map(limits), &at)
                 .err()
                 .unwrap_or_default();

@@ -1,12 +1,10 @@
 //! What an object was made from, kept beside it by its runtime, so that another state can take it over
 //! whole: an import then needs nothing but a name, and the plan after it is empty.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
-use super::superlink::Model as Superlink;
-use super::supernode::Model as Supernode;
-use super::supernode_key::Model as SupernodeKey;
-use crate::at;
 use crate::resources::report;
 use crate::runtime::{
     Claimed, ErrorKind, Kind, Managed, ObjectName, ObjectRef, Runtime, RuntimeError, Whereabouts,
@@ -14,8 +12,15 @@ use crate::runtime::{
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Model, Schema, without_secrets};
+use crate::tfplugin::schema::{Model, ModelPath, Schema, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
+
+/// A model of an object that is recorded, and where its identity is.
+pub trait Recorded: Model {
+    const KIND: Kind;
+    const NAME: ModelPath<Self>;
+    const PLACE: ModelPath<Self>;
+}
 
 /// Records what an update made of an object in a state.
 pub async fn record<M: Model>(
@@ -51,15 +56,16 @@ pub fn upgrade_identity(version: i64, identity: Json) -> Json {
 }
 
 /// The state of the object of this id or identity, for an import.
-pub async fn restore<M: Model>(runtime: &dyn Runtime, kind: Kind, what: &Import) -> Result<M> {
+pub async fn restore<M: Recorded>(runtime: &dyn Runtime, what: &Import<M>) -> Result<M> {
+    let kind = M::KIND;
     let (id, place) = match what {
         Import::Id(id) => (id.clone(), None),
         Import::Identity(identity) => {
             let text = |path| -> Result<Option<String>> {
                 Ok(identity.get::<Option<_>>(path)?.known().flatten())
             };
-            let name = text(at!(Superlink | Supernode | SupernodeKey, name))?;
-            let place = text(at!(Superlink | Supernode | SupernodeKey, place))?;
+            let name = text(M::NAME)?;
+            let place = text(M::PLACE)?;
             (name.unwrap_or_default(), place)
         }
     };
@@ -113,6 +119,20 @@ pub fn read<M: Model>(configuration: &Json) -> Result<M> {
         Diagnostic::error("The record of the object cannot be read").detail(error)
     })?;
     M::decode(&value, &Path::default())
+}
+
+/// What is recorded of these objects. What cannot be read is nobody's, and the log says why.
+pub fn readable<M: Model>(
+    recorded: BTreeMap<ObjectName, Json>,
+) -> impl Iterator<Item = (ObjectName, M)> {
+    recorded.into_iter().filter_map(|(name, configuration)| {
+        let model = read(&configuration).inspect_err(|refused| {
+            for one in refused.iter() {
+                tracing::warn!(%name, "its record is not used: {}: {}", one.summary, one.detail);
+            }
+        });
+        Some((name, model.ok()?))
+    })
 }
 
 /// Says why there may be one already, and how to take it over, where that is why it was not made.

@@ -6,7 +6,7 @@ use super::supernode::Model as Supernode;
 use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, is_newer_than_known, newest, row_of};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-use crate::tfplugin::schema::ModelPath;
+use crate::tfplugin::path::Path;
 
 /// What holds for the release, or why it cannot be used.
 pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
@@ -14,7 +14,7 @@ pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
 }
 
 /// The same of a release that stands elsewhere.
-pub fn row_at(version: FlowerVersion, at: ModelPath) -> Result<&'static VersionRow> {
+pub fn row_at(version: FlowerVersion, at: impl Into<Path>) -> Result<&'static VersionRow> {
     let row = row_of(version);
     row.map_err(|error| {
         report::error("This Flower version cannot be used", &error)

@@ -4,10 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::superlink::Model as Superlink;
-use super::supernode::Model as Supernode;
-use crate::at;
-use crate::runtime::{Kind, ObjectName, ObjectRef};
+use super::launched::Launched;
+use crate::runtime::{ObjectName, ObjectRef};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::Maybe;
@@ -18,18 +16,12 @@ pub struct PlannedRequirements(Mutex<HashMap<ObjectRef, Maybe<Vec<String>>>>);
 
 impl PlannedRequirements {
     /// Keeps what is planned for a SuperLink or a SuperNode.
-    pub fn note(&self, plan: &Plan) -> Result<()> {
-        let Maybe::Known(name) = plan.get::<ObjectName>(at!(Superlink | Supernode, name))? else {
+    pub fn note<M: Launched>(&self, plan: &Plan<M>) -> Result<()> {
+        let Maybe::Known(name) = plan.get::<ObjectName>(M::NAME)? else {
             return Ok(());
         };
-        // The one of the two that dials the other.
-        let kind = if plan.planned.is_set(at!(Supernode, superlink)) {
-            Kind::Supernode
-        } else {
-            Kind::Superlink
-        };
-        let requirements =
-            plan.get::<Option<Vec<String>>>(at!(Superlink | Supernode, requirements))?;
+        let kind = M::KIND;
+        let requirements = plan.get::<Option<Vec<String>>>(M::REQUIREMENTS)?;
         let requirements = match requirements {
             Maybe::Known(requirements) => Maybe::Known(requirements.unwrap_or_default()),
             Maybe::Unknown => Maybe::Unknown,

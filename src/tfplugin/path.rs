@@ -19,7 +19,7 @@ pub struct Path(Vec<Step>);
 impl Path {
     /// This path and then the attribute of the object there.
     #[must_use]
-    pub fn then(&self, attribute: ModelPath) -> Self {
+    pub fn then<M>(&self, attribute: ModelPath<M>) -> Self {
         let mut steps = self.0.clone();
         let names = attribute.names().iter();
         steps.extend(names.map(|name| Step::Attribute((*name).to_owned())));

@@ -19,17 +19,20 @@ use super::value::Value;
 pub trait Provider: Send + Sync + 'static {
     /// What the configuration comes to; resources get it with each call.
     type Configured: Send + Sync + 'static;
+    type Model: Model;
 
-    fn schema(&self) -> Schema;
+    fn schema(&self) -> Schema {
+        Schema::of::<Self::Model>()
+    }
 
     /// Checks that need more than one attribute. Parts may be unknown.
-    fn validate(&self, _config: &Tree) -> Diagnostics {
+    fn validate(&self, _config: &Tree<Self::Model>) -> Diagnostics {
         Diagnostics::default()
     }
 
     /// Takes the configuration. Must not use the network; `None` when it depends on what is only
     /// known after apply.
-    fn configure(&self, config: &Tree) -> Result<Option<Self::Configured>>;
+    fn configure(&self, config: &Tree<Self::Model>) -> Result<Option<Self::Configured>>;
 
     fn resources(&self) -> Vec<Arc<dyn AnyResource<Self::Configured>>>;
 
@@ -57,7 +60,7 @@ pub trait DataSource: Send + Sync + 'static {
         Schema::of::<Self::Model>()
     }
 
-    fn validate(_config: &Tree) -> Diagnostics {
+    fn validate(_config: &Tree<Self::Model>) -> Diagnostics {
         Diagnostics::default()
     }
 
@@ -74,7 +77,7 @@ pub trait AnyDataSource<C>: Send + Sync {
     #[doc(hidden)]
     fn compiled(&self) -> &Compiled;
     #[doc(hidden)]
-    fn validate(&self, config: &Tree) -> Diagnostics;
+    fn validate(&self, config: Value) -> Diagnostics;
     #[doc(hidden)]
     fn read(&self, call: Call<C>, config: Value) -> BoxFuture<'static, Result<Value>>;
 }
@@ -106,8 +109,8 @@ impl<D: DataSource> AnyDataSource<D::Provider> for Erased<D> {
         self.compiled.get_or_init(|| D::schema().into())
     }
 
-    fn validate(&self, config: &Tree) -> Diagnostics {
-        D::validate(config)
+    fn validate(&self, config: Value) -> Diagnostics {
+        D::validate(&Tree::new(config))
     }
 
     fn read(&self, call: Call<D::Provider>, config: Value) -> BoxFuture<'static, Result<Value>> {

@@ -33,7 +33,7 @@ pub trait Resource: Send + Sync + 'static {
     }
 
     /// Checks that need more than one attribute. Parts of the configuration may be unknown.
-    fn validate(_config: &Tree) -> Diagnostics {
+    fn validate(_config: &Tree<Self::Model>) -> Diagnostics {
         Diagnostics::default()
     }
 
@@ -41,7 +41,7 @@ pub trait Resource: Send + Sync + 'static {
     /// configuration is unknown; no network is used for a create.
     fn plan(
         _provider: Option<Arc<Self::Provider>>,
-        _plan: &mut Plan,
+        _plan: &mut Plan<Self::Model>,
     ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
@@ -50,7 +50,7 @@ pub trait Resource: Send + Sync + 'static {
     fn create(
         call: Call<Self::Provider>,
         planned: Self::Model,
-        config: Tree,
+        config: Tree<Self::Model>,
         slot: Slot<Self::Model>,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -65,7 +65,7 @@ pub trait Resource: Send + Sync + 'static {
         call: Call<Self::Provider>,
         prior: Self::Model,
         planned: Self::Model,
-        config: Tree,
+        config: Tree<Self::Model>,
         slot: Slot<Self::Model>,
     ) -> impl Future<Output = Result<()>> + Send;
 
@@ -78,7 +78,7 @@ pub trait Resource: Send + Sync + 'static {
     /// Finds an existing object.
     fn import(
         call: Call<Self::Provider>,
-        what: Import,
+        what: Import<Self::Model>,
     ) -> impl Future<Output = Result<Self::Model>> + Send;
 
     /// Brings an identity of an older version to the current one.
@@ -97,25 +97,25 @@ pub trait Resource: Send + Sync + 'static {
     }
 }
 
-/// The attribute that identifies most resources.
-const ID: ModelPath = ModelPath::checked(&["id"]);
-
-/// How an object that is to be imported is named.
+/// How an object of a model that is to be imported is named.
 #[derive(Debug, Clone)]
-pub enum Import {
+pub enum Import<M> {
     /// By the text of an `id`.
     Id(String),
     /// By its identity: an object with the attributes that the schema marks so.
-    Identity(Tree),
+    Identity(Tree<M>),
 }
 
-impl Import {
+impl<M> Import<M> {
     /// The id of a resource whose identity is its `id`.
     pub fn id(self) -> Result<String> {
         match self {
             Self::Id(id) => Ok(id),
             Self::Identity(identity) => {
-                let id = identity.get::<Option<String>>(ID)?.known().flatten();
+                let id = identity
+                    .get::<Option<String>>(ModelPath::checked(["id"]))?
+                    .known()
+                    .flatten();
                 let none = || Diagnostic::error("The identity to import has no id");
                 Ok(id.ok_or_else(none)?)
             }
@@ -123,14 +123,14 @@ impl Import {
     }
 }
 
-/// A change that is being planned.
+/// A change of a model that is being planned.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Plan<M> {
     /// The state before; null for a create.
-    pub prior: Tree,
-    pub config: Tree,
+    pub prior: Tree<M>,
+    pub config: Tree<M>,
     /// The state after, as far as known.
-    pub planned: Tree,
+    pub planned: Tree<M>,
     replace: Vec<Path>,
     /// Warnings for the user.
     pub notes: Diagnostics,
@@ -139,7 +139,7 @@ pub struct Plan {
     pub private: Bytes,
 }
 
-impl Plan {
+impl<M> Plan<M> {
     pub fn is_create(&self) -> bool {
         self.prior.0.is_null()
     }
@@ -155,32 +155,45 @@ impl Plan {
     }
 
     /// Whether the attribute at `path` will differ from before, or may.
-    pub fn changes(&self, path: ModelPath) -> bool {
+    pub fn changes(&self, path: ModelPath<M>) -> bool {
         self.prior.value(path) != self.planned.value(path)
     }
 
     /// Plans a value for a computed attribute.
-    pub fn set(&mut self, path: ModelPath, value: impl Attr) {
+    pub fn set(&mut self, path: ModelPath<M>, value: impl Attr) {
         self.planned.set(path, value.encode());
     }
 
     /// Says that a computed attribute is only known after apply.
-    pub fn set_unknown(&mut self, path: ModelPath) {
+    pub fn set_unknown(&mut self, path: ModelPath<M>) {
         self.planned.set(path, Value::UNKNOWN);
     }
 
     /// The planned value at `path`, typed.
-    pub fn get<T: Attr>(&self, path: ModelPath) -> Result<Maybe<T>> {
+    pub fn get<T: Attr>(&self, path: ModelPath<M>) -> Result<Maybe<T>> {
         self.planned.get(path)
     }
 
     /// Asks for a new resource because of the attribute at `path`. Terraform's plan shows which one
     /// that is; why belongs into its description.
-    pub fn replace(&mut self, path: ModelPath) {
+    pub fn replace(&mut self, path: ModelPath<M>) {
         let path = path.path();
         if !self.is_create() && !self.replace.contains(&path) {
             self.replace.push(path);
         }
+    }
+
+    /// The planned state, with what the configuration leaves to the provider as it was before.
+    pub fn with_prior_computed(&self) -> Tree<M> {
+        let mut planned = self.planned.clone();
+        if let Value::Map(entries) = &mut planned.0 {
+            for (name, value) in entries {
+                if value.is_unknown() && self.config.0.get(name).is_null() {
+                    *value = self.prior.0.get(name).clone();
+                }
+            }
+        }
+        planned
     }
 
     /// The attributes for which a new resource is asked.
@@ -222,7 +235,7 @@ pub trait AnyResource<C>: Send + Sync {
     #[doc(hidden)]
     fn compiled(&self) -> &Compiled;
     #[doc(hidden)]
-    fn validate(&self, config: &Tree) -> Diagnostics;
+    fn validate(&self, config: Value) -> Diagnostics;
     #[doc(hidden)]
     fn plan(
         &self,
@@ -243,7 +256,7 @@ pub trait AnyResource<C>: Send + Sync {
     #[doc(hidden)]
     fn read(&self, call: Call<C>, state: Value) -> BoxFuture<'static, Result<Value>>;
     #[doc(hidden)]
-    fn import(&self, call: Call<C>, what: Import) -> BoxFuture<'static, Result<Value>>;
+    fn import(&self, call: Call<C>, what: Import<()>) -> BoxFuture<'static, Result<Value>>;
     #[doc(hidden)]
     fn upgrade(&self, version: i64, state: Json) -> Result<Json>;
     #[doc(hidden)]
@@ -285,8 +298,8 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         })
     }
 
-    fn validate(&self, config: &Tree) -> Diagnostics {
-        R::validate(config)
+    fn validate(&self, config: Value) -> Diagnostics {
+        R::validate(&Tree::new(config))
     }
 
     fn plan(
@@ -304,9 +317,9 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
             &config,
         );
         let mut plan = Plan {
-            prior: Tree(prior),
-            config: Tree(config),
-            planned: Tree(first.state),
+            prior: Tree::new(prior),
+            config: Tree::new(config),
+            planned: Tree::new(first.state),
             replace: first.replace,
             notes: Diagnostics::default(),
             private,
@@ -358,7 +371,15 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         })
     }
 
-    fn import(&self, call: Call<R::Provider>, what: Import) -> BoxFuture<'static, Result<Value>> {
+    fn import(
+        &self,
+        call: Call<R::Provider>,
+        what: Import<()>,
+    ) -> BoxFuture<'static, Result<Value>> {
+        let what = match what {
+            Import::Id(id) => Import::Id(id),
+            Import::Identity(identity) => Import::Identity(Tree::new(identity.0)),
+        };
         Box::pin(async move { Ok(R::import(call, what).await?.encode()) })
     }
 
@@ -383,7 +404,7 @@ async fn change<R: Resource>(
     slot: Slot<R::Model>,
 ) -> Result<()> {
     let root = Path::default();
-    let config = Tree(config);
+    let config = Tree::new(config);
     if planned.is_null() {
         R::delete(call, R::Model::decode(&prior, &root)?).await?;
         slot.clear();

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::super::fake::Fake;
 use super::super::node::{NodeId, NodeStatus};
-use super::super::run::{RunId, RunStatus, SubStatus};
+use super::super::run_id::RunId;
+use super::super::run_status::{RunStatus, SubStatus};
 use super::*;
 use crate::flower::run_config::ConfigValue;
 

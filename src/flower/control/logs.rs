@@ -14,7 +14,7 @@ use prost::Message as _;
 use super::call::Call;
 use super::client::ControlClient;
 use super::error::ControlError;
-use super::run::RunId;
+use super::run_id::RunId;
 use super::transport::Frames;
 use super::wire;
 use crate::terminal::{Lines, uncoloured};

@@ -24,8 +24,11 @@ mod node;
 mod pool;
 mod refusal;
 mod run;
+mod run_id;
+mod run_status;
 mod scheme;
 mod shared;
+mod start_run;
 mod submit;
 mod submit_ledger;
 mod tls;
@@ -49,11 +52,11 @@ pub use location::{Location, NotALocation};
 pub use logs::{LogChunk, LogStream};
 pub use node::{NewNode, Node, NodeId, NodeStatus, NotANodeId};
 pub use pool::ControlPool;
-pub use run::{
-    NotARunId, Run, RunId, RunListing, RunStatus, StartRun, SubStatus, Timestamp,
-    is_default_federation,
-};
+pub use run::{Run, RunListing, Timestamp, is_default_federation};
+pub use run_id::{NotARunId, RunId};
+pub use run_status::{RunStatus, SubStatus};
 pub use shared::SharedReads;
+pub use start_run::StartRun;
 pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
 pub use tls::TlsReason;
 pub use token::AccountToken;

@@ -58,7 +58,7 @@ pub enum NodeStatus {
     /// Taken off the list.
     Unregistered,
     /// A status of a newer release.
-    Unknown(String),
+    Other(String),
 }
 
 impl NodeStatus {
@@ -69,7 +69,7 @@ impl NodeStatus {
             Self::Online => "online",
             Self::Offline => "offline",
             Self::Unregistered => "unregistered",
-            Self::Unknown(word) => word,
+            Self::Other(word) => word,
         }
     }
 }
@@ -81,7 +81,7 @@ impl From<&str> for NodeStatus {
             "online" => Self::Online,
             "offline" => Self::Offline,
             "unregistered" => Self::Unregistered,
-            other => Self::Unknown(other.to_owned()),
+            other => Self::Other(other.to_owned()),
         }
     }
 }

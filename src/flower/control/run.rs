@@ -1,207 +1,21 @@
-//! Runs: what is submitted, and what the SuperLink tells about them afterwards.
+//! Runs, as the SuperLink tells of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::str::FromStr;
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::run_id::RunId;
+use super::run_status::{RunStatus, SubStatus};
 use super::wire;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
 /// The name without which 1.24 and 1.25 start no run.
 pub(super) const EARLY_FEDERATION: &str = "default";
 
-/// Number of a run. Random and mostly above what a JSON number holds exactly: write it as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RunId(pub u64);
-
-impl TryFrom<String> for RunId {
-    type Error = NotARunId;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<RunId> for String {
-    fn from(id: RunId) -> Self {
-        id.to_string()
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Why a text is no number of a run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a run ID is a number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows")]
-pub struct NotARunId;
-
-impl FromStr for RunId {
-    type Err = NotARunId;
-
-    /// Only as it is written back: no sign, no leading zero.
-    fn from_str(text: &str) -> Result<Self, NotARunId> {
-        let id = text.parse().map(Self).map_err(|_| NotARunId)?;
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(NotARunId)
-        }
-    }
-}
-
 /// Whether a run is in the federation of an open-source SuperLink, in which runs start that name none.
 pub fn is_default_federation(name: &str) -> bool {
     ["", "@none/default", EARLY_FEDERATION].contains(&name)
-}
-
-/// A run to submit.
-#[derive(Clone, PartialEq)]
-pub struct StartRun {
-    fab: Bytes,
-    fab_hash: String,
-    /// Values that replace those of the app's own configuration. Their keys must exist there.
-    pub overrides: RunConfig,
-    /// The federation; empty for the default one.
-    pub federation: String,
-}
-
-impl StartRun {
-    /// A run of this app bundle.
-    pub fn new(fab: Bytes, overrides: RunConfig, federation: impl Into<String>) -> Self {
-        Self {
-            fab_hash: hex::encode(Sha256::digest(&fab)),
-            fab,
-            overrides,
-            federation: federation.into(),
-        }
-    }
-
-    /// SHA-256 of the bundle, as the SuperLink computes it.
-    pub fn fab_hash(&self) -> &str {
-        &self.fab_hash
-    }
-
-    /// Size of the bundle.
-    pub fn fab_len(&self) -> usize {
-        self.fab.len()
-    }
-
-    pub(super) fn to_wire(&self) -> wire::StartRunRequest {
-        wire::StartRunRequest {
-            fab: Some(wire::Fab {
-                hash_str: self.fab_hash.clone(),
-                content: self.fab.clone(),
-            }),
-            override_config: self
-                .overrides
-                .iter()
-                .map(|(key, value)| (key.clone(), scalar(value)))
-                .collect(),
-            federation: self.federation.clone(),
-        }
-    }
-}
-
-/// Values of a run configuration can be confidential, so only the keys are shown.
-impl fmt::Debug for StartRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StartRun")
-            .field("fab_hash", &self.fab_hash)
-            .field("overrides", &self.overrides.keys().collect::<Vec<_>>())
-            .field("federation", &self.federation)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How far a run is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunStatus {
-    /// Waits for a SuperExec to pick it up.
-    Pending,
-    /// Picked up.
-    Starting,
-    /// The `ServerApp` runs.
-    Running,
-    /// Over, one way or another: see [`SubStatus`].
-    Finished,
-    /// A status of a newer release.
-    Unknown(String),
-}
-
-impl RunStatus {
-    /// Flower's word for it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Pending => "pending",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Unknown(word) => word,
-        }
-    }
-}
-
-impl From<&str> for RunStatus {
-    fn from(word: &str) -> Self {
-        match word {
-            "pending" => Self::Pending,
-            "starting" => Self::Starting,
-            "running" => Self::Running,
-            "finished" => Self::Finished,
-            other => Self::Unknown(other.to_owned()),
-        }
-    }
-}
-
-/// How a finished run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SubStatus {
-    /// Not finished yet.
-    None,
-    /// Went through.
-    Completed,
-    /// Ended with an error.
-    Failed,
-    /// Was stopped by someone.
-    Stopped,
-    /// A sub-status of a newer release.
-    Unknown(String),
-}
-
-impl SubStatus {
-    /// Flower's word for it; empty for a run that has not finished.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::None => "",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-            Self::Unknown(word) => word,
-        }
-    }
-}
-
-impl From<&str> for SubStatus {
-    fn from(word: &str) -> Self {
-        match word {
-            "" => Self::None,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "stopped" => Self::Stopped,
-            other => Self::Unknown(other.to_owned()),
-        }
-    }
 }
 
 /// A time as the SuperLink wrote it.
@@ -293,21 +107,9 @@ pub struct RunListing {
     pub complete: bool,
 }
 
-fn scalar(value: &ConfigValue) -> wire::Scalar {
-    use wire::scalar::Scalar as S;
-    wire::Scalar {
-        scalar: Some(match value {
-            ConfigValue::Bool(v) => S::Bool(*v),
-            ConfigValue::Int(v) => S::Sint64(*v),
-            ConfigValue::Float(v) => S::Double(*v),
-            ConfigValue::Str(v) => S::String(v.clone()),
-        }),
-    }
-}
-
 /// Flower itself writes bool, sint64, double and string only. What another client may have put there
 /// is kept readable, and can never equal something we submitted by accident of type.
-fn config(map: HashMap<String, wire::Scalar>) -> RunConfig {
+pub(super) fn config(map: HashMap<String, wire::Scalar>) -> RunConfig {
     use wire::scalar::Scalar as S;
     map.into_iter()
         .filter_map(|(key, value)| {
@@ -328,54 +130,6 @@ fn config(map: HashMap<String, wire::Scalar>) -> RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_number_keeps_all_its_digits_as_text() {
-        let id: RunId = "18446744073709551615".parse().unwrap();
-        assert_eq!(id, RunId(u64::MAX));
-        assert_eq!(id.to_string(), "18446744073709551615");
-        assert!("-1".parse::<RunId>().is_err());
-    }
-
-    #[test]
-    fn a_status_of_the_future_keeps_its_word() {
-        assert_eq!(
-            RunStatus::from("queued"),
-            RunStatus::Unknown("queued".to_owned())
-        );
-        for word in ["pending", "starting", "running", "finished", "queued"] {
-            assert_eq!(RunStatus::from(word).as_str(), word);
-        }
-        for word in ["", "completed", "failed", "stopped", "merged"] {
-            assert_eq!(SubStatus::from(word).as_str(), word);
-        }
-    }
-
-    #[test]
-    fn what_is_submitted_comes_back_with_the_same_types() {
-        let overrides: RunConfig = [
-            ("a".to_owned(), ConfigValue::Int(-7)),
-            ("b".to_owned(), ConfigValue::Float(1.0)),
-            ("c".to_owned(), ConfigValue::Bool(false)),
-            ("d".to_owned(), ConfigValue::Str("x".to_owned())),
-        ]
-        .into();
-        let start = StartRun::new(Bytes::from_static(b"fab"), overrides.clone(), "");
-        let wire = start.to_wire();
-        assert_eq!(config(wire.override_config), overrides);
-        assert_eq!(
-            wire.fab.unwrap().hash_str,
-            "c2242e2c12190babaf9f9488fb7bb1bb37182a94cda68699af53ed35160d3933"
-        );
-    }
-
-    #[test]
-    fn neither_bundle_nor_values_show_in_debug_output() {
-        let overrides = [("token".to_owned(), ConfigValue::Str("hush".to_owned()))].into();
-        let start = StartRun::new(Bytes::from_static(b"fab-bytes"), overrides, "");
-        let shown = format!("{start:?}");
-        assert!(shown.contains("token") && !shown.contains("hush") && !shown.contains("fab-bytes"));
-    }
 
     #[test]
     fn flowers_times_are_read() {

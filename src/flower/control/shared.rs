@@ -14,7 +14,8 @@ use tokio::sync::Mutex;
 use super::client::ControlClient;
 use super::error::ControlError;
 use super::node::Node;
-use super::run::{Run, RunId, RunListing};
+use super::run::{Run, RunListing};
+use super::run_id::RunId;
 
 /// Shared reads of one SuperLink.
 #[derive(Debug)]

@@ -14,7 +14,10 @@ use time::OffsetDateTime;
 
 use super::client::ControlClient;
 use super::error::ControlError;
-use super::run::{Run, RunId, RunListing, StartRun, SubStatus};
+use super::run::{Run, RunListing};
+use super::run_id::RunId;
+use super::run_status::SubStatus;
+use super::start_run::StartRun;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
 /// What to do when several runs could be the one that was submitted.

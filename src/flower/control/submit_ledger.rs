@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::run::RunId;
+use super::run_id::RunId;
 
 /// What the submissions of one process to one SuperLink know of each other.
 #[derive(Debug, Default)]

@@ -1,15 +1,12 @@
 //! The app of a run: built from its source, with the configuration checked against what it declares.
 
 use super::model::{Model, Source};
-use super::planned_app::{self, PlannedApp};
-use super::release;
 use super::verdict::AppParts;
 use crate::at;
 use crate::flower::app_source::AppTree;
-use crate::flower::control::StartRun;
 use crate::flower::fab::{self, AppKind, Fab, FabError};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
-use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
+use crate::flower::version::{DEFAULT, FAB_LIMIT, FlowerVersion, row_of};
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::local_path::{LocalPath, LocalPathError};
@@ -17,30 +14,13 @@ use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, refused};
 
-/// What to submit: the app that was planned, with its configuration.
-pub(super) async fn checked(
-    provider: &Configured,
-    planned: &mut Model,
-    as_planned: Option<&PlannedApp>,
-) -> Result<(StartRun, AppParts)> {
-    let version = release(planned.control.flower_version);
-    let fab = build(Some(provider), &planned.source, version).await?;
-    let hash = fab.hash.as_str().to_owned();
-    if let Some(expected) = planned.fab_hash.get()
-        && *expected != hash
-    {
-        let was = PlannedApp::known(&planned.source, expected, as_planned);
-        return Err(planned_app::changed(&was, &fab).into());
-    }
-    planned.fab_hash.set(hash);
-    runs_unattended(&fab)?;
-    let overrides = overrides(&fab, planned.run_config.as_ref())?;
-    let federation = planned.federation.clone().unwrap_or_default();
-    let parts = parts(&fab);
-    Ok((StartRun::new(fab.bytes, overrides, federation), parts))
+/// The release of the SuperLink: the newest where it is not said, or not known yet.
+pub(super) fn release(said: Option<FlowerVersion>) -> FlowerVersion {
+    said.unwrap_or(DEFAULT)
 }
 
-fn parts(fab: &Fab) -> AppParts {
+/// What is told of the app where its run fails.
+pub(super) fn parts(fab: &Fab) -> AppParts {
     let files = fab.digests.keys();
     let top = files.filter_map(|path| match path.split_once('/') {
         Some((folder, _)) => Some(folder),

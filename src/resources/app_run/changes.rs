@@ -1,9 +1,9 @@
 //! What of a change asks for a new run, and what stays the same run in other words.
 
-use super::Model;
 use std::collections::BTreeMap;
 
 use super::app;
+use super::model::Model;
 use super::model::Source;
 use crate::at;
 use crate::flower::control::ControlEndpoint;
@@ -14,7 +14,6 @@ use crate::resources::connection_attributes::same_by_id;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree};
-use crate::tfplugin::value::Value;
 
 /// How a configuration of a run compares with the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +27,8 @@ pub(super) enum Values {
 
 /// Whether the run would get other values. How they are written makes no difference: nested or with
 /// dots, as an object or a map, 0.1 as a text or as a double, 3 as a text or as a number.
-pub(super) fn of_run_config(plan: &Plan, fab: Option<&Fab>) -> Result<Values> {
-    let values = |tree: &Tree| tree.get::<Option<Dynamic>>(at!(Model, run_config));
+pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Values> {
+    let values = |tree: &Tree<Model>| tree.get::<Option<Dynamic>>(at!(Model, run_config));
     let (Maybe::Known(planned), Maybe::Known(prior)) =
         (values(&plan.planned)?, values(&plan.prior)?)
     else {
@@ -78,19 +77,12 @@ fn as_texts(values: &RunConfig) -> BTreeMap<&str, String> {
 }
 
 /// Keeps the words of the state where both say something: a change of spelling is no change.
-pub(super) fn keep_spelling(plan: &mut Plan) {
+pub(super) fn keep_spelling(plan: &mut Plan<Model>) {
     let prior = plan.prior.value(at!(Model, run_config)).clone();
     if !prior.is_null() && !plan.planned.value(at!(Model, run_config)).is_null() {
         plan.planned.set(at!(Model, run_config), prior);
     }
-    let mut restored = plan.planned.clone();
-    if let Value::Map(entries) = &mut restored.0 {
-        for (name, value) in entries {
-            if value.is_unknown() && plan.config.0.element(name).is_null() {
-                *value = plan.prior.0.element(name).clone();
-            }
-        }
-    }
+    let restored = plan.with_prior_computed();
     // Where nothing else changes, what is computed stays, too: also what the state does not have.
     if restored.0 == plan.prior.0 {
         plan.planned = restored;
@@ -99,7 +91,7 @@ pub(super) fn keep_spelling(plan: &mut Plan) {
 
 /// Plans a run of the state whose app cannot be read: Terraform asks for such a plan also before it
 /// destroys. What needs the app stays an error.
-pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) -> Result<()> {
+pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabError) -> Result<()> {
     let other = of_run_config(plan, None)? == Values::Other;
     if plan.changes(at!(Model, source.path)) && !is_taken_over(plan)? {
         // Not the app of before that is gone, but one that was never there.
@@ -130,11 +122,11 @@ pub(super) fn without_app(plan: &mut Plan, source: &Source, error: &FabError) ->
 
 /// The attribute by which the run would be one of another SuperLink: one with another id or, where there is
 /// none, at another address. An address that is not known yet may be any.
-pub(super) fn moved(plan: &Plan) -> Result<Option<ModelPath>> {
+pub(super) fn moved(plan: &Plan<Model>) -> Result<Option<ModelPath<Model>>> {
     if let Some(same) = same_by_id(plan, at!(Model, control.superlink_id))? {
         return Ok((!same).then_some(at!(Model, control.superlink_id)));
     }
-    let text = |tree: &Tree, path| -> Result<Option<String>> {
+    let text = |tree: &Tree<Model>, path| -> Result<Option<String>> {
         Ok(tree.get::<Option<_>>(path)?.known().flatten())
     };
     let Some(before) = text(&plan.prior, at!(Model, control.url))? else {
@@ -146,7 +138,7 @@ pub(super) fn moved(plan: &Plan) -> Result<Option<ModelPath>> {
 }
 
 /// Whether the state does not know where its app is: it was imported.
-fn is_taken_over(plan: &Plan) -> Result<bool> {
+fn is_taken_over(plan: &Plan<Model>) -> Result<bool> {
     let source = plan.prior.get::<Option<Source>>(at!(Model, source))?;
     Ok(source
         .known()
@@ -155,8 +147,9 @@ fn is_taken_over(plan: &Plan) -> Result<bool> {
 }
 
 /// Whether a trigger was added or changed; removing one never runs anything again.
-pub(super) fn triggered(plan: &Plan) -> Result<bool> {
-    let triggers = |tree: &Tree| tree.get::<Option<BTreeMap<String, String>>>(at!(Model, triggers));
+pub(super) fn triggered(plan: &Plan<Model>) -> Result<bool> {
+    let triggers =
+        |tree: &Tree<Model>| tree.get::<Option<BTreeMap<String, String>>>(at!(Model, triggers));
     let Maybe::Known(planned) = triggers(&plan.planned)? else {
         return Ok(true);
     };

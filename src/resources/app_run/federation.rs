@@ -51,7 +51,7 @@ impl Federation {
     pub(super) fn with_ids(&self, ids: &[NodeId]) -> Vec<&Member<supernode::Model>> {
         let wanted = |one: &&Member<supernode::Model>| {
             let id = one.model.node_id.get();
-            id.is_some_and(|id| ids.iter().any(|wanted| wanted.to_string() == *id))
+            id.is_some_and(|id| ids.contains(id))
         };
         self.supernodes.iter().filter(wanted).collect()
     }
@@ -124,10 +124,9 @@ async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> 
         tracing::warn!("the {kind}s could not be listed: {error}");
         BTreeMap::default()
     });
-    let members = recorded.into_iter().filter_map(|(name, configuration)| {
-        let model = recorded_configuration::read(&configuration).ok()?;
+    let members = recorded_configuration::readable(recorded).map(|(name, model)| {
         let object = ObjectRef { kind, name };
-        Some(Member { object, model })
+        Member { object, model }
     });
     members.collect()
 }

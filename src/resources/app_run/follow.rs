@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::federation::{Federation, dead_now, first_dead};
-use super::model::{Model, Until};
+use super::model::{Model, Status, Until};
 use super::ready::online_words;
 use super::verdict::{self, AppParts};
 use crate::at;
 use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
+use crate::resources::operation::{Waited, wait};
 use crate::resources::report::{self, quoted};
-use crate::resources::timeouts::{Waited, wait};
 use crate::runtime::Runtime;
 use crate::terminal::{plain, shortened};
 use crate::tfplugin::Call;
@@ -61,7 +61,7 @@ pub(super) async fn to_the_end(
         record(model, run);
     }
     if let Waited::Done(Err(Broken::Control(ControlError::NotFound(_)))) = &waited {
-        model.status.set("lost".to_owned());
+        model.status.set(Status::Lost);
     }
     Followed { waited, last }
 }
@@ -156,8 +156,8 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     let time = |stamp: &Option<crate::flower::control::Timestamp>| {
         stamp.as_ref().map(|stamp| stamp.as_str().to_owned()).into()
     };
-    model.status.set(run.status.as_str().to_owned());
-    model.sub_status.set(run.sub_status.as_str().to_owned());
+    model.status.set(run.status.clone().into());
+    model.sub_status.set(run.sub_status.clone());
     model.details.set(details(run));
     model.pending_at = time(&run.pending_at);
     model.running_at = time(&run.running_at);

@@ -9,7 +9,7 @@ use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
 use crate::at;
-use crate::flower::control::is_default_federation;
+use crate::flower::control::{RunId, is_default_federation};
 use crate::flower::run_config::{ConfigValue, RunConfig};
 use crate::resources::Configured;
 use crate::resources::connection_attributes::{ControlInput, ControlOutput};
@@ -20,33 +20,33 @@ use crate::resources::report;
 use crate::resources::superlink;
 use crate::runtime::{Kind, Runtime};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Computed, Dynamic};
+use crate::tfplugin::schema::{Computed, Dynamic, refused};
 use crate::tfplugin::value::{Number, Type, Value};
 use crate::tfplugin::{Call, Import};
 
 /// What an identity of version 0 is today: it was the id.
-pub(super) fn upgrade_identity(version: i64, identity: Json) -> Json {
+pub(super) fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
     if version > 0 {
-        return identity;
+        return Ok(identity);
     }
     let id = identity.get("id").and_then(Json::as_str);
-    let parts = id.and_then(|id| id.split_once('#'));
-    let (superlink, run_id) = parts.unwrap_or_default();
-    json!({ "superlink": superlink, "run_id": run_id })
+    let id = id.unwrap_or_default();
+    let Address { superlink, run, .. } = id
+        .parse()
+        .map_err(|error: AddressError| refused(id, &error, &at!(Model, id).path()))?;
+    Ok(json!({ "superlink": superlink, "run_id": run.to_string() }))
 }
 
 /// The state of a run that a SuperLink knows.
-pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Model> {
+pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Result<Model> {
     let id = &match what {
         Import::Id(id) => id,
         Import::Identity(identity) => {
-            let text = |path| -> Result<String> {
-                let text = identity.get::<Option<String>>(path)?.known().flatten();
-                Ok(text.unwrap_or_default())
-            };
-            let superlink = text(at!(Model, superlink))?;
-            let run = text(at!(Model, run_id))?;
-            format!("{superlink}#{run}")
+            let superlink = identity.get::<Option<String>>(at!(Model, superlink))?;
+            let superlink = superlink.known().flatten().unwrap_or_default();
+            let run = identity.get::<Option<RunId>>(at!(Model, run_id))?;
+            let run = run.known().flatten().map(|run| run.to_string());
+            format!("{superlink}#{}", run.unwrap_or_default())
         }
     };
     let what = format!("The run {id:?} cannot be imported");
@@ -68,24 +68,11 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
         .map_err(|error: AddressError| unknown(&error.to_string()))?;
     let (runtime, run) = (call.provider.runtime.as_ref(), address.run);
     let mut control = known(runtime, &address.superlink).await?;
-    let path = |file: Option<String>| -> Result<Option<LocalPath>> {
-        let parsed = file.map(|file| {
-            file.parse()
-                .map_err(|why: LocalPathError| unknown(&format!("{file:?}: {why}")))
-        });
-        parsed.transpose()
-    };
-    if let Some(file) = path(address.ca_file)? {
-        let authority = std::fs::read_to_string(file.from(Path::new("")));
-        let authority = authority.map_err(|error| {
-            unknown(&format!(
-                "{} cannot be read: {error}",
-                file.from(Path::new("")).display()
-            ))
-        })?;
-        control.ca_certificate = Some(authority);
+    if let Some(file) = address.ca_file {
+        control.ca_certificate = Some(text_of(&file).map_err(|why| unknown(&why))?);
     }
-    control.token_file = path(address.token_file)?;
+    let token_file = address.token_file.as_deref().map(local_path).transpose();
+    control.token_file = token_file.map_err(|why| unknown(&why))?;
     let client = call.provider.control(&control);
     let client = client.map_err(|error| report::error(what.clone(), &error))?;
     let client = client.client();
@@ -108,7 +95,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
         log_lines: 20,
         timeouts: None,
         place,
-        run_id: Computed::Known(run.to_string()),
+        run_id: Computed::Known(run),
         fab_hash: Computed::Known(found.fab_hash.clone()),
         status: None.into(),
         sub_status: None.into(),
@@ -121,20 +108,29 @@ pub(super) async fn import(call: &Call<Configured>, what: Import) -> Result<Mode
     Ok(model)
 }
 
+fn local_path(file: &str) -> std::result::Result<LocalPath, String> {
+    file.parse()
+        .map_err(|why: LocalPathError| format!("{file:?}: {why}"))
+}
+
+fn text_of(file: &str) -> std::result::Result<String, String> {
+    let path = local_path(file)?.from(Path::new(""));
+    std::fs::read_to_string(&path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
 /// How to reach the SuperLink of this id or URL: as the SuperLink that the runtime made, or without TLS.
 async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     let recorded = runtime.recorded_configurations(Kind::Superlink).await;
     let recorded =
         recorded.map_err(|error| report::error("The SuperLinks could not be listed", &error))?;
-    let outputs = recorded.values().filter_map(|configuration| {
-        let model: superlink::Model = recorded_configuration::read(configuration).ok()?;
-        model.control.get().cloned()
-    });
+    let superlinks = recorded_configuration::readable::<superlink::Model>(recorded);
+    let mut outputs = superlinks.filter_map(|(_, model)| model.control.get().cloned());
     let is_it = |control: &ControlOutput| {
         let id = control.superlink_id.as_ref();
         control.url == superlink || id.is_some_and(|id| id.as_str() == superlink)
     };
-    let control = outputs.into_iter().find(is_it);
+    let control = outputs.find(is_it);
     Ok(match control {
         Some(control) => control.into(),
         None => ControlInput {
@@ -199,6 +195,19 @@ fn type_of(value: &Value) -> Type {
 mod tests {
     use super::*;
     use crate::resources::config_values::flatten;
+
+    #[test]
+    fn an_identity_without_a_run_is_refused() {
+        for (id, known) in [
+            ("http://h:1#7", true),
+            ("http://h:1", false),
+            ("http://h:1#x", false),
+        ] {
+            let upgraded = upgrade_identity(0, json!({ "id": id }));
+            let expected = json!({ "superlink": "http://h:1", "run_id": "7" });
+            assert_eq!(upgraded.ok(), known.then_some(expected), "{id}");
+        }
+    }
 
     #[test]
     fn overrides_are_written_as_they_are_read() {

@@ -21,24 +21,25 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use crate::at;
-use crate::flower::control::{ControlError, RunId, SubStatus};
-use crate::flower::version::{DEFAULT, FlowerVersion};
+use crate::flower::control::{ControlError, RunId, RunStatus, SubStatus};
+use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
 use crate::resources::connection_checks;
 use crate::resources::control_access::control;
 use crate::resources::journal;
+use crate::resources::operation::{Operation, Waited, wait};
 use crate::resources::place;
 use crate::resources::report;
-use crate::resources::timeouts::{self, Operation, Waited, wait};
+use crate::resources::timeouts;
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
 use changes::Values;
-use model::OnMissing;
 pub use model::{Model, Source};
+use model::{OnMissing, Status};
 use planned_app::PlannedApp;
 use ready::ready;
 pub(crate) use tainted::RunsSeen;
@@ -49,11 +50,6 @@ const STOP: Duration = Duration::from_mins(5);
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The release of the SuperLink: the newest where it is not said, or not known yet.
-fn release(said: Option<FlowerVersion>) -> FlowerVersion {
-    said.unwrap_or(DEFAULT)
-}
-
 pub struct AppRun;
 
 impl Resource for AppRun {
@@ -63,23 +59,23 @@ impl Resource for AppRun {
     const TYPE: &'static str = "flower_app_run";
     const IDENTITY_VERSION: i64 = 1;
 
-    fn validate(config: &Tree) -> Diagnostics {
-        let mut found = connection_checks::control(config);
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        let mut found = connection_checks::control(config, at!(Model, control));
         found.absorb(
             flatten(config.value(at!(Model, run_config)), at!(Model, run_config)).map(drop),
         );
-        found.extend(timeouts::validate(config));
+        found.extend(timeouts::validate(config, at!(Model, timeouts)));
         found
     }
 
-    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         ready::check(plan)?;
         if !plan.is_create() {
             // Where a run is was decided when it was submitted.
             let place = plan.prior.value(at!(Model, place)).clone();
             plan.planned.set(at!(Model, place), place);
         }
-        connection_checks::leads_somewhere(provider.as_deref(), plan)?;
+        connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);
@@ -97,7 +93,7 @@ impl Resource for AppRun {
         let version = plan
             .config
             .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
-        let version = release(version.known().flatten());
+        let version = app::release(version.known().flatten());
         let built = app::try_build(provider.as_deref(), &source, version).await?;
         let fab = match built {
             Ok(fab) => fab,
@@ -130,14 +126,14 @@ impl Resource for AppRun {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let as_planned = PlannedApp::from_private(&call.private());
         // It has done its work: a later destroy must not ask for the app.
         call.keep_private(Bytes::new());
         let (start, parts) =
-            app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
+            planned_app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
         let control = control(&call, &planned.control)?;
         let client = control.client();
         let runtime = call.provider.runtime.as_ref();
@@ -152,12 +148,12 @@ impl Resource for AppRun {
         if submission.taken_over {
             call.warn(taken_over(id));
         }
-        planned.run_id.set(id.to_string());
+        planned.run_id.set(id);
         planned.id.set(format!("{}#{id}", planned.control.url));
         planned
             .superlink
             .set(planned.control.superlink().to_owned());
-        planned.status.set("pending".to_owned());
+        planned.status.set(RunStatus::Pending.into());
         slot.put(&planned);
         control.forget();
 
@@ -182,11 +178,8 @@ impl Resource for AppRun {
             // A state from before there were ids.
             state.superlink.set(state.control.superlink().to_owned());
         }
-        let finished = state
-            .status
-            .get()
-            .is_some_and(|status| status == "finished");
-        let Some(id) = run_id(&state).filter(|_| !finished) else {
+        let finished = state.status.get().is_some_and(Status::is_finished);
+        let Some(id) = state.run_id.get().copied().filter(|_| !finished) else {
             // The end of a run is history: it cannot change, and nobody needs to be asked.
             return Ok(Some(state));
         };
@@ -208,7 +201,7 @@ impl Resource for AppRun {
                     "The state keeps it as `lost`, and the provider does not submit it again. To \
                      run it again, use `-replace` or set `on_missing = \"recreate\"`.",
                 ));
-                state.status.set("lost".to_owned());
+                state.status.set(Status::Lost);
                 Ok(Some(state))
             }
             // A dead SuperLink must not keep the plan from healing it.
@@ -226,11 +219,11 @@ impl Resource for AppRun {
         call: Call<Configured>,
         prior: Model,
         planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         call.keep_private(Bytes::new());
-        if let Some(id) = run_id(&prior) {
+        if let Some(id) = prior.run_id.get().copied() {
             journal::settle_run(&call.provider, id).await;
         }
         if prior.source.is_imported() {
@@ -246,16 +239,15 @@ impl Resource for AppRun {
         // Also when that is refused, or the next destroy would ask for the app of this plan.
         call.keep_private(Bytes::new());
         planned_app::still_there(Some(&call.provider), &private).await?;
-        let over = state
-            .status
-            .get()
-            .is_some_and(|status| matches!(status.as_str(), "finished" | "lost"));
-        if let Some(id) = run_id(&state) {
-            journal::settle_run(&call.provider, id).await;
-        }
-        let Some(id) = run_id(&state).filter(|_| !over && state.stop_on_destroy) else {
+        let over = state.status.get();
+        let over = over.is_some_and(|status| status.is_finished() || *status == Status::Lost);
+        let Some(id) = state.run_id.get().copied() else {
             return Ok(());
         };
+        journal::settle_run(&call.provider, id).await;
+        if over || !state.stop_on_destroy {
+            return Ok(());
+        }
         check_place(&call, id, &mut state).await?;
         let control = control(&call, &state.control)?;
         let client = control.client();
@@ -298,17 +290,13 @@ impl Resource for AppRun {
         }
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
         import::import(&call, what).await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
-        Ok(import::upgrade_identity(version, identity))
+        import::upgrade_identity(version, identity)
     }
-}
-
-fn run_id(state: &Model) -> Option<RunId> {
-    state.run_id.get()?.parse().ok()
 }
 
 /// An error where the provider leads to another cluster than the one that the run is in: its SuperLink

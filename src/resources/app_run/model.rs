@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::choice_attribute;
-use crate::flower::control::NodeId;
-use crate::model;
+use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::timeouts::Timeouts;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::{Computed, Dynamic, computed, defaulted, optional, required};
+use crate::{choice_attribute, model, open_choice_attribute};
 
 model! {
     /// One run of a Flower app. The provider submits the run once, follows it to its end, and never
@@ -65,15 +64,15 @@ model! {
         /// run is never submitted again for this reason.
         place: Computed<String> = computed().keep(),
         /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
-        run_id: Computed<String> = computed().identity(),
+        run_id: Computed<RunId> = computed().identity(),
         /// The SHA-256 hash of the app bundle (FAB), known at plan time. It equals the hash of
         /// `flwr build` of Flower 1.42, unless the folder has files that only the provider
         /// excludes: see `source.path`.
         fab_hash: Computed<String> = computed(),
         /// The status: `pending`, `starting`, `running`, `finished` or `lost`.
-        status: Computed<String> = computed().keep(),
+        status: Computed<Status> = computed().keep(),
         /// The result of a finished run: `completed`, `failed` or `stopped`. Empty before.
-        sub_status: Computed<String> = computed().keep(),
+        sub_status: Computed<SubStatus> = computed().keep(),
         /// Flower's explanation of how the run ended. Mostly empty.
         details: Computed<String> = computed().keep(),
         /// When the run was submitted.
@@ -118,6 +117,47 @@ model! {
         nodes_timeout: Option<GoDuration> = optional(),
     }
 }
+
+/// How far a run is, as its state has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// What the SuperLink said last.
+    Known(RunStatus),
+    /// The SuperLink does not know it any more.
+    Lost,
+}
+
+impl Status {
+    const LOST: &str = "lost";
+
+    pub(super) fn is_finished(&self) -> bool {
+        *self == Self::Known(RunStatus::Finished)
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Known(status) => status.as_str(),
+            Self::Lost => Self::LOST,
+        }
+    }
+}
+
+impl From<RunStatus> for Status {
+    fn from(status: RunStatus) -> Self {
+        Self::Known(status)
+    }
+}
+
+impl From<&str> for Status {
+    fn from(word: &str) -> Self {
+        match word {
+            Self::LOST => Self::Lost,
+            word => Self::Known(word.into()),
+        }
+    }
+}
+
+open_choice_attribute!(Status);
 
 /// How far a run must come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

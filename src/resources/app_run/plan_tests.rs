@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 
-use super::AppRun;
+use super::{AppRun, Model};
 use crate::resources::planning::{Planned, UNKNOWN, plan};
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app");
@@ -166,7 +166,7 @@ async fn the_source_of_an_imported_run_says_what_to_fill_in() {
 type At = (&'static str, Option<&'static str>);
 
 /// Plans a finished run whose SuperLink goes from one URL to another, with another release and authority.
-async fn move_from(before: At, after: At) -> Planned {
+async fn move_from(before: At, after: At) -> Planned<Model> {
     let config = |(url, id): At, version: &str| {
         json!({
             "source": { "path": APP },

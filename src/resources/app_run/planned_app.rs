@@ -5,15 +5,16 @@
 //! that step compares the folder with the plan and refuses before the old run is removed. The create step
 //! plans once more with what is in the folder then, and gets no bytes of the first plan.
 
-use super::Model;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::app;
-use super::model::Source;
+use super::model::{Model, Source};
+use super::verdict::AppParts;
 use crate::at;
+use crate::flower::control::StartRun;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::version::DEFAULT;
 use crate::resources::Configured;
@@ -79,6 +80,29 @@ impl PlannedApp {
         let kept: Kept = serde_json::from_slice(private).ok()?;
         kept.planned_app
     }
+}
+
+/// What to submit: the app that was planned, with its configuration.
+pub(super) async fn checked(
+    provider: &Configured,
+    planned: &mut Model,
+    as_planned: Option<&PlannedApp>,
+) -> Result<(StartRun, AppParts)> {
+    let version = app::release(planned.control.flower_version);
+    let fab = app::build(Some(provider), &planned.source, version).await?;
+    let hash = fab.hash.as_str().to_owned();
+    if let Some(expected) = planned.fab_hash.get()
+        && *expected != hash
+    {
+        let was = PlannedApp::known(&planned.source, expected, as_planned);
+        return Err(changed(&was, &fab).into());
+    }
+    planned.fab_hash.set(hash);
+    app::runs_unattended(&fab)?;
+    let overrides = app::overrides(&fab, planned.run_config.as_ref())?;
+    let federation = planned.federation.clone().unwrap_or_default();
+    let parts = app::parts(&fab);
+    Ok((StartRun::new(fab.bytes, overrides, federation), parts))
 }
 
 /// An error where the folder no longer holds the app that the run to come was planned with.

@@ -12,8 +12,8 @@ use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::control_access::until_healthy;
+use crate::resources::operation::{Waited, wait};
 use crate::resources::report;
-use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath};
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const NOT_SUBMITTED: &str = "The run was not submitted";
 
 /// An error when SuperNodes are to be awaited that the SuperLink's release cannot list.
-pub(super) fn check(plan: &Plan) -> Result<()> {
+pub(super) fn check(plan: &Plan<Model>) -> Result<()> {
     let version = plan.get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
     let Some(version) = version.known().flatten() else {
         return Ok(());
@@ -100,7 +100,7 @@ pub(super) async fn ready(
         },
         _ => Bound {
             limit: left,
-            attribute: Operation::Create.attribute(),
+            attribute: at!(Model, timeouts.create),
         },
     };
     let mut seen = Seen::default();
@@ -137,7 +137,7 @@ struct Wanted {
 /// The time that is over first, and what sets it.
 struct Bound {
     limit: Duration,
-    attribute: ModelPath,
+    attribute: ModelPath<Model>,
 }
 
 /// What was seen last.

@@ -2,8 +2,8 @@
 //! runtime has recorded of the SuperLink and its SuperNodes, and from what this process has planned for
 //! them. A cluster's images hold what nobody here can see.
 
-use super::Model;
 use super::federation::Federation;
+use super::model::Model;
 use super::model::Source;
 use crate::at;
 use crate::flower::dependency::lacking;
@@ -18,7 +18,7 @@ use crate::tfplugin::schema::Maybe;
 /// Warns of dependencies that no `requirements` name.
 pub(super) async fn check(
     provider: Option<&Configured>,
-    plan: &mut Plan,
+    plan: &mut Plan<Model>,
     source: &Source,
     fab: &Fab,
 ) -> Result<()> {

@@ -5,11 +5,11 @@
 //! destroys, and an error would keep the failed run from being destroyed without its app. What tells the
 //! two apart is that the run was read just before, by this process.
 
-use super::Model;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::app;
+use super::model::Model;
 use super::model::Source;
 use super::planned_app::PlannedApp;
 use crate::at;
@@ -38,7 +38,7 @@ impl RunsSeen {
 /// apply of that plan is refused before the failed run is removed.
 pub(super) fn without_app(
     provider: Option<&Configured>,
-    plan: &mut Plan,
+    plan: &mut Plan<Model>,
     source: &Source,
     error: &FabError,
 ) -> Result<()> {

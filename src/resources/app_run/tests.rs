@@ -42,14 +42,23 @@ fn call(dir: &std::path::Path, fake: &Fake) -> Call<Configured> {
     Call::new(Arc::new(provider), CancellationToken::new())
 }
 
+#[test]
+fn a_state_whose_run_has_no_number_is_refused() {
+    let mut state = model().encode();
+    state.set("run_id", "seven".into());
+    let refused = Model::decode(&state, &Path::default()).unwrap_err();
+    let told: Vec<_> = refused.iter().map(|one| one.summary.as_str()).collect();
+    assert_eq!(told, ["Invalid value for run_id"]);
+}
+
 #[tokio::test]
 async fn a_replacement_without_its_app_is_refused_once_and_a_destroy_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let fake = Fake::new(|_, _, _| Ok(listed([])));
     let call = call(dir.path(), &fake);
     let mut state = model();
-    state.run_id.set("7".to_owned());
-    state.status.set("finished".to_owned());
+    state.run_id.set(RunId(7));
+    state.status.set(RunStatus::Finished.into());
     let gone = Source {
         path: dir.path().join("gone").display().to_string(),
     };
@@ -60,6 +69,23 @@ async fn a_replacement_without_its_app_is_refused_once_and_a_destroy_is_not() {
     AppRun::delete(call.clone(), state).await.unwrap();
 }
 
+#[test]
+fn a_status_of_a_later_flower_is_kept() {
+    let mut state = model().encode();
+    state.set("run_id", "7".into());
+    state.set("status", "queued".into());
+    state.set("sub_status", "merged".into());
+    let read = Model::decode(&state, &Path::default()).unwrap();
+    assert!(!read.status.get().unwrap().is_finished());
+    assert_eq!(read.encode(), state);
+    for (word, is_lost) in [("lost", true), ("finished", false)] {
+        state.set("status", word.into());
+        let read = Model::decode(&state, &Path::default()).unwrap();
+        assert_eq!(read.status.get() == Some(&Status::Lost), is_lost);
+        assert_eq!(read.encode(), state);
+    }
+}
+
 #[tokio::test]
 async fn a_refresh_of_a_thousand_runs_asks_a_few_times() {
     let dir = tempfile::tempdir().unwrap();
@@ -68,13 +94,13 @@ async fn a_refresh_of_a_thousand_runs_asks_a_few_times() {
     let call = call(dir.path(), &fake);
     let read = |id: u64| {
         let mut state = model();
-        state.run_id.set(id.to_string());
-        state.status.set("running".to_owned());
+        state.run_id.set(RunId(id));
+        state.status.set(RunStatus::Running.into());
         AppRun::read(call.clone(), state)
     };
     for state in join_all((0..1000).map(read)).await {
         let state = state.unwrap().unwrap();
-        assert_eq!(state.sub_status.get().unwrap(), "completed");
+        assert_eq!(state.sub_status.get(), Some(&SubStatus::Completed));
     }
     let asked = [Asked::ListRuns, Asked::StreamLogs].map(|asked| fake.count(asked));
     assert!(asked.iter().sum::<usize>() <= 5, "{asked:?}");

@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bring_up::control;
 use super::effect::{self, Cause};
+use super::model::{Model, OnActiveRuns};
+use super::storage;
 use super::workload::object;
-use super::{Model, storage};
 use crate::at;
-use crate::choice_attribute;
 use crate::flower::control::{ControlError, RunId, RunListing, SharedReads};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::connection_attributes::ControlOutput;
+use crate::resources::operation::{Operation, Waited, wait};
 use crate::resources::report;
-use crate::resources::timeouts::{Operation, Waited, wait};
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Attr as _, Tree};
@@ -29,21 +30,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How many runs a message names.
 const NAMED: usize = 10;
 
-/// What an update that restarts the SuperLink does while runs are in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnActiveRuns {
-    #[default]
-    Restart,
-    Wait,
-    Fail,
-}
-
-choice_attribute!(OnActiveRuns {
-    "restart" => Self::Restart => Self::Restart,
-    "wait" => Self::Wait => Self::Wait,
-    "fail" => Self::Fail => Self::Fail,
-});
-
 /// The runs of a SuperLink that have not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum InProgress {
@@ -53,7 +39,7 @@ enum InProgress {
 }
 
 /// Says in the plan that the SuperLink restarts, and what that does to runs.
-pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan) -> Result<()> {
+pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan<Model>) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
     let runs = matches!(
         status.known().flatten(),
@@ -200,12 +186,12 @@ pub(super) async fn spare(
         return Ok(());
     }
     let has_pods = call.provider.runtime.has_pods();
-    let (before, after) = (Tree(prior.encode()), Tree(planned.encode()));
+    let (before, after) = (Tree::new(prior.encode()), Tree::new(planned.encode()));
     let causes = effect::restarts(&before, &after, has_pods)?;
     if causes.is_empty() {
         return Ok(());
     }
-    let control = super::control(call, prior)?;
+    let control = control(call, prior)?;
     let waits = policy == OnActiveRuns::Wait;
     let mut last = Vec::new();
     let ended = wait(&call.stop, limit, until_ended(&control, waits, &mut last)).await;

@@ -51,7 +51,7 @@ fn asking(fake: &Fake) -> Arc<Configured> {
     Arc::new(configured.answered_by(move |_| client.clone()))
 }
 
-async fn planned(fake: &Fake, mut config: Json) -> Planned {
+async fn planned(fake: &Fake, mut config: Json) -> Planned<Model> {
     config["name"] = json!("a");
     config["flower_version"] = json!("1.42.0");
     config["insecure"] = json!(true);

@@ -2,9 +2,9 @@
 //! away for good. Registrations outlive their entry in the configuration, so that what looks like a line
 //! that can be put back may be a key that Flower never accepts again.
 
-use super::Model;
 use std::collections::BTreeMap;
 
+use super::model::Model;
 use super::nodes::UNLISTED;
 use super::nodes::{LOCATION, PUBLIC_KEY};
 use super::storage;
@@ -12,16 +12,22 @@ use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::pki::NodePublicKey;
 use crate::resources::choices::Status;
-use crate::resources::{Configured, pod, release};
+use crate::resources::{Configured, release, service};
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Tree;
 use crate::tfplugin::value::Value;
 
 /// Says that any SuperNode may join from outside the cluster, where nothing keeps strangers out.
-pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> Option<Diagnostic> {
+pub(super) fn open_to_outside(
+    provider: Option<&Configured>,
+    config: &Tree<Model>,
+) -> Option<Diagnostic> {
     let has_service = provider.is_none_or(|provider| provider.runtime.has_pods());
-    if !has_service || config.is_set(at!(Model, supernodes)) || !pod::is_open_to_outside(config) {
+    if !has_service
+        || config.is_set(at!(Model, supernodes))
+        || !service::is_open_to_outside(config, at!(Model, service))
+    {
         return None;
     }
     let message = Diagnostic::warning(
@@ -40,7 +46,7 @@ pub(super) fn open_to_outside(provider: Option<&Configured>, config: &Tree) -> O
 }
 
 /// An error where the release cannot check keys and keep its database, too.
-pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> {
+pub(super) fn can_check_keys(plan: &Plan<Model>, version: FlowerVersion) -> Result<()> {
     let row = release::row(version)?;
     let refused = matches!(
         row.node_auth,
@@ -70,7 +76,7 @@ pub(super) fn can_check_keys(plan: &Plan, version: FlowerVersion) -> Result<()> 
 
 /// Says that SuperNodes end where a release that reads its list once, at its start, has nothing else to
 /// remember them by.
-pub(super) fn note_memory(plan: &mut Plan, version: FlowerVersion) -> Result<()> {
+pub(super) fn note_memory(plan: &mut Plan<Model>, version: FlowerVersion) -> Result<()> {
     let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
     let changes = lists && !plan.is_create() && plan.changes(at!(Model, supernodes));
     if changes && storage::is_kept(&plan.planned)? == Some(false) {
@@ -114,8 +120,8 @@ struct Registered<'a> {
 }
 
 impl<'a> Registered<'a> {
-    fn of(plan: &'a Plan) -> Result<Option<Self>> {
-        let registers = |tree: &Tree| -> Result<bool> {
+    fn of(plan: &'a Plan<Model>) -> Result<Option<Self>> {
+        let registers = |tree: &Tree<Model>| -> Result<bool> {
             let version = tree.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
             let row = version.known().flatten().and_then(|one| row_of(one).ok());
             Ok(row.is_some_and(|row| row.node_auth == NodeAuth::Registration))
@@ -146,7 +152,7 @@ impl<'a> Registered<'a> {
 }
 
 /// Plans `nodes` as far as it is known: a key that stays registered keeps its number.
-pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
+pub(super) fn foresee(plan: &mut Plan<Model>) -> Result<()> {
     let Some(registered) = Registered::of(plan)? else {
         return Ok(());
     };
@@ -170,13 +176,13 @@ pub(super) fn foresee(plan: &mut Plan) -> Result<()> {
 }
 
 /// Says which keys this SuperLink will refuse for good.
-pub(super) fn note_revoked(plan: &mut Plan) -> Result<()> {
+pub(super) fn note_revoked(plan: &mut Plan<Model>) -> Result<()> {
     let notes = revocations(plan)?;
     plan.notes.extend(notes);
     Ok(())
 }
 
-fn revocations(plan: &Plan) -> Result<Vec<Diagnostic>> {
+fn revocations(plan: &Plan<Model>) -> Result<Vec<Diagnostic>> {
     let mut notes = Vec::new();
     let Some(registered) = Registered::of(plan)? else {
         return Ok(notes);
@@ -254,7 +260,7 @@ fn keys_burn(revoked: &[&str]) -> Diagnostic {
 
 /// An error for a location that would change: Flower stores it when a key is registered, and has no call
 /// to change it.
-pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
+pub(super) fn keeps_locations(plan: &Plan<Model>) -> Result<()> {
     let version = plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let row = version.known().flatten().and_then(|one| row_of(one).ok());
     let is_stored = row.is_some_and(|row| row.node_names);
@@ -270,8 +276,7 @@ pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
         let Some(old) = pem.as_deref().and_then(|pem| registered.name_of(pem)) else {
             continue;
         };
-        let new = after.element(&name).at(LOCATION);
-        let old = before.element(old).at(LOCATION);
+        let (new, old) = (location(after, &name), location(before, old));
         if new.is_unknown() || place(new) == place(old) {
             continue;
         }
@@ -292,6 +297,16 @@ pub(super) fn keeps_locations(plan: &Plan) -> Result<()> {
         );
     }
     found.or(())
+}
+
+/// The location of an entry; null where there is none.
+fn location<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let Value::Map(entries) = list else {
+        return &Value::Null;
+    };
+    entries
+        .get(name)
+        .map_or(&Value::Null, |node| node.at(LOCATION))
 }
 
 /// The numbers of a location, however they are written.

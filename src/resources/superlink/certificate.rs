@@ -1,9 +1,9 @@
 //! What the certificate of a SuperLink can be: its names, and how long it is good for.
 
-use super::Model;
 use std::time::Duration;
 
-use super::workload;
+use super::credentials;
+use super::model::Model;
 use crate::at;
 use crate::pki::ServerNames;
 use crate::resources::report;
@@ -18,7 +18,7 @@ const SHORTEST: Duration = Duration::from_hours(1);
 const MOST_OF_NAMES: usize = 32 * 1024;
 
 /// Checks what is known of the certificate.
-pub(super) fn validate(config: &Tree) -> Diagnostics {
+pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let none: [&str; 0] = [];
     let mut length = 0;
@@ -61,19 +61,19 @@ pub(super) fn validate(config: &Tree) -> Diagnostics {
     found
 }
 
-fn duration(config: &Tree, path: ModelPath) -> Option<GoDuration> {
+fn duration(config: &Tree<Model>, path: ModelPath<Model>) -> Option<GoDuration> {
     match config.get::<Option<GoDuration>>(path) {
         Ok(Maybe::Known(duration)) => duration,
         _ => None,
     }
 }
 
-fn validity(config: &Tree) -> Result<()> {
+fn validity(config: &Tree<Model>) -> Result<()> {
     let path = at!(Model, tls.validity);
     let Some(validity) = duration(config, path) else {
         return Ok(());
     };
-    let longest = workload::AUTHORITY_VALIDITY;
+    let longest = credentials::AUTHORITY_VALIDITY;
     let why = if validity.get() < SHORTEST {
         "a certificate is valid for at least `1h`"
     } else if validity.get() > longest {
@@ -85,11 +85,11 @@ fn validity(config: &Tree) -> Result<()> {
 }
 
 /// An error where a certificate would have to be renewed as soon as it is made.
-fn outlives_renewal(config: &Tree) -> Result<()> {
+fn outlives_renewal(config: &Tree<Model>) -> Result<()> {
     if config.value(at!(Model, tls.validity)).is_unknown() {
         return Ok(());
     }
-    let validity = workload::validity(duration(config, at!(Model, tls.validity)).as_ref());
+    let validity = credentials::validity(duration(config, at!(Model, tls.validity)).as_ref());
     let before = duration(config, at!(Model, tls.renew_before));
     if before.is_some_and(|before| before.get() >= validity) {
         return Err(Diagnostic::error("Every plan would renew the certificate")

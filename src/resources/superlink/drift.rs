@@ -4,7 +4,8 @@
 
 use time::OffsetDateTime;
 
-use super::{Model, storage, workload};
+use super::model::Model;
+use super::{credentials, storage, workload};
 use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
 use crate::resources::Configured;
@@ -49,8 +50,8 @@ pub(super) fn forget_outdated(state: &mut Model, observed: &Observation) {
         // An update may have renewed the certificate before it failed.
         state.certificate_not_after = None.into();
     }
-    let authority = workload::authority_secret(&state.name);
-    let tls = workload::tls_secret(&state.name);
+    let authority = credentials::authority_secret(&state.name);
+    let tls = credentials::tls_secret(&state.name);
     for one in &observed.missing {
         match &one.part {
             // Another Service may have another address. The Control API does not go through it.
@@ -91,7 +92,7 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
 }
 
 /// Plans the repair of what was found amiss.
-pub(super) fn repair(plan: &mut Plan) -> Result<()> {
+pub(super) fn repair(plan: &mut Plan<Model>) -> Result<()> {
     let status = plan
         .prior
         .get::<Option<Status>>(at!(Model, status))?
@@ -131,9 +132,9 @@ pub(super) fn repair(plan: &mut Plan) -> Result<()> {
         .flatten();
     let duration = |name| -> Result<Option<GoDuration>> { Ok(plan.get(name)?.known().flatten()) };
     let before = duration(at!(Model, tls.renew_before))?;
-    let validity = workload::validity(duration(at!(Model, tls.validity))?.as_ref());
+    let validity = credentials::validity(duration(at!(Model, tls.validity))?.as_ref());
     if let Some(end) = end
-        && workload::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
+        && credentials::is_due(&end, validity, before.as_ref(), OffsetDateTime::now_utc())
     {
         plan.set_unknown(at!(Model, certificate_not_after));
         plan.set_unknown(at!(Model, status));
@@ -147,7 +148,7 @@ pub(super) fn repair(plan: &mut Plan) -> Result<()> {
 
 /// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
 /// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
-fn recreate(plan: &mut Plan) -> Result<()> {
+fn recreate(plan: &mut Plan<Model>) -> Result<()> {
     plan.set_unknown(at!(Model, status));
     let allowed = plan.get::<Option<bool>>(at!(Model, allow_state_loss))?;
     let keeps = storage::is_kept(&plan.planned)?;

@@ -2,7 +2,7 @@
 //! restarts, and the documentation what to expect. A restart ends every run that is in progress, and a
 //! replacement loses them all.
 
-use super::Model;
+use super::model::Model;
 use super::planned_outputs::REACHED_BY;
 use crate::at;
 use crate::flower::version::{FlowerVersion, NodeAuth, row_of};
@@ -42,7 +42,7 @@ impl Effect {
 }
 
 /// Attributes whose parts differ have a row for each part.
-pub(super) const EFFECTS: &[(ModelPath, Effect)] = &[
+pub(super) const EFFECTS: &[(ModelPath<Model>, Effect)] = &[
     (at!(Model, name), Effect::Replacement),
     (at!(Model, flower_version), Effect::Restart),
     (at!(Model, allow_state_loss), Effect::InPlace),
@@ -110,7 +110,7 @@ pub(super) fn table() -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     /// A change of this attribute.
-    Attribute(ModelPath),
+    Attribute(ModelPath<Model>),
     /// A new certificate for no attribute's sake.
     Renewal,
     /// What it runs as is not what was applied, or was made from what is another by now.
@@ -128,7 +128,11 @@ impl Cause {
 }
 
 /// Why a change restarts the SuperLink; empty where it goes on as it runs.
-pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Vec<Cause>> {
+pub(super) fn restarts(
+    before: &Tree<Model>,
+    after: &Tree<Model>,
+    has_pods: bool,
+) -> Result<Vec<Cause>> {
     let insecure = *after.value(at!(Model, insecure)) == Value::Bool(true);
     let mut causes = Vec::new();
     for (attribute, effect) in EFFECTS {
@@ -175,7 +179,7 @@ pub(super) fn restarts(before: &Tree, after: &Tree, has_pods: bool) -> Result<Ve
 
 /// Whether it restarts for another allow-list: that there is one is a flag, and older releases read it
 /// once, at their start.
-fn list_restarts(before: &Tree, after: &Tree) -> Result<bool> {
+fn list_restarts(before: &Tree<Model>, after: &Tree<Model>) -> Result<bool> {
     let (old, new) = (
         before.value(at!(Model, supernodes)),
         after.value(at!(Model, supernodes)),

@@ -172,7 +172,7 @@ async fn the_table_says_what_the_code_does() {
 fn causes(before: &Json, after: &Json, has_pods: bool) -> Vec<String> {
     let tree = |state: &Json| {
         let model: Model = recorded_configuration::read(state).unwrap();
-        Tree(crate::tfplugin::schema::Attr::encode(&model))
+        Tree::new(crate::tfplugin::schema::Attr::encode(&model))
     };
     let causes = restarts(&tree(before), &tree(after), has_pods).unwrap();
     causes.iter().map(Cause::words).collect()

@@ -2,7 +2,9 @@
 
 mod active_runs;
 mod allow_list;
+mod bring_up;
 mod certificate;
+mod credentials;
 mod drift;
 mod effect;
 mod model;
@@ -12,37 +14,37 @@ mod storage;
 mod workload;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use crate::at;
-use crate::flower::control::SharedReads;
 use crate::flower::launch::Role;
-use crate::flower::version::{FlowerVersion, NodeAuth, keeps_state, row_of};
+use crate::flower::version::{FlowerVersion, keeps_state};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
-use crate::resources::control_access::until_healthy;
-use crate::resources::failure::{self, BringUp};
+use crate::resources::exposure;
+use crate::resources::failure;
 use crate::resources::journal;
 use crate::resources::lifecycle::{self, Remains};
+use crate::resources::operation::Operation;
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::process_checks;
 use crate::resources::processes;
 use crate::resources::recorded_configuration;
 use crate::resources::release;
 use crate::resources::report;
+use crate::resources::service;
 use crate::resources::superlink_id::SuperlinkId;
-use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, LayoutRequest, Managed, Port};
+use crate::runtime::Managed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, Schema, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
-pub use model::Model;
+use bring_up::{START, bring_up, control, registers};
+pub use model::{AllowedNode, Model};
 use workload::object;
 
-/// Flower may have to be installed first.
-const START: Duration = Duration::from_mins(15);
 /// How old an answer may be that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 
@@ -64,7 +66,7 @@ impl Resource for Superlink {
         }
     }
 
-    fn validate(config: &Tree) -> Diagnostics {
+    fn validate(config: &Tree<Model>) -> Diagnostics {
         let mut found = Diagnostics::default();
         let insecure = config.get::<Option<bool>>(at!(Model, insecure));
         if let Ok(Maybe::Known(Some(true))) = insecure {
@@ -86,14 +88,17 @@ impl Resource for Superlink {
             ));
         }
         found.extend(certificate::validate(config));
-        found.absorb(storage::is_quantity(config));
-        found.absorb(pod::validate(config));
-        found.extend(processes::validate(config, Role::SuperLink));
+        found.extend(storage::validate(config));
+        found.absorb(pod::checks::validate(config, at!(Model, kubernetes)));
+        found.extend(exposure::validate(config));
+        let policy = at!(Model, kubernetes.network_policy);
+        found.extend(service::validate(config, at!(Model, service), policy));
+        found.extend(process_checks::validate(config, Role::SuperLink));
         found.extend(nodes::check(config.value(at!(Model, supernodes))));
         found
     }
 
-    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
         if let Maybe::Known(version) = plan.get::<FlowerVersion>(at!(Model, flower_version))? {
             release::row(version)?;
@@ -103,7 +108,7 @@ impl Resource for Superlink {
             if let Maybe::Known(Some(prior)) = prior
                 && !keeps_state(prior, version)
             {
-                lose_state(plan, prior, version)?;
+                storage::lose(plan, prior, version)?;
             }
             allow_list::note_memory(plan, version)?;
             allow_list::can_check_keys(plan, version)?;
@@ -145,7 +150,7 @@ impl Resource for Superlink {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let object = object(&planned.name);
@@ -168,7 +173,7 @@ impl Resource for Superlink {
         )
         .await;
         let made = planned.control.get().is_some().then_some(&planned);
-        let secrets = workload::secrets(&planned.name);
+        let secrets = credentials::secrets(&planned.name);
         lifecycle::end(
             &call,
             claimed,
@@ -233,7 +238,7 @@ impl Resource for Superlink {
         call: Call<Configured>,
         prior: Model,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
@@ -242,7 +247,7 @@ impl Resource for Superlink {
         drift::has_database(&prior)?;
         refuse(&call, &prior, &planned).await?;
         let reissue = planned.certificate_not_after.get().is_none();
-        for secret in workload::secrets(&planned.name) {
+        for secret in credentials::secrets(&planned.name) {
             let relabelled = runtime.relabel_secret(managed.object(), &secret).await;
             relabelled.map_err(|error| {
                 report::error("The SuperLink's secrets were not stored", &error)
@@ -279,7 +284,7 @@ impl Resource for Superlink {
         let object = object(&state.name);
         place::check(call.provider.runtime.as_ref(), &object, &mut state.place).await?;
         active_runs::warn_of_their_end(&call, &state).await;
-        let secrets = workload::secrets(&state.name);
+        let secrets = credentials::secrets(&state.name);
         let remains = remains(&state, &secrets);
         let removed = lifecycle::remove(&call, &object, state.timeouts.as_ref(), remains).await;
         removed.map_err(|error| report::error(format!("{object} was not removed"), &error))?;
@@ -289,9 +294,8 @@ impl Resource for Superlink {
         Ok(())
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::Superlink, &what)
-            .await
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
+        recorded_configuration::restore(call.provider.runtime.as_ref(), &what).await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
@@ -302,30 +306,6 @@ impl Resource for Superlink {
 /// An error where no process and no certificate could be made of it.
 pub(crate) fn can_start(model: &Model) -> Result<()> {
     workload::sketch(model).map(drop)
-}
-
-/// Plans a new SuperLink in place of one whose database the other release cannot read, where that
-/// was asked for.
-fn lose_state(plan: &mut Plan, prior: FlowerVersion, version: FlowerVersion) -> Result<()> {
-    let keeps = storage::is_kept(&plan.prior)?.unwrap_or(true);
-    let allowed = plan
-        .get::<Option<bool>>(at!(Model, allow_state_loss))?
-        .known()
-        .flatten();
-    if keeps && !allowed.unwrap_or(false) {
-        return Err(Diagnostic::error(format!(
-            "Flower {version} cannot use the database of Flower {prior}"
-        ))
-        .detail("A SuperLink with that version would refuse to start, or not find its runs.")
-        .detail(
-            "Keep the version, or set `allow_state_loss = true`. Apply then creates a new \
-             SuperLink without the runs and SuperNodes of this one, and SuperNodes need new keys.",
-        )
-        .at(at!(Model, flower_version))
-        .into());
-    }
-    plan.replace(at!(Model, flower_version));
-    Ok(())
 }
 
 /// Refuses what cannot be done, and what is not to be done now, before anything is touched: what was
@@ -339,108 +319,10 @@ async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Resu
     active_runs::spare(call, prior, planned, limit).await
 }
 
-/// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.
-async fn bring_up(
-    call: &Call<Configured>,
-    managed: &Managed,
-    model: &mut Model,
-    slot: &Slot<Model>,
-    operation: Operation,
-    reissue: bool,
-) -> Result<()> {
-    let runtime = call.provider.runtime.as_ref();
-    let object = managed.object();
-    let what = format!("{object} did not start");
-    let fixed = model.local.as_ref().and_then(|local| local.port);
-    let ports = workload::ports(model)?;
-    let exposure = workload::exposure(model)?;
-    let coming = BringUp {
-        call,
-        object,
-        process: "superlink",
-        what: &what,
-        operation,
-        limit: operation.limit(model.timeouts.as_ref(), START),
-        begun: Instant::now(),
-    };
-    let layout = coming.told_within(async {
-        let laid_out = runtime.layout(LayoutRequest {
-            object: managed,
-            ports: &ports,
-            fixed: fixed.map(|port| (Port::Api, port)),
-            exposure: Some(&exposure),
-            until: coming.until(),
-        });
-        let laid_out = laid_out.await;
-        laid_out.map_err(|error| failure::not_started(what.as_str(), &error).into())
-    });
-    let layout = layout.await?;
-    let ca = workload::ensure_certificate(runtime, managed, model, &layout, reissue).await?;
-    workload::ensure_own_key(runtime, managed, model).await?;
-    let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
-    let workload = workload::workload(model, &layout)?;
-    model.fleet.set(fleet);
-    model.control.set(control);
-    model.status.set(Status::Stopped);
-    let before = model.nodes.get().cloned().unwrap_or_default();
-    model.nodes.set(before.clone());
-    if matches!(operation, Operation::Create) {
-        // Identity before waiting: from here on nothing is lost.
-        slot.put(model);
-    }
-    let shared = self::control(call, model)?;
-    let healthy = async {
-        runtime
-            .start(managed, &workload, &call.stop)
-            .await
-            .map_err(|error| failure::not_started(what.as_str(), &error))?;
-        tokio::select! {
-            failure = runtime.watch_failure(object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
-            stands = async {
-                let ready = runtime.ready(object).await;
-                ready.map_err(|error| report::error(what.as_str(), &error))?;
-                let healthy = until_healthy(shared.client()).await;
-                healthy.map_err(|error| report::error(what.as_str(), &error).into())
-            } => stands,
-        }
-    };
-    coming.within(healthy).await?;
-    model.status.set(Status::Running);
-    if !registers(model) {
-        model.nodes.set(nodes::NodeIds::new());
-        return Ok(());
-    }
-    let what = format!("The SuperNodes of {object} were not registered");
-    let registering = BringUp {
-        what: &what,
-        ..coming
-    };
-    let list = model.supernodes.as_ref();
-    let mut ids = before;
-    let reconciled = async { nodes::reconcile(&shared, list, &mut ids).await.or(()) };
-    let reconciled = registering.within(reconciled).await;
-    // Whatever was registered by then lets in, and must be known.
-    model.nodes.set(ids);
-    reconciled
-}
-
-/// Whether its allow-list is made of registrations.
-fn registers(model: &Model) -> bool {
-    row_of(model.flower_version).is_ok_and(|row| row.node_auth == NodeAuth::Registration)
-}
-
 /// Whether it can be asked: one that lost its authority proves nothing to anybody.
 fn is_trusted(state: &Model) -> bool {
     let control = state.control.get();
     control.is_some_and(|control| state.insecure || control.ca_certificate.is_some())
-}
-
-fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
-    let Some(control) = model.control.get() else {
-        return Err(Diagnostic::error("The SuperLink has no address").into());
-    };
-    let control = call.provider.control(&control.clone().into());
-    control.map_err(|error| report::error("The SuperLink's address cannot be used", &error).into())
 }
 
 fn remains<'a>(model: &Model, secrets: &'a [String]) -> Remains<'a> {

@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::active_runs::OnActiveRuns;
-use crate::flower::control::Location;
+use crate::flower::control::{Location, NodeId};
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::{self, FlowerVersion};
-use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::connection_attributes::{ControlOutput, FleetOutput};
-use crate::resources::pod::{Pod, ServiceSettings};
+use crate::resources::launched::Launched;
+use crate::resources::pod::Pod;
+use crate::resources::recorded_configuration::Recorded;
+use crate::resources::service::ServiceSettings;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Timeouts;
-use crate::runtime::ObjectName;
+use crate::runtime::{Kind, ObjectName};
 use crate::tfplugin::GoDuration;
-use crate::tfplugin::schema::{Computed, computed, defaulted, optional, required};
+use crate::tfplugin::schema::{Computed, ModelPath, computed, defaulted, optional, required};
+use crate::{at, choice_attribute, model};
 
 model! {
     /// A Flower SuperLink: the server of a federation. SuperNodes connect to it, and runs are
@@ -113,7 +115,7 @@ model! {
         /// The node ID of each SuperNode in `supernodes`, under the same names. If you remove the
         /// `supernodes` argument later, the SuperNodes that it listed stay in this map until you
         /// set a new `supernodes` list without them.
-        nodes: Computed<BTreeMap<String, String>> = computed(),
+        nodes: Computed<BTreeMap<String, NodeId>> = computed(),
         /// When the certificate expires (RFC 3339). Null with `insecure`.
         certificate_not_after: Computed<String> = computed().keep(),
         /// The state of the SuperLink. `running`: its processes run. `stopped`: a process ended by
@@ -123,6 +125,20 @@ model! {
         /// `apply` fails unless `allow_state_loss = true`.
         status: Computed<Status> = computed(),
     }
+}
+
+impl Recorded for Model {
+    const KIND: Kind = Kind::Superlink;
+    const NAME: ModelPath<Self> = at!(Model, name);
+    const PLACE: ModelPath<Self> = at!(Model, place);
+}
+
+impl Launched for Model {
+    const REQUIREMENTS: ModelPath<Self> = at!(Model, requirements);
+    const EXTRA_ARGS: ModelPath<Self> = at!(Model, extra_args);
+    const ENV: ModelPath<Self> = at!(Model, env);
+    const PORT: ModelPath<Self> = at!(Model, local.port);
+    const TIMEOUTS: ModelPath<Self> = at!(Model, timeouts);
 }
 
 model! {
@@ -181,3 +197,18 @@ model! {
         keep_logs: Option<bool> = optional(),
     }
 }
+
+/// What an update that restarts the SuperLink does while runs are in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnActiveRuns {
+    #[default]
+    Restart,
+    Wait,
+    Fail,
+}
+
+choice_attribute!(OnActiveRuns {
+    "restart" => Self::Restart => Self::Restart,
+    "wait" => Self::Wait => Self::Wait,
+    "fail" => Self::Fail => Self::Fail,
+});

@@ -4,10 +4,10 @@
 //! number until it is unregistered, whatever becomes of the list in between: a key that nobody knows of any
 //! more would let in for ever.
 
-use super::Model;
 use std::collections::BTreeMap;
 
 use super::model::AllowedNode;
+use super::model::Model;
 use crate::at;
 use crate::flower::control::{ControlError, NewNode, Node, NodeId, NodeStatus, SharedReads};
 use crate::flower::version::{FlowerVersion, row_of};
@@ -19,10 +19,10 @@ use crate::tfplugin::schema::refused as refused_text;
 use crate::tfplugin::value::Value;
 
 pub(super) type AllowList = BTreeMap<String, AllowedNode>;
-pub(super) type NodeIds = BTreeMap<String, String>;
+pub(super) type NodeIds = BTreeMap<String, NodeId>;
 
-pub(super) const PUBLIC_KEY: ModelPath = at!(AllowedNode, public_key);
-pub(super) const LOCATION: ModelPath = at!(AllowedNode, location);
+pub(super) const PUBLIC_KEY: ModelPath<AllowedNode> = at!(AllowedNode, public_key);
+pub(super) const LOCATION: ModelPath<AllowedNode> = at!(AllowedNode, location);
 
 /// The key of each name, as Flower compares it.
 pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
@@ -133,17 +133,17 @@ pub(super) fn ours(nodes: &[Node], keys: &BTreeMap<String, String>, before: &Nod
     let mut ids = known(nodes, keys);
     for (name, id) in before {
         let named = keys.contains_key(name) || ids.values().any(|known| known == id);
-        if !named && is_registered(nodes, id) {
-            ids.insert(name.clone(), id.clone());
+        if !named && is_registered(nodes, *id) {
+            ids.insert(name.clone(), *id);
         }
     }
     ids
 }
 
-fn is_registered(nodes: &[Node], id: &str) -> bool {
+fn is_registered(nodes: &[Node], id: NodeId) -> bool {
     nodes
         .iter()
-        .any(|node| node.status != NodeStatus::Unregistered && node.id.to_string() == id)
+        .any(|node| node.status != NodeStatus::Unregistered && node.id == id)
 }
 
 /// What the name of a node begins with that no list names.
@@ -155,7 +155,7 @@ pub(super) fn others(nodes: &[Node], known: &NodeIds, before: &NodeIds) -> NodeI
     let registered = nodes
         .iter()
         .filter(|node| node.status != NodeStatus::Unregistered);
-    let ids = registered.map(|node| node.id.to_string());
+    let ids = registered.map(|node| node.id);
     ids.filter(|id| !known.values().any(|known| known == id))
         .map(|id| {
             let name = before.iter().find(|(_, known)| **known == id);
@@ -172,7 +172,7 @@ fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
             let node = nodes
                 .iter()
                 .find(|node| node.public_key == *pem && node.status != NodeStatus::Unregistered)?;
-            Some((name.clone(), node.id.to_string()))
+            Some((name.clone(), node.id))
         })
         .collect()
 }
@@ -227,8 +227,8 @@ pub(super) async fn reconcile(
         };
         match client.register_node(&node).await {
             Ok(id) => {
-                wanted.insert(name.clone(), id.to_string());
-                ids.entry(name.clone()).or_insert_with(|| id.to_string());
+                wanted.insert(name.clone(), id);
+                ids.entry(name.clone()).or_insert(id);
             }
             Err(error) => {
                 answers = !error.may_pass();
@@ -236,14 +236,14 @@ pub(super) async fn reconcile(
             }
         }
     }
-    for (name, text) in unwanted {
-        let Some(id) = text.parse::<NodeId>().ok().filter(|_| answers) else {
-            continue;
-        };
+    for (name, id) in unwanted {
+        if !answers {
+            break;
+        }
         match client.unregister_node(id).await {
             Ok(()) | Err(ControlError::NotFound(_)) => {
                 match wanted.get(&name) {
-                    Some(id) => ids.insert(name, id.clone()),
+                    Some(id) => ids.insert(name, *id),
                     None => ids.remove(&name),
                 };
             }

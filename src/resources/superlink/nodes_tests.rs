@@ -7,6 +7,7 @@ use super::*;
 use crate::flower::control::Call;
 use crate::flower::control::fake::Registry;
 use crate::pki::{NodeKey, NodeKeyAlgorithm};
+use crate::tfplugin::schema::Attr as _;
 
 /// Three keys, in OpenSSH form.
 fn three() -> [String; 3] {
@@ -30,7 +31,7 @@ fn list<const N: usize>(entries: [(&str, &String); N]) -> AllowList {
 fn ids<const N: usize>(entries: [(&str, u64); N]) -> NodeIds {
     let entries = entries.into_iter();
     entries
-        .map(|(name, id)| (name.to_owned(), id.to_string()))
+        .map(|(name, id)| (name.to_owned(), NodeId(id)))
         .collect()
 }
 
@@ -50,6 +51,16 @@ async fn refreshed(control: &SharedReads, list: Option<&AllowList>, before: &Nod
     let nodes = control.client().list_nodes().await.unwrap();
     let keys = list.map_or_else(BTreeMap::new, |list| keys(list).unwrap());
     ours(&nodes, &keys, before)
+}
+
+#[test]
+fn a_node_without_a_number_is_no_node_of_a_state() {
+    let nodes = [("a", "7"), ("b", "seven")];
+    let nodes = nodes.map(|(name, id)| (name.to_owned(), Value::from(id)));
+    let refused = NodeIds::decode(&Value::Map(nodes.into()), &at!(Model, nodes).path());
+    let refused = refused.unwrap_err();
+    let told: Vec<_> = refused.iter().map(|one| one.summary.as_str()).collect();
+    assert_eq!(told, ["Invalid value for nodes[\"b\"]"]);
 }
 
 #[tokio::test]

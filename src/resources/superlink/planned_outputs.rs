@@ -2,7 +2,7 @@
 //! from that: what is unknown without need keeps a mistake from being found before anything is made,
 //! and has runs look as if they were to be moved.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, VersionRow, row_of};
 use crate::resources::connection_attributes::{ControlOutput, FleetOutput, is_in_cluster};
@@ -12,7 +12,7 @@ use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::value::Value;
 
 /// What of `service` the address and the certificate follow from. Whom it lets in is not of it.
-pub(super) const REACHED_BY: [ModelPath; 4] = [
+pub(super) const REACHED_BY: [ModelPath<Model>; 4] = [
     at!(Model, service.service_type),
     at!(Model, service.node_port),
     at!(Model, service.hostname),
@@ -20,7 +20,7 @@ pub(super) const REACHED_BY: [ModelPath; 4] = [
 ];
 
 /// Plans `fleet` and `control`.
-pub(super) fn plan_outputs(plan: &mut Plan) -> Result<()> {
+pub(super) fn plan_outputs(plan: &mut Plan<Model>) -> Result<()> {
     let insecure = plan.planned.value(at!(Model, insecure)).clone();
     let version = plan.planned.value(at!(Model, flower_version)).clone();
     let changes = Changes::of(plan)?;
@@ -75,7 +75,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn of(plan: &Plan) -> Result<Self> {
+    fn of(plan: &Plan<Model>) -> Result<Self> {
         let (before, after) = (row(&plan.prior)?, row(&plan.planned)?);
         let same = |is_same: fn(&VersionRow, &VersionRow) -> bool| {
             before
@@ -104,14 +104,14 @@ impl Changes {
     }
 }
 
-fn row(tree: &Tree) -> Result<Option<&'static VersionRow>> {
+fn row(tree: &Tree<Model>) -> Result<Option<&'static VersionRow>> {
     let version = tree.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let version = version.known().flatten();
     Ok(version.and_then(|version| row_of(version).ok()))
 }
 
 /// Whether the port will be another one, or may. One that is not asked for stays what it was.
-fn moves_port(plan: &Plan, url: Option<&str>) -> Result<bool> {
+fn moves_port(plan: &Plan<Model>, url: Option<&str>) -> Result<bool> {
     let Maybe::Known(wanted) = plan.get::<Option<u16>>(at!(Model, local.port))? else {
         return Ok(true);
     };
@@ -143,7 +143,7 @@ mod tests {
     const LOCAL: &str = "https://127.0.0.1:8000";
     const POD: &str = "kube://ns/superlink-a";
 
-    async fn change(prior: &Json, config: Json) -> Planned {
+    async fn change(prior: &Json, config: Json) -> Planned<Model> {
         let mut whole = json!({ "name": "a", "flower_version": prior["flower_version"] });
         whole.as_object_mut().unwrap().extend(
             config

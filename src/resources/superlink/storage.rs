@@ -1,19 +1,21 @@
-//! The size of the database's volume, which can grow and never shrink.
+//! The database: whether it outlives a change, and the size of its volume, which can grow and never shrink.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
+use crate::flower::version::FlowerVersion;
 use crate::resources::choices::Status;
+use crate::resources::pod::checks::storage_class;
 use crate::resources::quantity;
 use crate::tfplugin::Plan;
-use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
-const SIZE: ModelPath = at!(Model, persistence.size);
+const SIZE: ModelPath<Model> = at!(Model, persistence.size);
 /// The size where none is set.
 pub(super) const DEFAULT: &str = "1Gi";
 
 /// Whether the database outlives the process, as far as known; it does by default.
-pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
+pub(super) fn is_kept(tree: &Tree<Model>) -> Result<Option<bool>> {
     let enabled = tree
         .get::<Option<bool>>(at!(Model, persistence.enabled))?
         .known();
@@ -21,11 +23,11 @@ pub(super) fn is_kept(tree: &Tree) -> Result<Option<bool>> {
 }
 
 /// An error when a change would make the volume smaller. A size that is left out is one, too.
-pub(super) fn grows(plan: &Plan) -> Result<()> {
+pub(super) fn grows(plan: &Plan<Model>) -> Result<()> {
     if is_kept(&plan.prior)? == Some(false) || is_kept(&plan.planned)? == Some(false) {
         return Ok(());
     }
-    let size = |tree: &Tree| -> Result<Option<String>> {
+    let size = |tree: &Tree<Model>| -> Result<Option<String>> {
         let size = tree.get::<Option<String>>(SIZE)?.known();
         Ok(size.map(|size| size.unwrap_or_else(|| DEFAULT.to_owned())))
     };
@@ -51,9 +53,37 @@ pub(super) fn grows(plan: &Plan) -> Result<()> {
     }
 }
 
+/// Plans a new SuperLink in place of one whose database the other release cannot read, where that
+/// was asked for.
+pub(super) fn lose(
+    plan: &mut Plan<Model>,
+    prior: FlowerVersion,
+    version: FlowerVersion,
+) -> Result<()> {
+    let keeps = is_kept(&plan.prior)?.unwrap_or(true);
+    let allowed = plan
+        .get::<Option<bool>>(at!(Model, allow_state_loss))?
+        .known()
+        .flatten();
+    if keeps && !allowed.unwrap_or(false) {
+        return Err(Diagnostic::error(format!(
+            "Flower {version} cannot use the database of Flower {prior}"
+        ))
+        .detail("A SuperLink with that version would refuse to start, or not find its runs.")
+        .detail(
+            "Keep the version, or set `allow_state_loss = true`. Apply then creates a new \
+             SuperLink without the runs and SuperNodes of this one, and SuperNodes need new keys.",
+        )
+        .at(at!(Model, flower_version))
+        .into());
+    }
+    plan.replace(at!(Model, flower_version));
+    Ok(())
+}
+
 /// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;
 /// what goes with the old one is not.
-pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
+pub(super) fn note_loss(plan: &mut Plan<Model>) -> Result<()> {
     let is_lost = plan
         .prior
         .get::<Option<Status>>(at!(Model, status))?
@@ -80,12 +110,17 @@ pub(super) fn note_loss(plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-/// An error unless the size is a quantity.
-pub(super) fn is_quantity(config: &Tree) -> Result<()> {
-    match config.get::<Option<String>>(SIZE) {
-        Ok(Maybe::Known(Some(size))) => quantity::check_size(&size, SIZE.path()),
-        _ => Ok(()),
+/// Errors for a volume that no cluster can have.
+pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    if let Ok(Maybe::Known(Some(size))) = config.get::<Option<String>>(SIZE) {
+        found.absorb(quantity::check_size(&size, SIZE.path()));
     }
+    let class = at!(Model, persistence.storage_class);
+    if let Some(text) = config.value(class).as_str() {
+        found.absorb(storage_class(text, &class.path()));
+    }
+    found
 }
 
 #[cfg(test)]

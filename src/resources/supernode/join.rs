@@ -5,21 +5,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::Model;
+use super::model::Model;
 use super::node_membership::{NodeMembership, Refusal};
 use super::registrar::Registrar;
 use super::workload::{sketch, workload};
 use crate::at;
+use crate::flower::control::NodeId;
 use crate::flower::exit_meaning::{FlowerExit, Rejection};
 use crate::flower::launch::LogLevel;
 use crate::flower::version::{VersionRow, row_of};
 use crate::resources::Configured;
 use crate::resources::choices::Status;
 use crate::resources::failure::{self, BringUp};
+use crate::resources::operation::Operation;
 use crate::resources::processes;
 use crate::resources::release;
 use crate::resources::report;
-use crate::resources::timeouts::Operation;
 use crate::runtime::{
     Begun, Failure, LayoutRequest, Managed, ObjectRef, Port, RuntimeError, Workload,
 };
@@ -178,7 +179,7 @@ fn announces(row: &VersionRow, level: Option<LogLevel>) -> bool {
 /// What was heard of a SuperNode that comes up.
 enum Heard {
     /// It was let in; its number, where that is told.
-    LetIn(Option<String>),
+    LetIn(Option<NodeId>),
     Rejected(Rejection),
 }
 
@@ -189,7 +190,7 @@ async fn join(
     model: &Model,
     workload: &Workload,
     mut awaited: Awaited,
-) -> Result<Option<String>> {
+) -> Result<Option<NodeId>> {
     let BringUp { call, what, .. } = *coming;
     let runtime = call.provider.runtime.as_ref();
     let until = Instant::now() + FORGOTTEN;
@@ -263,7 +264,7 @@ async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<H
             return Ok(Heard::Rejected(rejection));
         }
         let id = node_id(&line);
-        if let (Some(membership), Some(id)) = (&awaited.membership, &id) {
+        if let (Some(membership), Some(id)) = (&awaited.membership, id) {
             membership.sees(id).await?;
         }
         Ok(Heard::LetIn(id))
@@ -309,22 +310,22 @@ pub(super) async fn told(
     call: &Call<Configured>,
     object: &ObjectRef,
     state: &Model,
-) -> Option<String> {
+) -> Option<NodeId> {
     let row = row_of(*state.flower_version.get()?).ok()?;
     let asked = state.key.is_none() || (!state.wait && state.node_id.get().is_none());
     if !asked || !announces(row, state.log_level) {
         return None;
     }
     let runtime = &call.provider.runtime;
-    let line = runtime.wait_log(object, "supernode", &node_id);
-    tokio::time::timeout(GLANCE, line).await.ok()?.ok()
+    let telling = |line: &str| node_id(line).is_some().then(|| line.to_owned());
+    let line = runtime.wait_log(object, "supernode", &telling);
+    node_id(&tokio::time::timeout(GLANCE, line).await.ok()?.ok()?)
 }
 
 /// The number in the line that a SuperNode writes once it was let in.
-fn node_id(line: &str) -> Option<String> {
+fn node_id(line: &str) -> Option<NodeId> {
     let (_, rest) = line.split_once("SuperNode ID:")?;
-    let id = rest.trim();
-    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_owned())
+    rest.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -358,8 +359,8 @@ mod tests {
     #[test]
     fn a_number_is_read_from_its_line_alone() {
         assert_eq!(
-            node_id("INFO :      SuperNode ID: 472771781186895385").unwrap(),
-            "472771781186895385"
+            node_id("INFO :      SuperNode ID: 472771781186895385"),
+            Some(NodeId(472_771_781_186_895_385))
         );
         for line in [
             "SuperNode ID:",

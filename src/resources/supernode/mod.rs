@@ -21,15 +21,16 @@ use crate::resources::connection_attributes::{FleetInput, same_by_id};
 use crate::resources::connection_checks::{self, fleet_release};
 use crate::resources::failure;
 use crate::resources::lifecycle::{self, Remains};
+use crate::resources::operation::Operation;
 use crate::resources::place;
 use crate::resources::pod;
+use crate::resources::process_checks;
 use crate::resources::processes;
 use crate::resources::recorded_configuration;
 use crate::resources::release;
 use crate::resources::report;
 use crate::resources::superlink_id::SuperlinkId;
-use crate::resources::timeouts::Operation;
-use crate::runtime::{Kind, Managed};
+use crate::runtime::Managed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
@@ -48,7 +49,7 @@ impl Resource for Supernode {
     const TYPE: &'static str = "flower_supernode";
     const IDENTITY_VERSION: i64 = 1;
 
-    fn validate(config: &Tree) -> Diagnostics {
+    fn validate(config: &Tree<Model>) -> Diagnostics {
         let mut found = Diagnostics::default();
         let insecure = config.get::<Option<bool>>(at!(Model, superlink.insecure));
         if matches!(insecure, Ok(Maybe::Known(Some(true)))) && config.is_set(at!(Model, key)) {
@@ -62,15 +63,15 @@ impl Resource for Supernode {
             );
         }
         found.extend(connection_checks::fleet(config));
-        found.extend(connection_checks::control(config));
+        found.extend(connection_checks::control(config, at!(Model, control)));
         found.extend(connection_checks::secret(config));
-        found.absorb(pod::validate(config));
-        found.extend(processes::validate(config, Role::SuperNode));
+        found.absorb(pod::checks::validate(config, at!(Model, kubernetes)));
+        found.extend(process_checks::validate(config, Role::SuperNode));
         found.absorb(workload::node_config(config.value(at!(Model, node_config))).map(drop));
         found
     }
 
-    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
         if !plan.config.is_set(at!(Model, flower_version)) {
             match plan.get::<Option<String>>(at!(Model, superlink.flower_version))? {
@@ -93,7 +94,7 @@ impl Resource for Supernode {
             release::row(own)?;
         }
         skew::speaks_with_superlink(plan)?;
-        connection_checks::leads_somewhere(provider.as_deref(), plan)?;
+        connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         if plan.is_create() {
             return Ok(());
         }
@@ -123,7 +124,7 @@ impl Resource for Supernode {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let object = object(&planned.name);
@@ -175,7 +176,7 @@ impl Resource for Supernode {
         call: Call<Configured>,
         prior: Model,
         mut planned: Model,
-        _: Tree,
+        _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
@@ -221,9 +222,8 @@ impl Resource for Supernode {
         Ok(())
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::Supernode, &what)
-            .await
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
+        recorded_configuration::restore(call.provider.runtime.as_ref(), &what).await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
@@ -238,7 +238,7 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 
 /// Whether the SuperLink knows it by the same number afterwards: a registered key keeps it, and so does
 /// a process that goes on. Without a key, one that is started anew is another node.
-fn is_same_node(plan: &Plan) -> bool {
+fn is_same_node(plan: &Plan<Model>) -> bool {
     if plan.planned.is_set(at!(Model, key)) {
         let same = match same_by_id(plan, at!(Model, superlink.superlink_id)) {
             Ok(Some(same)) => same,
@@ -267,7 +267,7 @@ fn is_same_node(plan: &Plan) -> bool {
 }
 
 /// What a SuperNode that runs is started with: a change of it starts it again.
-const STARTED_WITH: &[ModelPath] = &[
+const STARTED_WITH: &[ModelPath<Model>] = &[
     at!(Model, flower_version),
     at!(Model, superlink.address),
     at!(Model, superlink.ca_certificate),
@@ -282,7 +282,7 @@ const STARTED_WITH: &[ModelPath] = &[
 ];
 
 /// Says that the SuperNode restarts, and what that does to a training.
-fn restart_note(plan: &Plan, has_pods: bool) -> Option<Diagnostic> {
+fn restart_note(plan: &Plan<Model>, has_pods: bool) -> Option<Diagnostic> {
     if !runs(plan) || !plan.replaced_for().is_empty() {
         return None;
     }
@@ -314,7 +314,7 @@ fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
 }
 
 /// Whether it ran when it was looked at.
-fn runs(plan: &Plan) -> bool {
+fn runs(plan: &Plan<Model>) -> bool {
     let status = plan.prior.get::<Option<Status>>(at!(Model, status));
     matches!(status, Ok(Maybe::Known(Some(Status::Running))))
 }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::flower::control::NodeId;
 use crate::flower::launch::{Isolation, LogLevel};
 use crate::flower::version::FlowerVersion;
-use crate::model;
 use crate::resources::choices::Status;
 use crate::resources::connection_attributes::{ControlInput, FleetInput, SecretInput};
+use crate::resources::launched::Launched;
 use crate::resources::pod::Pod;
+use crate::resources::recorded_configuration::Recorded;
 use crate::resources::timeouts::Timeouts;
-use crate::runtime::ObjectName;
+use crate::runtime::{Kind, ObjectName};
 use crate::tfplugin::schema::{
-    Computed, Dynamic, computed, defaulted, optional, optional_computed, required,
+    Computed, Dynamic, ModelPath, computed, defaulted, optional, optional_computed, required,
 };
+use crate::{at, model};
 
 model! {
     /// A Flower SuperNode: the process at the site of a data owner. It connects to a SuperLink and
@@ -92,12 +95,26 @@ model! {
         /// The ID of the SuperNode at the SuperLink. Null until the SuperLink has accepted the
         /// SuperNode. With `wait = false` a later refresh reads the ID from the log. If the Flower
         /// version or the `log_level` does not log the ID, it stays null.
-        node_id: Computed<String> = computed(),
+        node_id: Computed<NodeId> = computed(),
         /// The state of the SuperNode. `running`: its processes run. `stopped`: a process ended by
         /// itself; the next apply starts it again. `changed`: something other than Terraform
         /// changed it, or an earlier apply did not finish; the next apply repairs it.
         status: Computed<Status> = computed(),
     }
+}
+
+impl Recorded for Model {
+    const KIND: Kind = Kind::Supernode;
+    const NAME: ModelPath<Self> = at!(Model, name);
+    const PLACE: ModelPath<Self> = at!(Model, place);
+}
+
+impl Launched for Model {
+    const REQUIREMENTS: ModelPath<Self> = at!(Model, requirements);
+    const EXTRA_ARGS: ModelPath<Self> = at!(Model, extra_args);
+    const ENV: ModelPath<Self> = at!(Model, env);
+    const PORT: ModelPath<Self> = at!(Model, local.port);
+    const TIMEOUTS: ModelPath<Self> = at!(Model, timeouts);
 }
 
 model! {

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Model;
+use super::model::Model;
 use crate::at;
-use crate::flower::control::{ControlError, Node, NodeStatus, SharedReads, Timestamp};
+use crate::flower::control::{ControlError, Node, NodeId, NodeStatus, SharedReads, Timestamp};
 use crate::resources::Configured;
 use crate::resources::control_access::control;
 use crate::resources::report;
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(500);
 enum KnownNode {
     /// The node with this public key, as PEM.
     Key(String),
-    Number(String),
+    Number(NodeId),
     /// Whom only its log can tell.
     Stranger,
 }
@@ -32,9 +32,7 @@ impl KnownNode {
     fn is(&self, node: &Node) -> bool {
         match self {
             Self::Key(pem) => node.public_key == *pem && node.status != NodeStatus::Unregistered,
-            Self::Number(id) => {
-                node.id.to_string() == *id && node.status != NodeStatus::Unregistered
-            }
+            Self::Number(id) => node.id == *id && node.status != NodeStatus::Unregistered,
             Self::Stranger => false,
         }
     }
@@ -45,7 +43,7 @@ impl KnownNode {
             node.status == NodeStatus::Unregistered
                 && match self {
                     Self::Key(pem) => node.public_key == *pem,
-                    Self::Number(id) => node.id.to_string() == *id,
+                    Self::Number(id) => node.id == *id,
                     Self::Stranger => false,
                 }
         })
@@ -123,7 +121,7 @@ impl NodeMembership {
         };
         let known_node = match (key, model.node_id.get()) {
             (Some(pem), _) => KnownNode::Key(pem),
-            (None, Some(id)) => KnownNode::Number(id.clone()),
+            (None, Some(id)) => KnownNode::Number(*id),
             (None, None) => KnownNode::Stranger,
         };
         let mut counted = EarlierConnections::default();
@@ -167,13 +165,13 @@ impl NodeMembership {
     }
 
     /// Waits until the node of this number is online.
-    pub(super) async fn sees(&self, id: &str) -> Result<()> {
-        let known_node = KnownNode::Number(id.to_owned());
+    pub(super) async fn sees(&self, id: NodeId) -> Result<()> {
+        let known_node = KnownNode::Number(id);
         self.until(|node| known_node.is(node)).await.map(drop)
     }
 
     /// Waits until the node is online and, if it was started anew, has come back; its number.
-    pub(super) async fn sees_it(&self, begun: Begun) -> Result<String> {
+    pub(super) async fn sees_it(&self, begun: Begun) -> Result<NodeId> {
         let mut before = self.before.clone();
         self.until(|node| {
             self.known_node.is(node) && (begun == Begun::Unchanged || before.is_over(node))
@@ -181,13 +179,13 @@ impl NodeMembership {
         .await
     }
 
-    async fn until(&self, mut found: impl FnMut(&Node) -> bool + Send) -> Result<String> {
+    async fn until(&self, mut found: impl FnMut(&Node) -> bool + Send) -> Result<NodeId> {
         loop {
             match self.control.nodes(LOOK).await {
                 Ok(nodes) => {
                     let mut online = nodes.iter().filter(|one| one.status == NodeStatus::Online);
                     if let Some(node) = online.find(|node| found(node)) {
-                        return Ok(node.id.to_string());
+                        return Ok(node.id);
                     }
                 }
                 Err(error) if error.may_pass() => {}
@@ -267,7 +265,6 @@ fn unlisted(error: &ControlError) -> Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flower::control::NodeId;
 
     fn node(activated: &str, online_until: f64) -> Node {
         Node {
@@ -340,7 +337,7 @@ mod tests {
         assert!(key.is_revoked(&[gone()]) && !key.is(&gone()));
         assert!(!key.is_revoked(&[with("b", NodeStatus::Unregistered)]));
         assert!(!key.is_revoked(&[with("a", NodeStatus::Online)]));
-        assert!(KnownNode::Number("7".to_owned()).is_revoked(&[gone()]));
+        assert!(KnownNode::Number(NodeId(7)).is_revoked(&[gone()]));
         assert!(!KnownNode::Stranger.is_revoked(&[gone()]));
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Model;
+use super::model::Model;
 use super::workload::object;
 use crate::flower::exit_meaning::FlowerExit;
 use crate::resources::Configured;

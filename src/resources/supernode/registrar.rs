@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value as Json;
-
-use super::Model;
+use super::model::Model;
 use super::node_membership::Refusal;
 use crate::flower::control::{NodeStatus, SharedReads};
 use crate::pki::NodePublicKey;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::{ControlInput, FleetInput};
+use crate::resources::recorded_configuration;
+use crate::resources::superlink::{self, AllowedNode};
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::supernode_key::public_pem;
 use crate::runtime::Kind;
@@ -39,12 +39,13 @@ impl Registrar {
             .recorded_configurations(Kind::Superlink)
             .await
             .ok()?;
-        let mut superlinks = superlinks.into_values();
-        let superlink = superlinks.find(|one| is_dialled(one, &model.superlink))?;
-        let control = control(&superlink).and_then(|input| call.provider.control(&input).ok());
+        let mut superlinks = recorded_configuration::readable::<superlink::Model>(superlinks);
+        let (_, superlink) = superlinks.find(|(_, one)| is_dialled(one, &model.superlink))?;
+        let control = superlink.control.get().cloned().map(ControlInput::from);
+        let control = control.and_then(|input| call.provider.control(&input).ok());
         Some(Self {
             key,
-            allowed: allowed(&superlink),
+            allowed: superlink.supernodes.as_ref().map(allowed),
             control,
         })
     }
@@ -77,47 +78,22 @@ impl Registrar {
 }
 
 /// Whether a SuperLink is the one that is dialled: by its id, or by its address and its authority.
-fn is_dialled(superlink: &Json, fleet: &FleetInput) -> bool {
-    let same = SuperlinkId::same(id(superlink).as_ref(), fleet.superlink_id.as_ref());
-    same.unwrap_or_else(|| {
-        text(superlink, "/fleet/address") == Some(&fleet.address)
-            && text(superlink, "/fleet/ca_certificate") == fleet.ca_certificate.as_deref()
+fn is_dialled(superlink: &superlink::Model, fleet: &FleetInput) -> bool {
+    let id = superlink.superlink_id.get();
+    SuperlinkId::same(id, fleet.superlink_id.as_ref()).unwrap_or_else(|| {
+        superlink.fleet.get().is_some_and(|own| {
+            own.address == fleet.address && own.ca_certificate == fleet.ca_certificate
+        })
     })
 }
 
-fn allowed(superlink: &Json) -> Option<BTreeMap<String, String>> {
-    let entries = superlink.get("supernodes")?.as_object()?;
-    let pem = |entry: &Json| {
-        let key = NodePublicKey::parse(text(entry, "/public_key")?).ok()?;
-        key.pem().ok()
-    };
-    let entries = entries.iter();
-    Some(
-        entries
-            .filter_map(|(name, entry)| Some((name.clone(), pem(entry)?)))
-            .collect(),
-    )
-}
-
-fn control(superlink: &Json) -> Option<ControlInput> {
-    let authority = text(superlink, "/control/ca_certificate");
-    let version = text(superlink, "/control/flower_version");
-    Some(ControlInput {
-        url: text(superlink, "/control/url")?.to_owned(),
-        ca_certificate: authority.map(str::to_owned),
-        flower_version: version.and_then(|text| text.parse().ok()),
-        superlink_id: id(superlink),
-        token_file: None,
-    })
-}
-
-fn id(superlink: &Json) -> Option<SuperlinkId> {
-    text(superlink, "/superlink_id")?.parse().ok()
-}
-
-/// The text at this JSON pointer.
-fn text<'a>(json: &'a Json, pointer: &str) -> Option<&'a str> {
-    json.pointer(pointer)?.as_str()
+/// The keys of an allow-list, as PEM.
+fn allowed(list: &BTreeMap<String, AllowedNode>) -> BTreeMap<String, String> {
+    let pem = |node: &AllowedNode| NodePublicKey::parse(&node.public_key).ok()?.pem().ok();
+    let entries = list.iter();
+    entries
+        .filter_map(|(name, node)| Some((name.clone(), pem(node)?)))
+        .collect()
 }
 
 #[cfg(test)]

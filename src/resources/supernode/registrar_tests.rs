@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::flower::control::fake::Registry;
@@ -9,10 +9,22 @@ fn key() -> (String, String) {
     (key.public_openssh().unwrap(), key.public_pem().unwrap())
 }
 
-fn registrar(superlink: &Json, key: &str, registry: &Registry) -> Registrar {
+/// A SuperLink with these attributes, as its runtime has recorded it.
+fn superlink(rest: &Json) -> superlink::Model {
+    let mut record = json!({
+        "name": "s", "flower_version": "1.42.0", "allow_state_loss": false,
+        "isolation": "subprocess", "insecure": false,
+    });
+    for (name, value) in rest.as_object().unwrap() {
+        record[name] = value.clone();
+    }
+    recorded_configuration::read(&record).unwrap()
+}
+
+fn registrar(attributes: &Json, key: &str, registry: &Registry) -> Registrar {
     Registrar {
         key: key.to_owned(),
-        allowed: allowed(superlink),
+        allowed: superlink(attributes).supernodes.as_ref().map(allowed),
         control: Some(Arc::new(SharedReads::new(registry.client()))),
     }
 }
@@ -53,12 +65,11 @@ fn a_superlink_is_known_by_its_address_and_its_authority() {
         flower_version: None,
         superlink_id: None,
     };
-    let superlink = json!({
-        "fleet": { "address": "127.0.0.1:1", "ca_certificate": "CA" },
-        "control": { "url": "https://127.0.0.1:2", "flower_version": "1.42.0" },
-    });
+    let superlink = superlink(&json!({ "fleet": {
+        "address": "127.0.0.1:1", "ca_certificate": "CA", "insecure": false,
+        "flower_version": "1.42.0",
+    } }));
     assert!(is_dialled(&superlink, &fleet("127.0.0.1:1", "CA")));
     assert!(!is_dialled(&superlink, &fleet("127.0.0.1:2", "CA")));
     assert!(!is_dialled(&superlink, &fleet("127.0.0.1:1", "other")));
-    assert_eq!(control(&superlink).unwrap().url, "https://127.0.0.1:2");
 }

@@ -1,7 +1,7 @@
 //! Whether the release of a SuperNode fits that of its SuperLink. One that does not may go on without a
 //! word and never be heard of, so it is found when planned.
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::version::{FlowerVersion, row_of, speakers};
 use crate::resources::release;
@@ -10,7 +10,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Maybe;
 
 /// An error when the SuperNode's release cannot speak with its SuperLink's.
-pub(super) fn speaks_with_superlink(plan: &mut Plan) -> Result<()> {
+pub(super) fn speaks_with_superlink(plan: &mut Plan<Model>) -> Result<()> {
     let (Maybe::Known(own), Maybe::Known(theirs)) = (
         plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?,
         plan.get::<Option<FlowerVersion>>(at!(Model, superlink.flower_version))?,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Model;
+use super::model::Model;
 use crate::at;
 use crate::flower::launch::{
     ClientTls, ProcessEnvironment, SuperNodeSettings, supernode_processes,
 };
 use crate::flower::node_config::node_config_toml;
 use crate::flower::run_config::RunConfig;
-use crate::flower::version::{FlowerVersion, NodeAuth};
+use crate::flower::version::{FlowerVersion, NodeAuth, VersionRow};
 use crate::resources::config_values::flatten;
 use crate::resources::connection_attributes::FleetInput;
 use crate::resources::pod;
@@ -67,39 +67,12 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
     } else {
         ClientTls::SystemRoots
     };
-    if let Some(secret) = &model.key
-        && !(is_key_secret(&secret.name) && is_private_entry(&secret.key))
-    {
-        return Err(
-            Diagnostic::error("`key` is not from a flower_supernode_key")
-                .detail(format!(
-                    "{:?} in the secret {:?} is not the key of a SuperNode.",
-                    secret.key, secret.name
-                ))
-                .detail("Pass `flower_supernode_key.NAME.secret` whole.")
-                .at(at!(Model, key))
-                .into(),
-        );
-    }
-    let key_file = model.key.as_ref().map(|secret| {
-        let content = Content::Secret {
-            name: secret.name.clone(),
-            key: secret.key.clone(),
-        };
-        files.insert(KEY_FILE.to_owned(), content);
-        file(KEY_FILE)
-    });
-    let public_key_file = match (&model.key, row.node_auth) {
-        (Some(secret), NodeAuth::KeyList { .. }) => {
-            let content = Content::Secret {
-                name: secret.name.clone(),
-                key: public_entry(&secret.key),
-            };
-            files.insert(PUBLIC_KEY_FILE.to_owned(), content);
-            Some(file(PUBLIC_KEY_FILE))
-        }
-        _ => None,
-    };
+    let keys = keys(model, row)?;
+    let key_file = keys.private.is_some().then(|| file(KEY_FILE));
+    let public_key_file = keys.public.is_some().then(|| file(PUBLIC_KEY_FILE));
+    let names = [(KEY_FILE, keys.private), (PUBLIC_KEY_FILE, keys.public)];
+    let contents = names.into_iter();
+    files.extend(contents.filter_map(|(name, content)| Some((name.to_owned(), content?))));
     let node_config = match &model.node_config {
         Some(config) => node_config(&config.0)?,
         None => BTreeMap::new(),
@@ -137,9 +110,45 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         python: python(version, row, model.requirements.as_deref()),
         processes: processes(launched, version, row, layout),
         files,
-        pod: pod::settings(model.kubernetes.as_ref())?,
+        pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
         exposure: None,
         storage: None,
+    })
+}
+
+/// The halves of its key that its release reads.
+struct Keys {
+    private: Option<Content>,
+    public: Option<Content>,
+}
+
+fn keys(model: &Model, row: &VersionRow) -> Result<Keys> {
+    let Some(secret) = &model.key else {
+        return Ok(Keys {
+            private: None,
+            public: None,
+        });
+    };
+    if !(is_key_secret(&secret.name) && is_private_entry(&secret.key)) {
+        return Err(
+            Diagnostic::error("`key` is not from a flower_supernode_key")
+                .detail(format!(
+                    "{:?} in the secret {:?} is not the key of a SuperNode.",
+                    secret.key, secret.name
+                ))
+                .detail("Pass `flower_supernode_key.NAME.secret` whole.")
+                .at(at!(Model, key))
+                .into(),
+        );
+    }
+    let content = |key: String| Content::Secret {
+        name: secret.name.clone(),
+        key,
+    };
+    let is_listed = matches!(row.node_auth, NodeAuth::KeyList { .. });
+    Ok(Keys {
+        private: Some(content(secret.key.clone())),
+        public: is_listed.then(|| content(public_entry(&secret.key))),
     })
 }
 

@@ -31,7 +31,7 @@ impl Resource for SupernodeKey {
     const TYPE: &'static str = "flower_supernode_key";
     const IDENTITY_VERSION: i64 = 1;
 
-    fn validate(config: &Tree) -> Diagnostics {
+    fn validate(config: &Tree<Model>) -> Diagnostics {
         let mut found = Diagnostics::default();
         let algorithm = config.get::<Option<NodeKeyAlgorithm>>(at!(Model, algorithm));
         let algorithm = match algorithm {
@@ -46,7 +46,7 @@ impl Resource for SupernodeKey {
         found
     }
 
-    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(_: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         if plan.changes(at!(Model, private_key_wo_version))
             && plan.planned.is_set(at!(Model, private_key_wo_version))
             && !plan.config.is_set(at!(Model, private_key_wo))
@@ -81,7 +81,7 @@ impl Resource for SupernodeKey {
     async fn create(
         call: Call<Configured>,
         mut planned: Model,
-        config: Tree,
+        config: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = &call.provider.runtime;
@@ -120,7 +120,7 @@ impl Resource for SupernodeKey {
         call: Call<Configured>,
         _: Model,
         mut planned: Model,
-        config: Tree,
+        config: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
         let runtime = call.provider.runtime.as_ref();
@@ -144,9 +144,8 @@ impl Resource for SupernodeKey {
         gone.map_err(|error| report::error("The key was not removed", &error).into())
     }
 
-    async fn import(call: Call<Configured>, what: Import) -> Result<Model> {
-        recorded_configuration::restore(call.provider.runtime.as_ref(), Kind::SupernodeKey, &what)
-            .await
+    async fn import(call: Call<Configured>, what: Import<Model>) -> Result<Model> {
+        recorded_configuration::restore(call.provider.runtime.as_ref(), &what).await
     }
 
     fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
@@ -223,7 +222,7 @@ fn secret_name(name: &ObjectName) -> String {
 }
 
 /// The key that the configuration brings along, or a new one.
-fn new_key(planned: &Model, config: &Tree) -> Result<NodeKey> {
+fn new_key(planned: &Model, config: &Tree<Model>) -> Result<NodeKey> {
     let own = config
         .get::<WriteOnly<String>>(at!(Model, private_key_wo))?
         .known();

@@ -1,10 +1,13 @@
 //! The schema of `flower_supernode_key`.
 
-use crate::model;
 use crate::pki::NodeKeyAlgorithm;
 use crate::resources::connection_attributes::SecretOutput;
-use crate::runtime::ObjectName;
-use crate::tfplugin::schema::{Computed, WriteOnly, computed, defaulted, optional, required};
+use crate::resources::recorded_configuration::Recorded;
+use crate::runtime::{Kind, ObjectName};
+use crate::tfplugin::schema::{
+    Computed, ModelPath, WriteOnly, computed, defaulted, optional, required,
+};
+use crate::{at, model};
 
 /// What Flower itself makes.
 pub(super) const ALGORITHM: NodeKeyAlgorithm = NodeKeyAlgorithm::EcdsaP384;
@@ -47,4 +50,10 @@ model! {
         /// Where the vault stores the private key: the value for `key` of a `flower_supernode`.
         secret: Computed<SecretOutput> = computed().keep(),
     }
+}
+
+impl Recorded for Model {
+    const KIND: Kind = Kind::SupernodeKey;
+    const NAME: ModelPath<Self> = at!(Model, name);
+    const PLACE: ModelPath<Self> = at!(Model, place);
 }

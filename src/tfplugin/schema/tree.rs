@@ -1,5 +1,8 @@
 //! A configuration or plan of which parts may be unknown, read part by part.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use super::super::diagnostic::{Diagnostic, Diagnostics, Result};
 use super::super::value::Value;
 use super::{Attr, ModelPath};
@@ -20,13 +23,16 @@ impl<T> Maybe<T> {
     }
 }
 
-/// The root of a configuration, plan or state.
-#[derive(Debug, Clone, Default)]
-pub struct Tree(pub Value);
+/// A configuration, plan or state of a model, read by paths of that model.
+pub struct Tree<M>(pub Value, PhantomData<fn() -> M>);
 
-impl Tree {
+impl<M> Tree<M> {
+    pub const fn new(value: Value) -> Self {
+        Self(value, PhantomData)
+    }
+
     /// The part at `path`, typed; unknown when any of it is.
-    pub fn get<T: Attr>(&self, path: ModelPath) -> Result<Maybe<T>> {
+    pub fn get<T: Attr>(&self, path: ModelPath<M>) -> Result<Maybe<T>> {
         let value = self.value(path);
         if value.is_wholly_known() {
             T::decode(value, &path.path()).map(Maybe::Known)
@@ -36,22 +42,22 @@ impl Tree {
     }
 
     /// The part at `path` as it is; unknown when a part above it is.
-    pub fn value(&self, path: ModelPath) -> &Value {
+    pub fn value(&self, path: ModelPath<M>) -> &Value {
         self.0.at(path)
     }
 
     /// Whether the configuration says anything here, be it unknown.
-    pub fn is_set(&self, path: ModelPath) -> bool {
+    pub fn is_set(&self, path: ModelPath<M>) -> bool {
         !self.value(path).is_null()
     }
 
     /// Sets the part at `path`; where there is no object that could hold it, nothing changes.
-    pub fn set(&mut self, path: ModelPath, value: Value) {
+    pub fn set(&mut self, path: ModelPath<M>, value: Value) {
         self.0.set_at(path, value);
     }
 
     /// An error unless exactly one of `paths` is set; unknown parts count as set.
-    pub fn exactly_one_of(&self, within: ModelPath, paths: &[ModelPath]) -> Result<()> {
+    pub fn exactly_one_of(&self, within: ModelPath<M>, paths: &[ModelPath<M>]) -> Result<()> {
         let names = || {
             paths
                 .iter()
@@ -76,7 +82,7 @@ impl Tree {
     }
 
     /// An error when both are set.
-    pub fn conflict(&self, first: ModelPath, second: ModelPath, why: &str) -> Result<()> {
+    pub fn conflict(&self, first: ModelPath<M>, second: ModelPath<M>, why: &str) -> Result<()> {
         if !(self.is_set(first) && self.is_set(second)) {
             return Ok(());
         }
@@ -85,5 +91,18 @@ impl Tree {
                 .detail(why)
                 .at(second),
         ))
+    }
+}
+
+// What is derived would ask the model for the same.
+impl<M> Clone for Tree<M> {
+    fn clone(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+
+impl<M> fmt::Debug for Tree<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tree").field(&self.0).finish()
     }
 }

@@ -27,7 +27,7 @@ impl<P: Provider> Inner<P> {
             .client_capabilities
             .is_some_and(|client| client.write_only_attributes_allowed);
         let mut found = schema::validate(&compiled.schema.attributes, &config, may_write);
-        found.extend(resource.validate(&Tree(config)));
+        found.extend(resource.validate(config));
         Ok(validate_resource_config::Response::only(found))
     }
 
@@ -172,7 +172,7 @@ impl<P: Provider> Inner<P> {
             Some(wire) if request.id.is_empty() => {
                 let identity = value::decode(&wire.msgpack, &identity_type(compiled));
                 let identity = identity.map_err(|error| unreadable(&error.to_string()))?;
-                Import::Identity(Tree(identity))
+                Import::Identity(Tree::new(identity))
             }
             _ => Import::Id(request.id),
         };

@@ -205,7 +205,7 @@ impl<P: Provider> Inner<P> {
     ) -> Result<validate_provider_config::Response> {
         let config = read(self.compiled(), request.config)?;
         let mut found = schema::validate(&self.compiled().schema.attributes, &config, true);
-        found.extend(self.provider.validate(&Tree(config)));
+        found.extend(self.provider.validate(&Tree::new(config)));
         Ok(validate_provider_config::Response::only(found))
     }
 
@@ -214,7 +214,7 @@ impl<P: Provider> Inner<P> {
         request: configure_provider::Request,
     ) -> Result<configure_provider::Response> {
         let config = read(self.compiled(), request.config)?;
-        self.configure(self.provider.configure(&Tree(config))?);
+        self.configure(self.provider.configure(&Tree::new(config))?);
         Ok(configure_provider::Response::default())
     }
 }

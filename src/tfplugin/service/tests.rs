@@ -54,12 +54,9 @@ impl Book {
 
 impl Provider for Office {
     type Configured = Book;
+    type Model = Config;
 
-    fn schema(&self) -> Schema {
-        Schema::of::<Config>()
-    }
-
-    fn configure(&self, _: &Tree) -> Result<Option<Book>> {
+    fn configure(&self, _: &Tree<Config>) -> Result<Option<Book>> {
         Ok(Some(Book::default()))
     }
 
@@ -85,12 +82,17 @@ impl Resource for Note {
 
     const TYPE: &'static str = "office_note";
 
-    async fn plan(_: Option<Arc<Book>>, plan: &mut Plan) -> Result<()> {
+    async fn plan(_: Option<Arc<Book>>, plan: &mut Plan<NoteModel>) -> Result<()> {
         plan.private = longer(&plan.private, " planned");
         Ok(())
     }
 
-    async fn create(call: Call<Book>, _: NoteModel, _: Tree, _: Slot<NoteModel>) -> Result<()> {
+    async fn create(
+        call: Call<Book>,
+        _: NoteModel,
+        _: Tree<NoteModel>,
+        _: Slot<NoteModel>,
+    ) -> Result<()> {
         call.keep_private(longer(&call.private(), " created"));
         Err(Diagnostic::error("No paper").into())
     }
@@ -104,7 +106,7 @@ impl Resource for Note {
         call: Call<Book>,
         _: NoteModel,
         planned: NoteModel,
-        _: Tree,
+        _: Tree<NoteModel>,
         slot: Slot<NoteModel>,
     ) -> Result<()> {
         call.keep_private(longer(&call.private(), " updated"));
@@ -117,7 +119,7 @@ impl Resource for Note {
         Ok(())
     }
 
-    async fn import(call: Call<Book>, what: Import) -> Result<NoteModel> {
+    async fn import(call: Call<Book>, what: Import<NoteModel>) -> Result<NoteModel> {
         call.keep_private("imported");
         Ok(note(&what.id()?))
     }

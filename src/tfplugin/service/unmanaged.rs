@@ -10,7 +10,7 @@ use super::super::proto::{
 };
 use super::super::provider::Provider;
 use super::super::resource::spawned;
-use super::super::schema::{self, Tree};
+use super::super::schema;
 use super::super::value::{self, Type};
 use super::answer::Answer;
 use super::{Inner, read, write};
@@ -24,7 +24,7 @@ impl<P: Provider> Inner<P> {
         let compiled = source.compiled();
         let config = read(compiled, request.config)?;
         let mut found = schema::validate(&compiled.schema.attributes, &config, true);
-        found.extend(source.validate(&Tree(config)));
+        found.extend(source.validate(config));
         Ok(validate_data_resource_config::Response::only(found))
     }
 

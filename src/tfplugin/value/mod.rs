@@ -16,6 +16,8 @@ pub use msgpack::{DecodeError, decode, encode};
 pub use number::Number;
 pub use types::Type;
 
+#[cfg(test)]
+use super::schema::Attribute;
 use super::schema::ModelPath;
 
 /// One value. Lists, sets and tuples share a form, as do maps and objects: the type tells them apart.
@@ -83,7 +85,7 @@ impl Value {
 
     /// The attribute at `path` of this object; null where there is none, unknown when a part above
     /// it is.
-    pub fn at(&self, path: ModelPath) -> &Self {
+    pub fn at<M>(&self, path: ModelPath<M>) -> &Self {
         path.names().iter().fold(self, |value, name| {
             if value.is_unknown() {
                 value
@@ -93,9 +95,10 @@ impl Value {
         })
     }
 
-    /// The element of this map or object whose key was found in a value; null where there is none.
-    pub fn element(&self, key: &str) -> &Self {
-        self.get(key)
+    /// The attribute of this object that a schema has; null where there is none.
+    #[cfg(test)]
+    pub fn attribute(&self, attribute: &Attribute) -> &Self {
+        self.get(&attribute.name)
     }
 
     /// The attribute or key `name`, which comes from a schema; null where there is none.
@@ -108,7 +111,7 @@ impl Value {
     }
 
     /// Sets the attribute at `path`; where there is no object that could hold it, nothing changes.
-    pub fn set_at(&mut self, path: ModelPath, value: Self) {
+    pub fn set_at<M>(&mut self, path: ModelPath<M>, value: Self) {
         let Some((name, above)) = path.names().split_last() else {
             return;
         };
@@ -148,7 +151,7 @@ impl Value {
     }
 
     /// An object of a model from its attributes.
-    pub fn of(attributes: impl IntoIterator<Item = (ModelPath, Self)>) -> Self {
+    pub fn of<M>(attributes: impl IntoIterator<Item = (ModelPath<M>, Self)>) -> Self {
         let mut object = Self::Map(BTreeMap::new());
         for (path, value) in attributes {
             object.set_at(path, value);

@@ -113,7 +113,7 @@ fn what_needs_a_new_resource_is_named() {
     let mut proposed = state();
     proposed.set("name", "b".into());
     let planned = plan(&Thing::attributes(), &state(), &proposed, &proposed);
-    assert_eq!(planned.replace, [ModelPath::dotted("name").path()]);
+    assert_eq!(planned.replace, [ModelPath::<()>::dotted("name").path()]);
 
     let inner = |mode: &str| Value::object([("mode", mode.into()), ("made", "m".into())]);
     let mut prior = state();
@@ -126,7 +126,10 @@ fn what_needs_a_new_resource_is_named() {
         Value::object([("mode", "hard".into()), ("made", Value::Null)]),
     );
     let planned = plan(&Thing::attributes(), &prior, &proposed, &config);
-    assert_eq!(planned.replace, [ModelPath::dotted("inner.mode").path()]);
+    assert_eq!(
+        planned.replace,
+        [ModelPath::<()>::dotted("inner.mode").path()]
+    );
     assert_eq!(planned.state.get("inner").get("made"), &Value::from("m"));
 }
 

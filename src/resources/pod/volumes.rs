@@ -3,23 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use super::pod::VolumeSettings;
-use super::quantity;
-use super::superlink::Model as Superlink;
-use super::supernode::Model as Supernode;
+use super::VolumeSettings;
 use crate::at;
+use crate::resources::quantity;
 use crate::runtime::{ObjectName, Volume, VolumeSource, is_own_mount};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
 
 /// What a runtime gets of the volumes.
-pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>) -> Result<Vec<Volume>> {
+pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>, at: &Path) -> Result<Vec<Volume>> {
     let mut found = Diagnostics::default();
     let mut mounted: BTreeMap<&str, &str> = BTreeMap::new();
     let mut volumes = Vec::new();
     for (name, one) in set {
-        let at = at!(Superlink | Supernode, kubernetes.volumes).key(name);
+        let at = at.key(name);
         if let Err(error) = name.parse::<ObjectName>() {
             found.extend(refused(name, &error, &at));
         }

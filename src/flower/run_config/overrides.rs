@@ -1,79 +1,10 @@
-//! The run configuration of an app: what `[tool.flwr.app.config]` declares, and what one run overrides.
+//! What one run overrides.
 //!
 //! Flower accepts an override of the wrong type and lets the `ServerApp` fail minutes later on a node.
 //! So overrides are checked here, against the declared values, before anything is submitted.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use toml::{Table, Value};
-
-/// Flattened configuration: nested tables are joined with dots.
-pub type RunConfig = BTreeMap<String, ConfigValue>;
-
-/// The four kinds of value that Flower carries to an app.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ConfigValue {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Str(String),
-}
-
-impl ConfigValue {
-    /// The type, without the value.
-    pub fn kind(&self) -> ConfigKind {
-        match self {
-            Self::Bool(_) => ConfigKind::Bool,
-            Self::Int(_) => ConfigKind::Int,
-            Self::Float(_) => ConfigKind::Float,
-            Self::Str(_) => ConfigKind::Str,
-        }
-    }
-}
-
-/// The type of a [`ConfigValue`], as a person would call it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfigKind {
-    Bool,
-    Int,
-    Float,
-    Str,
-}
-
-impl fmt::Display for ConfigKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bool => "a bool",
-            Self::Int => "an integer",
-            Self::Float => "a float",
-            Self::Str => "a string",
-        })
-    }
-}
-
-/// A value in a configuration table that Flower cannot carry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{key:?} is {found}, but a run configuration contains only bools, integers, floats, strings \
-     and tables of those"
-)]
-pub struct FlattenError {
-    /// The dotted key, relative to the table that was flattened.
-    pub key: String,
-    /// The TOML type that was found.
-    pub found: &'static str,
-}
-
-impl FlattenError {
-    /// What to do about it.
-    pub fn remedy(&self) -> Option<String> {
-        Some(format!(
-            "Write {:?} as one string (for example comma separated) and split it in the app, or move it out of the run configuration.",
-            self.key
-        ))
-    }
-}
+use super::conversion::{TextFault, exact_float, from_text};
+use super::{ConfigKind, ConfigValue, RunConfig};
 
 /// An override that the app did not declare, or declared with another type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,18 +62,6 @@ impl OverrideError {
                 format!("Write {key:?} as an integer between -2^53 and 2^53, or as a float.")
             }
         })
-    }
-}
-
-/// Joins nested tables with dots. All values that do not fit are reported together.
-pub fn flatten(table: &Table) -> Result<RunConfig, Vec<FlattenError>> {
-    let mut flat = RunConfig::new();
-    let mut errors = Vec::new();
-    flatten_into(table, "", &mut flat, &mut errors);
-    if errors.is_empty() {
-        Ok(flat)
-    } else {
-        Err(errors)
     }
 }
 
@@ -206,107 +125,6 @@ fn resolve_one(
     }
 }
 
-/// Why a text is no value of a type.
-enum TextFault {
-    NotOne,
-    Inexact,
-}
-
-/// A text as Terraform would convert it: a variable without a type is one, whatever it holds.
-fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, TextFault> {
-    match wanted {
-        ConfigKind::Str => Ok(ConfigValue::Str(text.to_owned())),
-        ConfigKind::Bool => match text {
-            "true" | "1" => Ok(ConfigValue::Bool(true)),
-            "false" | "0" => Ok(ConfigValue::Bool(false)),
-            _ => Err(TextFault::NotOne),
-        },
-        ConfigKind::Int => integer(text).map(ConfigValue::Int).ok_or(TextFault::NotOne),
-        ConfigKind::Float => match integer(text) {
-            Some(int) => exact_float(int)
-                .map(ConfigValue::Float)
-                .ok_or(TextFault::Inexact),
-            None => decimal(text)
-                .map(ConfigValue::Float)
-                .ok_or(TextFault::NotOne),
-        },
-    }
-}
-
-/// A whole number, also written as `3.0` or `1e3`.
-fn integer(text: &str) -> Option<i64> {
-    if !is_decimal(text) {
-        return None;
-    }
-    if let Ok(int) = text.parse() {
-        return Some(int);
-    }
-    let float = decimal(text)?;
-    // Beyond this, other texts have the same double.
-    let is_whole = float.trunc().to_bits() == float.to_bits();
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "checked: whole and below 2^53"
-    )]
-    (is_whole && exact_float(float as i64) == Some(float)).then_some(float as i64)
-}
-
-/// A number that a double holds, which has neither names for what is none nor for what is too large.
-fn decimal(text: &str) -> Option<f64> {
-    let float: f64 = is_decimal(text).then(|| text.parse().ok()).flatten()?;
-    float.is_finite().then_some(float)
-}
-
-fn is_decimal(text: &str) -> bool {
-    text.ends_with(|c: char| c.is_ascii_digit())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
-}
-
-fn flatten_into(table: &Table, prefix: &str, flat: &mut RunConfig, errors: &mut Vec<FlattenError>) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        let value = match value {
-            Value::Table(inner) => {
-                flatten_into(inner, &key, flat, errors);
-                continue;
-            }
-            Value::Boolean(value) => ConfigValue::Bool(*value),
-            Value::Integer(value) => ConfigValue::Int(*value),
-            Value::Float(value) => ConfigValue::Float(*value),
-            Value::String(value) => ConfigValue::Str(value.clone()),
-            Value::Array(_) => {
-                errors.push(FlattenError {
-                    key,
-                    found: "an array",
-                });
-                continue;
-            }
-            Value::Datetime(_) => {
-                errors.push(FlattenError {
-                    key,
-                    found: "a date or time",
-                });
-                continue;
-            }
-        };
-        flat.insert(key, value);
-    }
-}
-
-/// Every integer up to this one has a float of its own.
-const EXACT: u64 = 1 << 53;
-
-fn exact_float(int: i64) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss, reason = "checked: no loss up to 2^53")]
-    (int.unsigned_abs() <= EXACT).then_some(int as f64)
-}
-
 fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |key| format!(", did you mean {key:?}?"))
 }
@@ -351,24 +169,10 @@ fn edits(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flower::run_config::flatten;
 
     fn config(text: &str) -> RunConfig {
         flatten(&text.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn nested_tables_become_dotted_keys() {
-        let flat = config("a = 1\nb.c = 'x'\n[d.e]\nf = 1.5\ng = true\n\"q.r\" = 2");
-        let keys: Vec<&str> = flat.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["a", "b.c", "d.e.f", "d.e.g", "d.e.q.r"]);
-        assert_eq!(flat.get("d.e.f"), Some(&ConfigValue::Float(1.5)));
-    }
-
-    #[test]
-    fn every_value_that_does_not_fit_is_named() {
-        let errors = flatten(&"a = [1]\nb.c = 2020-01-01\nd = 1".parse().unwrap()).unwrap_err();
-        let keys: Vec<&str> = errors.iter().map(|e| e.key.as_str()).collect();
-        assert_eq!(keys, ["a", "b.c"]);
     }
 
     #[test]

@@ -3,7 +3,12 @@
 //! Flower refuses an app with any dependency that it cannot read, so a typo must be found here.
 //! Only the syntax matters, and the version bounds of `flwr` itself; markers are checked and not evaluated.
 
+mod marker;
+mod scan;
+mod version;
+
 use super::python_text::{is_space, strip};
+use scan::Scan;
 
 /// A dependency: its name and its version bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,31 +26,6 @@ pub(super) struct Bound {
 
 /// Longest first where one starts with another.
 const OPERATORS: [&str; 8] = ["===", "~=", "==", "!=", "<=", ">=", "<", ">"];
-const PRE: [&str; 8] = ["alpha", "beta", "preview", "pre", "a", "b", "c", "rc"];
-const POST: [&str; 3] = ["post", "rev", "r"];
-const MARKERS: [&str; 20] = [
-    "python_version",
-    "python_full_version",
-    "os.name",
-    "os_name",
-    "sys.platform",
-    "sys_platform",
-    "platform_release",
-    "platform_system",
-    "platform.version",
-    "platform_version",
-    "platform.machine",
-    "platform_machine",
-    "platform.python_implementation",
-    "platform_python_implementation",
-    "python_implementation",
-    "implementation_name",
-    "implementation_version",
-    "extra",
-    "extras",
-    "dependency_groups",
-];
-const MAX_PARENTHESES: usize = 100;
 
 impl Requirement {
     /// Reads a declaration. The error says what was expected and where.
@@ -81,54 +61,7 @@ impl Requirement {
     }
 }
 
-/// What has not been read yet.
-struct Scan<'a> {
-    rest: &'a str,
-}
-
 impl<'a> Scan<'a> {
-    fn expected(&self, what: &str) -> String {
-        if self.rest.is_empty() {
-            format!("expected {what}, but it ends there")
-        } else {
-            format!("expected {what} at {:?}", self.rest)
-        }
-    }
-
-    fn eat(&mut self, token: &str) -> bool {
-        self.rest
-            .strip_prefix(token)
-            .map(|rest| self.rest = rest)
-            .is_some()
-    }
-
-    fn eat_ignore_case(&mut self, token: &str) -> bool {
-        let matches = self
-            .rest
-            .get(..token.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(token));
-        if matches {
-            self.rest = self.rest.get(token.len()..).unwrap_or_default();
-        }
-        matches
-    }
-
-    fn eat_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
-        let end = self.rest.find(|c| !accept(c)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        taken
-    }
-
-    fn blanks(&mut self) -> bool {
-        !self.eat_while(|c| matches!(c, ' ' | '\t')).is_empty()
-    }
-
-    /// Python's `$`: one line end at the very end does not count.
-    fn at_end(&self) -> bool {
-        matches!(self.rest, "" | "\n")
-    }
-
     fn identifier(&mut self) -> Option<&'a str> {
         let start = self.rest;
         if !start.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -223,139 +156,6 @@ impl<'a> Scan<'a> {
             operator,
             version: before.get(..length).unwrap_or_default().to_owned(),
         })
-    }
-
-    /// A version in any of its spellings (PEP 440). What may follow it depends on the operator.
-    fn version(&mut self, operator: &str) -> bool {
-        let digit = |c: char| c.is_ascii_digit();
-        let equality = matches!(operator, "==" | "!=");
-        self.eat_ignore_case("v");
-        let mut parts = 0;
-        loop {
-            if self.eat_while(digit).is_empty() {
-                return false;
-            }
-            // An epoch comes first and does not count.
-            if parts == 0 && self.eat("!") && self.eat_while(digit).is_empty() {
-                return false;
-            }
-            parts += 1;
-            let more = self
-                .rest
-                .strip_prefix('.')
-                .is_some_and(|rest| rest.starts_with(digit));
-            if !more {
-                break;
-            }
-            self.eat(".");
-        }
-        if operator == "~=" && parts < 2 {
-            return false;
-        }
-        if equality && self.eat(".*") {
-            return true;
-        }
-        self.suffix(&PRE);
-        if let Some(rest) = self.rest.strip_prefix('-').filter(|r| r.starts_with(digit)) {
-            self.rest = rest;
-            self.eat_while(digit);
-        } else {
-            self.suffix(&POST);
-        }
-        self.suffix(&["dev"]);
-        if equality {
-            self.local_label();
-        }
-        true
-    }
-
-    /// A named suffix with optional separators and an optional number.
-    fn suffix(&mut self, names: &[&str]) {
-        let start = self.rest;
-        let separator = |scan: &mut Self| scan.eat("-") || scan.eat("_") || scan.eat(".");
-        separator(self);
-        if names.iter().any(|name| self.eat_ignore_case(name)) {
-            separator(self);
-            self.eat_while(|c| c.is_ascii_digit());
-        } else {
-            self.rest = start;
-        }
-    }
-
-    fn local_label(&mut self) {
-        let mut before = self.rest;
-        let mut separator = self.eat("+");
-        while separator {
-            if self.eat_while(|c| c.is_ascii_alphanumeric()).is_empty() {
-                self.rest = before;
-                return;
-            }
-            before = self.rest;
-            separator = self.eat("-") || self.eat("_") || self.eat(".");
-        }
-    }
-
-    fn marker(&mut self, depth: usize) -> Result<(), String> {
-        if depth > MAX_PARENTHESES {
-            return Err("its parentheses are nested too deep".to_owned());
-        }
-        loop {
-            self.blanks();
-            if self.eat("(") {
-                self.marker(depth + 1)?;
-                if !self.eat(")") {
-                    return Err(self.expected("')' after a marker"));
-                }
-            } else {
-                self.marker_value()?;
-                self.blanks();
-                self.marker_operator()?;
-                self.blanks();
-                self.marker_value()?;
-            }
-            self.blanks();
-            if !(self.word("or") || self.word("and")) {
-                return Ok(());
-            }
-        }
-    }
-
-    fn marker_value(&mut self) -> Result<(), String> {
-        if MARKERS.iter().any(|name| self.word(name)) {
-            return Ok(());
-        }
-        for quote in ['\'', '"'] {
-            let inner = self.rest.strip_prefix(quote);
-            if let Some((value, rest)) = inner.and_then(|inner| inner.split_once(quote))
-                && !value.contains(['\n', '\r'])
-            {
-                self.rest = rest;
-                return Ok(());
-            }
-        }
-        Err(self.expected("a marker variable or a quoted string"))
-    }
-
-    fn marker_operator(&mut self) -> Result<(), String> {
-        let found = if self.word("not") {
-            self.blanks() && self.word("in")
-        } else {
-            self.word("in") || OPERATORS.iter().any(|operator| self.eat(operator))
-        };
-        if found {
-            Ok(())
-        } else {
-            Err(self.expected("a comparison, 'in' or 'not in'"))
-        }
-    }
-
-    /// A word that does not go on.
-    fn word(&mut self, word: &str) -> bool {
-        let rest = self
-            .rest
-            .strip_prefix(word)
-            .filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
-        rest.map(|rest| self.rest = rest).is_some()
     }
 }
 

@@ -1,0 +1,13 @@
+//! What SuperLinks and SuperNodes have in common: processes that are started from the same attributes.
+
+use super::recorded_configuration::Recorded;
+use crate::tfplugin::schema::ModelPath;
+
+/// A model of which processes are started, and where its attributes are.
+pub trait Launched: Recorded {
+    const REQUIREMENTS: ModelPath<Self>;
+    const EXTRA_ARGS: ModelPath<Self>;
+    const ENV: ModelPath<Self>;
+    const PORT: ModelPath<Self>;
+    const TIMEOUTS: ModelPath<Self>;
+}

@@ -1,0 +1,132 @@
+//! How a SuperLink comes up: its parts are made, its processes started and waited for, and the keys of its
+//! allow-list registered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::model::Model;
+use super::nodes::{self, NodeIds};
+use super::{credentials, workload};
+use crate::flower::control::SharedReads;
+use crate::flower::version::{NodeAuth, row_of};
+use crate::resources::Configured;
+use crate::resources::choices::Status;
+use crate::resources::control_access::until_healthy;
+use crate::resources::failure::{self, BringUp};
+use crate::resources::operation::Operation;
+use crate::resources::report;
+use crate::runtime::{LayoutRequest, Managed, Port};
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::{Call, Slot};
+
+/// Flower may have to be installed first.
+pub(super) const START: Duration = Duration::from_mins(15);
+
+/// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.
+pub(super) async fn bring_up(
+    call: &Call<Configured>,
+    managed: &Managed,
+    model: &mut Model,
+    slot: &Slot<Model>,
+    operation: Operation,
+    reissue: bool,
+) -> Result<()> {
+    let runtime = call.provider.runtime.as_ref();
+    let object = managed.object();
+    let what = format!("{object} did not start");
+    let fixed = model.local.as_ref().and_then(|local| local.port);
+    let ports = workload::ports(model)?;
+    let exposure = workload::exposure(model)?;
+    let coming = BringUp {
+        call,
+        object,
+        process: "superlink",
+        what: &what,
+        operation,
+        limit: operation.limit(model.timeouts.as_ref(), START),
+        begun: Instant::now(),
+    };
+    let layout = coming.told_within(async {
+        let laid_out = runtime.layout(LayoutRequest {
+            object: managed,
+            ports: &ports,
+            fixed: fixed.map(|port| (Port::Api, port)),
+            exposure: Some(&exposure),
+            until: coming.until(),
+        });
+        let laid_out = laid_out.await;
+        laid_out.map_err(|error| failure::not_started(what.as_str(), &error).into())
+    });
+    let layout = layout.await?;
+    let ca = credentials::ensure_certificate(runtime, managed, model, &layout, reissue).await?;
+    credentials::ensure_own_key(runtime, managed, model).await?;
+    let (fleet, control) = workload::addresses(model, &layout, ca.as_deref());
+    let workload = workload::workload(model, &layout)?;
+    model.fleet.set(fleet);
+    model.control.set(control);
+    model.status.set(Status::Stopped);
+    let before = model.nodes.get().cloned().unwrap_or_default();
+    model.nodes.set(before.clone());
+    if matches!(operation, Operation::Create) {
+        // Identity before waiting: from here on nothing is lost.
+        slot.put(model);
+    }
+    let shared = self::control(call, model)?;
+    let healthy = async {
+        runtime
+            .start(managed, &workload, &call.stop)
+            .await
+            .map_err(|error| failure::not_started(what.as_str(), &error))?;
+        tokio::select! {
+            failure = runtime.watch_failure(object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
+            stands = async {
+                let ready = runtime.ready(object).await;
+                ready.map_err(|error| report::error(what.as_str(), &error))?;
+                let healthy = until_healthy(shared.client()).await;
+                healthy.map_err(|error| report::error(what.as_str(), &error).into())
+            } => stands,
+        }
+    };
+    coming.within(healthy).await?;
+    model.status.set(Status::Running);
+    if !registers(model) {
+        model.nodes.set(NodeIds::new());
+        return Ok(());
+    }
+    let what = format!("The SuperNodes of {object} were not registered");
+    let registering = BringUp {
+        what: &what,
+        ..coming
+    };
+    register(&registering, &shared, model, before).await
+}
+
+/// Makes the registrations what the allow-list says, after those that there were `before`.
+async fn register(
+    coming: &BringUp<'_>,
+    control: &SharedReads,
+    model: &mut Model,
+    before: NodeIds,
+) -> Result<()> {
+    let list = model.supernodes.as_ref();
+    let mut ids = before;
+    let reconciled = async { nodes::reconcile(control, list, &mut ids).await.or(()) };
+    let reconciled = coming.within(reconciled).await;
+    // Whatever was registered by then lets in, and must be known.
+    model.nodes.set(ids);
+    reconciled
+}
+
+/// Whether its allow-list is made of registrations.
+pub(super) fn registers(model: &Model) -> bool {
+    row_of(model.flower_version).is_ok_and(|row| row.node_auth == NodeAuth::Registration)
+}
+
+/// The SuperLink of a state or plan that has an address.
+pub(super) fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
+    let Some(control) = model.control.get() else {
+        return Err(Diagnostic::error("The SuperLink has no address").into());
+    };
+    let control = call.provider.control(&control.clone().into());
+    control.map_err(|error| report::error("The SuperLink's address cannot be used", &error).into())
+}
