@@ -1,17 +1,18 @@
-//! The run configuration of an app: what `[tool.flwr.app.config]` declares, and what one run overrides.
+//! The run configuration of an app: the values in `[tool.flwr.app.config]`, and the overrides of
+//! one run.
 //!
-//! Flower accepts an override of the wrong type and lets the `ServerApp` fail minutes later on a node.
-//! So overrides are checked here, against the declared values, before anything is submitted.
+//! Flower accepts an override of the wrong type, and the `ServerApp` fails minutes later. So the
+//! provider checks overrides against the declared values before it submits a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::{Table, Value};
 
-/// Flattened configuration: nested tables are joined with dots.
+/// A flat configuration: the keys of nested tables are joined with dots.
 pub type RunConfig = BTreeMap<String, ConfigValue>;
 
-/// The four kinds of value that Flower carries to an app.
+/// The four types of value that Flower passes to an app.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
     Bool(bool),
@@ -21,7 +22,7 @@ pub enum ConfigValue {
 }
 
 impl ConfigValue {
-    /// The type, without the value.
+    /// The type.
     pub fn kind(&self) -> ConfigKind {
         match self {
             Self::Bool(_) => ConfigKind::Bool,
@@ -32,7 +33,7 @@ impl ConfigValue {
     }
 }
 
-/// The type of a [`ConfigValue`], as a person would call it.
+/// The type of a [`ConfigValue`], for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigKind {
     Bool,
@@ -52,21 +53,21 @@ impl fmt::Display for ConfigKind {
     }
 }
 
-/// A value in a configuration table that Flower cannot carry.
+/// A value that a run configuration cannot contain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{key:?} is {found}, but a run configuration contains only bools, integers, floats, strings \
      and tables of those"
 )]
 pub struct FlattenError {
-    /// The dotted key, relative to the table that was flattened.
+    /// The dotted key, relative to the flattened table.
     pub key: String,
-    /// The TOML type that was found.
+    /// The TOML type.
     pub found: &'static str,
 }
 
 impl FlattenError {
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         Some(format!(
             "Write {:?} as one string (for example comma separated) and split it in the app, or move it out of the run configuration.",
@@ -75,19 +76,19 @@ impl FlattenError {
     }
 }
 
-/// An override that the app did not declare, or declared with another type.
+/// An override that the app does not declare, or declares with another type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
     /// Flower refuses keys that the app does not declare.
     #[error("the app declares no run configuration key {key:?}{}", suggestion(nearest.as_deref()))]
     UnknownKey {
         key: String,
-        /// The declared key that looks most alike, if one does.
+        /// The most similar declared key, if one is similar.
         nearest: Option<String>,
         /// All declared keys.
         known: Vec<String>,
     },
-    /// The app would read a value of a type it does not expect.
+    /// The app would read a value of an unexpected type.
     #[error("run configuration key {key:?} is {declared} in the app, but the value is {given}")]
     WrongType {
         key: String,
@@ -102,7 +103,7 @@ pub enum OverrideError {
 }
 
 impl OverrideError {
-    /// The key to blame, for an attribute path.
+    /// The key at fault, for an attribute path.
     pub fn key(&self) -> &str {
         match self {
             Self::UnknownKey { key, .. } | Self::WrongType { key, .. } | Self::Inexact { key } => {
@@ -111,7 +112,7 @@ impl OverrideError {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::UnknownKey { known, .. } if known.is_empty() => {
@@ -134,7 +135,7 @@ impl OverrideError {
     }
 }
 
-/// Joins nested tables with dots. All values that do not fit are reported together.
+/// Joins nested tables with dots. All invalid values are reported together.
 pub fn flatten(table: &Table) -> Result<RunConfig, Vec<FlattenError>> {
     let mut flat = RunConfig::new();
     let mut errors = Vec::new();
@@ -206,13 +207,13 @@ fn resolve_one(
     }
 }
 
-/// Why a text is no value of a type.
+/// Why a text cannot be converted to a type.
 enum TextFault {
     NotOne,
     Inexact,
 }
 
-/// A text as Terraform would convert it: a variable without a type is one, whatever it holds.
+/// Converts a text as Terraform would: a variable without a type is a text, whatever its value is.
 fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, TextFault> {
     match wanted {
         ConfigKind::Str => Ok(ConfigValue::Str(text.to_owned())),
@@ -233,7 +234,7 @@ fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, TextFault> {
     }
 }
 
-/// A whole number, also written as `3.0` or `1e3`.
+/// A whole number, also in the form `3.0` or `1e3`.
 fn integer(text: &str) -> Option<i64> {
     if !is_decimal(text) {
         return None;
@@ -242,7 +243,7 @@ fn integer(text: &str) -> Option<i64> {
         return Some(int);
     }
     let float = decimal(text)?;
-    // Beyond this, other texts have the same double.
+    // Above this limit, different texts have the same double.
     let is_whole = float.trunc().to_bits() == float.to_bits();
     #[allow(
         clippy::cast_possible_truncation,
@@ -251,7 +252,7 @@ fn integer(text: &str) -> Option<i64> {
     (is_whole && exact_float(float as i64) == Some(float)).then_some(float as i64)
 }
 
-/// A number that a double holds, which has neither names for what is none nor for what is too large.
+/// A finite double; texts such as `inf` and `nan` are not accepted.
 fn decimal(text: &str) -> Option<f64> {
     let float: f64 = is_decimal(text).then(|| text.parse().ok()).flatten()?;
     float.is_finite().then_some(float)
@@ -299,7 +300,7 @@ fn flatten_into(table: &Table, prefix: &str, flat: &mut RunConfig, errors: &mut 
     }
 }
 
-/// Every integer up to this one has a float of its own.
+/// Every integer up to this one has an exact float.
 const EXACT: u64 = 1 << 53;
 
 fn exact_float(int: i64) -> Option<f64> {
@@ -311,7 +312,7 @@ fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |key| format!(", did you mean {key:?}?"))
 }
 
-/// The candidate with the fewest edits, unless all are too far to be a slip of the keyboard.
+/// The candidate with the fewest edits, unless it differs too much for a typo.
 fn nearest<'a>(key: &str, candidates: impl Iterator<Item = &'a String>) -> Option<String> {
     let limit = (key.chars().count() / 3).max(2);
     candidates
@@ -321,7 +322,7 @@ fn nearest<'a>(key: &str, candidates: impl Iterator<Item = &'a String>) -> Optio
         .map(|(_, candidate)| candidate.clone())
 }
 
-/// Levenshtein distance that takes `-` and `_` for the same, the usual slip in these keys.
+/// Levenshtein distance in which `-` equals `_`, the usual typo in these keys.
 fn edits(left: &str, right: &str) -> usize {
     let fold = |c: char| {
         if c == '_' {
@@ -449,7 +450,7 @@ mod tests {
             let errors = resolve_overrides(&declared, &given(key, text(value))).unwrap_err();
             assert_eq!(errors[0].key(), key, "{value:?}");
         }
-        // How a float is written is lost before it gets here: 1.10 would be the text 1.1.
+        // The original text of a float is lost before this point: 1.10 would become the text 1.1.
         resolve_overrides(&declared, &given("name", ConfigValue::Float(1.1))).unwrap_err();
     }
 

@@ -1,9 +1,8 @@
-//! The private key that makes a SuperNode known to a SuperLink.
+//! The private key with which a SuperNode authenticates to a SuperLink.
 //!
-//! Flower takes only unencrypted EC keys in OpenSSH format and stops with exit code 302 on anything
-//! else. People have keys in other formats, so this module reads OpenSSH, PKCS#8 and SEC1 and always
-//! writes OpenSSH. What it cannot take it names, so that the error says "an RSA key" and not
-//! "invalid".
+//! Flower accepts only unencrypted EC keys in OpenSSH format and exits with code 302 for any other.
+//! Users also have other formats, so this module reads OpenSSH, PKCS#8 and SEC1, and always writes
+//! OpenSSH. An error names the kind of an unsupported key: "an RSA key", not "invalid".
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,25 +26,25 @@ const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3
 const OID_P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const OID_P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-/// How often a random scalar may fall outside the curve's order before the source is called broken.
+/// How many random scalars may be out of range before the random source counts as broken.
 const GENERATE_ATTEMPTS: usize = 64;
 
-/// The curves Flower accepts for a SuperNode's key.
+/// The curves that Flower accepts for a SuperNode's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeKeyAlgorithm {
     /// ECDSA over NIST P-256.
     EcdsaP256,
-    /// ECDSA over NIST P-384, the curve Flower itself generates.
+    /// ECDSA over NIST P-384; Flower itself generates keys on this curve.
     EcdsaP384,
     /// ECDSA over NIST P-521.
     EcdsaP521,
 }
 
 impl NodeKeyAlgorithm {
-    /// All algorithms, in the order in which they are listed to a person.
+    /// All algorithms, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::EcdsaP256, Self::EcdsaP384, Self::EcdsaP521];
 
-    /// The name used in configuration, such as `ECDSA-P384`.
+    /// The name in the configuration, such as `ECDSA-P384`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ECDSA-P256",
@@ -72,64 +71,64 @@ impl FromStr for NodeKeyAlgorithm {
     }
 }
 
-/// Why a text is not a key a SuperNode can use.
+/// Why a text is not a usable SuperNode key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NodeKeyError {
-    /// The name of an algorithm that does not exist here.
+    /// The algorithm is unknown.
     #[error("{0:?} is not an algorithm for a SuperNode key")]
     UnknownAlgorithm(String),
     /// A passphrase protects the key.
     #[error("the private key is encrypted with a passphrase, which Flower cannot open")]
     Encrypted,
-    /// A real key of a sort Flower refuses.
+    /// A key of a kind that Flower does not accept.
     #[error("the key is {0}, and Flower accepts only ECDSA keys on P-256, P-384 or P-521")]
     Unsupported(String),
-    /// A public key where a private one is needed.
-    #[error("this is a public key, and the private key is needed here")]
+    /// A public key instead of a private one.
+    #[error("this is a public key, but a private key is needed")]
     PublicGiven,
-    /// A private key where a public one is needed.
-    #[error("this is a private key, and only the public key belongs here")]
+    /// A private key instead of a public one.
+    #[error("this is a private key, but a public key is needed")]
     PrivateGiven,
-    /// More than one, of which only one would be used.
-    #[error("the text holds more than one key, and one belongs here")]
+    /// More than one key; Flower would use only one.
+    #[error("the text contains more than one key, but only one is allowed")]
     SeveralGiven,
-    /// Nothing that looks like a key.
-    #[error("the text is not a key in any format known here")]
+    /// Not a key in a supported format.
+    #[error("the text is not a key in a supported format")]
     NotAKey,
-    /// It claims to be a key and cannot be decoded.
+    /// The label says that it is a key, but it cannot be decoded.
     #[error("the {format} key is damaged: {reason}")]
     Damaged {
-        /// The format the text claims to have.
+        /// The format that the label names.
         format: &'static str,
-        /// The decoder's own words; they never quote key bytes.
+        /// The message of the decoder, which never contains bytes of the key.
         reason: String,
     },
     /// The operating system gave no usable randomness.
-    #[error("the operating system gave no usable random bytes: {0}")]
+    #[error("the operating system returned no usable random bytes: {0}")]
     Randomness(String),
 }
 
 impl NodeKeyError {
-    /// What to do about it, as a full sentence.
+    /// The remedy, as a full sentence.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
-            Self::UnknownAlgorithm(_) => "Use one of ECDSA-P256, ECDSA-P384 and ECDSA-P521.",
+            Self::UnknownAlgorithm(_) => "Use ECDSA-P256, ECDSA-P384 or ECDSA-P521.",
             Self::Encrypted => {
-                "Remove the passphrase from a copy of the key (`ssh-keygen -p -N '' -f COPY`) and give that copy."
+                "Remove the passphrase from a copy of the key (`ssh-keygen -p -N '' -f COPY`) and use that copy."
             }
             Self::Unsupported(_) => {
-                "Make a new key with `ssh-keygen -t ecdsa -b 384 -N ''`, or leave the private key out and let the provider make one."
+                "Generate a key with `ssh-keygen -t ecdsa -b 384 -N ''`, or remove the private key and let the provider generate one."
             }
-            Self::SeveralGiven => "Remove the others, or give each an entry of its own.",
-            Self::PublicGiven => "Give the private key that belongs to it.",
+            Self::SeveralGiven => "Remove the other keys, or add an entry for each.",
+            Self::PublicGiven => "Use the private key that belongs to it.",
             Self::PrivateGiven => {
-                "Give the public key (`ssh-keygen -y -f KEY`), and treat the private key as exposed if it was stored where others can read it."
+                "Use the public key (`ssh-keygen -y -f KEY` prints it). If other people could read the private key, replace it."
             }
             Self::NotAKey => {
-                "Private keys are read in OpenSSH, PKCS#8 PEM and SEC1 PEM format; public keys as an OpenSSH line (`ecdsa-sha2-nistp384 AAAA...`) or as PEM (`BEGIN PUBLIC KEY`)."
+                "Use OpenSSH, PKCS#8 PEM or SEC1 PEM format for a private key, and for a public key an OpenSSH line (`ecdsa-sha2-nistp384 AAAA...`) or PEM (`BEGIN PUBLIC KEY`)."
             }
             Self::Damaged { .. } => {
-                "Check that the key was copied whole, with its first and last line and its line breaks."
+                "Copy the whole key, with its first and last line and its line breaks."
             }
             Self::Randomness(_) => return None,
         };
@@ -141,7 +140,7 @@ impl NodeKeyError {
 #[derive(Clone)]
 pub struct NodeKey {
     scalar: Scalar,
-    /// Worth keeping: it takes far longer than all that is written of it.
+    /// Kept, because creating it takes far longer than writing the key.
     public: OnceLock<NodePublicKey>,
 }
 
@@ -161,14 +160,14 @@ impl fmt::Debug for NodeKey {
 }
 
 impl NodeKey {
-    const fn of(scalar: Scalar) -> Self {
+    const fn new(scalar: Scalar) -> Self {
         Self {
             scalar,
             public: OnceLock::new(),
         }
     }
 
-    /// Makes a new key from the operating system's randomness.
+    /// Generates a key from the randomness of the operating system.
     pub fn generate(algorithm: NodeKeyAlgorithm) -> Result<Self, NodeKeyError> {
         let scalar = match algorithm {
             NodeKeyAlgorithm::EcdsaP256 => Scalar::P256(sample::<32, _>(0xff, |b| {
@@ -177,12 +176,12 @@ impl NodeKey {
             NodeKeyAlgorithm::EcdsaP384 => Scalar::P384(sample::<48, _>(0xff, |b| {
                 p384::SecretKey::from_slice(b).ok()
             })?),
-            // 521 bits: only one bit of the first of 66 bytes is in use.
+            // 521 bits: only one bit of the first of the 66 bytes is used.
             NodeKeyAlgorithm::EcdsaP521 => Scalar::P521(sample::<66, _>(0x01, |b| {
                 p521::SecretKey::from_slice(b).ok()
             })?),
         };
-        Ok(Self::of(scalar))
+        Ok(Self::new(scalar))
     }
 
     /// Reads an unencrypted key in OpenSSH, PKCS#8 PEM or SEC1 PEM format.
@@ -220,7 +219,8 @@ impl NodeKey {
         })
     }
 
-    /// The private key as Flower reads it: unencrypted OpenSSH. The same key gives the same bytes.
+    /// The private key as unencrypted OpenSSH, as Flower reads it. The same key gives the same
+    /// bytes.
     pub fn private_openssh(&self) -> Result<Zeroizing<String>, NodeKeyError> {
         let point = self.public().point();
         let written = match &self.scalar {
@@ -246,7 +246,7 @@ impl NodeKey {
         self.public().openssh()
     }
 
-    /// The public key as SPKI PEM, byte for byte what Flower stores and looks up.
+    /// The public key as SPKI PEM, byte for byte as Flower stores and looks it up.
     pub fn public_pem(&self) -> Result<String, NodeKeyError> {
         self.public().pem()
     }
@@ -257,15 +257,15 @@ impl NodeKey {
     }
 }
 
-/// A PEM block. Line widths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent, so
-/// the base64 text is joined and decoded as one.
+/// A PEM block. Line lengths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent
+/// lines, so the base64 text is joined before decoding.
 pub(super) struct Block<'a> {
     pub(super) label: &'a str,
     body: Zeroizing<String>,
 }
 
 impl<'a> Block<'a> {
-    /// An error where there is more than one block that can be a key.
+    /// Fails if the text contains more than one block that can be a key.
     pub(super) fn is_alone(text: &str) -> Result<(), NodeKeyError> {
         let begins = text.lines().map(str::trim);
         let begins = begins.filter_map(|line| line.strip_prefix("-----BEGIN "));
@@ -276,8 +276,8 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// Finds the first block that can be a key. The `EC PARAMETERS` that openssl puts in front of a
-    /// SEC1 key are passed over. Without any block the label is empty.
+    /// Finds the first block that can be a key, and skips the `EC PARAMETERS` that openssl writes
+    /// in front of a SEC1 key. Without any block the label is empty.
     pub(super) fn find(text: &'a str) -> Result<Self, NodeKeyError> {
         let mut block = Self {
             label: "",
@@ -300,7 +300,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn decode(&self, format: &'static str) -> Result<Zeroizing<Vec<u8>>, NodeKeyError> {
-        // The decoder's own words would quote a byte of the key.
+        // The decoder's message would quote a byte of the key.
         STANDARD
             .decode(self.body.as_bytes())
             .map(Zeroizing::new)
@@ -333,17 +333,18 @@ fn from_openssh(bytes: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(NodeKeyError::Unsupported(format!("an EC key on {other}"))),
     };
     let key = scalar
-        .map(NodeKey::of)
-        .map_err(|_| fail("its private number is out of range"))?;
+        .map(NodeKey::new)
+        .map_err(|_| fail("the private number is out of range"))?;
     if key.public().point() != point {
         return Err(fail(
-            "its public and its private half do not belong together",
+            "the public and the private half do not belong together",
         ));
     }
     Ok(key)
 }
 
-/// The number in the curve's full width; a longer one stays as it is, and no curve takes it.
+/// The number in the full width of the curve. A longer one is returned unchanged, and every curve
+/// refuses it.
 fn padded(number: &[u8], width: usize) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(vec![0_u8; width.saturating_sub(number.len())]);
     bytes.reserve_exact(number.len());
@@ -376,13 +377,13 @@ fn from_pkcs8(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(foreign_curve(other)),
     };
     scalar
-        .map(NodeKey::of)
+        .map(NodeKey::new)
         .map_err(|error| damaged("PKCS#8", &error))
 }
 
 fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
     let (length, curve) = sec1_shape(der).map_err(|error| damaged("SEC1", &error))?;
-    // The curve is optional in the format; without it the length tells the three apart.
+    // The curve is optional in this format; without it, the length identifies the curve.
     let scalar = match (curve, length) {
         (Some(OID_P256), _) | (None, 32) => p256::SecretKey::from_sec1_der(der).map(Scalar::P256),
         (Some(OID_P384), _) | (None, 48) => p384::SecretKey::from_sec1_der(der).map(Scalar::P384),
@@ -391,7 +392,7 @@ fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         (None, _) => return Err(NodeKeyError::Unsupported("on an unnamed curve".into())),
     };
     scalar
-        .map(NodeKey::of)
+        .map(NodeKey::new)
         .map_err(|error| damaged("SEC1", &error))
 }
 

@@ -1,4 +1,4 @@
-//! Runs: what is submitted, and what the SuperLink tells about them afterwards.
+//! Runs: what the provider submits, and what the SuperLink reports about them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,10 +13,10 @@ use time::format_description::well_known::Rfc3339;
 use super::wire;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
-/// The name without which 1.24 and 1.25 start no run.
+/// The federation that 1.24 and 1.25 need to start a run.
 pub(super) const EARLY_FEDERATION: &str = "default";
 
-/// Number of a run. Random and mostly above what a JSON number holds exactly: write it as text.
+/// The ID of a run. It is random and mostly too large for an exact JSON number: write it as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(pub u64);
@@ -41,7 +41,7 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Why a text is no number of a run.
+/// A text that is not a run ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a run ID is a number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows")]
 pub struct NotARunId;
@@ -49,7 +49,7 @@ pub struct NotARunId;
 impl FromStr for RunId {
     type Err = NotARunId;
 
-    /// Only as it is written back: no sign, no leading zero.
+    /// Accepts only the canonical form: no sign, no leading zero.
     fn from_str(text: &str) -> Result<Self, NotARunId> {
         let id = text.parse().map(Self).map_err(|_| NotARunId)?;
         if id.to_string() == text {
@@ -60,7 +60,8 @@ impl FromStr for RunId {
     }
 }
 
-/// Whether a run is in the federation of an open-source SuperLink, in which runs start that name none.
+/// Whether this is the federation of an open-source SuperLink, in which a run without a federation
+/// starts.
 pub fn is_default_federation(name: &str) -> bool {
     ["", "@none/default", EARLY_FEDERATION].contains(&name)
 }
@@ -70,9 +71,9 @@ pub fn is_default_federation(name: &str) -> bool {
 pub struct StartRun {
     fab: Bytes,
     fab_hash: String,
-    /// Values that replace those of the app's own configuration. Their keys must exist there.
+    /// Values that override those of the app; their keys must exist in the app.
     pub overrides: RunConfig,
-    /// The federation; empty for the default one.
+    /// The federation; empty for the default.
     pub federation: String,
 }
 
@@ -92,7 +93,7 @@ impl StartRun {
         &self.fab_hash
     }
 
-    /// Size of the bundle.
+    /// The size of the bundle.
     pub fn fab_len(&self) -> usize {
         self.fab.len()
     }
@@ -124,23 +125,23 @@ impl fmt::Debug for StartRun {
     }
 }
 
-/// How far a run is.
+/// The status of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunStatus {
-    /// Waits for a SuperExec to pick it up.
+    /// Waiting for a SuperExec.
     Pending,
-    /// Picked up.
+    /// A SuperExec has started to prepare it.
     Starting,
-    /// The `ServerApp` runs.
+    /// The `ServerApp` is running.
     Running,
-    /// Over, one way or another: see [`SubStatus`].
+    /// Ended; [`SubStatus`] has the result.
     Finished,
     /// A status of a newer release.
     Unknown(String),
 }
 
 impl RunStatus {
-    /// Flower's word for it.
+    /// Flower's name of the status.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Pending => "pending",
@@ -164,23 +165,23 @@ impl From<&str> for RunStatus {
     }
 }
 
-/// How a finished run ended.
+/// The result of a finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubStatus {
     /// Not finished yet.
     None,
-    /// Went through.
+    /// Completed without an error.
     Completed,
     /// Ended with an error.
     Failed,
-    /// Was stopped by someone.
+    /// Stopped by a user.
     Stopped,
     /// A sub-status of a newer release.
     Unknown(String),
 }
 
 impl SubStatus {
-    /// Flower's word for it; empty for a run that has not finished.
+    /// Flower's name of the result; empty for a run that has not ended.
     pub fn as_str(&self) -> &str {
         match self {
             Self::None => "",
@@ -209,46 +210,46 @@ impl From<&str> for SubStatus {
 pub struct Timestamp(String);
 
 impl Timestamp {
-    /// `None` for the empty text, which is Flower's "not yet".
+    /// `None` for the empty text, with which Flower says "not yet".
     pub(crate) fn parse(text: String) -> Option<Self> {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// The text, RFC 3339 with the SuperLink's clock.
+    /// The text: RFC 3339, from the SuperLink's clock.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The moment it stands for.
+    /// The time as a value.
     pub fn moment(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(&self.0, &Rfc3339).ok()
     }
 }
 
-/// A run as the SuperLink knows it.
+/// A run as the SuperLink reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// Its number.
+    /// The run ID.
     pub id: RunId,
-    /// How far it is.
+    /// The status.
     pub status: RunStatus,
-    /// How it ended.
+    /// The result.
     pub sub_status: SubStatus,
-    /// Flower's words about the end, mostly empty.
+    /// Flower's details about the end, mostly empty.
     pub details: String,
-    /// SHA-256 of the app bundle.
+    /// The SHA-256 of the app bundle.
     pub fab_hash: String,
-    /// `publisher/name` of the app.
+    /// The app as `publisher/name`.
     pub app_id: String,
-    /// Version of the app.
+    /// The version of the app.
     pub app_version: String,
-    /// The values given when it was submitted.
+    /// The overrides from the submission.
     pub override_config: RunConfig,
-    /// The federation it runs in.
+    /// The federation.
     pub federation: String,
     /// When it was submitted.
     pub pending_at: Option<Timestamp>,
-    /// When it was picked up.
+    /// When a SuperExec started to prepare it.
     pub starting_at: Option<Timestamp>,
     /// When its `ServerApp` started.
     pub running_at: Option<Timestamp>,
@@ -257,7 +258,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// True once nothing about it will change.
+    /// Whether the run has ended, so that nothing of it changes any more.
     pub fn is_finished(&self) -> bool {
         self.status == RunStatus::Finished
     }
@@ -282,14 +283,14 @@ impl Run {
     }
 }
 
-/// Runs as one answer or several told of them.
+/// Runs from one or more replies.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunListing {
-    /// The runs by number.
+    /// The runs by ID.
     pub runs: HashMap<RunId, Run>,
-    /// The SuperLink's clock when it answered.
+    /// The SuperLink's time of the reply.
     pub server_now: Option<Timestamp>,
-    /// True if there are no others.
+    /// Whether these are all runs.
     pub complete: bool,
 }
 
@@ -305,8 +306,8 @@ fn scalar(value: &ConfigValue) -> wire::Scalar {
     }
 }
 
-/// Flower itself writes bool, sint64, double and string only. What another client may have put there
-/// is kept readable, and can never equal something we submitted by accident of type.
+/// Flower itself writes only bool, sint64, double and string. Values of another type, from another
+/// client, are kept readable and never equal a value that the provider submitted.
 fn config(map: HashMap<String, wire::Scalar>) -> RunConfig {
     use wire::scalar::Scalar as S;
     map.into_iter()

@@ -1,7 +1,7 @@
-//! Dependency declarations (PEP 508), read the way Flower's packaging library reads them.
+//! Parses dependencies (PEP 508) like Flower's packaging library.
 //!
-//! Flower refuses an app with any dependency that it cannot read, so a typo must be found here.
-//! Only the syntax matters, and the version bounds of `flwr` itself; markers are checked and not evaluated.
+//! Flower refuses an app with an unreadable dependency, so a typo must be found here. Only the
+//! syntax and the version bounds of `flwr` matter; markers are checked but not evaluated.
 
 use super::python_text::{is_space, strip};
 
@@ -19,7 +19,7 @@ pub(super) struct Bound {
     pub(super) version: String,
 }
 
-/// Longest first where one starts with another.
+/// If one operator is the beginning of another, the longer one is first.
 const OPERATORS: [&str; 8] = ["===", "~=", "==", "!=", "<=", ">=", "<", ">"];
 const PRE: [&str; 8] = ["alpha", "beta", "preview", "pre", "a", "b", "c", "rc"];
 const POST: [&str; 3] = ["post", "rev", "r"];
@@ -48,7 +48,7 @@ const MARKERS: [&str; 20] = [
 const MAX_PARENTHESES: usize = 100;
 
 impl Requirement {
-    /// Reads a declaration. The error says what was expected and where.
+    /// Parses a dependency. The error names the expected token and the position.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut scan = Scan { rest: text };
         scan.blanks();
@@ -81,7 +81,7 @@ impl Requirement {
     }
 }
 
-/// What has not been read yet.
+/// The rest of the text.
 struct Scan<'a> {
     rest: &'a str,
 }
@@ -89,7 +89,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn expected(&self, what: &str) -> String {
         if self.rest.is_empty() {
-            format!("expected {what}, but it ends there")
+            format!("expected {what}, but the text ends there")
         } else {
             format!("expected {what} at {:?}", self.rest)
         }
@@ -124,7 +124,7 @@ impl<'a> Scan<'a> {
         !self.eat_while(|c| matches!(c, ' ' | '\t')).is_empty()
     }
 
-    /// Python's `$`: one line end at the very end does not count.
+    /// Python's `$`: it ignores one line end at the end of the text.
     fn at_end(&self) -> bool {
         matches!(self.rest, "" | "\n")
     }
@@ -179,7 +179,7 @@ impl<'a> Scan<'a> {
         self.blanks();
         let mut bounds = Vec::new();
         while let Some(bound) = self.bound() {
-            // The arbitrary operator takes everything up to a blank, commas included.
+            // The arbitrary operator accepts everything up to a blank, including commas.
             let mut parts = bound.version.split(',');
             bounds.push(Bound {
                 operator: bound.operator,
@@ -225,7 +225,7 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// A version in any of its spellings (PEP 440). What may follow it depends on the operator.
+    /// A version in any spelling of PEP 440. What may follow depends on the operator.
     fn version(&mut self, operator: &str) -> bool {
         let digit = |c: char| c.is_ascii_digit();
         let equality = matches!(operator, "==" | "!=");
@@ -235,7 +235,7 @@ impl<'a> Scan<'a> {
             if self.eat_while(digit).is_empty() {
                 return false;
             }
-            // An epoch comes first and does not count.
+            // An epoch comes first and is not counted.
             if parts == 0 && self.eat("!") && self.eat_while(digit).is_empty() {
                 return false;
             }
@@ -297,7 +297,7 @@ impl<'a> Scan<'a> {
 
     fn marker(&mut self, depth: usize) -> Result<(), String> {
         if depth > MAX_PARENTHESES {
-            return Err("its parentheses are nested too deep".to_owned());
+            return Err("its parentheses are nested too deeply".to_owned());
         }
         loop {
             self.blanks();
@@ -349,7 +349,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A word that does not go on.
+    /// A whole word.
     fn word(&mut self, word: &str) -> bool {
         let rest = self
             .rest

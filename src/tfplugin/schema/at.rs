@@ -1,24 +1,23 @@
-//! Paths to the attributes of a model that the compiler has checked. A name with a typo would read
-//! as null and underline nothing, so the provider names attributes with [`at!`](crate::at) only.
+//! Paths to the attributes of a model, checked by the compiler. A name with a typo would read as
+//! null and underline nothing, so the provider names attributes only with [`at!`](crate::at).
 
 use std::fmt;
 
 use super::super::path::Path;
 use super::{Computed, Model, WriteOnly};
 
-/// The path from a model to one of its attributes, or to one of a nested model; made by
-/// [`at!`](crate::at).
+/// The path from a model to an attribute of it or of a nested model; created by [`at!`](crate::at).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelPath(&'static [&'static str]);
 
 impl ModelPath {
-    /// For [`at!`](crate::at), which has checked the names.
+    /// For [`at!`](crate::at) only, which checks the names.
     #[doc(hidden)]
     pub const fn checked(names: &'static [&'static str]) -> Self {
         Self(names)
     }
 
-    /// Attribute names joined by points, which nothing checks.
+    /// Attribute names joined by dots, without a check.
     #[cfg(test)]
     pub fn dotted(names: &str) -> Self {
         let names: Vec<_> = names.split('.').map(str::to_owned).collect();
@@ -30,27 +29,27 @@ impl ModelPath {
         self.0
     }
 
-    /// The attribute's own name, the last of the path.
+    /// The name of the attribute: the last one of the path.
     pub fn name(self) -> &'static str {
         self.0.last().copied().unwrap_or_default()
     }
 
-    /// Whether this is a part of what `other` holds.
+    /// Whether this is an attribute inside `other`.
     pub fn is_within(self, other: Self) -> bool {
         self.0.len() > other.0.len() && self.0.starts_with(other.0)
     }
 
-    /// Where this attribute is when the model is the whole configuration.
+    /// The path, if the model is the root of the configuration.
     pub fn path(self) -> Path {
         Path::default().then(self)
     }
 
-    /// The path of an element of this map.
+    /// The path of an element of a map.
     pub fn key(self, key: &str) -> Path {
         self.path().key(key)
     }
 
-    /// The path of an element of this list.
+    /// The path of an element of a list.
     pub fn index(self, index: usize) -> Path {
         self.path().index(index)
     }
@@ -62,7 +61,7 @@ impl From<ModelPath> for Path {
     }
 }
 
-/// The names, joined by points.
+/// The names, joined by dots.
 impl fmt::Display for ModelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
@@ -86,16 +85,16 @@ impl<T: Nested> Nested for WriteOnly<T> {
     type Model = T::Model;
 }
 
-/// Tells the compiler, and nobody else, which model a field holds.
+/// Tells the compiler which model a field holds.
 #[doc(hidden)]
 pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
     None
 }
 
-/// The [`ModelPath`] of an attribute: `at!(Model, control.url)`. Each name must be a field, first of
-/// the model and then of the model that the field before it holds. Elements of a list or map have an
+/// The [`ModelPath`] of an attribute: `at!(Model, control.url)`. Each name must be a field: first
+/// of the model, then of the model that the previous field holds. Elements of a list or map have an
 /// index or key: `at!(Model, volumes).key("data").then(at!(Volume, size))`. Code for several
-/// resources names all of their models: `at!(superlink::Model | supernode::Model, env)`.
+/// resources names all their models: `at!(superlink::Model | supernode::Model, env)`.
 ///
 /// ```
 /// # use terraform_provider_flower::tfplugin::schema::{Computed, computed, optional, required};
@@ -125,7 +124,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// assert_eq!(at!(Outer, result.size).to_string(), "result.size");
 /// ```
 ///
-/// A name that no field has does not compile, in the model itself:
+/// An unknown name does not compile, neither in the model itself:
 ///
 /// ```compile_fail,E0609
 /// # use terraform_provider_flower::tfplugin::schema::required;
@@ -141,7 +140,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// at!(Outer, nmae);
 /// ```
 ///
-/// in a nested one:
+/// nor in a nested one:
 ///
 /// ```compile_fail,E0609
 /// # use terraform_provider_flower::tfplugin::schema::{optional, required};
@@ -163,7 +162,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// at!(Outer, settings.sise);
 /// ```
 ///
-/// or below a field that holds no model:
+/// nor below a field that holds no model:
 ///
 /// ```compile_fail,E0277
 /// # use terraform_provider_flower::tfplugin::schema::required;
