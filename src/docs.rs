@@ -1,5 +1,5 @@
-//! The reference pages of `docs/`, in the form of the Terraform Registry, from the schemas alone:
-//! what the provider says of itself is the only place where an attribute is explained.
+//! Renders the reference pages of `docs/` in the format of the Terraform Registry. The schemas are
+//! the only place that describes an attribute.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::tfplugin::schema::{Attribute, Kind, Nesting, Presence, Schema};
 use crate::tfplugin::value::{Type, to_json};
 use crate::tfplugin::{Provider as _, data_source_schema, schema_of};
 
-/// All pages by their path within `docs/`; examples are read from `examples`.
+/// All pages by their paths in `docs/`; examples are read from `examples`.
 pub fn render(examples: &Path) -> BTreeMap<PathBuf, String> {
     let mut pages = BTreeMap::new();
     let provider = Flower.schema();

@@ -1,5 +1,5 @@
-//! The provider's process: started by Terraform as a plugin, or by hand with `--version` or
-//! `--debug`.
+//! The provider's process: Terraform starts it as a plugin; `--version` and `--debug` are for
+//! people.
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
-//! What must never leave the process: every secret that the provider has seen, cut out of whatever it
-//! says. Logs, diagnostics and the errors of calls pass through [`masked`], as a net below the rule that
-//! no message is made of a secret at all.
+//! Masks every secret that the provider has seen, in everything that it writes. Logs, diagnostics
+//! and errors pass through [`masked`]. This is a second protection: no message is built from a
+//! secret in the first place.
 //!
-//! A secret is also found as base64, JSON, a URL and Rust's own notation write it. What is kept here is
-//! wiped when the process ends.
+//! Secrets are also found in base64, JSON, URLs and Rust's Debug output. The process wipes the
+//! stored secrets when it ends.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -20,20 +20,20 @@ static SECRETS: Mutex<Secrets> = Mutex::new(Secrets {
     forms: BTreeSet::new(),
 });
 
-/// Shorter texts would blank out half of every line.
+/// Masking shorter texts would replace parts of ordinary words.
 const SHORTEST: usize = 6;
-/// Shorter ones are names.
+/// A shorter user part of a URL is a name, not a token.
 const SHORTEST_TOKEN: usize = 16;
 const MASK: &str = "***";
 
 struct Secrets {
-    /// Digests of what was hidden: the same secret comes with every call.
+    /// Digests of the secrets added so far: every call brings the same secret again.
     known: BTreeSet<[u8; 32]>,
-    /// The texts to look for.
+    /// The texts to mask.
     forms: BTreeSet<Form>,
 }
 
-/// A text to look for. The longest comes first: one may be a part of another.
+/// A text to mask. The longest comes first: one may contain another.
 #[derive(PartialEq, Eq)]
 struct Form(Zeroizing<String>);
 
@@ -50,21 +50,21 @@ impl PartialOrd for Form {
     }
 }
 
-/// Cuts `secret` out of everything that is said from now on: as a whole, and line by line.
+/// Masks `secret` in all later output: as a whole, and line by line.
 pub fn hide(secret: &str) {
     let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     secrets.add(secret);
 }
 
-/// Private keys among other texts: certificates and public keys may be shown.
+/// Masks a PEM text if it contains a private key; certificates and public keys may be shown.
 pub fn hide_private_key(text: &str) {
     if text.contains("PRIVATE KEY") {
         hide(text);
     }
 }
 
-/// Passwords within URLs, and what stands there in the place of a user and is long enough for a token:
-/// package indexes, proxies and requirements have them, and installers quote their addresses.
+/// Masks the passwords in URLs, and a user part that is long enough to be a token. The URLs of
+/// package indexes, proxies and requirements contain them, and installers print these URLs.
 pub fn hide_passwords(text: &str) {
     for word in text.split_whitespace() {
         let authority = word.split_once("://").map(|(_, rest)| rest);
@@ -80,13 +80,13 @@ pub fn hide_passwords(text: &str) {
     }
 }
 
-/// `text` without any secret.
+/// Returns `text` with every secret masked.
 pub fn masked(text: &str) -> Cow<'_, str> {
     let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     secrets.mask(text)
 }
 
-/// Wipes what was hidden, when nothing is said any more.
+/// Wipes the stored secrets; call it after the last output.
 pub fn forget() {
     let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     secrets.forms.clear();
@@ -101,7 +101,7 @@ impl Secrets {
         }
         let mut forms = encoded(secret);
         for line in secret.lines().map(str::trim) {
-            // The first and the last line of a key are in messages that ask for one.
+            // Messages that ask for a key contain its first and last line.
             if line.len() >= SHORTEST && !line.starts_with("-----") {
                 forms.extend(written(line));
             }
@@ -121,7 +121,7 @@ impl Secrets {
     }
 }
 
-/// A line as it is, and as it stands within a JSON string, a Debug text and a URL.
+/// A line in all its forms: unchanged, and as part of a JSON string, a Debug text and a URL.
 fn written(line: &str) -> Vec<Zeroizing<String>> {
     let inner = |quoted: String| {
         let quoted = Zeroizing::new(quoted);
@@ -154,14 +154,14 @@ fn in_a_url(line: &str) -> Zeroizing<String> {
     url
 }
 
-/// The base64 of a whole secret, as it stands by itself and within that of a longer text: the
-/// characters that its neighbours have a part in are left out.
+/// The base64 forms of a secret: alone, and inside the base64 of a longer text. The characters that
+/// also depend on neighbouring bytes are left out.
 fn encoded(secret: &str) -> Vec<Zeroizing<String>> {
     let mut forms = Vec::new();
     for before in 0..3 {
         let mut bytes = vec![0; before];
         bytes.extend_from_slice(secret.as_bytes());
-        // Whole characters of its own: 4 for each 3 bytes.
+        // The characters that depend on the secret alone: 4 for each 3 bytes.
         let (from, to) = ((before * 4).div_ceil(3), bytes.len() * 4 / 3);
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let text = Zeroizing::new(engine.encode(&bytes));
@@ -208,7 +208,7 @@ mod tests {
             assert!(masked.contains(MASK), "{text}");
             assert!(!masked.contains("ss"), "{masked}");
         }
-        // Within the base64 of a longer text, at each place that it can have there.
+        // Inside the base64 of a longer text, at each of the three possible offsets.
         for before in ["", "a", "ab", "abc"] {
             let text = STANDARD.encode(format!("{before}{secret}:more"));
             assert!(secrets.mask(&text).contains(MASK), "{before:?}");

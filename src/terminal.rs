@@ -1,21 +1,21 @@
-//! Log text as a terminal would show it: no colours, of a progress bar its last step, and long lines cut,
-//! so that it can stand in a diagnostic and in state. Everything that reads a log uses it, and it uses
-//! nothing of ours.
+//! Log text as a terminal shows it: without colours, with only the last step of a progress bar, and
+//! with long lines cut, so that a diagnostic and the state can contain it. Every reader of logs
+//! uses this module; it depends on no other module of the provider.
 
 use std::borrow::Cow;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-/// How much of a line is kept, in bytes: what a program writes without end must not fill our memory.
+/// How many bytes of a line to keep: a program that never ends its line must not fill our memory.
 pub(crate) const LONGEST: usize = 16 << 10;
 
 const CUT: &str = " … (";
 const CUT_END: &str = " more characters)";
 
-/// Whether a character shows nothing itself, or changes how its neighbours are read: the direction of
-/// text, tags, blanks of every kind. In a log or an error it can only mislead.
+/// Whether a character is invisible or changes how its neighbours are read: text direction, tags,
+/// blanks of every kind. Such characters can mislead the reader of a log or an error.
 fn is_invisible(c: char) -> bool {
-    // What joins letters and emoji belongs to them.
+    // Joiners are part of the letters and emoji that they join.
     let joins = matches!(c, '\u{200c}' | '\u{200d}');
     let is_blank = matches!(
         c,
@@ -34,7 +34,7 @@ fn is_invisible(c: char) -> bool {
     is_blank || (!c.is_ascii() && !joins && c.general_category() == GeneralCategory::Format)
 }
 
-/// The text without characters that are not seen or do something to a terminal.
+/// The text without invisible characters and without control characters.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| is_invisible(c) || (c.is_control() && !matches!(c, '\n' | '\t'));
     if text.contains(hidden) {
@@ -44,8 +44,8 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without escape sequences, without invisible characters, and without control characters other
-/// than those that move to another place: line ends, tabs, carriage returns and backspaces.
+/// The text without escape sequences, invisible characters and control characters, except those
+/// that move the cursor: line ends, tabs, carriage returns and backspaces.
 pub(crate) fn uncoloured(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -74,13 +74,13 @@ pub(crate) fn uncoloured(text: &str) -> String {
     out
 }
 
-/// The text as it stands on a terminal once it was written: of a line only what came after its last
-/// carriage return, and nothing that a backspace took away.
+/// The text as a terminal finally shows it: of each line only the text after the last carriage
+/// return, without the characters that a backspace deleted.
 pub(crate) fn plain(text: &str) -> String {
     let text = uncoloured(text);
     let mut out = String::with_capacity(text.len());
     let mut line = 0;
-    // What follows a carriage return writes over the line, unless it ends the line.
+    // Text after a carriage return replaces the line, unless the return belongs to the line end.
     let mut returned = false;
     for c in text.chars() {
         match c {
@@ -104,9 +104,9 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
-/// The first `most` characters of a line, with a mark that says how many more there are.
+/// The first `most` characters of a line, and how many more there are.
 pub(crate) fn shortened(line: &str, most: usize) -> Cow<'_, str> {
-    // It may have been cut before.
+    // An earlier call may have cut the line already.
     let (kept, before) = marked(line);
     match kept.char_indices().nth(most) {
         None => line.into(),
@@ -129,7 +129,7 @@ fn marked(line: &str) -> (&str, usize) {
         .unwrap_or((line, 0))
 }
 
-/// The lines of a text that is there as a whole.
+/// The lines of a complete text.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut shown = Vec::new();
     let mut lines = Lines::default();
@@ -141,19 +141,20 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
     shown
 }
 
-/// The lines of a log that comes in pieces, which may end anywhere.
+/// Splits a log that arrives in pieces into lines; a piece may end anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    /// The beginning of the line that has no end yet.
+    /// The beginning of the current, unfinished line.
     begun: Vec<u8>,
-    /// How many characters of it were not kept.
+    /// How many characters of this line were dropped.
     dropped: usize,
-    /// Whether a carriage return was the last that came of it.
+    /// Whether the line so far ends with a carriage return.
     returned: bool,
 }
 
 impl Lines {
-    /// What `found` makes of the first line that it accepts; lines behind that one are passed over.
+    /// Returns the result of `found` for the first line that it accepts; later lines of this piece
+    /// are skipped.
     pub(crate) fn add<T>(
         &mut self,
         piece: &[u8],
@@ -172,12 +173,12 @@ impl Lines {
         answer
     }
 
-    /// The last line, which has no end, if there is one.
+    /// The last line, if it has no line end.
     pub(crate) fn rest(mut self) -> Option<String> {
         (!self.begun.is_empty()).then(|| self.take())
     }
 
-    /// A part of one line.
+    /// Adds a part of one line.
     fn begin(&mut self, part: &[u8]) {
         let ends = part.iter().rev().take_while(|byte| **byte == b'\r').count();
         let (mut shown, _) = part
@@ -219,7 +220,7 @@ impl Lines {
     }
 }
 
-/// In UTF-8.
+/// Whether this byte begins a character in UTF-8.
 const fn begins_a_character(byte: u8) -> bool {
     byte & 0xC0 != 0x80
 }
@@ -247,7 +248,7 @@ mod tests {
             plain("a\u{202e}txt.exe\u{2066}\u{200b}\u{e0041}\u{3164}b"),
             "atxt.exeb"
         );
-        // What joins letters and emoji belongs to them.
+        // Joiners are part of the letters and emoji that they join.
         assert_eq!(
             plain("می\u{200c}خواهم 👩\u{200d}🔬"),
             "می\u{200c}خواهم 👩\u{200d}🔬"

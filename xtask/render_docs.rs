@@ -1,8 +1,8 @@
-//! Prints the reference pages as one JSON object, path below `docs/` to text.
+//! Prints the reference pages as one JSON object: the path below `docs/`, and the text.
 //!
-//! `cargo xtask docs` runs it, and compares or writes. It is a program of its
-//! own so that xtask does not have to be linked with the provider, which would
-//! make every xtask command wait for the provider to build.
+//! `cargo xtask docs` runs this program, and compares or writes the pages. It is a separate program
+//! so that xtask is not linked with the provider; otherwise every xtask command would wait for the
+//! provider to build.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("the pages could not be printed: {error}");
+            eprintln!("failed to print the pages: {error}");
             ExitCode::FAILURE
         }
     }

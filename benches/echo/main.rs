@@ -1,8 +1,8 @@
-//! A provider on our plugin layer that only echoes its plan.
+//! An echo provider on our plugin layer: it returns its plan as the state.
 //!
-//! `echo_thing` has the same 26 attributes as the Go peer under `benches/peer`, so that the two can
-//! be measured with the same configuration. `echo_probe`, the function and the ephemeral resource
-//! exist for the acceptance tests of the layer itself.
+//! `echo_thing` has the same 26 attributes as the Go peer in `benches/peer`, so that the bench can
+//! use one configuration for both. `echo_probe`, the function and the ephemeral resource are for
+//! the acceptance tests of the plugin layer.
 
 mod probe;
 mod thing;

@@ -1,4 +1,5 @@
-//! What the acceptance tests of the plugin layer need: every kind of attribute, every way to fail.
+//! A resource for the acceptance tests of the plugin layer: all kinds of attributes, all kinds of
+//! failures.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -91,7 +92,7 @@ impl Resource for Probe {
             Some("wait") => {
                 tokio::select! {
                     () = call.stop.cancelled() => {
-                        // Something to tidy up, that takes its time.
+                        // A cleanup that takes some time.
                         tokio::time::sleep(Duration::from_millis(500)).await;
                         let _ = std::fs::write("tidied", &planned.name);
                     }
@@ -101,7 +102,7 @@ impl Resource for Probe {
                     .at(at!(ProbeModel, then))
                     .into())
             }
-            // Longer than a ticket is good for.
+            // Longer than a ticket is valid.
             Some("linger") => {
                 tokio::time::sleep(Duration::from_secs(4)).await;
                 Ok(())
@@ -161,7 +162,7 @@ impl Resource for Probe {
         Ok(state)
     }
 
-    fn adopt(source_type: &str, state: &Json) -> Option<Result<Json>> {
+    fn move_state(source_type: &str, state: &Json) -> Option<Result<Json>> {
         (source_type == "terraform_data").then(|| {
             let id = state.get("id").cloned().unwrap_or_default();
             Ok(json!({ "name": id, "id": id, "size": 5, "secret_length": 0, "trail": "" }))

@@ -1,5 +1,5 @@
-//! What `flwr build` and `flwr run` do, done by this provider's own parts in a process of their own, so
-//! that `cargo xtask bench` can time like against like.
+//! The operations of `flwr build` and `flwr run` with this provider's own code, in a separate
+//! process, so that `cargo xtask bench` can compare both.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A client that takes whatever certificate a plugin shows: for programs that ask something else of it.
+//! A client that accepts every certificate of a plugin, for programs that test something else.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

@@ -1,7 +1,7 @@
-//! What Terraform does right after a plugin's handshake: it connects and asks for the schema.
+//! The first steps of Terraform after a plugin's handshake: connect and request the schema.
 //!
-//! `cargo xtask bench` times it for every plugin alike. It is a program of its own so that xtask,
-//! which is built before anything else can be done here, needs no gRPC.
+//! `cargo xtask bench` measures this for all plugins. It is a separate program so that xtask, which
+//! is built before everything else, does not need gRPC.
 
 mod anyone;
 

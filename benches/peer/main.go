@@ -1,7 +1,7 @@
-// The Go peer of `cargo xtask bench`: what a provider on HashiCorp's own
-// framework costs when its resource does no work at all. It answers for the
-// same address, type and attributes as the Rust echo provider, so one
-// configuration drives both and only the plugin layer differs.
+// The Go peer of `cargo xtask bench`: a provider on HashiCorp's own
+// framework whose resource does no work. It has the same address, type and
+// attributes as the Rust echo provider, so the bench uses one configuration
+// for both, and only the plugin layer differs.
 package main
 
 import (

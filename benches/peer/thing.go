@@ -15,7 +15,7 @@ import (
 )
 
 // thing is the resource echo_thing: 26 attributes of every common kind, none
-// of which leads anywhere.
+// of which has an effect.
 type thing struct{}
 
 func newThing() resource.Resource { return thing{} }

@@ -1,6 +1,6 @@
-# Two tenants, two clusters, two provider aliases: tenant a runs the SuperLink and a SuperNode of its
-# own, tenant b a SuperNode that joins from its cluster. Only public material crosses: b's public key
-# goes up, the SuperLink's address and CA certificate come down. Private keys stay in their vaults.
+# Two tenants, two clusters, two provider aliases: tenant a runs the SuperLink and its own SuperNode,
+# tenant b runs a SuperNode in its cluster. Only public values are exchanged: b's public key, and the
+# address and CA certificate of the SuperLink. Private keys stay in their clusters.
 
 terraform {
   required_providers {
@@ -12,7 +12,7 @@ terraform {
 
 variable "config_path" {
   type        = string
-  description = "A kubeconfig file with both contexts; one file each works as well."
+  description = "A kubeconfig file with both contexts; two files work, too."
 }
 
 variable "context" {
@@ -27,18 +27,18 @@ variable "namespace" {
 
 variable "superlink_host" {
   type        = string
-  description = "A name or address of one of tenant a's nodes that tenant b's pods can reach."
+  description = "A name or address of a node of tenant a's cluster that tenant b's pods can reach."
 }
 
 variable "node_port" {
   type        = number
-  description = "The port there."
+  description = "The node port of the SuperLink on this node."
   default     = 30092
 }
 
 variable "image_prefix" {
   type        = string
-  description = "Put before the names of Flower's images, for a mirror."
+  description = "A prefix for the names of Flower's images, for a mirror."
   default     = ""
 }
 

@@ -16,7 +16,7 @@ variable "config_path" {
 
 variable "config_context" {
   type        = string
-  description = "The context in it."
+  description = "The context in the kubeconfig file."
 }
 
 variable "namespace" {
@@ -26,7 +26,7 @@ variable "namespace" {
 
 variable "image_prefix" {
   type        = string
-  description = "Put before the names of Flower's images, for a mirror."
+  description = "A prefix for the names of Flower's images, for a mirror."
   default     = ""
 }
 
@@ -83,7 +83,7 @@ resource "flower_supernode" "site" {
 
   kubernetes = {
     volumes = {
-      # The site's data: a claim, Secret or ConfigMap; scratch space in this example.
+      # The data of the site: a claim, Secret or ConfigMap; an empty folder in this example.
       data = { mount_path = "/data", empty_dir = {} }
     }
   }

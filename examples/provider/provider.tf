@@ -6,7 +6,7 @@ terraform {
   }
 }
 
-# Processes on this machine; nothing else to install but Python 3.11 or newer.
+# Runs processes on this machine, which needs only Python 3.11 or newer.
 provider "flower" {
   local = {
     data_dir = ".flower"

@@ -1,4 +1,4 @@
-//! `flower_app`: what an app says of itself.
+//! `flower_app`: the metadata and dependencies of an app.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is only read: apps, and what a SuperLink knows. All of the same shape: a schema, and `read`.
+//! The data sources: apps, and what a SuperLink reports. Each has a schema and a `read`.
 
 mod app;
 mod run_log;

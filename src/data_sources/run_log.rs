@@ -1,4 +1,4 @@
-//! `flower_run_log`: what a run's ServerApp has printed.
+//! `flower_run_log`: the output of a run's ServerApp.
 
 use super::SHARED;
 use crate::flower::control::{ControlError, RunId};
@@ -43,7 +43,8 @@ impl DataSource for RunLog {
         let id = config.run_id;
         let control = control(&call, &config.control)?;
         let most = usize::try_from(config.last).unwrap_or(usize::MAX);
-        // Of a run that is over the whole log is waited for: an empty one means that there is none.
+        // For a finished run, wait for the whole log: only then does an empty log mean that there
+        // is none.
         let lines = match control.run(id, SHARED).await {
             Ok(run) if run.is_finished() => control.client().log_end(id, most).await,
             Ok(_) => control.client().log_tail(id, most).await,

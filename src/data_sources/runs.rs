@@ -14,7 +14,7 @@ use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
 use crate::{at, model};
 
-/// How many characters of what Flower says of a run's end are kept: an app can write into it.
+/// How many characters of a run's `details` to keep: an app can write any length of text into them.
 const MOST_OF_DETAILS: usize = 16_000;
 
 model! {
@@ -61,7 +61,7 @@ model! {
     }
 }
 
-/// The statuses that can be asked for.
+/// A status to filter by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Pending,
@@ -110,7 +110,7 @@ impl DataSource for Runs {
         let mut runs: Vec<&Run> = listing
             .runs
             .values()
-            .filter(|run| is_asked_for(&config, run))
+            .filter(|run| matches_filters(&config, run))
             .collect();
         let submitted = |run: &Run| run.pending_at.as_ref().and_then(Timestamp::moment);
         runs.sort_by_key(|run| (std::cmp::Reverse(submitted(run)), run.id));
@@ -119,7 +119,7 @@ impl DataSource for Runs {
     }
 }
 
-fn is_asked_for(config: &Model, run: &Run) -> bool {
+fn matches_filters(config: &Model, run: &Run) -> bool {
     config.status.is_none_or(|status| status.is(&run.status))
         && config.run_id.is_none_or(|id| run.id == id)
 }

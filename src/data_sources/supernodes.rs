@@ -46,7 +46,7 @@ model! {
     }
 }
 
-/// The statuses that can be asked for.
+/// A status to filter by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Registered,
@@ -102,7 +102,7 @@ impl DataSource for Supernodes {
     }
 }
 
-/// The SuperLink keeps PEM. A key of a kind that we do not know stays as it is.
+/// The key as an OpenSSH line; a key of an unknown kind stays as PEM, as the SuperLink returns it.
 fn openssh(pem: &str) -> String {
     NodePublicKey::parse(pem)
         .and_then(|key| key.openssh())

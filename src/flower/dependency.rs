@@ -1,10 +1,10 @@
-//! The Python packages that an app needs, and how one that is missing shows in a log.
+//! The Python packages that an app needs, and missing modules in logs.
 
-/// Flower's releases, and what is built from its development branch.
+/// Flower's releases and its nightly builds.
 const RELEASES: &str = "flwr";
 const NIGHTLY: &str = "flwr-nightly";
 
-/// Packages that come with every release of Flower, so that nobody has to name them.
+/// Packages that every release of Flower installs, so that an app need not require them.
 const WITH_FLOWER: &[&str] = &[
     RELEASES,
     NIGHTLY,
@@ -21,7 +21,7 @@ const WITH_FLOWER: &[&str] = &[
     "requests",
 ];
 
-/// Modules that are not called like the package that has them.
+/// Modules whose name differs from that of their package.
 const PACKAGES: &[(&str, &str)] = &[
     ("PIL", "pillow"),
     ("bs4", "beautifulsoup4"),
@@ -39,7 +39,7 @@ const PACKAGES: &[(&str, &str)] = &[
 pub struct MissingModule(String);
 
 impl MissingModule {
-    /// What a line of a log says of one.
+    /// The missing module in a line of a log, if there is one.
     pub fn in_line(line: &str) -> Option<Self> {
         let (_, after) = line.rsplit_once("No module named ")?;
         let after = after.trim_start_matches('\\');
@@ -53,12 +53,12 @@ impl MissingModule {
         &self.0
     }
 
-    /// The package or module that holds it, as an app's folder is called.
+    /// The top-level package or module.
     pub fn top(&self) -> &str {
         self.0.split('.').next().unwrap_or(&self.0)
     }
 
-    /// What to require so that it is there: as the app writes it, where it does.
+    /// The requirement that installs it, as the app declares it if it does.
     pub fn requirement(&self, dependencies: &[String]) -> String {
         let package = PACKAGES.iter().find(|(module, _)| *module == self.top());
         let package = package.map_or(self.top(), |(_, package)| package);
@@ -70,15 +70,15 @@ impl MissingModule {
     }
 }
 
-/// Which of an app's dependencies are in no requirement; none where that cannot be told, since a
-/// requirement may be a folder or an archive of any name.
+/// The dependencies of an app that no requirement installs; empty if that is unknown, because a
+/// requirement may be a folder or an archive with any name.
 pub fn lacking<'a>(dependencies: &'a [String], requirements: &[String]) -> Vec<&'a str> {
     let named: Option<Vec<String>> = requirements.iter().map(|one| name_of(one)).collect();
     let Some(named) = named else {
         return Vec::new();
     };
     let lacks = |one: &&String| {
-        // Whether one with a condition is needed depends on the machine.
+        // Whether a dependency with a condition is needed depends on the machine.
         !one.contains(';')
             && name_of(one)
                 .is_some_and(|name| !named.contains(&name) && !WITH_FLOWER.contains(&name.as_str()))
@@ -87,25 +87,25 @@ pub fn lacking<'a>(dependencies: &'a [String], requirements: &[String]) -> Vec<&
     lacking.map(|one| one.trim()).collect()
 }
 
-/// Whether a requirement asks for Flower itself, such as `flwr[simulation]>=1.26`.
+/// Whether a requirement installs Flower itself, such as `flwr[simulation]>=1.26`.
 pub fn is_flower(requirement: &str) -> bool {
     name_of(requirement).is_some_and(|name| name == RELEASES || name == NIGHTLY)
 }
 
-/// Whether a requirement asks for a nightly build of Flower. It holds the same Python package as a release: in
-/// one environment each overwrites the files of the other.
+/// Whether a requirement installs a nightly build of Flower. It has the same Python package as a
+/// release: in one environment, each overwrites the files of the other.
 pub fn is_nightly(requirement: &str) -> bool {
     name_of(requirement).is_some_and(|name| name == NIGHTLY)
 }
 
-/// The name of the package that a requirement asks for, in the one form that names are compared in.
+/// The name of the package that a requirement installs, normalized for comparisons.
 fn name_of(requirement: &str) -> Option<String> {
     let text = requirement.trim();
     let file = text.rsplit('/').next().unwrap_or(text);
     let is_wheel = std::path::Path::new(file)
         .extension()
         .is_some_and(|end| end == "whl");
-    // A name before an address counts, whatever file that leads to.
+    // The name before an `@` counts, not that of the file behind it.
     if is_wheel && !text.contains('@') {
         return file.split('-').next().map(normalized);
     }
@@ -118,7 +118,7 @@ fn name_of(requirement: &str) -> Option<String> {
     (is_name && is_end).then(|| normalized(name))
 }
 
-/// As packages are compared: in lower case, with one hyphen for whatever separates words.
+/// The name as Python compares it: in lower case, with one hyphen for each run of separators.
 fn normalized(name: &str) -> String {
     let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
@@ -189,7 +189,7 @@ mod tests {
                 &["torch @ https://example.org/t.zip"],
                 &["flwr_datasets[vision]"],
             ),
-            // Whatever is in there.
+            // The content does not matter.
             (&["./vendored"], &[]),
             (&["https://example.org/t.zip"], &[]),
         ] {

@@ -1,48 +1,49 @@
-//! What a Flower process meant when it ended.
+//! Explains why a Flower process ended.
 //!
-//! Every Flower program leaves with the operating system's code 1 whatever went wrong; the code that
-//! says what happened stands only in its log, as `Exit Code: 305`. This module finds it in the last
-//! lines of a log and puts it into words, for the moment a process did not come up or stayed down.
+//! Every Flower program ends with the operating system's code 1, whatever failed; the code with the
+//! reason is only in its log, such as `Exit Code: 305`. This module finds it in the last lines of a
+//! log and explains it, for a process that did not start or did not keep running.
 //!
-//! A SuperNode before 1.38 that is not let in writes no code, and what becomes of it differs: up to 1.22
-//! it ends as if all were well, then with a traceback. From 1.35 to 1.37 its server would stay up and do
-//! nothing, if it were not started such that it ends. One up to 1.23 that trusts the wrong authority
-//! tries for ever. All are known by their words, while they run.
+//! A SuperNode before 1.38 that is refused writes no code, and its releases differ: up to 1.22 it
+//! ends without an error, later with a traceback. From 1.35 to 1.37 its server would keep running
+//! and do nothing; the provider starts it in a way that ends it. Up to 1.23, a SuperNode that does
+//! not trust the certificate retries forever. All these cases are found by their log messages,
+//! while the process runs.
 
 use std::fmt;
 
-/// Why a SuperNode is not let in.
+/// Why a SuperLink refuses a SuperNode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// The SuperLink does not know its key, or still counts an earlier process with it as connected.
+    /// The SuperLink does not know its key, or still counts an earlier process with this key as
+    /// connected.
     Refused,
-    /// The SuperLink is of a release that never forgets an earlier process with its key.
+    /// The SuperLink has a release that never forgets an earlier process with this key.
     KeyInUse,
-    /// Another process lives that the SuperLink let in with its key. No log tells that from
-    /// [`Self::Refused`]; the SuperLink's list of nodes does.
+    /// Another running process is connected with its key. In a log this looks like
+    /// [`Self::Refused`]; only the SuperLink's list of nodes tells.
     Double,
-    /// Its key was taken off the SuperLink's list, which is for good. No log tells that from
-    /// [`Self::Refused`] either.
+    /// Its key was unregistered, which is final. In a log this looks like [`Self::Refused`], too.
     Revoked,
-    /// It has no key, and the SuperLink has a list of keys.
+    /// It has no key, but the SuperLink has a list of keys.
     Keyless,
     /// It does not trust the SuperLink's certificate.
     Untrusted,
 }
 
 impl Rejection {
-    /// What a line of a SuperNode's log says of it.
+    /// The rejection in a line of a SuperNode's log, if there is one.
     pub fn in_line(line: &str) -> Option<Self> {
-        Self::words(line).map(|(rejection, _)| rejection)
+        Self::message_in(line).map(|(rejection, _)| rejection)
     }
 
-    fn words(line: &str) -> Option<(Self, &str)> {
-        let refused = REFUSALS.iter().map(|words| (Self::Refused, *words));
-        let untrusted = DISTRUST.iter().map(|words| (Self::Untrusted, *words));
+    fn message_in(line: &str) -> Option<(Self, &str)> {
+        let refused = REFUSALS.iter().map(|message| (Self::Refused, *message));
+        let untrusted = DISTRUST.iter().map(|message| (Self::Untrusted, *message));
         refused
             .chain(untrusted)
             .chain([(Self::KeyInUse, IN_USE), (Self::Keyless, KEYLESS)])
-            .find(|(_, words)| line.contains(words))
+            .find(|(_, message)| line.contains(message))
     }
 
     const fn entry(self) -> &'static Entry {
@@ -63,8 +64,8 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// A SuperLink's words to a SuperNode that it does not let in: from 1.32 on, from 1.23 to 1.31 (to a
-/// stranger, and to one that counts as connected), from 1.15 to 1.22, and before.
+/// Messages of a SuperLink to a SuperNode that it refuses: from 1.32 on, from 1.23 to 1.31 (for an
+/// unknown key, and for one that counts as connected), from 1.15 to 1.22, and before.
 const REFUSALS: &[&str] = &[
     "Failed to activate SuperNode.",
     "No SuperNode found with the given public key.",
@@ -73,67 +74,67 @@ const REFUSALS: &[&str] = &[
     "Access denied",
 ];
 
-/// A SuperLink's words up to 1.22, where a key stays with a node until that says goodbye.
+/// The message of a SuperLink up to 1.22, where a key belongs to a node until the node disconnects.
 const IN_USE: &str = "Public key already in use";
 
-/// A SuperLink's words to a SuperNode without a key, from 1.23 on.
+/// The message of a SuperLink to a SuperNode without a key, from 1.23 on.
 const KEYLESS: &str = "SuperNode authentication is enabled";
 
-/// TLS libraries' words for a certificate of another authority, or of another host.
+/// Messages of TLS libraries about a certificate of another authority or for another host.
 const DISTRUST: &[&str] = &[
     "CERTIFICATE_VERIFY_FAILED",
     "Hostname Verification Check failed",
 ];
 
-/// The last exit code of a log, and Flower's own words beside it.
+/// The last exit code in a log, with Flower's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowerExit {
     /// Flower's code, for example 305.
     pub code: u16,
-    /// What Flower wrote next to it, up to the first empty line, without colours.
-    pub said: String,
-    /// Why a SuperNode was not let in, where that was it and is known.
+    /// Flower's message after the code, up to the first empty line, without colours.
+    pub message: String,
+    /// Why the SuperLink refused the SuperNode, if it did and the reason is known.
     pub rejection: Option<Rejection>,
-    /// Whether Flower wrote the code, and not just the words.
+    /// Whether Flower wrote the code, and not only a message.
     is_written: bool,
 }
 
-/// The code of a SuperNode that is not let in.
-const NOT_LET_IN: u16 = 305;
+/// The code of a SuperNode that was refused.
+const REFUSED: u16 = 305;
 
 impl FlowerExit {
-    /// Finds the last `Exit Code: NNN` in the tail of a log, or what stands for it.
+    /// Finds the last `Exit Code: NNN` in the tail of a log, or a message that means the same.
     pub fn in_log(log: &str) -> Option<Self> {
         const MARK: &str = "Exit Code: ";
         let Some((_, after)) = log.rsplit_once(MARK) else {
-            let (rejection, words) = log.lines().rev().find_map(Rejection::words)?;
+            let (rejection, message) = log.lines().rev().find_map(Rejection::message_in)?;
             return Some(Self {
-                code: NOT_LET_IN,
-                said: words.to_owned(),
+                code: REFUSED,
+                message: message.to_owned(),
                 rejection: Some(rejection),
                 is_written: false,
             });
         };
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = after.split_at_checked(digits)?;
-        let said: Vec<&str> = rest
+        let lines: Vec<&str> = rest
             .lines()
             .map(str::trim)
             .skip_while(|line| line.is_empty())
             .take_while(|line| !line.is_empty() && !line.starts_with("For more information"))
             .collect();
         let code = number.parse().ok()?;
-        let said = without_escapes(&said.join(" "));
-        let rejection = (code == NOT_LET_IN).then(|| Rejection::in_line(&said));
+        let message = without_escapes(&lines.join(" "));
+        let rejection = (code == REFUSED).then(|| Rejection::in_line(&message));
         Some(Self {
             code,
-            said,
+            message,
             rejection: rejection.flatten(),
             is_written: true,
         })
     }
 
-    /// The same for a reason that is known from elsewhere.
+    /// Sets a reason that another source has told.
     #[must_use]
     pub fn because(self, rejection: Rejection) -> Self {
         Self {
@@ -142,22 +143,22 @@ impl FlowerExit {
         }
     }
 
-    /// Whether a SuperNode that the SuperLink knows may be let in when it tries again.
+    /// Whether a SuperLink that knows the SuperNode may accept it when it tries again.
     pub fn may_pass(&self) -> bool {
-        self.code == NOT_LET_IN && matches!(self.rejection, None | Some(Rejection::Refused))
+        self.code == REFUSED && matches!(self.rejection, None | Some(Rejection::Refused))
     }
 
-    /// What it means, in a sentence; `None` for a code this table does not have.
+    /// The meaning, as a sentence; `None` for an unknown code.
     pub fn meaning(&self) -> Option<String> {
         let meaning = self.entry()?.meaning;
         Some(if self.is_written {
             format!("Flower's exit code {}: {meaning}.", self.code)
         } else {
-            format!("Flower's message {:?}: {meaning}.", self.said)
+            format!("Flower's message {:?}: {meaning}.", self.message)
         })
     }
 
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         self.entry().map(|entry| entry.remedy.to_owned())
     }
@@ -195,42 +196,42 @@ const IN_THE_APP: &str =
     "Read the ServerApp's log lines above the exit code; the cause is in the app.";
 
 const NOT_ON_THE_LIST: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "the SuperLink refused the SuperNode",
     "Its public key is not on the SuperLink's list: add it to `supernodes`. If it is there, an earlier process with the same key still counts as connected: apply again in two minutes.",
 );
 const NEVER_FORGOTTEN: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "the SuperLink still counts an earlier process with this key as connected",
     "A SuperLink up to Flower 1.22 never forgets a killed SuperNode. Change `rotation` of the \
      `flower_supernode_key` to create a new key, or use Flower 1.23 or newer.",
 );
 const DOUBLE: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "another process is connected to the SuperLink with its key",
     "Give each SuperNode its own key (another `flower_supernode_key`), or end the other process.",
 );
 const REVOKED: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "its key is revoked: the key was unregistered, and a SuperLink never accepts an unregistered \
      key again",
     "Change the `rotation` of its `flower_supernode_key`, with the new key in `supernodes`, or \
      remove the SuperNode.",
 );
 const NO_KEY: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "the SuperLink has a list of keys, but the SuperNode has no key",
     "Set `key = flower_supernode_key.NAME.secret`, and add the `public_key` of that key to the SuperLink's `supernodes`.",
 );
 const NOT_TRUSTED: Entry = row(
-    NOT_LET_IN,
+    REFUSED,
     "the SuperNode does not trust the SuperLink's certificate",
     "Set `superlink.ca_certificate` to the authority that signed it, or pass the whole \
      `flower_superlink.NAME.fleet`. If a hostname or an address does not match, connect to one in \
      the certificate, or add this one to the SuperLink's `tls.dns_names` or `tls.ip_addresses`.",
 );
 
-/// Codes 0 to 99 are no failures. A code without a row here was removed before 1.37 or is newer.
+/// Codes 0 to 99 are not failures. A code that is missing here was removed before 1.37 or is newer.
 const TABLE: &[Entry] = &[
     row(101, "the licence is invalid or has expired", LICENCE),
     row(102, "the licence is missing", LICENCE),
@@ -281,7 +282,7 @@ const TABLE: &[Entry] = &[
         "Check the file given with `--trusted-entities` in `extra_args`.",
     ),
     row(
-        NOT_LET_IN,
+        REFUSED,
         "the SuperNode could not connect to the SuperLink",
         "Check the address, the CA certificate and the network between them.",
     ),
@@ -355,7 +356,7 @@ const TABLE: &[Entry] = &[
     row(800, "an app's process raised an exception", IN_THE_APP),
 ];
 
-/// Flower colours its log; the reset lands in the middle of a message.
+/// Flower colours its log; the reset code can be in the middle of a message.
 fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,6 +1,6 @@
 use super::*;
 
-/// As flower-supernode 1.42 writes it when the SuperLink does not know its key.
+/// The log of flower-supernode 1.42 if the SuperLink does not know its key.
 const UNKNOWN_NODE: &str = "\u{1b}[92mINFO \u{1b}[0m:      Starting Flower SuperNode\n\
     \u{1b}[91mERROR \u{1b}[0m:     Exit Code: 305\n\
     [code: 2004] Failed to activate SuperNode.\n\
@@ -16,7 +16,7 @@ fn a_refused_supernode_is_named_with_flowers_words_and_a_way_out() {
         "Flower's exit code 305: the SuperLink refused the SuperNode."
     );
     assert_eq!(
-        exit.said,
+        exit.message,
         "[code: 2004] Failed to activate SuperNode. The SuperNode could not establish a connection to the SuperLink."
     );
     assert!(exit.remedy().unwrap().contains("`supernodes`"));
@@ -69,7 +69,7 @@ fn the_words_of_every_release_tell_why_a_supernode_is_not_let_in() {
             Refused,
             "Failed to activate SuperNode.",
         ),
-        // 1.24 to 1.37; before, a line of the TLS library alone says so.
+        // From 1.24 to 1.37; before, only a line of the TLS library.
         (
             "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:51779: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate: OK",
             Untrusted,
@@ -101,7 +101,7 @@ fn a_certificate_of_another_authority_is_told_from_a_refusal() {
             .unwrap()
             .contains("`superlink.ca_certificate`")
     );
-    // What Flower says without either is neither.
+    // A log with neither a code nor a known message has no result.
     let exit = FlowerExit::in_log("Exit Code: 305\nsomething else\n").unwrap();
     assert_eq!((exit.rejection, exit.may_pass()), (None, true));
 }
@@ -110,20 +110,23 @@ fn a_certificate_of_another_authority_is_told_from_a_refusal() {
 fn the_last_exit_code_counts() {
     let log = "Exit Code: 201\nboom\n\nlater\nExit Code: 105\nold schema\n";
     let exit = FlowerExit::in_log(log).unwrap();
-    assert_eq!((exit.code, exit.said.as_str()), (105, "old schema"));
+    assert_eq!((exit.code, exit.message.as_str()), (105, "old schema"));
 }
 
 #[test]
 fn a_code_nobody_knows_still_shows_flowers_words() {
     let exit = FlowerExit::in_log("Exit Code: 999\nsomething new").unwrap();
-    assert_eq!((exit.code, exit.said.as_str()), (999, "something new"));
+    assert_eq!((exit.code, exit.message.as_str()), (999, "something new"));
     assert_eq!((exit.meaning(), exit.remedy()), (None, None));
 }
 
 #[test]
 fn colours_and_broken_escapes_vanish_from_the_words() {
     let log = "Exit Code: 607\n\u{1b}[91mno module\u{1b}[0m named x\u{1b}[9";
-    assert_eq!(FlowerExit::in_log(log).unwrap().said, "no module named x");
+    assert_eq!(
+        FlowerExit::in_log(log).unwrap().message,
+        "no module named x"
+    );
 }
 
 #[test]

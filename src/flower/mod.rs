@@ -1,5 +1,5 @@
-//! Flower itself, ignorant of Terraform: releases, command lines, node configuration, apps, and the
-//! Control API.
+//! Flower: releases, command lines, node configuration, apps and the Control API. This module does
+//! not depend on Terraform.
 
 pub mod app_source;
 pub mod control;

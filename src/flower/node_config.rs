@@ -1,8 +1,8 @@
-//! The file in which a SuperNode takes its configuration.
+//! The file with the configuration of a SuperNode.
 //!
-//! `flower-supernode --node-config` takes the path of a TOML file, in every release, or `key=value` pairs
-//! that everybody sees who may list processes. This module writes the file: plain ASCII, so that what was
-//! written in HCL is what the ClientApp reads, whatever the locale.
+//! `flower-supernode --node-config` accepts the path of a TOML file, in all releases, or
+//! `key=value` pairs, which everyone who can list processes can read. This module writes the file
+//! in plain ASCII, so that the ClientApp reads the exact values of the HCL in every locale.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,19 +11,19 @@ use thiserror::Error;
 
 use super::run_config::ConfigValue;
 
-/// Longer than any configuration; it goes with every message to an app.
+/// More than a configuration needs; every message to an app contains it.
 const MAX_LENGTH: usize = 128 * 1024;
 
-/// Why a map cannot be a node configuration.
+/// Why a map is not a valid node configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NodeConfigError {
-    /// A key Flower would read as something else.
+    /// A key that Flower would misread.
     #[error(
         "the key {key:?} may contain only letters, digits, `-` and `_`, with dots between \
              parts"
     )]
     BadKey {
-        /// The key as given.
+        /// The key.
         key: String,
     },
     /// `a` and `a.b` cannot both be keys: the second makes the first a table.
@@ -31,21 +31,21 @@ pub enum NodeConfigError {
     KeyInsideKey {
         /// The key that has a value.
         outer: String,
-        /// The key that would need it to be a table.
+        /// The key for which the other key would have to be a table.
         inner: String,
     },
-    /// More than a configuration.
+    /// The configuration is too long.
     #[error("the configuration has {bytes} bytes, but the limit is {limit}")]
     TooLong {
-        /// Length as written.
+        /// The length.
         bytes: usize,
-        /// The longest one.
+        /// The limit.
         limit: usize,
     },
 }
 
 impl NodeConfigError {
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::BadKey { .. } => {
@@ -61,7 +61,7 @@ impl NodeConfigError {
     }
 }
 
-/// Writes the configuration as TOML, keys in order; nothing where there is none.
+/// Writes the configuration as TOML, sorted by key; an empty map gives an empty text.
 pub fn node_config_toml(config: &BTreeMap<String, ConfigValue>) -> Result<String, NodeConfigError> {
     check_keys(config)?;
     let mut file = String::new();
@@ -111,8 +111,8 @@ fn write_value(out: &mut String, value: &ConfigValue) {
         ConfigValue::Int(i) => {
             let _ = write!(out, "{i}");
         }
-        // TOML spells it `nan`; everything else is the same as Rust's shortest exact form, which
-        // always has a point or an exponent and so stays a float.
+        // TOML writes `nan`; all other floats are the same as Rust's shortest exact form, which
+        // always has a point or an exponent, so they stay floats.
         ConfigValue::Float(f) if f.is_nan() => out.push_str("nan"),
         ConfigValue::Float(f) => {
             let _ = write!(out, "{f:?}");
@@ -121,7 +121,7 @@ fn write_value(out: &mut String, value: &ConfigValue) {
     }
 }
 
-/// A TOML basic string of plain ASCII, without any quote inside.
+/// A TOML basic string in plain ASCII.
 fn write_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

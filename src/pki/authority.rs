@@ -1,8 +1,8 @@
 //! A certificate authority for the SuperLinks of one owner.
 //!
-//! SuperNodes get the authority's certificate and trust every SuperLink it signed, so a server
-//! certificate can be renewed without touching a single SuperNode. The authority signs servers only:
-//! no intermediate authorities, no clients. Its key stays with the caller, who keeps it in a vault.
+//! SuperNodes trust every SuperLink whose certificate the authority signed, so a server certificate
+//! can be renewed without changing a SuperNode. The authority signs only server certificates: no
+//! intermediate authorities, no clients. The caller stores its key in a vault.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -17,11 +17,11 @@ use super::node_key::NodeKey;
 use super::node_key_error::NodeKeyError;
 use super::server_names::ServerNames;
 
-/// How far a certificate reaches back. Hospitals' clocks differ, and a certificate "from the future"
-/// is refused.
+/// How far before the current time a certificate starts to be valid. Clocks differ between
+/// machines, and a machine whose clock is late refuses a certificate "from the future".
 const BACKDATE: Duration = Duration::hours(1);
 
-/// The curves an authority of ours may use. P-521 is missing because many TLS stacks refuse it.
+/// The curves of generated authorities. P-521 is missing because many TLS stacks refuse it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthorityAlgorithm {
     /// ECDSA over NIST P-256.
@@ -31,24 +31,24 @@ pub enum AuthorityAlgorithm {
     EcdsaP384,
 }
 
-/// Why an authority cannot be made, read or used.
+/// Why an authority cannot be created, read or used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The certificate cannot be read.
     #[error("the authority's certificate cannot be read: {0}")]
     Certificate(#[from] InspectError),
-    /// It is no authority.
+    /// The certificate is not a CA certificate.
     #[error("the certificate of {subject:?} is not a certificate authority (CA:TRUE is missing)")]
     NotAnAuthority {
-        /// Whose certificate it is.
+        /// The subject of the certificate.
         subject: String,
     },
-    /// It may not sign certificates.
+    /// The key usage does not allow signing certificates.
     #[error(
         "the certificate of {subject:?} may not sign certificates (its key usage lacks keyCertSign)"
     )]
     MayNotSign {
-        /// Whose certificate it is.
+        /// The subject of the certificate.
         subject: String,
     },
     /// The key belongs to another certificate.
@@ -57,41 +57,41 @@ pub enum AuthorityError {
     /// The key cannot be used.
     #[error("the authority's private key cannot be used: {0}")]
     Key(String),
-    /// The authority's own time is over, or has not begun.
-    #[error("the authority is valid from {not_before} to {not_after}, and now it is {now}")]
+    /// The authority has expired or is not valid yet.
+    #[error("the authority is valid from {not_before} to {not_after}, but the time is {now}")]
     NotValid {
-        /// From when.
+        /// Start of its validity.
         not_before: OffsetDateTime,
-        /// Until when.
+        /// End of its validity.
         not_after: OffsetDateTime,
-        /// The time given.
+        /// The current time.
         now: OffsetDateTime,
     },
-    /// A validity that is not positive or leaves the calendar.
+    /// The validity is not positive or its end is out of range.
     #[error("a validity of {0} cannot be used")]
     Validity(Duration),
     /// The common name cannot be used.
     #[error("{0:?} cannot be the common name of an authority")]
     CommonName(String),
     /// Signing failed.
-    #[error("the certificate could not be made: {0}")]
+    #[error("the certificate could not be created: {0}")]
     Signing(String),
 }
 
 impl AuthorityError {
-    /// What to do about it, as a full sentence.
+    /// The remedy, as a full sentence.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Certificate(error) => return error.remedy(),
             Self::NotAnAuthority { .. } => {
-                "Give the certificate of the authority itself, not of a server it signed."
+                "Use the certificate of the authority itself, not of a server that it signed."
             }
             Self::MayNotSign { .. } => {
-                "Give an authority whose key usage contains keyCertSign, or let the provider make one."
+                "Use an authority whose key usage contains keyCertSign, or let the provider create one."
             }
-            Self::Mismatch => "Give the certificate and the private key of the same authority.",
+            Self::Mismatch => "Use the certificate and the private key of the same authority.",
             Self::Key(_) => {
-                "Give an unencrypted private key in PKCS#8 PEM format; `openssl pkcs8 -topk8 -nocrypt -in KEY` converts others."
+                "Use an unencrypted private key in PKCS#8 PEM format; `openssl pkcs8 -topk8 -nocrypt -in KEY` converts other formats."
             }
             Self::NotValid { .. } => {
                 "Renew the authority, or correct the clock of this machine if it is wrong."
@@ -124,9 +124,9 @@ impl std::fmt::Debug for Authority {
 pub struct ServerCertificate {
     /// The certificate, without the authority's.
     pub certificate_pem: String,
-    /// Its private key, PKCS#8 PEM.
+    /// Its private key as PKCS#8 PEM.
     pub private_key_pem: Zeroizing<String>,
-    /// Until when it is valid; never later than its authority.
+    /// The end of its validity; never later than that of the authority.
     pub not_after: OffsetDateTime,
 }
 
@@ -139,7 +139,7 @@ impl std::fmt::Debug for ServerCertificate {
 }
 
 impl Authority {
-    /// Makes a new self-signed authority.
+    /// Creates a self-signed authority.
     pub fn generate(
         common_name: &str,
         algorithm: AuthorityAlgorithm,
@@ -172,8 +172,8 @@ impl Authority {
         })
     }
 
-    /// Reads an authority and checks that it is one, that it may sign, and that the key is its own.
-    /// The first certificate of the text counts.
+    /// Reads an authority and checks that it is a CA, that it may sign, and that the key belongs to
+    /// it. Only the first certificate of the text is used.
     pub fn load(certificate_pem: &str, private_key_pem: &str) -> Result<Self, AuthorityError> {
         let info = inspect(certificate_pem)?;
         let block = first_certificate(certificate_pem)?;
@@ -206,23 +206,23 @@ impl Authority {
         })
     }
 
-    /// The authority's certificate, which may be shown to anyone.
+    /// The certificate as PEM; it is public.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// The authority's private key, PKCS#8 PEM, for a vault and nothing else.
+    /// The private key as PKCS#8 PEM. Store it only in a vault.
     pub fn private_key_pem(&self) -> &Zeroizing<String> {
         &self.private_key_pem
     }
 
-    /// What the certificate says.
+    /// The fields of the certificate.
     pub fn info(&self) -> &CertificateInfo {
         &self.info
     }
 
-    /// Signs a certificate for a server, with a new P-256 key. A certificate never outlives its
-    /// authority, so its end may come earlier than asked.
+    /// Signs a certificate for a server, with a new P-256 key. The certificate ends at the latest
+    /// when the authority ends, even if the caller asks for more.
     pub fn issue_server(
         &self,
         names: &ServerNames,
@@ -281,7 +281,7 @@ fn parameters(
     if validity < Duration::SECOND {
         return Err(bad());
     }
-    // A certificate stores whole seconds, and what we report must be what it says.
+    // A certificate stores whole seconds; the reported dates must equal the stored ones.
     let now = now - Duration::nanoseconds(i64::from(now.nanosecond()));
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -295,7 +295,8 @@ fn parameters(
     Ok(params)
 }
 
-/// Names beyond 64 characters do not fit a common name; clients look at the alternative names anyway.
+/// A name longer than 64 characters does not fit into a common name; clients check the alternative
+/// names.
 fn common_name(names: &ServerNames) -> String {
     let first = names.dns().first().filter(|name| name.len() <= 64).cloned();
     first.unwrap_or_else(|| "flower-superlink".to_owned())
@@ -308,18 +309,18 @@ fn first_certificate(pem: &str) -> Result<Pem, AuthorityError> {
         .ok_or(AuthorityError::Certificate(InspectError::NoCertificate))
 }
 
-/// ring reads PKCS#8 only, so EC keys in other formats are rewritten.
+/// ring reads only PKCS#8, so EC keys in other formats are converted.
 fn as_pkcs8(text: &str) -> Result<Zeroizing<String>, AuthorityError> {
     match NodeKey::parse(text) {
         Ok(key) => key
             .pkcs8_pem()
             .map_err(|error| AuthorityError::Key(error.to_string())),
-        // RSA authorities are common; ring signs with them if they come as PKCS#8.
+        // RSA authorities are common; ring signs with them if the key is PKCS#8.
         Err(NodeKeyError::Unsupported(_)) if text.contains("-----BEGIN PRIVATE KEY-----") => {
             Ok(Zeroizing::new(text.to_owned()))
         }
         Err(NodeKeyError::Unsupported(kind)) => Err(AuthorityError::Key(format!(
-            "it is {kind} in a format that is not read here"
+            "it is {kind} in an unsupported format"
         ))),
         Err(NodeKeyError::Encrypted) => Err(AuthorityError::Key(
             "it is encrypted with a passphrase".to_owned(),

@@ -204,7 +204,7 @@ fn a_bundle_that_is_none_says_why() {
         matches!(error, InspectError::Damaged { position: 2, .. }),
         "{error}"
     );
-    // A block that is cut off must not be passed over in silence.
+    // A truncated block must be an error, not be skipped.
     let cut = &made.certificate_pem()[..100];
     assert!(inspect_bundle(&format!("{}{cut}", made.certificate_pem())).is_err());
 }

@@ -1,7 +1,7 @@
-//! Reads certificates that others made, or that we made earlier.
+//! Reads certificates, from other programs or from the provider itself.
 //!
-//! Plans need the dates and names of a certificate to say when it must be renewed, and a bundle may
-//! hold two authorities during a rotation. Nothing is trusted or verified here.
+//! Plans need the dates and names of a certificate to decide when to renew it, and a bundle may
+//! hold two authorities during a rotation. Nothing is verified here.
 
 use std::net::IpAddr;
 
@@ -10,56 +10,56 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::X509Certificate;
 
-/// What a certificate says about itself.
+/// The fields of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateInfo {
     /// The subject as RFC 4514 text, such as `CN=flower`.
     pub subject: String,
     /// The issuer as RFC 4514 text.
     pub issuer: String,
-    /// From when it is valid.
+    /// Start of its validity.
     pub not_before: OffsetDateTime,
-    /// Until when it is valid.
+    /// End of its validity.
     pub not_after: OffsetDateTime,
-    /// May it sign other certificates?
+    /// Whether it may sign other certificates.
     pub is_ca: bool,
-    /// The DNS names it is valid for.
+    /// The DNS names that it is valid for.
     pub dns_names: Vec<String>,
-    /// The IP addresses it is valid for.
+    /// The IP addresses that it is valid for.
     pub ip_addresses: Vec<IpAddr>,
 }
 
 /// Why a text cannot be read as certificates.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InspectError {
-    /// No certificate in it.
-    #[error("the text holds no PEM certificate (a block that begins with BEGIN CERTIFICATE)")]
+    /// The text contains no certificate.
+    #[error("the text contains no PEM certificate (a block that begins with BEGIN CERTIFICATE)")]
     NoCertificate,
-    /// A private key where only certificates belong.
-    #[error("the text holds a private key besides or instead of certificates")]
+    /// The text contains a private key, but only certificates belong here.
+    #[error("the text contains a private key, but only certificates belong here")]
     PrivateKeyFound,
     /// The block cannot be decoded.
     #[error("certificate number {position} in the text is damaged: {reason}")]
     Damaged {
-        /// Which one, counted from 1.
+        /// The position of the block, counted from 1.
         position: usize,
-        /// The decoder's own words.
+        /// The message of the decoder.
         reason: String,
     },
 }
 
 impl InspectError {
-    /// What to do about it, as a full sentence.
+    /// The remedy, as a full sentence.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::NoCertificate => {
-                "Give the certificate in PEM format; `openssl x509 -inform der -in FILE` converts a DER file."
+                "Use PEM format; `openssl x509 -inform der -in FILE` converts a DER file."
             }
             Self::PrivateKeyFound => {
-                "Give only the certificates here, and treat the key as exposed if it was stored where others can read it."
+                "Remove the private key. If other people could read it, replace the key."
             }
             Self::Damaged { .. } => {
-                "Check that the certificate was copied whole, with its first and last line and its line breaks."
+                "Copy the whole certificate, with its first and last line and its line breaks."
             }
         };
         Some(text.to_owned())
@@ -74,7 +74,7 @@ pub fn inspect(pem: &str) -> Result<CertificateInfo, InspectError> {
         .ok_or(InspectError::NoCertificate)
 }
 
-/// Reads every certificate of a PEM text, in its order. Text between the blocks is allowed.
+/// Reads all certificates of a PEM text, in order. Text between the blocks is allowed.
 pub fn inspect_bundle(pem: &str) -> Result<Vec<CertificateInfo>, InspectError> {
     if pem.contains("PRIVATE KEY-----") {
         return Err(InspectError::PrivateKeyFound);

@@ -8,15 +8,15 @@ use zeroize::Zeroizing;
 
 use super::node_key_error::{NodeKeyError, damaged};
 
-/// A PEM block. Line widths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent, so
-/// the base64 text is joined and decoded as one.
+/// A PEM block. Line lengths differ by program (ssh-keygen 70, Go 64, Python 76) and editors indent
+/// lines, so the base64 text is joined before decoding.
 pub(super) struct Block<'a> {
     pub(super) label: &'a str,
     body: Zeroizing<String>,
 }
 
 impl<'a> Block<'a> {
-    /// An error where there is more than one block that can be a key.
+    /// Fails if the text contains more than one block that can be a key.
     pub(super) fn is_alone(text: &str) -> Result<(), NodeKeyError> {
         let begins = text.lines().map(str::trim);
         let begins = begins.filter_map(|line| line.strip_prefix("-----BEGIN "));
@@ -27,8 +27,8 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// Finds the first block that can be a key. The `EC PARAMETERS` that openssl puts in front of a
-    /// SEC1 key are passed over. Without any block the label is empty.
+    /// Finds the first block that can be a key, and skips the `EC PARAMETERS` that openssl writes
+    /// in front of a SEC1 key. Without any block the label is empty.
     pub(super) fn find(text: &'a str) -> Result<Self, NodeKeyError> {
         let mut block = Self {
             label: "",
@@ -51,7 +51,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn decode(&self, format: &'static str) -> Result<Zeroizing<Vec<u8>>, NodeKeyError> {
-        // The decoder's own words would quote a byte of the key.
+        // The decoder's message would quote a byte of the key.
         STANDARD
             .decode(self.body.as_bytes())
             .map(Zeroizing::new)

@@ -1,9 +1,9 @@
 //! Keys and certificates: pure functions over bytes and time.
 //!
-//! Flower authenticates SuperNodes by an EC key and the SuperLink by a TLS certificate. This module
-//! makes, reads and checks both. It opens no file and asks no clock: callers pass the bytes and the
-//! time, so that every result can be tested. The only thing taken from outside is the operating
-//! system's randomness.
+//! A SuperNode authenticates with an EC key, a SuperLink with a TLS certificate. This module
+//! creates, reads and checks both. It opens no file and reads no clock: callers pass bytes and
+//! time, so every result can be tested. Its only other input is the randomness of the operating
+//! system.
 
 mod authority;
 mod inspect;

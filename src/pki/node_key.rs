@@ -1,9 +1,8 @@
-//! The private key that makes a SuperNode known to a SuperLink.
+//! The private key with which a SuperNode authenticates to a SuperLink.
 //!
-//! Flower takes only unencrypted EC keys in OpenSSH format and stops with exit code 302 on anything
-//! else. People have keys in other formats, so this module reads OpenSSH, PKCS#8 and SEC1 and always
-//! writes OpenSSH. What it cannot take it names, so that the error says "an RSA key" and not
-//! "invalid".
+//! Flower accepts only unencrypted EC keys in OpenSSH format and exits with code 302 for any other.
+//! Users also have other formats, so this module reads OpenSSH, PKCS#8 and SEC1, and always writes
+//! OpenSSH. An error names the kind of an unsupported key: "an RSA key", not "invalid".
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -26,14 +25,14 @@ const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3
 const OID_P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const OID_P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
-/// How often a random scalar may fall outside the curve's order before the source is called broken.
+/// How many random scalars may be out of range before the random source counts as broken.
 const GENERATE_ATTEMPTS: usize = 64;
 
 /// A SuperNode's private key.
 #[derive(Clone)]
 pub struct NodeKey {
     scalar: Scalar,
-    /// Worth keeping: it takes far longer than all that is written of it.
+    /// Kept, because creating it takes far longer than writing the key.
     public: OnceLock<NodePublicKey>,
 }
 
@@ -53,14 +52,14 @@ impl fmt::Debug for NodeKey {
 }
 
 impl NodeKey {
-    const fn of(scalar: Scalar) -> Self {
+    const fn new(scalar: Scalar) -> Self {
         Self {
             scalar,
             public: OnceLock::new(),
         }
     }
 
-    /// Makes a new key from the operating system's randomness.
+    /// Generates a key from the randomness of the operating system.
     pub fn generate(algorithm: NodeKeyAlgorithm) -> Result<Self, NodeKeyError> {
         let scalar = match algorithm {
             NodeKeyAlgorithm::EcdsaP256 => Scalar::P256(sample::<32, _>(0xff, |b| {
@@ -69,12 +68,12 @@ impl NodeKey {
             NodeKeyAlgorithm::EcdsaP384 => Scalar::P384(sample::<48, _>(0xff, |b| {
                 p384::SecretKey::from_slice(b).ok()
             })?),
-            // 521 bits: only one bit of the first of 66 bytes is in use.
+            // 521 bits: only one bit of the first of the 66 bytes is used.
             NodeKeyAlgorithm::EcdsaP521 => Scalar::P521(sample::<66, _>(0x01, |b| {
                 p521::SecretKey::from_slice(b).ok()
             })?),
         };
-        Ok(Self::of(scalar))
+        Ok(Self::new(scalar))
     }
 
     /// Reads an unencrypted key in OpenSSH, PKCS#8 PEM or SEC1 PEM format.
@@ -112,7 +111,8 @@ impl NodeKey {
         })
     }
 
-    /// The private key as Flower reads it: unencrypted OpenSSH. The same key gives the same bytes.
+    /// The private key as unencrypted OpenSSH, as Flower reads it. The same key gives the same
+    /// bytes.
     pub fn private_openssh(&self) -> Result<Zeroizing<String>, NodeKeyError> {
         let point = self.public().point();
         let written = match &self.scalar {
@@ -138,7 +138,7 @@ impl NodeKey {
         self.public().openssh()
     }
 
-    /// The public key as SPKI PEM, byte for byte what Flower stores and looks up.
+    /// The public key as SPKI PEM, byte for byte as Flower stores and looks it up.
     pub fn public_pem(&self) -> Result<String, NodeKeyError> {
         self.public().pem()
     }
@@ -167,17 +167,18 @@ fn from_openssh(bytes: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(NodeKeyError::Unsupported(format!("an EC key on {other}"))),
     };
     let key = scalar
-        .map(NodeKey::of)
-        .map_err(|_| fail("its private number is out of range"))?;
+        .map(NodeKey::new)
+        .map_err(|_| fail("the private number is out of range"))?;
     if key.public().point() != point {
         return Err(fail(
-            "its public and its private half do not belong together",
+            "the public and the private half do not belong together",
         ));
     }
     Ok(key)
 }
 
-/// The number in the curve's full width; a longer one stays as it is, and no curve takes it.
+/// The number in the full width of the curve. A longer one is returned unchanged, and every curve
+/// refuses it.
 fn padded(number: &[u8], width: usize) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(vec![0_u8; width.saturating_sub(number.len())]);
     bytes.reserve_exact(number.len());
@@ -210,13 +211,13 @@ fn from_pkcs8(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         other => return Err(foreign_curve(other)),
     };
     scalar
-        .map(NodeKey::of)
+        .map(NodeKey::new)
         .map_err(|error| damaged("PKCS#8", &error))
 }
 
 fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
     let (length, curve) = sec1_shape(der).map_err(|error| damaged("SEC1", &error))?;
-    // The curve is optional in the format; without it the length tells the three apart.
+    // The curve is optional in this format; without it, the length identifies the curve.
     let scalar = match (curve, length) {
         (Some(OID_P256), _) | (None, 32) => p256::SecretKey::from_sec1_der(der).map(Scalar::P256),
         (Some(OID_P384), _) | (None, 48) => p384::SecretKey::from_sec1_der(der).map(Scalar::P384),
@@ -225,7 +226,7 @@ fn from_sec1(der: &[u8]) -> Result<NodeKey, NodeKeyError> {
         (None, _) => return Err(NodeKeyError::Unsupported("on an unnamed curve".into())),
     };
     scalar
-        .map(NodeKey::of)
+        .map(NodeKey::new)
         .map_err(|error| damaged("SEC1", &error))
 }
 

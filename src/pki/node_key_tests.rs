@@ -1,5 +1,5 @@
-//! The keys under `testdata` were made by openssl and ssh-keygen, their public halves written by
-//! Python's `cryptography`. They protect nothing.
+//! Tests with keys from openssl and ssh-keygen (`testdata`); Python's `cryptography` wrote their
+//! public halves. The keys protect nothing.
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn any_line_width_is_read() {
 
 #[test]
 fn what_is_written_is_what_ssh_keygen_and_python_write() {
-    // Python's check numbers are random and its padding is its own, so fields are compared.
+    // Python's check numbers and padding differ from ours, so the test compares the fields.
     let key = NodeKey::parse(FIXTURES[2].pkcs8).unwrap();
     let text = key.private_openssh().unwrap();
     assert!(text.lines().all(|line| line.len() <= 70));
@@ -122,7 +122,7 @@ fn what_is_written_is_what_ssh_keygen_and_python_write() {
 
 #[test]
 fn a_generated_key_survives_openssh_and_differs_each_time() {
-    // Several of each: the number's first bytes decide how it is written.
+    // Several keys of each: the encoding depends on the first bytes of the number.
     for algorithm in NodeKeyAlgorithm::ALL.repeat(20) {
         let key = NodeKey::generate(algorithm).unwrap();
         let text = key.private_openssh().unwrap();

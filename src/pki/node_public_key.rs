@@ -1,8 +1,8 @@
-//! The public half of a SuperNode's key, as people hold it and as Flower stores it.
+//! The public half of a SuperNode's key, in OpenSSH format and as Flower stores it.
 //!
-//! A SuperLink registers a node by its public key and later finds it again by the exact bytes of the
-//! PEM text that Python's `cryptography` writes. People have the OpenSSH line. Both are read here and
-//! both are written, always in the one form that matches Flower's.
+//! A SuperLink registers a node by its public key and later finds it by the exact bytes of the PEM
+//! text that Python's `cryptography` writes. Users have an OpenSSH line. This module reads and
+//! writes both, always in the form that Flower expects.
 
 use std::fmt;
 use std::str::FromStr;
@@ -100,7 +100,7 @@ impl NodePublicKey {
         }
     }
 
-    /// SPKI PEM, byte for byte what Python's `cryptography` writes.
+    /// SPKI PEM, byte for byte as Python's `cryptography` writes it.
     pub fn pem(&self) -> Result<String, NodeKeyError> {
         match self {
             Self::P256(key) => key.to_public_key_pem(LineEnding::LF),

@@ -1,9 +1,9 @@
 //! The OpenSSH private key file, read and written for unencrypted EC keys.
 //!
-//! Own code, because the `ssh-key` crate (0.6) refuses files people really have: those of Python's
-//! `cryptography`, which pads a whole block where none is needed, and every P-521 key whose number
-//! is shorter than 66 bytes, which is more than half of them. The format is described in OpenSSH's
-//! `PROTOCOL.key`.
+//! The `ssh-key` crate (0.6) refuses keys that users really have: those of Python's `cryptography`,
+//! which adds a whole block of padding where none is needed, and every P-521 key whose number is
+//! shorter than 66 bytes, which is more than half of them. OpenSSH's `PROTOCOL.key` describes the
+//! format.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,29 +15,29 @@ const LABEL: &str = "OPENSSH PRIVATE KEY";
 const LINE_WIDTH: usize = 70;
 const BLOCK: usize = 8;
 
-/// What a file holds.
+/// The content of a key file.
 pub(super) enum Contents {
     /// An EC key.
     Ec {
-        /// The curve's name, such as `nistp384`.
+        /// The name of the curve, such as `nistp384`.
         curve: String,
         /// The public point, uncompressed.
         point: Vec<u8>,
         /// The private number without leading zeros.
         number: Zeroizing<Vec<u8>>,
     },
-    /// A key of another sort, by its SSH name such as `ssh-ed25519`.
+    /// Another kind of key, by its SSH name such as `ssh-ed25519`.
     Other(String),
     /// A passphrase protects it.
     Encrypted,
 }
 
-/// Reads the decoded body of a key file. The error is a fragment that says what is wrong.
+/// Reads the decoded body of a key file. The error is a fragment that continues a sentence.
 pub(super) fn read(bytes: &[u8]) -> Result<Contents, &'static str> {
     let mut file = Fields(
         bytes
             .strip_prefix(MAGIC)
-            .ok_or("the first bytes are not OpenSSH's")?,
+            .ok_or("it does not begin like an OpenSSH key")?,
     );
     let cipher = file.string()?;
     let _kdf = file.string()?;
@@ -74,8 +74,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, &'static str> {
     })
 }
 
-/// Writes a key file as ssh-keygen does, without a comment. The check number, random in ssh-keygen,
-/// comes from the public key, so that the same key always gives the same file.
+/// Writes a key file as ssh-keygen does, without a comment. The check number, which is random in
+/// ssh-keygen, is derived from the public key, so the same key always gives the same file.
 pub(super) fn write(
     curve: &str,
     point: &[u8],
@@ -131,7 +131,7 @@ fn armoured(file: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// SSH's form of a positive number: no leading zeros, except one where the first bit is set.
+/// A positive number in SSH's encoding: no leading zeros, except one if the first bit is set.
 fn positive(number: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(number.len() + 1));
     bytes.push(0);

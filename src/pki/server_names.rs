@@ -1,11 +1,11 @@
-//! The names a server certificate is valid for.
+//! The names that a server certificate is valid for.
 //!
-//! A wrong name is only noticed when a SuperNode on the other side of the country refuses the
-//! certificate. So names are checked here, before anything is signed.
+//! A wrong name would only be noticed when a SuperNode far away refuses the certificate, so names
+//! are checked before signing.
 
 use std::net::IpAddr;
 
-/// Why a text cannot stand in a server certificate.
+/// Why a name cannot be used in a server certificate.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ServerNameError {
     /// A certificate without any name matches nothing.
@@ -14,9 +14,9 @@ pub enum ServerNameError {
     /// Not a DNS name.
     #[error("{name:?} is not a DNS name: {reason}")]
     Dns {
-        /// The name as given.
+        /// The name.
         name: String,
-        /// The rule it breaks.
+        /// The rule that it breaks.
         reason: &'static str,
     },
     /// Not an IP address.
@@ -25,15 +25,15 @@ pub enum ServerNameError {
 }
 
 impl ServerNameError {
-    /// What to do about it, as a full sentence.
+    /// The remedy, as a full sentence.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
-            Self::Empty => "Name the host under which SuperNodes reach the SuperLink.",
+            Self::Empty => "Add the host name that SuperNodes use to connect to the SuperLink.",
             Self::Dns { .. } => {
-                "Give the bare host name, without scheme, port or path, such as `superlink.example.org`."
+                "Use only the host name, without scheme, port or path, such as `superlink.example.org`."
             }
             Self::Ip(_) => {
-                "Give one address such as 192.0.2.7 or 2001:db8::7, without port or mask."
+                "Use one address such as 192.0.2.7 or 2001:db8::7, without port or mask."
             }
         };
         Some(text.to_owned())
@@ -48,7 +48,7 @@ pub struct ServerNames {
 }
 
 impl ServerNames {
-    /// Checks the names. An IP address among the DNS names is refused: clients compare the two sorts
+    /// Checks the names. An IP address among the DNS names is an error: clients compare the two
     /// differently, and such a certificate would match nothing.
     pub fn new<D, I>(
         dns: impl IntoIterator<Item = D>,
@@ -106,14 +106,18 @@ fn checked_dns(name: &str) -> Result<String, ServerNameError> {
         return Err(fail("it is longer than 253 characters"));
     }
     if name.parse::<IpAddr>().is_ok() {
-        return Err(fail("it is an IP address and belongs among those"));
+        return Err(fail(
+            "it is an IP address; add it to the IP addresses instead",
+        ));
     }
     let lower = name.to_ascii_lowercase();
-    // A wildcard may stand for the first label only.
+    // Only the first label may be a wildcard.
     let rest = lower.strip_prefix("*.").unwrap_or(&lower);
     for label in rest.split('.') {
         if label.is_empty() {
-            return Err(fail("two dots follow each other, or one stands at an end"));
+            return Err(fail(
+                "it begins or ends with a dot, or has two dots in a row",
+            ));
         }
         if label.len() > 63 {
             return Err(fail("a part between two dots is longer than 63 characters"));

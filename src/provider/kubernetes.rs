@@ -1,4 +1,4 @@
-//! The settings of the runtime `kubernetes`, and how they become the access to a cluster.
+//! The settings of the runtime `kubernetes`, and how they become credentials for a cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -91,7 +91,7 @@ model! {
     }
 }
 
-/// Checks what can be known before anything is.
+/// Checks everything that is known without a cluster.
 pub(super) fn validate(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let settings = config.value(at!(Config, kubernetes));
@@ -101,7 +101,7 @@ pub(super) fn validate(config: &Tree<Config>) -> Diagnostics {
     found.absorb(config.conflict(
         at!(Config, local),
         at!(Config, kubernetes),
-        "A provider configuration has one runtime; use an alias for each.",
+        "A provider configuration has one runtime. Use one alias for each runtime.",
     ));
     found.absorb(config.exactly_one_of(
         at!(Config, kubernetes),
@@ -161,7 +161,7 @@ pub(super) fn validate(config: &Tree<Config>) -> Diagnostics {
     found
 }
 
-/// Errors for names of contexts and programs that can be none.
+/// Errors for invalid names of contexts and programs.
 fn single_lines(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for path in [
@@ -179,13 +179,13 @@ fn single_lines(config: &Tree<Config>) -> Diagnostics {
     found
 }
 
-/// The versions of an ExecCredential that are read.
+/// The versions of an ExecCredential that the provider reads.
 const EXEC_VERSIONS: [&str; 2] = [
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
 ];
 
-/// Errors for what the program cannot be started with.
+/// Errors for values that the operating system cannot pass to the program.
 fn exec(config: &Tree<Config>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let path = at!(Config, kubernetes.exec.api_version);
@@ -219,7 +219,7 @@ fn exec(config: &Tree<Config>) -> Diagnostics {
     found
 }
 
-/// An error where everybody on the way could read the credentials.
+/// An error if the credentials would be sent without TLS to another machine.
 fn keeps_credentials(config: &Tree<Config>) -> Result<()> {
     let host = config.get::<Option<ServerUrl>>(at!(Config, kubernetes.host));
     let Ok(Maybe::Known(Some(host))) = host else {
@@ -248,7 +248,7 @@ fn keeps_credentials(config: &Tree<Config>) -> Result<()> {
     }
 }
 
-/// An error where one of a pair stands alone.
+/// An error if `one` is set without `other`.
 fn needs(config: &Tree<Config>, one: ModelPath<Config>, other: ModelPath<Config>) -> Result<()> {
     if !config.is_set(one) || config.is_set(other) {
         return Ok(());
@@ -259,9 +259,9 @@ fn needs(config: &Tree<Config>, one: ModelPath<Config>, other: ModelPath<Config>
         .into())
 }
 
-/// The runtime of these settings. Nothing is read or dialled yet.
+/// The runtime of these settings. This reads no file and opens no connection.
 pub(super) fn runtime(settings: Kubernetes, here: &FilePath) -> KubernetesRuntime {
-    // Its text is hidden with all that is sensitive; others may show its password alone.
+    // Terraform hides the whole URL as sensitive; error messages may contain the password alone.
     if let Some(password) = settings.proxy_url.as_ref().and_then(ProxyUrl::password) {
         masking::hide(password);
     }

@@ -1,4 +1,4 @@
-//! The settings of the runtime `local`, and where they lead.
+//! The settings of the runtime `local`, and the folders that they name.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ model! {
     }
 }
 
-/// The runtime of these settings. Nothing is made yet.
+/// The runtime of these settings. This creates nothing.
 pub(super) fn runtime(settings: Option<&Local>, here: &Path) -> Result<LocalRuntime> {
     let data_dir = settings.and_then(|local| local.data_dir.as_ref());
     let cache_dir = settings.and_then(|local| local.cache_dir.as_ref());
@@ -57,7 +57,7 @@ pub(super) fn runtime(settings: Option<&Local>, here: &Path) -> Result<LocalRunt
     })
 }
 
-/// A folder whose path Flower can use: it makes a URL of the path of a database.
+/// Checks that Flower can keep a database in the folder: it builds a URL from the path.
 fn for_databases(dir: PathBuf) -> Result<PathBuf> {
     let why = match dir.to_str() {
         None => "its path is not UTF-8",

@@ -1,4 +1,4 @@
-//! The provider: its configuration and the list of all that it offers.
+//! The provider: its configuration, and the list of its resources and data sources.
 
 mod kubernetes;
 mod local;
@@ -61,7 +61,8 @@ impl Provider for Flower {
         let here = std::env::current_dir().map_err(|error| {
             Diagnostic::error("The current folder cannot be found").detail(error.to_string())
         })?;
-        // Of package indexes and proxies, whose addresses installers quote.
+        // Installers print the URLs of package indexes and proxies, which these variables can
+        // contain.
         for (_, value) in std::env::vars_os() {
             if let Some(value) = value.to_str() {
                 masking::hide_passwords(value);
@@ -103,7 +104,7 @@ impl Provider for Flower {
     }
 }
 
-/// The token for SuperLinks with accounts; none while it is unknown, as it may be in a plan.
+/// The token for SuperLinks with accounts; `None` if it is unknown, as it may be in a plan.
 fn token(config: &Tree<Config>) -> Result<Option<AccountToken>> {
     let Some(token) = config
         .get::<Option<String>>(at!(Config, control_token))?

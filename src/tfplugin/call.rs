@@ -1,5 +1,5 @@
-//! What a resource is given for one call: the configured provider, when to stop, and where to put
-//! what must not be lost.
+//! The context of one call: the configured provider, the stop signal, and a slot for state that
+//! must not be lost.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +14,9 @@ use super::value::Value;
 /// One call to a resource or data source.
 #[derive(Debug)]
 pub struct Call<C> {
-    /// What the provider's configuration came to.
+    /// The configured provider.
     pub provider: Arc<C>,
-    /// Cancelled when the host asks to stop: every wait selects on it.
+    /// Cancelled when Terraform asks to stop: every wait selects on it.
     pub stop: CancellationToken,
     warnings: Arc<Mutex<Diagnostics>>,
     private: Arc<Mutex<Bytes>>,
@@ -43,24 +43,25 @@ impl<C> Call<C> {
         }
     }
 
-    /// With what Terraform keeps for this object beside its attributes.
+    /// Adds the private data that Terraform stores for this object.
     pub(super) fn with_private(self, private: Bytes) -> Self {
         self.keep_private(private);
         self
     }
 
-    /// What was last kept for this object, when planned or by a call; empty until something was.
+    /// The private data from the plan, or from the last call that kept some; empty if there is
+    /// none.
     pub fn private(&self) -> Bytes {
         lock(&self.private).clone()
     }
 
-    /// Keeps bytes beside the object's attributes, also when the call then fails. No plan shows
-    /// them, but they are in the state for whoever reads it: no place for a secret.
+    /// Stores private data with the object, even if the call then fails. Plans do not show it, but
+    /// it is in the state, so it must not contain a secret.
     pub fn keep_private(&self, bytes: impl Into<Bytes>) {
         *lock(&self.private) = bytes.into();
     }
 
-    /// Tells the user something that does not fail the call.
+    /// Shows the user a warning.
     pub fn warn(&self, warning: Diagnostic) {
         lock(&self.warnings).push(warning);
     }
@@ -70,10 +71,10 @@ impl<C> Call<C> {
     }
 }
 
-/// Where a create or update puts the state it has reached.
+/// The slot for the state that a create or update has reached.
 ///
-/// Whatever was put last is what Terraform stores, also when the work then fails, is interrupted or
-/// panics: put an object's identity here as soon as it exists, before any wait.
+/// Terraform stores the last value, even if the call then fails, is interrupted or panics: put an
+/// object's identity here as soon as it exists, before any wait.
 #[derive(Debug)]
 pub struct Slot<M> {
     value: Arc<Mutex<Value>>,
@@ -110,7 +111,7 @@ impl<M: Attr> Slot<M> {
     }
 }
 
-/// A panic elsewhere must not hide what was put before it.
+/// A panic in another task must not hide the value from before.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What a person is told: a summary, the detail with its remedy, and the attribute it is about.
+//! Messages to the user: a summary, the detail with its remedy, and the attribute that is at fault.
 
 use super::path::Path;
 
@@ -8,15 +8,15 @@ pub enum Severity {
     Warning,
 }
 
-/// One message to the person who runs Terraform.
+/// One message to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     pub severity: Severity,
     /// What failed, in one line without a full stop.
     pub summary: String,
-    /// Where, why, and what to do.
+    /// The place, the cause and the remedy.
     pub detail: String,
-    /// The attribute it is about, if there is one.
+    /// The attribute at fault, if there is one.
     pub path: Option<Path>,
 }
 
@@ -50,7 +50,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds what to do, when it is known.
+    /// Adds the remedy, if there is one.
     #[must_use]
     pub fn remedy(self, remedy: Option<impl AsRef<str>>) -> Self {
         match remedy {
@@ -70,10 +70,10 @@ impl Diagnostic {
     }
 }
 
-/// What a step of work returns when it fails: at least one error.
+/// The result of an operation; the error has at least one diagnostic.
 pub type Result<T> = std::result::Result<T, Diagnostics>;
 
-/// Messages in the order in which they were found.
+/// Messages in the order in which they were added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -98,7 +98,7 @@ impl Diagnostics {
         self.0.extend(others);
     }
 
-    /// `value` when no error was found, else all that was found.
+    /// `value` if there is no error, otherwise all messages.
     pub fn or<T>(self, value: T) -> Result<T> {
         if self.has_errors() {
             Err(self)
@@ -107,7 +107,7 @@ impl Diagnostics {
         }
     }
 
-    /// Keeps the value of `result`, or its messages here.
+    /// Returns the value of `result`, or adds its messages to these.
     pub fn absorb<T>(&mut self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),

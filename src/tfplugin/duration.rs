@@ -1,19 +1,19 @@
-//! Durations as Terraform's users write them: Go's form, such as `90s`, `1h30m` or `1.5h`.
+//! Durations in Go's format, as Terraform uses it: `90s`, `1h30m` or `1.5h`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A duration that keeps the spelling it came in, since a configuration must come back unchanged.
+/// A duration with its original text, because Terraform must get a configuration back unchanged.
 #[derive(Debug, Clone)]
 pub struct GoDuration {
     text: String,
     duration: Duration,
 }
 
-/// Why a text is no duration.
+/// A text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a duration is written like \"90s\", \"10m\" or \"1h30m\" (units h, m, s, ms)")]
+#[error("it must be a duration such as \"90s\", \"10m\" or \"1h30m\" (units h, m, s, ms)")]
 pub struct NotADuration;
 
 impl GoDuration {
@@ -54,7 +54,7 @@ impl FromStr for GoDuration {
             rest = tail;
         }
         let duration = Duration::try_from_secs_f64(seconds).map_err(|_| NotADuration)?;
-        // Three centuries, as in Go: more would overflow clocks.
+        // Three centuries, as in Go: a longer duration would overflow clocks.
         if duration > Duration::from_secs(9_223_372_036) {
             return Err(NotADuration);
         }

@@ -1,4 +1,4 @@
-//! Ephemeral resources: values that exist while Terraform runs and are never stored.
+//! Ephemeral resources: values that exist only while Terraform runs and are never stored.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -31,7 +31,8 @@ pub trait Ephemeral: Send + Sync + 'static {
         config: Self::Model,
     ) -> impl Future<Output = Result<Opened<Self::Model>>> + Send;
 
-    /// Prolongs what was opened; the time of the next renewal, if there is one.
+    /// Extends the lifetime of the opened resource; returns the time of the next renewal, if there
+    /// is one.
     fn renew(
         _call: Call<Self::Provider>,
         _private: Bytes,
@@ -51,12 +52,12 @@ pub trait Ephemeral: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Opened<M> {
     pub result: M,
-    /// What renewing and closing need to know.
+    /// The data that renewing and closing need.
     pub private: Bytes,
     pub renew_at: Option<SystemTime>,
 }
 
-/// An ephemeral resource of any model.
+/// An ephemeral resource, whatever its model is.
 pub trait AnyEphemeral<C>: Send + Sync {
     #[doc(hidden)]
     fn type_name(&self) -> &'static str;
@@ -74,7 +75,7 @@ pub trait AnyEphemeral<C>: Send + Sync {
     fn close(&self, call: Call<C>, private: Bytes) -> BoxFuture<'static, Result<()>>;
 }
 
-/// Makes `E` one of a provider's ephemeral resources.
+/// Adds `E` to the ephemeral resources of a provider.
 pub fn erase<E: Ephemeral>() -> Arc<dyn AnyEphemeral<E::Provider>> {
     Arc::new(Erased::<E> {
         compiled: OnceLock::new(),

@@ -13,7 +13,7 @@ pub trait Function: Send + Sync {
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }
 
-/// What a function takes and gives.
+/// The parameters and the result of a function.
 #[derive(Debug, Clone)]
 pub struct Signature {
     pub summary: &'static str,
@@ -29,7 +29,7 @@ pub struct Parameter {
     pub ty: Type,
 }
 
-/// Why a function has no result, and which argument is to blame.
+/// The error of a function, and the argument that caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionError {
     pub argument: Option<usize>,

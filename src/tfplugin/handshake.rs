@@ -1,27 +1,27 @@
-//! How a go-plugin host and we find each other: what it says in the environment, and the one line
-//! that we print on standard output.
+//! The handshake with a go-plugin host: reads its environment variables, and builds the one line
+//! for standard output.
 
 use std::env;
 
-/// The protocol major that the handshake negotiates.
+/// The major version of Terraform's protocol.
 const PROTOCOL: &str = "6";
-/// go-plugin's own protocol version.
+/// The version of go-plugin's own protocol.
 const CORE_PROTOCOL: &str = "1";
 const COOKIE_KEY: &str = "TF_PLUGIN_MAGIC_COOKIE";
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
-/// What the host asked for.
+/// The settings of the host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
-    /// The only certificate whose holder may call us, as PEM; none when AutoMTLS is off.
+    /// The only certificate that may connect to us, as PEM; `None` if AutoMTLS is off.
     pub client_certificate: Option<String>,
-    /// Where to put the unix socket.
+    /// The folder for the Unix socket.
     pub socket_dir: Option<String>,
-    /// The TCP ports we may listen on where there are no unix sockets.
+    /// The TCP ports that we may use if Unix sockets are not available.
     pub ports: (u16, u16),
 }
 
-/// Why this process was not started by a host that we can serve.
+/// Why the handshake failed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HandshakeError {
     #[error(
@@ -31,8 +31,8 @@ pub enum HandshakeError {
     )]
     NotAPlugin,
     #[error(
-        "this provider speaks Terraform's plugin protocol {PROTOCOL}; the host offers only {0}: \
-         use Terraform 1.0 or newer"
+        "this provider needs Terraform's plugin protocol {PROTOCOL}, but the host offers only {0}: \
+                 use Terraform 1.0 or newer"
     )]
     Protocol(String),
 }
@@ -64,13 +64,13 @@ impl Host {
     }
 }
 
-/// The line that tells the host where we listen and with which certificate.
+/// The line that tells the host our address and our certificate.
 pub(super) fn line(network: &str, address: &str, certificate: Option<&str>) -> String {
     let certificate = certificate.unwrap_or_default();
     format!("{CORE_PROTOCOL}|{PROTOCOL}|{network}|{address}|grpc|{certificate}")
 }
 
-/// What a developer sets so that Terraform uses a provider that is already running.
+/// The value of `TF_REATTACH_PROVIDERS`, with which Terraform uses a running provider.
 pub(super) fn reattach(name: &str, network: &str, address: &str) -> String {
     let config = serde_json::json!({
         name: {

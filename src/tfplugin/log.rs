@@ -1,7 +1,7 @@
-//! Logs as Terraform reads them: one JSON object a line on standard error.
+//! Logs in Terraform's format: one JSON object per line on standard error.
 //!
-//! Terraform parses every line that a plugin writes, whatever level the user asked for, so nothing
-//! below that level is written. Secrets are cut out of every line by [`masked`].
+//! Terraform parses every line of a plugin, whatever the log level is, so lines below the level are
+//! not written. [`masked`] removes secrets from every line.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -18,10 +18,10 @@ use tracing_subscriber::registry;
 use crate::masking::masked;
 use crate::terminal::visible;
 
-/// Starts logging for the provider of this type, at the level that `TF_LOG_PROVIDER_TYPE`,
-/// `TF_LOG_PROVIDER` or `TF_LOG` names.
+/// Starts logging for the provider of this type. The level comes from `TF_LOG_PROVIDER_TYPE`,
+/// `TF_LOG_PROVIDER` or `TF_LOG`.
 pub(super) fn start(provider: &str) {
-    // A panic may be about a value that is a secret.
+    // The message of a panic may contain a secret.
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(std::io::stderr().lock(), "{}", masked(&panic.to_string()));
     }));
@@ -30,7 +30,7 @@ pub(super) fn start(provider: &str) {
     };
     let module = format!("provider.{provider}");
     let subscriber = registry().with(HostLog { level, module });
-    // A second call (tests) keeps the first subscriber.
+    // A second call (in tests) keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
@@ -45,7 +45,7 @@ fn level(provider: &str, variable: impl Fn(&str) -> Option<String>) -> Option<Le
         "WARN" => Some(Level::WARN),
         "INFO" => Some(Level::INFO),
         "DEBUG" => Some(Level::DEBUG),
-        // Terraform takes every other word, `JSON` among them, as trace.
+        // Terraform treats every other value, such as `JSON`, as trace.
         _ => Some(Level::TRACE),
     }
 }
@@ -57,7 +57,7 @@ struct HostLog {
 
 impl<S: Subscriber> Layer<S> for HostLog {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        // Libraries log what only their authors need, and may log what is secret.
+        // Libraries log details for their authors, and may log secrets.
         *metadata.level() <= self.level && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
     }
 
@@ -77,8 +77,8 @@ impl<S: Subscriber> Layer<S> for HostLog {
     }
 }
 
-/// Six digits, as go-plugin reads them: a line with more is taken for no log line at all, and shown as
-/// it is, at the level `DEBUG`, whatever level it has.
+/// Six digits, as go-plugin reads them. It takes a line with more digits for plain text and shows
+/// it at the level `DEBUG`.
 const STAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 

@@ -1,8 +1,8 @@
-//! Terraform's plugin protocol, major 6, served at minor 6.10. Nothing here knows Flower.
+//! Terraform's plugin protocol, version 6.10. This module does not depend on Flower.
 //!
-//! A provider implements [`Provider`] and hands itself to [`serve`]; its resources, data sources,
-//! functions and ephemeral resources implement the traits beside it. Everything in between, from
-//! the go-plugin handshake to planning from a schema, lives in this folder.
+//! A provider implements [`Provider`] and passes itself to [`serve`]; its resources, data sources,
+//! functions and ephemeral resources implement the traits of this module. The module does
+//! everything between, from the go-plugin handshake to the plan that follows from a schema.
 
 mod call;
 pub mod diagnostic;

@@ -1,10 +1,10 @@
-//! Where in a configuration something is: the path that Terraform underlines in a diagnostic.
+//! Paths to attributes: Terraform underlines the attribute that a diagnostic names.
 
 use std::fmt;
 
 use super::schema::ModelPath;
 
-/// One step from a value to a part of it.
+/// One step from a value to one of its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Attribute(String),
@@ -12,12 +12,12 @@ pub enum Step {
     Index(i64),
 }
 
-/// A path from the resource's root; empty for the resource itself.
+/// A path from the root of a resource; empty for the resource itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Path(Vec<Step>);
 
 impl Path {
-    /// This path and then the attribute of the object there.
+    /// Appends an attribute of the object at this path.
     #[must_use]
     pub fn then<M>(&self, attribute: ModelPath<M>) -> Self {
         let mut steps = self.0.clone();
@@ -26,19 +26,19 @@ impl Path {
         Self(steps)
     }
 
-    /// This path and then the attribute `name`, which comes from a schema.
+    /// Appends the attribute `name`, which comes from a schema.
     #[must_use]
     pub(in crate::tfplugin) fn name(&self, name: &str) -> Self {
         self.join(Step::Attribute(name.to_owned()))
     }
 
-    /// This path and then the map element `key`.
+    /// Appends the map element `key`.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         self.join(Step::Key(key.to_owned()))
     }
 
-    /// This path and then the list element `index`.
+    /// Appends the list element `index`.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.join(Step::Index(i64::try_from(index).unwrap_or(i64::MAX)))

@@ -1,4 +1,4 @@
-//! The generated wire types of Terraform's protocol, and how paths and messages become them.
+//! The generated types of Terraform's protocol, and conversions of paths and messages into them.
 
 #![allow(clippy::all, clippy::pedantic, clippy::restriction, dead_code)]
 
@@ -14,8 +14,8 @@ pub mod plugin {
     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 }
 
-/// What people read: no secret, and nothing that is not seen.
-fn shown(text: &str) -> String {
+/// Removes secrets and invisible characters from a text for the user.
+fn sanitized(text: &str) -> String {
     visible(&masked(text)).into_owned()
 }
 
@@ -27,8 +27,8 @@ impl From<Message> for Diagnostic {
         };
         Self {
             severity: severity.into(),
-            summary: shown(&message.summary),
-            detail: shown(&message.detail),
+            summary: sanitized(&message.summary),
+            detail: sanitized(&message.detail),
             attribute: message.path.map(|path| (&path).into()),
         }
     }
@@ -38,7 +38,7 @@ impl FunctionError {
     /// An error of a function, at one of its arguments.
     pub fn masked(text: &str, function_argument: Option<i64>) -> Self {
         Self {
-            text: shown(text),
+            text: sanitized(text),
             function_argument,
         }
     }

@@ -1,4 +1,4 @@
-//! What a provider implements, and data sources.
+//! The traits of providers and data sources.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,9 +15,9 @@ use super::resource::{AnyResource, Compiled};
 use super::schema::{self, Attr, Model, Schema, Tree};
 use super::value::Value;
 
-/// A provider: its configuration and all that it offers.
+/// A provider: its configuration, resources, data sources and functions.
 pub trait Provider: Send + Sync + 'static {
-    /// What the configuration comes to; resources get it with each call.
+    /// The configured provider; resources get it with each call.
     type Configured: Send + Sync + 'static;
     type Model: Model;
 
@@ -25,13 +25,13 @@ pub trait Provider: Send + Sync + 'static {
         Schema::of::<Self::Model>()
     }
 
-    /// Checks that need more than one attribute. Parts may be unknown.
+    /// Checks that need more than one attribute. Values may be unknown.
     fn validate(&self, _config: &Tree<Self::Model>) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// Takes the configuration. Must not use the network; `None` when it depends on what is only
-    /// known after apply.
+    /// Configures the provider. This must not use the network; `None` if the configuration depends
+    /// on values that are unknown until apply.
     fn configure(&self, config: &Tree<Self::Model>) -> Result<Option<Self::Configured>>;
 
     fn resources(&self) -> Vec<Arc<dyn AnyResource<Self::Configured>>>;
@@ -49,7 +49,7 @@ pub trait Provider: Send + Sync + 'static {
     }
 }
 
-/// Something that is only read.
+/// A data source.
 pub trait DataSource: Send + Sync + 'static {
     type Model: Model;
     type Provider: Send + Sync + 'static;
@@ -70,7 +70,7 @@ pub trait DataSource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Model>> + Send;
 }
 
-/// A data source of any model.
+/// A data source, whatever its model is.
 pub trait AnyDataSource<C>: Send + Sync {
     #[doc(hidden)]
     fn type_name(&self) -> &'static str;
@@ -82,7 +82,7 @@ pub trait AnyDataSource<C>: Send + Sync {
     fn read(&self, call: Call<C>, config: Value) -> BoxFuture<'static, Result<Value>>;
 }
 
-/// Makes `D` one of a provider's data sources.
+/// Adds `D` to the data sources of a provider.
 pub fn data_source<D: DataSource>() -> Arc<dyn AnyDataSource<D::Provider>> {
     Arc::new(Erased::<D> {
         compiled: OnceLock::new(),
@@ -90,7 +90,7 @@ pub fn data_source<D: DataSource>() -> Arc<dyn AnyDataSource<D::Provider>> {
     })
 }
 
-/// The type name and schema of a data source, for whoever documents it.
+/// The type name and schema of a data source, for the documentation.
 pub fn data_source_schema<C>(data_source: &dyn AnyDataSource<C>) -> (&'static str, &Schema) {
     (data_source.type_name(), &data_source.compiled().schema)
 }

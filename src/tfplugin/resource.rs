@@ -1,4 +1,4 @@
-//! What a resource implements, and the form in which the service keeps resources of any model.
+//! The trait of resources, and a form of it that does not depend on the model.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -16,29 +16,30 @@ use super::value::{Type, Value};
 
 /// A kind of object that Terraform manages.
 ///
-/// Every function gets values that were checked against the schema. Waits select on `call.stop`.
+/// All values are checked against the schema before a function gets them. Waits select on
+/// `call.stop`.
 pub trait Resource: Send + Sync + 'static {
     type Model: Model;
-    /// What the provider's configuration came to.
+    /// The configured provider.
     type Provider: Send + Sync + 'static;
 
     /// `flower_…`
     const TYPE: &'static str;
 
-    /// Raised whenever the attributes of the identity become others.
+    /// Increased whenever the attributes of the identity change.
     const IDENTITY_VERSION: i64 = 0;
 
     fn schema() -> Schema {
         Schema::of::<Self::Model>()
     }
 
-    /// Checks that need more than one attribute. Parts of the configuration may be unknown.
+    /// Checks that need more than one attribute. Values may be unknown.
     fn validate(_config: &Tree<Self::Model>) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// Refines what the schema alone could plan. `provider` is `None` while the provider's own
-    /// configuration is unknown; no network is used for a create.
+    /// Refines the plan that follows from the schema. `provider` is `None` while the provider
+    /// configuration is unknown; the plan of a create uses no network.
     fn plan(
         _provider: Option<Arc<Self::Provider>>,
         _plan: &mut Plan<Self::Model>,
@@ -46,7 +47,7 @@ pub trait Resource: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Makes the object; `config` also holds the write-only values.
+    /// Creates the object; `config` also has the write-only values.
     fn create(
         call: Call<Self::Provider>,
         planned: Self::Model,
@@ -54,13 +55,13 @@ pub trait Resource: Send + Sync + 'static {
         slot: Slot<Self::Model>,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Looks at the object; `None` when it is gone.
+    /// Reads the object; `None` if it no longer exists.
     fn read(
         call: Call<Self::Provider>,
         state: Self::Model,
     ) -> impl Future<Output = Result<Option<Self::Model>>> + Send;
 
-    /// Changes the object; until something is put into `slot` the prior state stands.
+    /// Updates the object; Terraform keeps the prior state until something is put into `slot`.
     fn update(
         call: Call<Self::Provider>,
         prior: Self::Model,
@@ -69,45 +70,45 @@ pub trait Resource: Send + Sync + 'static {
         slot: Slot<Self::Model>,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Removes the object; gone already is success.
+    /// Deletes the object; it is no error if it no longer exists.
     fn delete(
         call: Call<Self::Provider>,
         state: Self::Model,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Finds an existing object.
+    /// Finds an existing object for an import.
     fn import(
         call: Call<Self::Provider>,
         what: Import<Self::Model>,
     ) -> impl Future<Output = Result<Self::Model>> + Send;
 
-    /// Brings an identity of an older version to the current one.
+    /// Upgrades an identity of an older version to the current one.
     fn upgrade_identity(_version: i64, identity: Json) -> Result<Json> {
         Ok(identity)
     }
 
-    /// Brings a state of an older schema version to the current one.
+    /// Upgrades a state of an older schema version to the current one.
     fn upgrade(_version: i64, state: Json) -> Result<Json> {
         Ok(state)
     }
 
-    /// Makes a state out of another type's, or `None` when that type cannot become this one.
-    fn adopt(_source_type: &str, _state: &Json) -> Option<Result<Json>> {
+    /// Converts the state of another resource type; `None` if this type is not supported.
+    fn move_state(_source_type: &str, _state: &Json) -> Option<Result<Json>> {
         None
     }
 }
 
-/// How an object of a model that is to be imported is named.
+/// How an import names the object of a model.
 #[derive(Debug, Clone)]
 pub enum Import<M> {
-    /// By the text of an `id`.
+    /// By an `id`.
     Id(String),
-    /// By its identity: an object with the attributes that the schema marks so.
+    /// By its identity: an object with the attributes that the schema marks as identity.
     Identity(Tree<M>),
 }
 
 impl<M> Import<M> {
-    /// The id of a resource whose identity is its `id`.
+    /// The id, for a resource whose identity is its `id`.
     pub fn id(self) -> Result<String> {
         match self {
             Self::Id(id) => Ok(id),
@@ -123,19 +124,19 @@ impl<M> Import<M> {
     }
 }
 
-/// A change of a model that is being planned.
+/// The plan of a change of a model.
 #[derive(Debug)]
 pub struct Plan<M> {
-    /// The state before; null for a create.
+    /// The state before the change; null for a create.
     pub prior: Tree<M>,
     pub config: Tree<M>,
-    /// The state after, as far as known.
+    /// The state after the change, as far as it is known.
     pub planned: Tree<M>,
     replace: Vec<Path>,
     /// Warnings for the user.
     pub notes: Diagnostics,
-    /// What was kept by [`Call::keep_private`]; the call that applies this plan finds what is
-    /// written here.
+    /// The data of [`Call::keep_private`]. The call that applies this plan gets the value that is
+    /// set here.
     pub private: Bytes,
 }
 
@@ -144,7 +145,7 @@ impl<M> Plan<M> {
         self.prior.0.is_null()
     }
 
-    /// Whether something has asked for a new resource already.
+    /// Whether the plan already replaces the resource.
     pub fn is_replacement(&self) -> bool {
         !self.replace.is_empty()
     }
@@ -154,28 +155,28 @@ impl<M> Plan<M> {
         self.planned.0 != self.prior.0
     }
 
-    /// Whether the attribute at `path` will differ from before, or may.
+    /// Whether the attribute at `path` changes, or may change.
     pub fn changes(&self, path: ModelPath<M>) -> bool {
         self.prior.value(path) != self.planned.value(path)
     }
 
-    /// Plans a value for a computed attribute.
+    /// Sets the planned value of a computed attribute.
     pub fn set(&mut self, path: ModelPath<M>, value: impl Attr) {
         self.planned.set(path, value.encode());
     }
 
-    /// Says that a computed attribute is only known after apply.
+    /// Marks a computed attribute as unknown until apply.
     pub fn set_unknown(&mut self, path: ModelPath<M>) {
         self.planned.set(path, Value::UNKNOWN);
     }
 
-    /// The planned value at `path`, typed.
+    /// The planned value at `path`, decoded.
     pub fn get<T: Attr>(&self, path: ModelPath<M>) -> Result<Maybe<T>> {
         self.planned.get(path)
     }
 
-    /// Asks for a new resource because of the attribute at `path`. Terraform's plan shows which one
-    /// that is; why belongs into its description.
+    /// Plans a replacement because of the attribute at `path`. Terraform's plan shows the
+    /// attribute; its description explains the reason.
     pub fn replace(&mut self, path: ModelPath<M>) {
         let path = path.path();
         if !self.is_create() && !self.replace.contains(&path) {
@@ -196,13 +197,13 @@ impl<M> Plan<M> {
         planned
     }
 
-    /// The attributes for which a new resource is asked.
+    /// The attributes that require the replacement.
     pub fn replaced_for(&self) -> &[Path] {
         &self.replace
     }
 }
 
-/// A schema and what follows from it, made on first use.
+/// A schema and values that are derived from it, computed on first use.
 #[derive(Debug)]
 pub struct Compiled {
     pub schema: Schema,
@@ -228,7 +229,7 @@ pub struct ApplyOutcome {
     pub messages: Diagnostics,
 }
 
-/// A resource of any model.
+/// A resource, whatever its model is.
 pub trait AnyResource<C>: Send + Sync {
     #[doc(hidden)]
     fn type_name(&self) -> &'static str;
@@ -262,10 +263,10 @@ pub trait AnyResource<C>: Send + Sync {
     #[doc(hidden)]
     fn upgrade_identity(&self, version: i64, identity: Json) -> Result<Json>;
     #[doc(hidden)]
-    fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>>;
+    fn move_state(&self, source_type: &str, state: &Json) -> Option<Result<Json>>;
 }
 
-/// Makes `R` one of a provider's resources.
+/// Adds `R` to the resources of a provider.
 pub fn erase<R: Resource>() -> Arc<dyn AnyResource<R::Provider>> {
     Arc::new(Erased::<R> {
         compiled: OnceLock::new(),
@@ -273,7 +274,7 @@ pub fn erase<R: Resource>() -> Arc<dyn AnyResource<R::Provider>> {
     })
 }
 
-/// The type name and schema of a resource, for whoever documents it.
+/// The type name and schema of a resource, for the documentation.
 pub fn schema_of<C>(resource: &dyn AnyResource<C>) -> (&'static str, &Schema) {
     (resource.type_name(), &resource.compiled().schema)
 }
@@ -391,8 +392,8 @@ impl<R: Resource> AnyResource<R::Provider> for Erased<R> {
         R::upgrade_identity(version, identity)
     }
 
-    fn adopt(&self, source_type: &str, state: &Json) -> Option<Result<Json>> {
-        R::adopt(source_type, state)
+    fn move_state(&self, source_type: &str, state: &Json) -> Option<Result<Json>> {
+        R::move_state(source_type, state)
     }
 }
 
@@ -418,7 +419,7 @@ async fn change<R: Resource>(
     R::update(call, prior, planned, config, slot).await
 }
 
-/// Runs work as a task of its own, so that a panic in it becomes a message.
+/// Runs work as its own task, so that a panic becomes a diagnostic.
 pub(super) async fn spawned<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -428,7 +429,7 @@ pub(super) async fn spawned<T: Send + 'static>(
     }
 }
 
-/// What a user is told when our own code panicked.
+/// The diagnostic for a panic in the provider.
 pub(super) fn bug(failed: tokio::task::JoinError) -> Diagnostic {
     let why = match failed.try_into_panic() {
         Ok(payload) => payload
@@ -438,10 +439,12 @@ pub(super) fn bug(failed: tokio::task::JoinError) -> Diagnostic {
             .unwrap_or_else(|| "no message".to_owned()),
         Err(cancelled) => cancelled.to_string(),
     };
-    Diagnostic::error("The provider met a bug of its own")
-        .detail(format!("It stopped in the middle of this operation: {why}"))
+    Diagnostic::error("Internal error in the provider")
+        .detail(format!(
+            "This is a bug. The provider stopped during this operation: {why}"
+        ))
         .detail(
-            "What existed by then is in the state. Please report this with the output of \
-             TF_LOG_PROVIDER=debug.",
+            "The state contains everything that existed before. Please report this with the \
+                         output of TF_LOG_PROVIDER=debug.",
         )
 }

@@ -1,8 +1,8 @@
-//! Listens, says so to the host, and serves until the host asks us to end.
+//! Listens, announces the address to the host, and serves until the host ends the process.
 //!
-//! A SIGINT that the user meant for Terraform reaches us too, in the middle of work whose outcome
-//! must still get into the state: it is ignored, and the host tells us to stop in its own way. When
-//! the host dies without a word, work in hand is told to stop and the process ends after it.
+//! Ctrl-C also sends SIGINT to this process, in the middle of work whose result must still get into
+//! the state. The provider ignores the signal; Terraform stops it with its own call. If Terraform
+//! is killed, running operations are stopped, and the process ends after them.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -36,31 +36,32 @@ use crate::masking;
 pub enum Mode {
     /// By Terraform, as a plugin.
     Plugin,
-    /// By a developer with `--debug`: prints how to attach and ends on Ctrl-C.
+    /// By a developer with `--debug`: prints how to attach, and ends on Ctrl-C.
     Debug,
 }
 
-/// Why serving could not start or ended badly.
+/// Why serving failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("no place to listen: {0}")]
+    #[error("cannot listen for connections: {0}")]
     Listen(std::io::Error),
     #[error("the connection to Terraform failed: {0}")]
     Transport(#[from] tonic::transport::Error),
 }
 
-/// The same limit as Terraform's own.
+/// The same limit as in Terraform.
 const LARGEST_MESSAGE: usize = 256 << 20;
-/// How often we look whether the host still lives.
+/// How often to check whether the host is alive.
 const HOST_CHECK: Duration = Duration::from_secs(2);
-/// How long work in hand may take to end when the host is gone.
+/// How long running operations may take to end after the host has died.
 const LAST_WORK: Duration = Duration::from_mins(1);
 
-/// Serves `provider`, known to Terraform as `name` (`registry…/namespace/type`), until told to end.
+/// Serves `provider`, which Terraform calls `name` (`registry…/namespace/type`), until it is
+/// stopped.
 pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(), ServeError> {
     let kind = name.rsplit('/').next().unwrap_or(name);
     log::start(kind);
@@ -80,9 +81,9 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
         .map(|identity| identity.announced.as_str());
     let (network, address) = (listener.network(), listener.address());
     match mode {
-        Mode::Plugin => say(&handshake::line(network, &address, announced)),
-        Mode::Debug => say(&format!(
-            "Provider started. Set this where you run Terraform, and end with Ctrl-C:\n\n\t{}",
+        Mode::Plugin => print_line(&handshake::line(network, &address, announced)),
+        Mode::Debug => print_line(&format!(
+            "Provider started. Set this variable where you run Terraform; press Ctrl-C to stop:\n\n\t{}",
             handshake::reattach(name, network, &address)
         )),
     }
@@ -109,15 +110,16 @@ pub async fn serve<P: Provider>(provider: P, name: &str, mode: Mode) -> Result<(
             end.cancelled().await;
         })
         .await?;
-    // Without a host nobody hears the answers, but what is told to stop still tidies up.
+    // Without a host nobody receives the responses, but operations still clean up when they are
+    // stopped.
     calls.close();
     let _ = tokio::time::timeout(LAST_WORK, calls.wait()).await;
     masking::forget();
     Ok(())
 }
 
-/// The only thing that is ever written to standard output.
-fn say(line: &str) {
+/// Writes the only line that goes to standard output.
+fn print_line(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}");
     let _ = out.flush();
@@ -134,7 +136,7 @@ fn watch_signals(mode: Mode, end: CancellationToken) {
     });
 }
 
-/// A host that was killed sends nothing more. Its children then have another parent.
+/// A killed host sends no request, but its child processes get another parent.
 #[cfg(unix)]
 fn watch_host(stop: CancellationToken, end: CancellationToken) {
     let host = std::os::unix::process::parent_id();
@@ -152,25 +154,25 @@ fn watch_host(stop: CancellationToken, end: CancellationToken) {
 #[cfg(not(unix))]
 fn watch_host(_stop: CancellationToken, _end: CancellationToken) {}
 
-/// Where we listen: a unix socket in a folder of our own, or a local TCP port.
+/// A listener: a Unix socket in its own folder, or a local TCP port.
 enum Listener {
     #[cfg(unix)]
     Unix {
         listener: tokio::net::UnixListener,
         path: std::path::PathBuf,
-        /// Removed with what is in it when serving ends.
+        /// Deleted with its content when serving ends.
         _dir: tempfile::TempDir,
     },
     Tcp(TcpListener, std::net::SocketAddr),
 }
 
 impl Listener {
-    /// A unix socket; TCP where there are none, and where the temporary folder's path is too long
-    /// for one.
+    /// Listens on a Unix socket; on TCP if there are none, or if the path of the temporary folder
+    /// is too long for one.
     async fn bind(host: &Host, kind: &str) -> std::io::Result<Self> {
         #[cfg(unix)]
         match Self::bind_socket(host, kind) {
-            // Without certificates, a port would be open to every user of the machine.
+            // Without certificates, every user of the machine could connect to the port.
             Err(error) if host.client_certificate.is_some() => {
                 tracing::info!(%error, "no unix socket, listening on TCP");
             }
@@ -184,7 +186,7 @@ impl Listener {
         let mut builder = tempfile::Builder::new();
         let prefix = format!("tf-{kind}-");
         builder.prefix(&prefix);
-        // Whatever the umask is: who reaches the socket speaks with us where there is no TLS.
+        // Set whatever the umask is: without TLS, access to the socket is access to the provider.
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let dir = match &host.socket_dir {
             Some(parent) => builder.tempdir_in(parent)?,
@@ -246,7 +248,7 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// One connection, in the form in which tonic takes it.
+/// A connection in the form that tonic expects.
 struct Connection(Box<dyn Duplex>);
 
 impl Connected for Connection {
@@ -283,7 +285,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Connections as they come; each TLS handshake on its own, so that a silent peer blocks nobody.
+/// New connections; each TLS handshake is its own task, so that a silent client blocks nobody.
 fn incoming(
     listener: Listener,
     acceptor: Option<TlsAcceptor>,
@@ -317,7 +319,7 @@ fn incoming(
     ReceiverStream::new(receive)
 }
 
-/// Ends the process when the host says so.
+/// Ends the process when the host asks for it.
 struct Controller {
     end: CancellationToken,
 }
@@ -330,7 +332,7 @@ impl grpc_controller_server::GrpcController for Controller {
     }
 }
 
-/// The broker and stdio streams that a host opens and Terraform never uses: open and silent.
+/// The broker and stdio streams: a host opens them, and Terraform never uses them.
 struct SideChannels;
 
 type Silent<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

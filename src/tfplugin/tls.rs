@@ -1,8 +1,9 @@
-//! AutoMTLS: both sides make a certificate for this one conversation and hand it over out of band.
+//! AutoMTLS: each side creates a certificate for this one connection and passes it on outside of
+//! the connection.
 //!
-//! Whoever can reach our socket could otherwise ask for everything the user may do. So exactly the
-//! certificate that the host announced is accepted, and its holder must prove to have the key.
-//! Terraform's key is on P-521, which ring lacks: that one curve is checked with `p521`.
+//! Otherwise, every process that can reach the socket could do everything that the user may do. So
+//! only the certificate that the host announced is accepted, and the client must prove that it has
+//! the key. Terraform's key is on P-521, which ring does not support: `p521` checks this curve.
 
 use std::sync::Arc;
 
@@ -15,10 +16,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-/// Our side of the conversation.
+/// The certificate and TLS settings of this process.
 pub(super) struct Identity {
     pub config: Arc<rustls::ServerConfig>,
-    /// Our certificate as the handshake line carries it.
+    /// The certificate as it is in the handshake line.
     pub announced: String,
 }
 
@@ -27,14 +28,14 @@ pub(super) struct Identity {
 pub enum TlsError {
     #[error("PLUGIN_CLIENT_CERT is not a certificate: {0}")]
     ClientCertificate(String),
-    #[error("a certificate for this conversation could not be made: {0}")]
+    #[error("a certificate for this connection could not be created: {0}")]
     Certificate(#[from] rcgen::Error),
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] Error),
 }
 
 impl Identity {
-    /// Makes a certificate and the TLS settings that let in the holder of `client_pem` alone.
+    /// Creates a certificate, and TLS settings that accept only the holder of `client_pem`.
     pub(super) fn for_client(client_pem: &str) -> Result<Self, TlsError> {
         let client = CertificateDer::from_pem_slice(client_pem.as_bytes())
             .map_err(|error| TlsError::ClientCertificate(error.to_string()))?;
@@ -59,7 +60,7 @@ impl Identity {
     }
 }
 
-/// Accepts one certificate, byte for byte.
+/// Accepts one certificate, compared byte for byte.
 #[derive(Debug)]
 struct OnlyClient {
     certificate: CertificateDer<'static>,
@@ -149,7 +150,7 @@ mod tests {
         Key::from_slice(&key.to_bytes()).unwrap()
     }
 
-    /// What the client's `CertificateVerify` says of `message`.
+    /// The client's `CertificateVerify` for `message`.
     fn signed(scheme: SignatureScheme, message: &[u8], key: &Key) -> DigitallySignedStruct {
         let signature: p521::ecdsa::Signature = key.sign(message);
         let signature = signature.to_der();

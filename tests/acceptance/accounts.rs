@@ -1,5 +1,5 @@
-//! A SuperLink with accounts, as far as open-source Flower can show it: behind a guard that lets nobody
-//! in without the right token.
+//! A SuperLink with accounts, as far as open-source Flower supports them: behind a proxy that
+//! requires the right token.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 
 const TOKEN: &str = "account-token-7f3a91";
 
-/// Passes on to `upstream` what comes with the token; its port.
+/// A proxy that forwards to `upstream` only requests with the token; returns its port.
 fn guard(upstream: String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -98,6 +98,6 @@ fn a_token_in_the_provider_opens_a_superlink_with_accounts_and_is_written_nowher
         !it.written().contains("account-token"),
         "a token is written"
     );
-    // Looking and stopping need it as well.
+    // Reads and stops need the token, too.
     it.destroy();
 }

@@ -1,4 +1,4 @@
-//! `flower_app_run`, on a whole federation.
+//! `flower_app_run`, with a whole federation.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ fn federation(run: &str) -> String {
     format!("{}{run}", &example[start..end])
 }
 
-/// A federation of two with a run.
+/// A federation with two sites and a run.
 pub fn run(rest: &str) -> String {
     federation(&format!(
         "resource \"flower_app_run\" \"r\" {{\n  control = flower_superlink.main.control\n  source = {{ path = \"${{path.module}}/app\" }}\n{rest}\n}}\n"
@@ -28,7 +28,7 @@ pub const WAIT: &str = "wait = { nodes = [for node in flower_supernode.site : no
 
 #[test]
 fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
-    // Whatever the folders on the way to it are called.
+    // Links and other names in the path of the app must not matter.
     let it = Workspace::in_folder_like(
         "Jo's \u{e4},50%:#&",
         &run(&format!("{WAIT}\nrun_config = {{ num-server-rounds = 1 }}")),
@@ -41,13 +41,13 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
         (&first["status"], &first["sub_status"]),
         (&"finished".into(), &"completed".into())
     );
-    // The plan of a replacement does not print the log, which the state does not have.
+    // The plan of a replacement does not print the log, which is not in the state.
     assert!(
         !first.to_string().contains("the sites agreed on"),
         "{first}"
     );
 
-    // The same values written in another way are the same run.
+    // The same values in another notation are the same run.
     for same in [
         "tomap({ num-server-rounds = 1 })",
         "{ num-server-rounds = \"1\" }",
@@ -57,7 +57,7 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     }
     assert_eq!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
 
-    // No values at all are another run, also where the null has a type.
+    // Removing all values is another run, even if the null has a type.
     it.configure(&run(&format!(
         "{WAIT}\nrun_config = false ? {{ num-server-rounds = 1 }} : null"
     )));
@@ -65,12 +65,12 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     it.plan_is_empty();
     assert_ne!(it.state("flower_app_run.r")["run_id"], first["run_id"]);
 
-    // What an app does not declare, or declares otherwise, is an error of the plan.
+    // A key that the app does not declare, or declares with another type, is an error of the plan.
     it.configure(&run("run_config = { num-server-rouns = 1, lr = \"fast\" }"));
     it.plan()
         .failed_with(&["num-server-rouns", "num-server-rounds", "lr"]);
 
-    // A failed run is a failed apply with everything that is known of it.
+    // A failed run is a failed apply; the error contains all that is known about the run.
     it.configure(&run(&format!(
         "{WAIT}\nrun_config = {{ fail-in = \"server\" }}"
     )));
@@ -81,14 +81,14 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
         "hospital-a",
     ]);
 
-    // Waiting for a node that never comes names those that are there.
+    // If an awaited node never joins, the error lists the nodes that have joined.
     it.configure(&run(
         "wait = { min_nodes = 3 }\ntimeouts = { create = \"5s\" }",
     ));
     it.apply()
         .failed_with(&["The run was not submitted", "hospital-a", "hospital-b"]);
 
-    // The end of the time is not the end of the run, and destroying stops it.
+    // A timeout does not end the run; a destroy stops it.
     it.configure(&run(&format!(
         "{WAIT}\nrun_config = {{ fail-in = \"never\" }}\ntimeouts = {{ create = \"4s\" }}"
     )));
@@ -97,7 +97,7 @@ fn a_run_is_followed_to_its_end_and_never_run_again_by_itself() {
     it.destroy();
 }
 
-/// A federation that stands, and an apply that follows runs which never end.
+/// A running federation, and an apply that waits for runs which never end.
 fn following(count: usize) -> (Workspace, Child) {
     let it = Workspace::new(&run(&format!(
         "{WAIT}\ncount = {count}\nrun_config = {{ fail-in = \"never\" }}"
@@ -120,7 +120,7 @@ fn following(count: usize) -> (Workspace, Child) {
     (it, apply)
 }
 
-/// The next apply takes over what an apply had submitted that was ended so; there is nothing else.
+/// The next apply adopts the runs of an apply that was ended in this way; there are no other runs.
 fn submitted_once(count: usize, end: impl FnOnce(Child)) -> Workspace {
     let (it, apply) = following(count);
     end(apply);
@@ -141,7 +141,7 @@ fn submitted_once(count: usize, end: impl FnOnce(Child)) -> Workspace {
 
 #[test]
 fn a_killed_provider_submits_once() {
-    // Two that are declared alike: each is found again, and there is no third.
+    // Two runs with equal configurations: each is found again, and there is no third one.
     let it = submitted_once(2, |apply| {
         kill_children(apply.id());
         apply.wait_with_output().unwrap();
@@ -153,7 +153,7 @@ fn a_killed_provider_submits_once() {
 
 #[test]
 fn a_killed_terraform_submits_once() {
-    // Its provider ends by itself, and tells what came of the run to nobody.
+    // The provider ends after the run was submitted, without a response to Terraform.
     submitted_once(1, kill).destroy();
 }
 
@@ -167,7 +167,7 @@ fn an_interrupted_apply_keeps_the_run() {
     it.destroy();
 }
 
-/// A run that nobody waits for, on a SuperLink that forgets everything when it ends.
+/// A run without a wait, on a SuperLink that loses all data when it ends.
 fn forgetful(rest: &str) -> String {
     format!(
         r#"
@@ -204,7 +204,7 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
     let id = || it.state("flower_app_run.r")["run_id"].clone();
     let first = id();
 
-    // A trigger makes a new run and stops the old one; taking it away does nothing.
+    // A trigger starts a new run and stops the old one; removing the trigger does nothing.
     it.configure(&forgetful("triggers = { data = \"v2\" }"));
     it.plan().says(&["forces replacement"]);
     it.apply().succeeded();
@@ -217,7 +217,7 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
     it.plan_is_empty();
     assert_eq!(id(), second);
 
-    // A SuperLink that lost its runs: the run is lost, and stays it.
+    // A SuperLink that lost its runs: the status of the run becomes `lost` and stays so.
     it.kill_processes();
     it.apply().succeeded();
     it.apply().succeeded().says(&["is lost"]);
@@ -225,7 +225,7 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
     assert_eq!(it.state("flower_app_run.r")["status"], "lost");
     assert_eq!(id(), second);
 
-    // Unless it was asked for.
+    // With `on_missing = "recreate"`, the run is submitted again.
     it.configure(&forgetful("on_missing = \"recreate\""));
     it.apply().succeeded();
     it.apply().succeeded();
@@ -233,7 +233,7 @@ fn a_run_is_made_anew_only_when_that_was_written_down() {
     let third = id();
     assert_ne!(third, second);
 
-    // Left running when it is destroyed, if that was written down.
+    // With `stop_on_destroy = false`, a destroy does not stop the run.
     it.configure(&forgetful(
         "on_missing = \"recreate\"\nstop_on_destroy = false",
     ));
@@ -261,7 +261,8 @@ fn a_run_can_be_left_alone_once_it_runs() {
     assert_eq!(run["status"], "running");
     it.plan_is_empty();
 
-    // What would end it is said, and can be refused; what was refused leaves no trace.
+    // The plan warns about a change that would end the run, and can refuse it; a refused change has
+    // no effect.
     let changed = |rest: &str| {
         let settings = "insecure    = true\n";
         running.replacen(settings, &format!("{settings}  {rest}\n"), 1)
@@ -320,7 +321,7 @@ fn what_does_not_ship_with_an_app_does_not_change_it() {
     let plan = it.run(&["plan", "-out=later", "-detailed-exitcode", "-no-color"]);
     assert_eq!(plan.code, Some(2), "a change of what ships was not seen");
 
-    // A plan that is applied later is one of the app as it was then.
+    // A saved plan applies only to the app as it was at the time of the plan.
     let run = it.state("flower_app_run.r")["run_id"].clone();
     it.file("app/quickstart/client_app.py", &format!("{text}\n\n"));
     it.run(&["apply", "-no-color", "later"]).failed_with(&[
@@ -330,7 +331,7 @@ fn what_does_not_ship_with_an_app_does_not_change_it() {
     ]);
     assert_eq!(it.state("flower_app_run.r")["run_id"], run);
 
-    // Neither a plan nor a destroy needs the app of a run that is there.
+    // Neither a plan nor a destroy of an existing run needs its app.
     fs::remove_dir_all(it.path("app")).unwrap();
     it.plan_is_empty();
     it.destroy();
@@ -341,7 +342,8 @@ fn whatever_raises_in_an_app_is_told() {
     let failing = |rest: &str| run(&format!("{WAIT}\n{rest}"));
     let it = Workspace::new(&failing("run_config = { fail-in = \"client\" }"));
     it.app();
-    // Flower tells the ServerApp that a ClientApp failed, and not why: the message says where to look.
+    // Flower tells the ServerApp that a ClientApp failed, but not why: the message names the log to
+    // read.
     it.apply().failed_with(&[
         "ended as failed",
         "not enough values to unpack",
@@ -364,7 +366,7 @@ fn whatever_raises_in_an_app_is_told() {
     it.apply()
         .failed_with(&["ended as failed", "the ServerApp cannot be imported"]);
 
-    // Another authority than the SuperLink's own is not trusted, in words.
+    // Another CA than that of the SuperLink is not trusted; the error says so.
     let stranger = "resource \"flower_superlink\" \"other\" {\n  name = \"other\"\n}\n";
     let wrong = failing("").replace(
         "control = flower_superlink.main.control",
@@ -409,7 +411,7 @@ fn a_run_belongs_to_its_superlink_wherever_that_is() {
              control = flower_superlink.{of}.control\n  source = {{ path = \"app\" }}\n  \
              wait = {{ until = \"submitted\" }}\n}}\n",
             superlink("a", a, ""),
-            // It takes the port of the other one, which must have left it.
+            // It takes the port of the other SuperLink, which must have released it.
             superlink("b", b, "  depends_on = [flower_superlink.a]\n"),
         )
     };
@@ -422,7 +424,7 @@ fn a_run_belongs_to_its_superlink_wherever_that_is() {
     assert_eq!(run["superlink"], id);
     assert_ne!(it.state("flower_superlink.b")["superlink_id"], id);
 
-    // The other one is at its address now.
+    // The other SuperLink now has this address.
     it.configure(&config(three, one, "a"));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -434,7 +436,7 @@ fn a_run_belongs_to_its_superlink_wherever_that_is() {
     it.configure(&config(three, one, "a"));
     it.plan_is_empty();
 
-    // It is found again by its SuperLink's id.
+    // The run is found by the ID of its SuperLink.
     it.run(&["state", "rm", "flower_app_run.r"]).succeeded();
     let import = format!(
         "{}#{}",
@@ -462,14 +464,14 @@ fn a_run_that_says_something_all_the_time_outlasts_its_time_like_any_other() {
     it.apply()
         .succeeded()
         .says(&["is still in progress", "still here"]);
-    // The SuperLink is started in that time, too.
+    // The timeout includes the start of the SuperLink.
     assert!(
         begun.elapsed() < Duration::from_secs(150),
         "{:?}",
         begun.elapsed()
     );
     it.plan_is_empty();
-    // It is in no state, and ends with its SuperLink.
+    // The run is in no state, and ends with its SuperLink.
     it.run(&["state", "rm", "flower_app_run.r"]).succeeded();
     it.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded()

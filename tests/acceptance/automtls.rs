@@ -1,4 +1,4 @@
-//! Who may call the provider: the host that started it, and nobody else on the machine.
+//! Only the host that started the provider may call it.
 
 #[path = "../../benches/host/anyone.rs"]
 mod anyone;
@@ -53,7 +53,7 @@ impl Provider {
         }
     }
 
-    /// Whether it speaks HTTP/2 with whoever shows this certificate.
+    /// Whether it accepts an HTTP/2 connection with this client certificate.
     async fn serves(&self, shown: Option<Arc<CertifiedKey>>) -> bool {
         let mut config = ClientConfig::builder_with_provider(crypto())
             .with_safe_default_protocol_versions()
@@ -86,7 +86,7 @@ fn crypto() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// A certificate as PEM, and what a holder of `key` shows.
+/// A certificate as PEM, and the TLS identity of the owner of `key`.
 fn certified(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> Arc<CertifiedKey> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();

@@ -1,5 +1,6 @@
-//! Secrets in every input that may hold one, and a search for them in everything that is written, said or
-//! seen from outside: logs, plans, states, records, lists of processes, temporary folders.
+//! Puts secrets into every input that may contain one, and searches for them in everything that is
+//! written, printed or visible from outside: logs, plans, states, records, process lists, temporary
+//! folders.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,25 +13,26 @@ use terraform_provider_flower::pki::{NodeKey, NodeKeyAlgorithm};
 
 use crate::workspace::{Said, Workspace, said};
 
-/// In each secret, so that none is found by chance and each is found by its number.
+/// The common beginning of all secrets, so that a match is never a coincidence; a number identifies
+/// each secret.
 const CANARY: &str = "CaNaRy7f3a91";
 
 fn canary(of: &str) -> String {
     format!("{CANARY}-{of}")
 }
 
-/// The forms in which a canary could be found.
+/// The forms in which a secret could occur.
 fn forms() -> Vec<String> {
     let mut forms = vec![CANARY.to_owned()];
     for before in ["", "x", "xx"] {
         let text = STANDARD.encode(format!("{before}{CANARY}"));
-        // What its neighbours have no part in.
+        // Without the characters that also depend on neighbouring bytes.
         forms.push(text[before.len() * 4 / 3 + 1..text.len() - 4].to_owned());
     }
     forms
 }
 
-/// Every command of a test, with the words that it said.
+/// All commands of a test, with their output.
 struct Watch {
     it: Workspace,
     forms: Vec<String>,
@@ -65,11 +67,11 @@ impl Watch {
                 "TF_VAR_key",
                 fs::read_to_string(self.it.path("key")).unwrap(),
             );
-        // An index that is not there, once nothing is to be installed that must be.
+        // An index that does not exist, as soon as nothing more has to be installed.
         if self.it.path("no-index").exists() {
             let index = format!("http://u:{CANARY}-index@127.0.0.1:1/simple");
             command.env("PIP_INDEX_URL", index);
-            // It is asked once and not six times.
+            // One try instead of six.
             command.env("PIP_CONFIG_FILE", self.it.path("pip.conf"));
         }
         let output = command.output().unwrap();
@@ -85,7 +87,7 @@ impl Watch {
         said(&output)
     }
 
-    /// Looks at all that there is to be seen by now.
+    /// Searches everything that is visible so far.
     #[track_caller]
     fn looks(&self) {
         let log = fs::read_to_string(self.it.path("trace.log")).unwrap_or_default();
@@ -97,7 +99,7 @@ impl Watch {
         }
         for folder in [".flower", "tmp"] {
             for file in self.it.files(folder) {
-                // The vault is where secrets are, and processes read them from their own files.
+                // The vault contains secrets, and processes read them from their own files.
                 let is_private = file.starts_with("vault") || file.iter().any(|one| one == "files");
                 if !is_private {
                     let bytes = fs::read(self.it.path(folder).join(&file)).unwrap_or_default();
@@ -115,7 +117,8 @@ impl Watch {
     }
 }
 
-/// A state or plan without the values of `env` and of variables: Terraform keeps both in clear.
+/// A state or plan without the values of `env` and of variables: Terraform stores both as plain
+/// text.
 fn without_env(text: &str) -> String {
     fn strip(json: &mut Json) {
         match json {
@@ -145,7 +148,7 @@ variable "key" {
 provider "flower" { control_token = "${var.secret}-control" }
 "#;
 
-/// What is made, on this machine.
+/// Resources that are created, on this machine.
 const MADE: &str = r#"
 resource "flower_supernode_key" "own" {
   name                   = "own"
@@ -159,7 +162,7 @@ resource "flower_superlink" "main" {
 }
 "#;
 
-/// What fails, in a cluster that is not there and with an index that is not there.
+/// Resources that fail, with a cluster and an index that do not exist.
 const FAILS: &str = r#"
 provider "flower" {
   alias = "token"
@@ -216,7 +219,7 @@ fn workspace() -> Watch {
     Watch {
         it,
         forms: forms(),
-        // The first lines of a private key hold the public one.
+        // The first lines of a private key contain the public key.
         key: key
             .lines()
             .rev()
@@ -227,7 +230,7 @@ fn workspace() -> Watch {
     }
 }
 
-/// A program that prints a token which has expired, and fails when it is asked for another one.
+/// A program that prints an expired token, and fails when it is called again.
 fn kubeconfig(fails: &Path) -> String {
     let expired = format!(
         "test -e asked && exec {}; touch asked; echo '{{\"status\":{{\"token\":\"{CANARY}-first\",\"expirationTimestamp\":\"2020-01-01T00:00:00Z\"}}}}'",
@@ -276,7 +279,7 @@ fn no_secret_is_written_said_or_seen() {
         &without_env(&String::from_utf8_lossy(&shown.stdout)),
     );
 
-    // An import does not know `env`: an apply says it again, and leaves alone what runs.
+    // An import does not know `env`: the next apply sets it, and does not restart the processes.
     let before = it.processes();
     let address = "flower_superlink.main";
     it.run(&["state", "rm", address]).succeeded();

@@ -1,4 +1,5 @@
-//! The data sources, and taking over what another state made: both read a federation that stands.
+//! The data sources, and the adoption of resources from another state: both read a running
+//! federation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +34,7 @@ output "read" {
 }
 "#;
 
-/// The files of the app on every node, which must be the same, and hold no key.
+/// The files of the app on every node, which must be equal and contain no key.
 fn shipped(it: &Workspace) -> Vec<String> {
     let mut apps: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in it.files(".flower") {
@@ -63,7 +64,7 @@ fn shipped(it: &Workspace) -> Vec<String> {
 
 #[test]
 fn a_federation_is_read_and_taken_over() {
-    // The configuration lies beside pyproject.toml, and so does all that Terraform and the provider keep.
+    // The configuration is beside pyproject.toml, with all files of Terraform and the provider.
     let standing = run(&format!(
         "{WAIT}\nrun_config = {{ num-server-rounds = 1, lr = 0.25 }}\ntriggers = {{ data = \"1\" }}"
     ))
@@ -96,7 +97,7 @@ fn a_federation_is_read_and_taken_over() {
         "{read}"
     );
 
-    // Another state takes all of it over by name, and finds nothing to do.
+    // Another state imports all resources by name; its plan is empty.
     it.configure(&standing);
     for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
         let _ = fs::remove_file(it.path(name));
@@ -119,7 +120,7 @@ fn a_federation_is_read_and_taken_over() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_app_run.r")["run_id"], made["run_id"]);
 
-    // What is not there is said with what is.
+    // The error for an unknown name lists the known ones.
     it.configure(&format!(
         "{standing}import {{\n  to = flower_superlink.other\n  id = \"other\"\n}}\nresource \"flower_superlink\" \"other\" {{\n  name = \"other\"\n}}\n"
     ));

@@ -1,4 +1,4 @@
-//! A federation whose state and records an earlier provider wrote.
+//! A federation whose state and records an earlier version of the provider wrote.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ output "runs" {
 }
 "#;
 
-/// Takes what is called so out of a text, wherever it is.
+/// Removes a key from a JSON value, at every level.
 fn forget(name: &str, json: &mut Json) {
     match json {
         Json::Object(entries) => {
@@ -35,7 +35,7 @@ fn rewrite(it: &Workspace, file: &str, change: impl FnOnce(&mut Json)) {
     it.file(file, &json.to_string());
 }
 
-/// Writes everything as before SuperLinks had ids, when an object was identified by its `id`.
+/// Writes state and records as before SuperLinks had IDs, when `id` identified an object.
 fn as_before_superlink_ids(it: &Workspace) {
     rewrite(it, "terraform.tfstate", |state| {
         forget("superlink_id", state);
@@ -46,7 +46,7 @@ fn as_before_superlink_ids(it: &Workspace) {
                     let attributes = instance["attributes"].as_object_mut().unwrap();
                     attributes.remove("superlink").unwrap();
                 }
-                // Terraform before 1.12 keeps none.
+                // Terraform before 1.12 stores no identity.
                 if instance.get("identity").is_some() {
                     instance["identity"] = json!({ "id": instance["attributes"]["id"] });
                     instance["identity_schema_version"] = json!(0);

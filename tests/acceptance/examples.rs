@@ -1,5 +1,5 @@
-//! The examples: the quickstart as it is, and those of the reference pages, applied together, since
-//! they name each other's objects.
+//! Tests the examples: the quickstart unchanged, and those of the reference pages, applied together
+//! because they refer to each other.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 fn the_examples_of_the_reference_pages_work() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut all = fs::read_to_string(root.join("provider/provider.tf")).unwrap();
-    // The workspace declares where the provider comes from.
+    // The workspace sets the source of the provider.
     let provider = all.find("provider \"flower\"").unwrap();
     all.drain(..provider);
     let mut count = 0;
@@ -27,7 +27,7 @@ fn the_examples_of_the_reference_pages_work() {
     assert!(count >= 8, "only {count} examples were found");
     let it = Workspace::new(&all);
     it.app();
-    // One site alone: the app of the quickstart would wait for another.
+    // Only one site: the quickstart's app would wait for a second one.
     it.file(
         "app/quickstart/server_app.py",
         "from flwr.serverapp import ServerApp\n\napp = ServerApp()\n\n\n@app.main()\ndef main(grid, context):\n    print('done')\n",

@@ -1,5 +1,5 @@
-//! What a newcomer does first: the configuration of the README with an installed provider and a
-//! backend, and two organisations with a repository each.
+//! The first steps of a new user: the README's configuration with an installed provider and a
+//! backend, and two organisations with one repository each.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The first configuration of the README.
+/// The first configuration in the README.
 fn readme() -> String {
     let text = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let (_, rest) = text.split_once("```hcl\n").unwrap();
@@ -35,7 +35,7 @@ fn the_readmes_configuration_works_with_init_and_a_backend() {
     let told = String::from_utf8(installed.stdout).unwrap();
     let words = String::from_utf8_lossy(&installed.stderr);
     assert!(installed.status.success(), "{words}");
-    // The settings to paste, as they were printed.
+    // The printed CLI settings, unchanged.
     let from = told.find("provider_installation {").unwrap();
     let to = from + told[from..].find("\n}\n").unwrap() + 3;
     it.file("cli.tfrc", &told[from..to]);
@@ -69,11 +69,11 @@ fn two_repositories_exchange_a_key_and_an_address() {
     let variables = |it: &Workspace, values: serde_json::Value| {
         it.file("terraform.tfvars.json", &values.to_string());
     };
-    // 1. The hospital makes its key.
+    // 1. The hospital creates its key.
     variables(&hospital, json!({ "name": "hospital-a" }));
     hospital.apply().succeeded();
     hospital.plan_is_empty();
-    // 2. The coordinator lets it in.
+    // 2. The coordinator registers the key.
     let key = hospital.output("public_key");
     variables(&coordinator, json!({ "hospitals": { "hospital-a": key } }));
     coordinator.apply().succeeded();

@@ -1,5 +1,5 @@
-//! Every text that a user can write, with texts that nobody should: an error that names the
-//! attribute or a plan, never a crash, and nothing is made.
+//! Puts invalid texts into every text attribute: the result is an error that names the attribute,
+//! or a plan, but never a crash, and nothing is created.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -21,23 +21,23 @@ const GARBAGE: [&str; 8] = [
 
 const PUBLIC_KEY: &str = include_str!("../../src/pki/testdata/p256.public.openssh");
 
-/// A block with a text in it that nobody should write.
+/// A block with an invalid text in it.
 struct Block {
     /// `provider`, `resource` or `data`.
     keyword: &'static str,
     kind: String,
     name: String,
-    /// Where the text is.
+    /// The path of the text.
     attribute: String,
     values: Map<String, Json>,
 }
 
-/// A configuration with each attribute on a line of its own, so that the line that a message is
-/// about tells whether it names one.
+/// A configuration with each attribute on its own line, so that the line of a message identifies
+/// the attribute.
 #[derive(Default)]
 struct Written {
     text: String,
-    /// Whose each line is: a block by its number, and its attribute.
+    /// For each line: the number of the block, and the attribute.
     owners: Vec<Option<(usize, Option<String>)>>,
 }
 
@@ -50,7 +50,7 @@ impl Written {
             for (number, block) in blocks.iter().enumerate().filter(|(one, _)| left(*one)) {
                 let (kind, name) = (&block.kind, &block.name);
                 let (opened, closed) = match (block.keyword, keyword) {
-                    // A provider that nothing uses is not asked.
+                    // Terraform does not call a provider that no resource uses.
                     ("provider", "resource") => {
                         let user = json!({ "flower_supernode_key": {
                             name: { "name": "x", "provider": format!("{kind}.{name}") } } });
@@ -73,7 +73,7 @@ impl Written {
                 it.line(closed, Some((number, None)));
                 between = String::from(",");
             }
-            // Terraform takes no empty list of blocks.
+            // Terraform accepts no empty list of blocks.
             if between == "," {
                 it.line("]", None);
             }
@@ -87,7 +87,7 @@ impl Written {
         self.owners.push(owner);
     }
 
-    /// The block that an error is about.
+    /// The block of an error.
     #[track_caller]
     fn blamed(&self, line: &Json) -> (usize, &str) {
         let number = line["diagnostic"]["range"]["start"]["line"].as_u64();
@@ -103,7 +103,7 @@ impl Written {
     }
 }
 
-/// What such a block cannot be without.
+/// The required attributes of such a block.
 fn minimal(kind: &str, attributes: &Map<String, Json>) -> Map<String, Json> {
     let mut values = required(attributes);
     if kind == "flower_supernode" {
@@ -119,7 +119,7 @@ fn required(attributes: &Map<String, Json>) -> Map<String, Json> {
         .collect()
 }
 
-/// The places for a text within these attributes, as paths of keys.
+/// The paths of all texts in these attributes.
 fn places(attributes: &Map<String, Json>) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (name, attribute) in attributes {
@@ -145,7 +145,7 @@ fn places(attributes: &Map<String, Json>) -> Vec<Vec<String>> {
     found
 }
 
-/// An attribute's value with `text` at `path` within it, and whatever else must be there.
+/// The value of an attribute with `text` at `path`, and with everything that is required around it.
 fn value(attribute: &Json, path: &[String], text: &str) -> Json {
     let Some(nested) = attribute["nested_type"].as_object() else {
         return match &attribute["type"] {
@@ -179,9 +179,9 @@ fn sample(name: &str, attribute: &Json) -> Json {
     value(attribute, &[], text)
 }
 
-/// Runs a command again and again without what it refused, until it succeeds; what was refused.
+/// Runs a command again, without the blocks that it refused, until it succeeds; returns the errors.
 ///
-/// Terraform stops at the first step that found errors, so that not all are told at once.
+/// Terraform stops at the first step with errors, so one run does not show all of them.
 fn refused(it: &Workspace, blocks: &[Block], args: &[&str]) -> BTreeSet<usize> {
     let mut refused = BTreeSet::new();
     loop {
@@ -189,7 +189,12 @@ fn refused(it: &Workspace, blocks: &[Block], args: &[&str]) -> BTreeSet<usize> {
         it.file("more.tf.json", &written.text);
         let output = it.command(args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        for bad in ["bug of its own", "panicked", "did not respond", "crash"] {
+        for bad in [
+            "Internal error in the provider",
+            "panicked",
+            "did not respond",
+            "crash",
+        ] {
             assert!(!said.contains(bad), "{bad:?} in:\n{said}");
         }
         if output.status.success() {
@@ -204,7 +209,7 @@ fn refused(it: &Workspace, blocks: &[Block], args: &[&str]) -> BTreeSet<usize> {
             }
             let (number, attribute) = written.blamed(&line);
             let block = &blocks[number];
-            // What passes as a text fails where nobody answers, at the address.
+            // A valid text fails later because no server has this address.
             let unanswered = block.keyword == "data" && attribute == "control";
             assert!(
                 attribute == block.attribute || unanswered,
@@ -262,7 +267,7 @@ fn garbage_in_any_text_is_a_message_or_a_plan() {
                 let mut values = minimal(&kind, attributes);
                 let first = &path[0];
                 let mut written = value(&attributes[first], &path[1..], garbage);
-                // How a cluster is reached is asked first: the rest would not be looked at.
+                // Access to the cluster is checked first; the rest would not be checked.
                 if first == "kubernetes" && keyword == "provider" && !names_cluster(&path[1]) {
                     written["host"] = json!("https://127.0.0.1:9");
                 }
@@ -366,7 +371,7 @@ fn settings_that_lead_into_no_cluster_are_named_by_the_plan_and_no_secret_with_t
         ),
     ];
     for (settings, attribute, words) in cases {
-        // Terraform shows what stands in the line that an error is about, and secrets do not.
+        // Terraform quotes the line of an error, but not secrets in it.
         let variables = json!({
             "secret": { "default": settings[attribute], "sensitive": true },
         });

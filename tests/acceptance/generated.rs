@@ -1,5 +1,5 @@
-//! What a plan accepts can be applied, and the plan after it is empty: configurations by chance, many in
-//! one. The unit tests plan far more of them; these are started.
+//! A plan that succeeds can be applied, and the next plan is empty: many random configurations in
+//! one. The unit tests plan far more of them; this test applies them.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::workspace::Workspace;
 const KEYS: usize = 36;
 const FEDERATIONS: usize = 4;
 
-/// What depends on more than the configuration: what can be installed, which ports are free, and what
-/// the federation needs to come about.
+/// Attributes that depend on more than the configuration: installable packages, free ports, and
+/// what the federation needs to start.
 const ELSEWHERE: [&str; 9] = [
     "flower_version",
     "requirements",
@@ -25,7 +25,7 @@ const ELSEWHERE: [&str; 9] = [
     "wait",
 ];
 
-/// The attributes that a configuration may set, from the schema as Terraform shows it.
+/// The attributes that a configuration may set, from the schema that Terraform prints.
 fn shapes(attributes: &Map<String, Json>) -> Vec<Shape> {
     let settable = attributes
         .iter()
@@ -59,7 +59,7 @@ fn form(attribute: &Json) -> Form {
     }
 }
 
-/// A text of a configuration stands for itself, and not for an expression.
+/// Escapes a text so that Terraform does not evaluate it as a template.
 fn literal(value: Json) -> Json {
     match value {
         Json::String(text) => json!(text.replace("${", "$${").replace("%{", "%%{")),
@@ -72,7 +72,7 @@ fn literal(value: Json) -> Json {
     }
 }
 
-/// The configurations of one kind of resource, as far as they depend on nothing else.
+/// The configurations of one type of resource that depend on nothing else.
 struct Kind {
     shapes: Vec<Shape>,
 }
@@ -96,11 +96,11 @@ impl Kind {
     }
 }
 
-/// A SuperLink and a SuperNode of it, with keys, without, or without TLS.
+/// A SuperLink and a SuperNode, with keys, without keys, or without TLS.
 fn federation(random: &mut Random, links: &Kind, nodes: &Kind, number: usize) -> (Json, Json) {
     let mut link = links.one(random, &format!("link-{number}"));
     let mut node = nodes.one(random, &format!("node-{number}"));
-    // Which flags there are, only the program knows: a SuperNode has none that stands for the others.
+    // Only the program knows its flags, and no flag of a SuperNode can represent the others.
     node.as_object_mut().unwrap().remove("extra_args");
     node["superlink"] = json!(format!("${{flower_superlink.x{number}.fleet}}"));
     match random.below(3) {
@@ -137,7 +137,7 @@ fn what_a_plan_accepts_is_applied_and_the_plan_after_it_is_empty() {
     });
     for number in 0..KEYS {
         let mut key = keys.one(&mut random, &format!("key-{number}"));
-        // The two go together, and the one that is given is of this curve.
+        // Both are set together, and the given key has this curve.
         if key["private_key_wo"].is_null() != key["private_key_wo_version"].is_null() {
             key.as_object_mut().unwrap().remove("private_key_wo");
             key.as_object_mut()
@@ -156,7 +156,7 @@ fn what_a_plan_accepts_is_applied_and_the_plan_after_it_is_empty() {
     }
     let config = serde_json::to_string_pretty(&json!({ "resource": resources })).unwrap();
     it.file("more.tf.json", &config);
-    // What conflicts with something else in it is an error of the plan, and is left out.
+    // A conflict with another attribute is an error of the plan, and is left out.
     let left_out = without_conflicts(&it, &mut resources);
     let made = KEYS + 2 * FEDERATIONS - left_out;
     assert!(made >= 40, "only {made} configurations are left");
@@ -166,7 +166,7 @@ fn what_a_plan_accepts_is_applied_and_the_plan_after_it_is_empty() {
     it.destroy();
 }
 
-/// Takes the attributes that nothing else needs off what a plan refuses, and counts what was refused.
+/// Removes optional attributes that a plan refuses, and counts the refusals.
 fn without_conflicts(it: &Workspace, resources: &mut Json) -> usize {
     let mut refused = BTreeSet::new();
     for _ in 0..4 {

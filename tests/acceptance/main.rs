@@ -1,11 +1,11 @@
-//! The acceptance tier: the real Terraform (or OpenTofu) drives the provider through plan, apply,
-//! an empty second plan, changes, imports and destroy, on real Flower processes.
+//! The acceptance tier: the real Terraform (or OpenTofu) runs the provider through plan, apply, an
+//! empty second plan, changes, imports and destroy, with real Flower processes.
 //!
-//! One file for each resource and one for the data sources. The others are about what all of them
-//! share: the plugin layer and who may call it (`plugin`, `automtls`), texts that nobody should write
-//! (`garbage`), configurations by chance (`generated`), secrets that must be nowhere (`canary`), the pages'
-//! examples (`examples`), states that earlier providers wrote (`earlier_state`) and Flower's older
-//! releases (`eras`).
+//! There is one file for each resource and one for the data sources. The other files are about all
+//! of them: the plugin layer and its access control (`plugin`, `automtls`), invalid texts
+//! (`garbage`), random configurations (`generated`), secrets that must not be visible (`canary`),
+//! the examples of the documentation (`examples`), states of earlier versions of the provider
+//! (`earlier_state`) and older Flower releases (`eras`).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The plugin layer, with the provider that only echoes.
+//! The plugin layer, with the echo provider.
 
 use crate::workspace::{Workspace, eventually, said};
 
@@ -131,7 +131,10 @@ fn failures_keep_what_exists() {
             "provider \"echo\" {{}}\nresource \"echo_probe\" \"p\" {{\n  name = \"p\"\n  then = {then:?}\n}}\n"
         )
     };
-    for (then, message) in [("panic", "bug of its own"), ("fail", "It failed as asked")] {
+    for (then, message) in [
+        ("panic", "Internal error in the provider"),
+        ("fail", "It failed as asked"),
+    ] {
         let it = Workspace::new(&probe(then));
         it.apply().failed_with(&[message]);
         assert_eq!(it.state("echo_probe.p")["id"], "p", "{then}");
@@ -156,7 +159,7 @@ fn failures_keep_what_exists() {
             ended.failed_with(&["Interrupted"]);
             assert_eq!(it.state("echo_probe.p")["id"], "p");
         }
-        // Also when nobody hears of it any more.
+        // Even if nobody receives the response any more.
         eventually("a tidy end", || it.path("tidied").exists());
     }
 }
@@ -210,7 +213,7 @@ fn a_state_moves_from_another_type() {
     assert_eq!(it.state("echo_probe.new")["id"], id);
     it.plan_is_empty();
 
-    // What cannot become this type is said, and nothing is lost.
+    // A state that cannot be moved to this type is an error, and nothing is lost.
     it.configure("provider \"echo\" {}\nresource \"echo_thing\" \"t\" {\n  name = \"t\"\n}\nmoved {\n  from = echo_probe.new\n  to = echo_thing.t\n}\n");
     it.plan().failed_with(&["echo_probe"]);
 }
@@ -256,7 +259,7 @@ fn a_provider_that_runs_already_can_be_attached_to() {
             )
         })
         .unwrap();
-    // OpenTofu knows providers by its own registry's name.
+    // OpenTofu uses its own registry's host name for providers.
     let mut attach: serde_json::Value = serde_json::from_str(&attach).unwrap();
     let reached = attach["registry.terraform.io/flower/flower"].clone();
     attach["registry.opentofu.org/flower/flower"] = reached;

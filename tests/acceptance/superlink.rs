@@ -28,7 +28,7 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     assert_eq!(first["nodes"].as_object().unwrap().len(), 2);
     assert_eq!(first["status"], "running");
 
-    // A process that died is drift, and comes back on its ports, database and keys.
+    // A dead process is drift; the apply restarts it with its ports, database and keys.
     it.kill_processes();
     let plan = it.plan();
     assert_eq!(plan.code, Some(2), "{}", plan.text);
@@ -38,7 +38,7 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     assert_eq!(healed["control"], first["control"]);
     assert_eq!(healed["nodes"], first["nodes"]);
 
-    // A key that is taken off the list is unregistered; the other stays what it is.
+    // A key that is removed from the list is unregistered; the other one is unchanged.
     it.configure(&superlink(ONE));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -51,7 +51,7 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     it.configure(&superlink(ONE));
     it.apply().succeeded();
 
-    // What is refused before anything is touched leaves no trace.
+    // A change that is refused before it begins has no effect.
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     it.configure(&superlink(&format!("{ONE}\nlocal = {{ port = {port} }}")));
@@ -66,14 +66,14 @@ fn a_superlink_lives_heals_changes_and_leaves_nothing() {
     it.apply().succeeded();
     it.plan_is_empty();
     it.keeps_its_private_keys();
-    // Also in a plan that changes and replaces.
+    // Also in a plan that changes and replaces resources.
     it.configure(&superlink(ONE).replace("\"site-${each.key}\"", "\"new-${each.key}\""));
     it.keeps_its_private_keys();
     it.destroy();
 }
 
-/// Flower's SuperLink and SuperNode start a SuperExec and do not see it end: they answer as if nothing
-/// was amiss, and runs stay pending for ever.
+/// A SuperLink and a SuperNode start a SuperExec and do not notice its end: they still answer as if
+/// they were healthy, and runs stay pending forever.
 #[test]
 fn a_superexec_that_died_is_drift_and_comes_back() {
     let federation = superlink(BOTH)
@@ -127,7 +127,7 @@ fn a_certificate_near_its_end_is_renewed() {
         first["certificate_not_after"]
     );
     assert_eq!(renewed["control"], first["control"], "the authority stays");
-    // A life that is shorter than the usual time of renewal.
+    // A validity that is shorter than the default renewal period.
     it.configure(&superlink("tls = { validity = \"168h\" }"));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -147,7 +147,7 @@ fn nodes_that_were_forgotten_are_registered_anew() {
     assert_eq!(second.as_object().unwrap().len(), 2);
     assert_ne!(second, first);
 
-    // A new certificate restarts it as well.
+    // A new certificate restarts it, too.
     let due = std::time::Duration::from_secs(26);
     std::thread::sleep(due.saturating_sub(begun.elapsed()));
     it.apply().succeeded();
@@ -166,7 +166,8 @@ fn two_superlinks_of_one_name_are_refused() {
     let it = Workspace::new(&two);
     it.apply()
         .failed_with(&["SuperLink \"main\" was not created"]);
-    // The same as with `create_before_destroy`, which goes to all that a resource depends on.
+    // The same with `create_before_destroy`, which also applies to all resources on which it
+    // depends.
     it.apply().failed_with(&[
         "SuperLink \"main\" was not created",
         "If Terraform is replacing that object now",
@@ -272,7 +273,7 @@ fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
     let nodes = it.state("flower_superlink.main")["nodes"].clone();
     assert_eq!(nodes.as_object().unwrap().len(), 2);
 
-    // The same with Ctrl-C, which has Terraform ask for an orderly end.
+    // The same with Ctrl-C, after which Terraform asks for an orderly stop.
     for moment in [200, 600, 1500] {
         it.configure(&superlink(&format!(
             "{BOTH}\nenv = {{ MOMENT = \"{moment}\" }}"
@@ -289,12 +290,12 @@ fn a_provider_that_is_killed_at_any_moment_leaves_nothing_twice() {
 #[test]
 fn two_applies_at_once_make_one_environment() {
     let cache = tempfile::tempdir().unwrap();
-    // Only what is made of it is to be new, not what was downloaded.
+    // Only the environment must be new, not the downloaded packages.
     let downloads = std::env::var_os("PIP_CACHE_DIR").unwrap_or_else(|| {
         let home = std::env::var_os("HOME").unwrap();
         std::path::Path::new(&home).join(".cache/pip").into()
     });
-    // What a caller's Python finds, and an installer may take for installed.
+    // A package of the caller's Python that an installer may treat as installed.
     let elsewhere = tempfile::tempdir().unwrap();
     let installed = elsewhere.path().join("numpy-2.0.0.dist-info");
     std::fs::create_dir(&installed).unwrap();

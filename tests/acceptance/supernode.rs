@@ -51,7 +51,7 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
 
-    // What was started in a folder that was moved starts anew, and nothing is left behind.
+    // Processes that were started in a moved folder are restarted, and nothing is left.
     let home = "moved/to, \u{e4} 50%:#&/here";
     let moved = |main: &str| {
         let local = format!("provider \"flower\" {{\n  local = {{ data_dir = \"{home}\" }}\n}}");
@@ -68,7 +68,8 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
     assert!(!it.path(".flower").exists());
 
-    // Without its database it would forget the node; nothing is touched until it is back.
+    // Without its database the SuperLink would forget the node; nothing changes until the database
+    // is back.
     let state = it.path(home).join("superlinks/main/state");
     fs::rename(&state, it.path("aside")).unwrap();
     it.plan().says(&[
@@ -80,7 +81,7 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     fs::rename(it.path("aside"), &state).unwrap();
     it.plan_is_empty();
 
-    // A rotated key is registered before the SuperNode starts with it.
+    // A new key is registered before the SuperNode starts with it.
     let rotated = supernode(KEY).replace(
         "name = \"site-a\"\n}",
         "name = \"site-a\"\n  rotation = \"2\"\n}",
@@ -92,7 +93,7 @@ fn a_supernode_joins_changes_heals_and_is_rotated() {
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode.a")["node_id"], registered);
 
-    // A key that was taken off the list is refused for good, and that is said at once.
+    // An unregistered key is refused permanently, and the error says so at once.
     it.configure(&moved(&rotated.replace(
         "{ a = { public_key = flower_supernode_key.a.public_key } }",
         "{}",
@@ -118,7 +119,7 @@ fn a_supernode_that_logs_errors_alone_joins_too() {
     it.apply().succeeded();
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["status"], "running");
-    // Its number is told once it writes it.
+    // The node ID is set as soon as the SuperNode logs it.
     it.configure(&quiet("INFO"));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -129,7 +130,7 @@ fn a_supernode_that_logs_errors_alone_joins_too() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
 
-    // A log that was cut since it joined has lost the line.
+    // A log that was rotated after the join no longer contains the line.
     let log = it.path(".flower/supernodes/site-a/logs/supernode.log");
     it.configure(&quiet("INFO"));
     it.apply().succeeded();
@@ -234,7 +235,7 @@ fn what_cannot_work_is_refused_when_planned() {
         .failed_with(&["A node key needs TLS", "node_config[\"list\"]"]);
 }
 
-/// A SuperNode that dials `address`, with the authority of the SuperLink `of`.
+/// A SuperNode that connects to `address`, with the CA of the SuperLink `of`.
 fn dialling(address: &str, of: &str, rest: &str) -> String {
     supernode(&format!("{KEY}\n{rest}")).replace(
         "superlink = flower_superlink.main.fleet",
@@ -252,12 +253,12 @@ fn a_supernode_that_is_sent_elsewhere_must_be_let_in_there() {
     it.apply().succeeded();
     let first = it.state("flower_supernode.a");
 
-    // More than a process that goes on without a word is given.
+    // The apply waits longer than for a process that only keeps running.
     let limit = "timeouts = { update = \"45s\" }";
     it.configure(&dialling(NOWHERE, "main", limit));
     it.apply()
         .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
-    // Nor is it let in by what the apply before has started.
+    // The process of an earlier apply must not count as joined either.
     it.apply()
         .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
 
@@ -296,14 +297,14 @@ fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
     it.apply()
         .failed_with(&["SuperNode \"site-a\" did not join 127.0.0.1:1"]);
 
-    // Its number is known, although its log does not tell it.
+    // Its node ID is known, although its log does not contain it.
     it.configure(&supernode(&format!("{KEY}\n{asked}")));
     it.apply().succeeded();
     it.plan_is_empty();
     let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
     assert_eq!(it.state("flower_supernode.a")["node_id"], registered);
 
-    // One that was killed is still shown as online.
+    // A killed SuperNode is still listed as online.
     it.kill_processes();
     it.apply().succeeded();
     it.plan_is_empty();
@@ -313,7 +314,7 @@ fn with_control_a_supernode_has_joined_when_the_superlink_says_so() {
 
 #[test]
 fn a_superlink_that_is_made_anew_at_its_address_knows_it_by_another_number() {
-    // The port is chosen here, so that whoever dials it has nothing to change.
+    // The test chooses the port, so that the SuperNode need not change.
     let first = 12_000 + u16::try_from(std::process::id() % 4_000).unwrap();
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let port = (first..20_000).find(is_free).unwrap();
@@ -337,14 +338,15 @@ fn a_superlink_that_is_made_anew_at_its_address_knows_it_by_another_number() {
         .succeeded();
         it.plan_is_empty();
         let registered = it.state("flower_superlink.main")["nodes"]["a"].clone();
-        // A log of errors does not tell the number: then there is none, and not that of before.
+        // With only errors in the log, the node ID is unknown, and the earlier one must not be
+        // used.
         let expected = if before.is_null() { before } else { registered };
         assert_eq!(number(), expected);
         it.destroy();
     }
 }
 
-/// Another SuperNode, whose key is on the list of the first one's SuperLink.
+/// Another SuperNode, whose key is registered with the first one's SuperLink.
 fn beside(rest: &str, of_b: &str) -> String {
     let both = "a = { public_key = flower_supernode_key.a.public_key }, b = { public_key = flower_supernode_key.b.public_key }";
     let first = supernode(rest).replace(
@@ -371,7 +373,7 @@ fn one_that_is_made_anew_is_let_in_once_its_killed_forerunner_is_forgotten() {
         fs::read_to_string(&log).is_ok_and(|log| log.contains("SuperNode ID"))
     });
     it.kill_program("flower-supernode");
-    // One is removed by another process than the one that makes it: the SuperLink's list knows of it.
+    // Different processes remove and create this one: the SuperLink's list tells.
     it.run(&[
         "destroy",
         "-auto-approve",
@@ -379,8 +381,8 @@ fn one_that_is_made_anew_is_let_in_once_its_killed_forerunner_is_forgotten() {
         "-target=flower_supernode.b",
     ])
     .succeeded();
-    // The other one has no list and, as after an apply that was interrupted while it joined, no number
-    // in the state; but it is removed and made by the same apply.
+    // The other one has no list and, as after an interrupted join, no node ID in the state; but the
+    // same apply removes and creates it.
     it.configure(&beside(KEY, key_b));
     assert!(it.state("flower_supernode.a")["node_id"].is_null());
     it.run(&[

@@ -12,7 +12,7 @@ resource "flower_supernode_key" "a" {
 }
 "#;
 
-/// A throw-away key of these tests.
+/// A test key, used nowhere else.
 const OWN: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2
 OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
@@ -59,7 +59,7 @@ fn a_key_lives_is_rotated_imported_and_removed() {
     assert_ne!(second["secret"]["key"], first["secret"]["key"]);
 
     it.keeps_its_private_keys();
-    // Also in a plan that makes another one.
+    // Also in a plan that creates another key.
     it.configure(&KEY.replace("algorithm =", "rotation = \"3\"\n  algorithm ="));
     it.keeps_its_private_keys();
     it.apply().succeeded();
@@ -93,7 +93,7 @@ fn a_key_whose_secret_alone_was_removed_is_made_again() {
     it.plan_is_empty();
     assert_ne!(it.state("flower_supernode_key.a")["public_key"], before);
 
-    // Also for a state that was lost with it.
+    // Also if its state was lost.
     fs::remove_file(&secret).unwrap();
     it.run(&["state", "rm", "flower_supernode_key.a"])
         .succeeded();
@@ -159,8 +159,8 @@ fn what_is_no_key_is_refused_with_its_place() {
     ]);
 }
 
-/// A state that was made on another machine, or in another folder, finds nothing here. That is no
-/// reason to make it anew.
+/// A state from another machine or folder does not find its objects here. This must not recreate
+/// them.
 #[test]
 fn what_was_made_on_another_machine_is_left_alone() {
     let it = Workspace::new(KEY);
@@ -170,12 +170,12 @@ fn what_was_made_on_another_machine_is_left_alone() {
     let state = || fs::read_to_string(it.path("terraform.tfstate")).unwrap();
     let own = state();
 
-    // An earlier provider wrote less.
+    // An earlier version of the provider stored less.
     it.file("terraform.tfstate", &own.replace(&here, "local"));
     it.plan_is_empty();
     it.file("terraform.tfstate", &own);
 
-    // A folder that was moved takes its objects along.
+    // Objects move with their folder.
     fs::rename(it.path(".flower"), it.path(".moved")).unwrap();
     let moved = "provider \"flower\" {\n  local = { data_dir = \".moved\" }\n}";
     let there = KEY.replacen("provider \"flower\" {}", moved, 1);
@@ -212,7 +212,7 @@ fn what_was_made_on_another_machine_is_left_alone() {
     it.configure(KEY);
     fs::rename(it.path(".flower"), it.path(".elsewhere")).unwrap();
 
-    // Here, what is not found is gone.
+    // In this folder, an object that is not found no longer exists.
     it.file("terraform.tfstate", &own);
     it.apply().succeeded();
     it.destroy();
@@ -223,7 +223,7 @@ fn an_object_is_found_by_its_identity_where_it_is() {
     let it = Workspace::new(KEY);
     it.apply().succeeded();
     if !it.knows_identities() {
-        // Terraform before 1.12 has no way to say it: the id is all there is.
+        // Terraform before 1.12 has no identity: only the ID tells.
         it.destroy();
         return;
     }

@@ -1,4 +1,4 @@
-//! A folder with a configuration, the Terraform that drives it, and what must be left of it.
+//! A folder with a configuration, a Terraform for it, and checks of what is left.
 
 #[path = "workspace/processes.rs"]
 pub mod processes;
@@ -14,19 +14,19 @@ use tempfile::TempDir;
 
 pub use processes::{Cut, eventually, kill, kill_children};
 
-/// One root module with a state of its own. Dropping it destroys what is left and checks nothing.
+/// A root module with its own state. Drop destroys the remaining resources and checks nothing.
 pub struct Workspace {
     dir: TempDir,
     terraform: PathBuf,
 }
 
-/// What a Terraform command said.
+/// The result of a Terraform command.
 pub struct Said {
     pub ok: bool,
     pub code: Option<i32>,
-    /// Its end in words, such as a signal that nobody else tells of.
+    /// The exit status as text; a signal is reported nowhere else.
     pub status: String,
-    /// Standard output and error, with the frame and line breaks of diagnostics taken out.
+    /// Standard output and error, without the frame and line breaks of diagnostics.
     pub text: String,
 }
 
@@ -55,7 +55,7 @@ impl Said {
         }
     }
 
-    /// What was said last: messages follow the plan.
+    /// The end of the output: messages follow the plan.
     fn end(&self) -> &str {
         let from = self.text.len().saturating_sub(4000);
         let from = (from..self.text.len()).find(|at| self.text.is_char_boundary(*at));
@@ -68,7 +68,7 @@ impl Workspace {
         Self::in_folder_like(".tmp", main)
     }
 
-    /// The same in a folder whose name begins so.
+    /// A workspace in a folder whose name begins with this.
     pub fn in_folder_like(name: &str, main: &str) -> Self {
         let dir = tempfile::Builder::new().prefix(name).tempdir().unwrap();
         let path = std::env::var("FLOWER_TEST_TERRAFORM").unwrap_or_else(|_| "terraform".into());
@@ -79,7 +79,7 @@ impl Workspace {
         let programs = workspace.path("bin");
         fs::create_dir(&programs).unwrap();
         let provider = Path::new(env!("CARGO_BIN_EXE_terraform-provider-flower"));
-        // Cargo builds examples beside the binaries, in a folder of their own.
+        // Cargo builds examples into another folder than binaries.
         let echo = provider.parent().unwrap().join("examples/echo-provider");
         link(provider, &programs.join("terraform-provider-flower"));
         if echo.exists() {
@@ -102,7 +102,7 @@ impl Workspace {
         workspace
     }
 
-    /// Whether the client has identities: Terraform and OpenTofu from 1.12 on.
+    /// Whether the client supports identities: Terraform and OpenTofu from 1.12 on.
     pub fn knows_identities(&self) -> bool {
         let said = self.run(&["version", "-json"]).succeeded().text;
         let version = said.split_once("\"terraform_version\": \"").unwrap().1;
@@ -146,7 +146,7 @@ impl Workspace {
         }
     }
 
-    /// The same with what every release has: the interfaces of today came with 1.21.
+    /// The same with an app for all releases: the current interfaces exist since 1.21.
     pub fn app_of_every_era(&self) {
         self.app();
         for (name, text) in [
@@ -176,7 +176,7 @@ impl Workspace {
         command
     }
 
-    /// Begins a command whose words are read when it ends.
+    /// Starts a command; its output is read when it ends.
     pub fn begin(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -191,9 +191,9 @@ impl Workspace {
         self.run(&["apply", "-auto-approve", "-no-color"])
     }
 
-    /// Applies after a cut. It may have hit between the provider's last word and Terraform's state,
-    /// and nothing tells such an object from somebody else's: the message says how to take it over,
-    /// and this does as it is told.
+    /// Applies after an interruption. It may have come between the provider's last response and
+    /// Terraform's state; such an object looks like that of another user. The error tells how to
+    /// import it, and this function does so.
     pub fn apply_after_a_kill(&self) -> Said {
         for _ in 0..4 {
             let said = self.apply();
@@ -209,14 +209,14 @@ impl Workspace {
         self.run(&["plan", "-detailed-exitcode", "-no-color"])
     }
 
-    /// Fails unless a plan finds nothing to do.
+    /// Fails unless the plan is empty.
     #[track_caller]
     pub fn plan_is_empty(&self) {
         let plan = self.plan();
         assert_eq!(plan.code, Some(0), "the plan is not empty:\n{}", plan.text);
     }
 
-    /// Destroys everything; no process and no file may be left.
+    /// Destroys everything; no process and no file may remain.
     #[track_caller]
     pub fn destroy(&self) {
         self.run(&["destroy", "-auto-approve", "-no-color"])
@@ -251,7 +251,7 @@ impl Workspace {
         serde_json::from_slice(&shown.stdout).unwrap()
     }
 
-    /// All that Terraform wrote: states, backups and logs.
+    /// All files that Terraform wrote: states, backups and logs.
     pub fn written(&self) -> String {
         ["terraform.tfstate", "terraform.tfstate.backup", "trace.log"]
             .iter()
@@ -259,7 +259,7 @@ impl Workspace {
             .collect()
     }
 
-    /// The files below a folder, as paths within it.
+    /// The files below a folder, as relative paths.
     pub fn files(&self, folder: &str) -> Vec<PathBuf> {
         let root = self.path(folder);
         let mut found = Vec::new();
@@ -277,7 +277,7 @@ impl Workspace {
         found
     }
 
-    /// The lines of the private keys in the vault, without those that a public key has as well.
+    /// The lines of the private keys in the vault that the public key does not contain.
     fn private_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for file in self.files(".flower/vault") {
@@ -294,7 +294,7 @@ impl Workspace {
                 }
             }
         }
-        // An OpenSSH private key begins with the public one.
+        // An OpenSSH private key begins with the public key.
         let shown = self.command(&["show", "-json"]).output().unwrap();
         let state: Json = serde_json::from_slice(&shown.stdout).unwrap();
         let resources = state["values"]["root_module"]["resources"].as_array();
@@ -306,8 +306,8 @@ impl Workspace {
         lines
     }
 
-    /// Fails when a line of a private key in the vault is in a state, a log, or a plan that is made
-    /// here, or when there is no such line to look for.
+    /// Fails if a line of a private key in the vault is in a state, a log or a new plan, or if
+    /// there is no line to search for.
     #[track_caller]
     pub fn keeps_its_private_keys(&self) {
         let canaries = self.private_lines();
@@ -331,7 +331,7 @@ fn shortened(text: String) -> String {
         .replace("FedAvg(", "FedAvg(fraction_evaluate=0.0, ")
 }
 
-/// The address and id of an object that can be taken over.
+/// The address and ID of an object that can be imported.
 fn offered(text: &str) -> Option<(&str, &str)> {
     let (_, rest) = text.split_once(" was not created with ")?;
     let (address, rest) = rest.split_once(", on ")?;

@@ -1,5 +1,5 @@
-//! How the provider gets to a cluster: every way in, every way it can fail, with which rights it gets
-//! by, and whether it knows where its objects live.
+//! The access of the provider to a cluster: all credentials, all failures, the minimum rights, and
+//! how it recognises the cluster of its objects.
 
 pub mod account;
 mod proxy;
@@ -42,7 +42,7 @@ fn kubeconfig_of(cluster: &Cluster, user: &Json) -> String {
     .to_string()
 }
 
-/// Writes an exec plugin that prints a token, and a setting that names it.
+/// Writes an exec plugin that prints a token, and returns a setting for it.
 fn exec(it: &Workspace, token: &str) -> String {
     it.file(
         "login.sh",
@@ -60,7 +60,7 @@ fn exec(it: &Workspace, token: &str) -> String {
 fn keeps_secret(it: &Workspace, said: &Said, secrets: &[&str]) {
     let written = it.written();
     for secret in secrets {
-        // A line in the middle: others are the same in every key.
+        // A line in the middle: other lines are the same in every key.
         let line = secret.lines().nth(1).unwrap_or(secret).trim();
         assert!(!written.contains(line), "a secret is in the state or log");
         assert!(!said.text.contains(line), "a secret is in the output");
@@ -122,7 +122,7 @@ fn every_way_into_a_cluster_leads_there() {
         it.configure(&format!("{}{KEY}", provider(&tenant.namespace, &way)));
         let run = |args: &[&str]| {
             let mut command = it.command(args);
-            // Neither is any of the provider's business.
+            // The provider must ignore both.
             command.env("HTTPS_PROXY", "http://127.0.0.1:1");
             command.env("KUBECONFIG", "/nonexistent");
             let said = crate::workspace::said(&command.output().unwrap());
@@ -162,7 +162,7 @@ fn settings_may_be_known_only_at_apply() {
     it.plan().says(&["2 to add"]);
     it.apply().succeeded();
     it.plan_is_empty();
-    // All of the block, too.
+    // And the whole block.
     let whole = format!(
         "provider \"flower\" {{\n  kubernetes = terraform_data.whole.output\n}}\nresource \"terraform_data\" \"whole\" {{\n  input = {{ config_path = {:?}, config_context = {:?}, namespace = {:?} }}\n}}\n",
         kubeconfig().display().to_string(),
@@ -180,7 +180,7 @@ fn settings_may_be_known_only_at_apply() {
 
 const SETTINGS: &str = "Check `kubernetes` in the provider configuration";
 
-/// Applies with each of these settings: it must fail with these words, and say no secret.
+/// Applies with each of these settings: it must fail with these texts and print no secret.
 #[track_caller]
 fn each_is_said(it: &Workspace, tenant: &Tenant, secrets: &[&str], cases: &[(String, &[&str])]) {
     for (way, words) in cases {
@@ -317,7 +317,7 @@ fn a_cluster_that_does_not_let_in_is_said_with_the_remedy() {
         ),
     ];
     each_is_said(&it, &tenant, &[&token, proxy::PASSWORD], &cases);
-    // Whoever may not look into a namespace is not told either whether there is one.
+    // A user without rights in a namespace does not learn whether it exists.
     let administrator = format!(
         "config_path = {:?}\nconfig_context = {:?}\n",
         kubeconfig().display().to_string(),
@@ -422,7 +422,7 @@ resource "flower_app_run" "r" {{
                 &tenant.namespace,
             ]);
         }
-        // Nor is the run when nothing else is looked at.
+        // The run, too, is refused if it is the only target.
         it.configure(&format!("{}{by_hand}", other.provider()));
         let run = "-target=flower_app_run.r";
         it.run(&["plan", "-no-color", run])
@@ -435,7 +435,7 @@ resource "flower_app_run" "r" {{
             run,
         ])
         .failed_with(&["The run", "is in another place"]);
-        // Not even when nobody was asked to look first.
+        // Also without a refresh.
         it.run(&["destroy", "-no-color", "-auto-approve", "-refresh=false"])
             .failed_with(&["is in another place"]);
         other.nothing_left();

@@ -1,5 +1,5 @@
-//! What an app can do from where it runs: what `docs/guides/kubernetes.md` says of it. A command in the
-//! container of apps is the same user in the same place as an app.
+//! What an app can reach in its container, as `docs/guides/kubernetes.md` says. A command in the
+//! container of apps has the same user and environment as an app.
 
 use serde_json::Value as Json;
 
@@ -7,7 +7,7 @@ use crate::inside;
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// What a program finds in the container that it is started in.
+/// The environment of a program in its container.
 const PROBE: &str = r#"
 import glob, json, os, socket, ssl, urllib.request
 
@@ -129,7 +129,7 @@ resource "flower_supernode" "a" {{
 
         let app = probe(&tenant, "superlink-main", server);
         assert_eq!(app["uid"], 49_999);
-        // The Control API has no login, and is on the loopback of the pod.
+        // The Control API has no login, and listens on the loopback of the pod.
         assert_eq!(app["control"], 200, "{isolation}");
         let has = |app: &Json, what: &str, name: &str| {
             let all = app[what].as_array().unwrap();
@@ -154,7 +154,7 @@ resource "flower_supernode" "a" {{
                 (&false.into(), &true.into())
             );
         }
-        // Neither is shown the SuperLink's loopback from another pod.
+        // Neither can reach the SuperLink's loopback from another pod.
         assert!(
             !client["loopback"]
                 .as_array()

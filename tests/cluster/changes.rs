@@ -1,4 +1,4 @@
-//! What changes after a first apply: by the configuration, by others, and by accident.
+//! Changes after a first apply: by the configuration, by other users, and by failures.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
@@ -32,7 +32,7 @@ fn a_superlink_changes_in_place_and_grows() {
     let first = it.state("flower_superlink.main");
     let pod = pod_name(&tenant);
 
-    // Growth needs no new pod; shrinking is refused when planned.
+    // Growth needs no new pod; the plan refuses to shrink.
     it.configure(&superlink(&tenant, "persistence = { size = \"2Gi\" }"));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -43,7 +43,7 @@ fn a_superlink_changes_in_place_and_grows() {
     it.configure(&superlink(&tenant, "persistence = { size = \"1Gi\" }"));
     it.plan().failed_with(&["persistence.size cannot shrink"]);
 
-    // Other settings roll the pod, and the database, its nodes and the authority stay.
+    // Other settings replace the pod, but the database, its nodes and the CA stay.
     let more = "persistence = { size = \"2Gi\" }\nlog_level = \"DEBUG\"\nenv = { A = \"b\" }\nkubernetes = {\n labels = { team = \"fl\" }\n annotations = { note = \"x\" }\n resources = { limits = { memory = \"1Gi\" } }\n}";
     it.configure(&superlink(&tenant, more));
     it.apply().succeeded();
@@ -59,7 +59,7 @@ fn a_superlink_changes_in_place_and_grows() {
     assert_eq!(pods.len(), 1);
     assert_eq!(pods[0].labels()["team"], "fl");
 
-    // A certificate for further names rolls it, too.
+    // A certificate for more names replaces the pod, too.
     let before = pod_name(&tenant);
     it.configure(&superlink(
         &tenant,
@@ -206,7 +206,7 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
     let it = Workspace::new(&superlink(&tenant, ""));
     it.apply().succeeded();
 
-    // A field of theirs is theirs.
+    // A field of another manager stays unchanged.
     tenant.patch_as::<Deployment>(
         "auditor",
         "superlink-main",
@@ -214,7 +214,7 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
     );
     it.plan_is_empty();
 
-    // A Deployment that was deleted comes back, with its database.
+    // A deleted Deployment is recreated, with its database.
     let nodes = it.state("flower_superlink.main")["nodes"].clone();
     tenant.delete::<Deployment>("superlink-main");
     eventually("the end of the pod", || {
@@ -225,7 +225,7 @@ fn what_others_do_is_drift_in_words_and_never_overwritten() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
 
-    // A field of ours that was changed is told with its manager, and not fought over.
+    // A changed field of the provider is reported with its manager, and not overwritten.
     tenant.patch_as::<Deployment>(
         "somebody",
         "superlink-main",
@@ -258,7 +258,7 @@ fn an_update_that_did_not_finish_can_be_taken_back() {
     it.apply().succeeded();
     it.plan_is_empty();
     let old = pod_name(&tenant);
-    // Long enough to change the Deployment, and too short for its pod.
+    // Long enough to change the Deployment, but too short for its pod.
     let after = "log_level = \"DEBUG\"\n  timeouts = { update = \"5s\" }";
     it.configure(&superlink(&tenant, after));
     it.apply().failed_with(&["timeouts.update"]);
@@ -298,7 +298,7 @@ fn a_supernode_that_is_not_awaited_may_take_its_time() {
          wait = false\n}}\n"
     ));
     it.apply().succeeded();
-    // Its pod starts, is refused, and waits to be started again: none of that is drift.
+    // Its pod starts, is refused and waits for a restart: none of that is drift.
     it.plan_is_empty();
     let refused = |pod: &Pod| {
         let all = pod.status.as_ref()?.container_statuses.as_ref()?;
@@ -352,7 +352,7 @@ fn what_exists_is_imported_or_left_alone() {
     it.plan_is_empty();
     assert_eq!(it.state("flower_superlink.main"), state);
 
-    // A finalizer that nobody serves is named; without it the destroy goes on.
+    // A finalizer without a controller is named; after its removal, the destroy continues.
     tenant.patch_as::<ConfigMap>(
         "somebody",
         "superlink-main",
@@ -367,7 +367,7 @@ fn what_exists_is_imported_or_left_alone() {
     );
     tenant.destroyed(&it);
 
-    // What we did not make is not touched.
+    // Objects of others are not changed.
     tenant.create::<Deployment>(json!({
         "metadata": { "name": "superlink-main" },
         "spec": {

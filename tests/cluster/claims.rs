@@ -1,4 +1,4 @@
-//! Names that are claimed: by an apply that lives, and by one that died.
+//! Claims on a name: by an apply that is running, and by one that died.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ fn key(tenant: &Tenant) -> String {
     )
 }
 
-/// The record of a key that another apply is making.
+/// The record of a key that another apply creates.
 fn claimed(tenant: &Tenant) -> String {
     claimed_as(tenant, RECORD, "supernode-key")
 }
 
-/// The same of an object `a` of another kind.
+/// The same for an object `a` of another kind.
 fn claimed_as(tenant: &Tenant, record: &str, kind: &str) -> String {
     let record = tenant.create::<ConfigMap>(json!({ "metadata": {
         "name": record,
@@ -95,7 +95,7 @@ fn what_a_dead_apply_made_is_taken_over() {
 #[test]
 fn what_another_apply_took_over_is_its_own() {
     let tenant = Tenant::a();
-    // Nobody gives it an address, so that it is made until its time is over.
+    // It gets no address, so its creation runs until the timeout.
     let it = Workspace::new(&format!(
         "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \
          service = {{ service_type = \"LoadBalancer\" }}\n  \
@@ -137,7 +137,7 @@ fn what_others_made_is_not_taken_over_with_what_a_dead_apply_made() {
     ];
     it.apply().failed_with(&refused);
     tenant.delete::<ConfigMap>("superlink-a");
-    // Nor is it when nobody was there before.
+    // Also if there was no holder before.
     it.apply().failed_with(&refused);
     it.destroy();
     let left: ConfigMap = tenant.get(files);
@@ -166,7 +166,7 @@ fn two_applies_of_one_name_make_it_once() {
         .failed_with(&["SuperLink \"main\" was not created"]);
     assert!(first.wait().unwrap().success());
     one.plan_is_empty();
-    // One that is killed is taken over by whoever comes next.
+    // The next apply takes over the object of a killed one.
     one.run(&["destroy", "-auto-approve", "-no-color"])
         .succeeded();
     let mut killed = one
@@ -201,7 +201,7 @@ fn a_destroy_that_ends_anywhere_is_ended_by_the_next_one() {
         it.run(&destroy).succeeded();
         tenant.nothing_left();
     }
-    // Ended between the Secret of a key and its record.
+    // Interrupted between the Secret of a key and its record.
     it.apply().succeeded();
     tenant.delete::<Secret>("supernode-key-a");
     tenant.destroyed(&it);

@@ -1,8 +1,8 @@
-//! What the API server is asked: as many calls as there are objects, and not more for each of them
-//! when there are more. Counted in the provider's own log, which has a line for each request.
+//! The number of API requests: it grows linearly with the number of objects. The test counts them
+//! in the provider's log, which has one line per request.
 //!
-//! `FLOWER_TEST_SITES` names another number of sites than four; docs/performance.md has the figures of
-//! fifty.
+//! `FLOWER_TEST_SITES` sets another number of sites than four; docs/performance.md contains the
+//! figures for fifty.
 
 use std::fs;
 use std::ops::Range;
@@ -11,16 +11,16 @@ use std::time::Instant;
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// What an object takes, made or changed, and waited for: about 25, and one every three seconds while it
-/// is being made, which is longer on a busy machine.
+/// The requests to create or change an object and to wait for it: about 25, and one every three
+/// seconds during the creation, which takes longer on a busy machine.
 const PER_OBJECT: usize = 40;
-/// How many resources Terraform works on at the same time.
+/// How many resources Terraform handles in parallel.
 const AT_ONCE: usize = 10;
-/// What a refresh asks whatever there is: the place, one listing of each kind, the SuperLink's pod and
-/// the way to it.
+/// The requests of a refresh that do not depend on the number of objects: the `place`, one listing
+/// of each kind, the SuperLink's pod and the connection to it.
 const PER_REFRESH: usize = 14;
 
-/// A SuperLink and this many sites, of a SuperNode and its key each.
+/// A SuperLink and this many sites, each with a SuperNode and its key.
 fn sites(tenant: &Tenant, count: usize) -> String {
     format!(
         r#"{}
@@ -43,7 +43,7 @@ resource "flower_supernode" "site" {{
     )
 }
 
-/// How many calls `command` makes.
+/// How many requests `command` sends.
 fn calls(it: &Workspace, command: impl FnOnce()) -> usize {
     let log = it.path("trace.log");
     let _ = fs::remove_file(&log);
@@ -54,7 +54,7 @@ fn calls(it: &Workspace, command: impl FnOnce()) -> usize {
         .count()
 }
 
-/// Every SuperNode was begun before the first of them had joined.
+/// Each SuperNode was started before the first one had joined.
 fn side_by_side(tenant: &Tenant, sites: Range<usize>) {
     let pods = sites.map(|site| tenant.pods(&format!("supernode-site-{site}")).remove(0));
     let (mut begun, mut ready) = (Vec::new(), Vec::new());
@@ -98,13 +98,13 @@ fn calls_grow_with_the_objects_and_not_faster() {
         first <= PER_REFRESH + made * PER_OBJECT,
         "{first} calls for {made} objects"
     );
-    // The new ones, and the SuperLink that lets them in.
+    // The new SuperNodes, and the SuperLink that registers them.
     let changed = 1 + 2 * more;
     assert!(
         second <= PER_REFRESH + many + changed * PER_OBJECT,
         "{second} calls for {changed} objects"
     );
-    // A SuperNode is in the listing, and a key is one Secret.
+    // The listing contains the SuperNodes; each key is one Secret.
     assert!(
         large <= small + more,
         "a refresh took {small}, then {large}"

@@ -1,5 +1,5 @@
-//! A whole federation, cut wherever chance has it: the next apply ends what was begun, and nothing is
-//! there twice.
+//! A whole federation, interrupted at random moments: the next apply completes it, without
+//! duplicates.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,11 +18,11 @@ output "runs" {
 }
 "#;
 
-/// Moments by chance, the same for the same seed.
+/// Random moments, the same for the same seed.
 struct Moments(u64);
 
 impl Moments {
-    /// `FLOWER_TEST_SEED` repeats what a run printed.
+    /// `FLOWER_TEST_SEED` repeats a run with the seed that it printed.
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let seed = std::env::var("FLOWER_TEST_SEED").ok();
@@ -31,7 +31,7 @@ impl Moments {
         Self(seed)
     }
 
-    /// Milliseconds, up to this many.
+    /// Random milliseconds, up to this many.
     fn next(&mut self, most: u64) -> u64 {
         // Steele, Lea and Flood's splitmix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! What is not as the last apply left it: changed by others, or by an update that did not finish.
+//! Differences from the last apply: changes by others, and updates that did not finish.
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -19,7 +19,7 @@ fn superlink(tenant: &Tenant, rest: &str) -> String {
     )
 }
 
-/// A plan that finds this.
+/// A plan that reports this drift.
 #[track_caller]
 fn told(it: &Workspace, words: &[&str]) {
     let plan = it.plan();
@@ -27,7 +27,7 @@ fn told(it: &Workspace, words: &[&str]) {
     plan.says(words);
 }
 
-/// An apply that puts everything back.
+/// An apply that repairs everything.
 #[track_caller]
 fn mended(it: &Workspace) {
     it.apply().succeeded();
@@ -47,7 +47,7 @@ fn what_an_update_changed_before_it_failed_is_put_back_when_it_is_taken_back() {
     mended(&it);
     let unfinished = ["An earlier apply of SuperLink \"main\" did not finish"];
 
-    // The Service is all that it got to.
+    // The update reached only the Service.
     let balanced =
         "  service = { service_type = \"LoadBalancer\" }\n  timeouts = { update = \"3s\" }";
     it.configure(&superlink(&tenant, balanced));
@@ -85,8 +85,8 @@ fn parts_that_nobody_waits_for_are_missed_when_they_are_gone() {
     tenant.nothing_left();
 }
 
-/// Others change a field of ours: that is told with their name and not fought over. Once it is taken
-/// back, all is well.
+/// Others change a field of the provider: the plan reports the manager, and the apply does not
+/// overwrite it. When the change is undone, there is no drift.
 #[track_caller]
 fn is_not_fought_over<K: Object>(tenant: &Tenant, name: &str, there: &Json, back: &Json, at: &str) {
     let it = Workspace::new(&superlink(tenant, ""));
@@ -156,7 +156,7 @@ fn files_that_others_changed_are_told_and_not_fought_over() {
     it.apply().failed_with(&["is also managed by others"]);
     tenant.patch_as::<ConfigMap>("somebody", FILES, edit(&before["nginx.conf"]));
     mended(&it);
-    // One that is deleted is made anew with what it held.
+    // A deleted object is recreated with the same content.
     let uid = tenant.get::<ConfigMap>(FILES).uid();
     tenant.delete::<ConfigMap>(FILES);
     mended(&it);
@@ -191,7 +191,7 @@ fn a_secret_of_the_user_that_changes_is_a_plan() {
         mended(&it);
         assert_ne!(tenant.pods(SUPERLINK)[0].name_any(), pod);
     }
-    // What runs has what it held.
+    // The running processes have the same content.
     tenant.delete::<Secret>("login");
     it.plan_is_empty();
     it.destroy();

@@ -1,4 +1,4 @@
-//! The examples for clusters, as they are, with the variables that say where.
+//! The examples for clusters, unchanged, with variables for the cluster.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::federation::private_keys_stay;
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// A workspace with an example's own configuration and these variables.
+/// A workspace with the configuration of an example and these variables.
 fn example(name: &str, tenants: &[&Tenant], variables: &str) -> Workspace {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let main = fs::read_to_string(root.join(name).join("main.tf")).unwrap();

@@ -1,5 +1,5 @@
-//! What a person is told when something does not come up: what, where, why, and what to do; as soon
-//! as the cluster knows it, which is long before the time is over.
+//! Error messages if something does not start: what, where, why, and the remedy; as soon as the
+//! cluster reports it, long before the timeout.
 
 mod placing;
 mod refusals;
@@ -14,10 +14,10 @@ use serde_json::json;
 use crate::tenant::{Tenant, soon};
 use crate::workspace::{Workspace, said};
 
-/// How long after the cluster's own last sign of it a failure is named: what may pass by itself is named
-/// once the cluster has said it again.
+/// How long after the cluster's last report the provider names a failure: a failure that may be
+/// temporary is named after the cluster has reported it again.
 const NAMED: Duration = Duration::from_secs(15);
-/// How long it may take from the beginning: for a cluster that tries once more, and says it again.
+/// How long this may take from the start: for a cluster that tries once more, and reports it again.
 const SOON: Duration = Duration::from_mins(1);
 
 fn superlink(settings: &str) -> String {
@@ -31,13 +31,13 @@ fn workspace(tenant: &Tenant, settings: &str) -> Workspace {
     Workspace::new(&format!("{}{}", tenant.provider(), superlink(settings)))
 }
 
-/// An apply must fail with these words, and soon.
+/// An apply must fail soon, with these texts.
 #[track_caller]
 fn fails(tenant: &Tenant, it: &Workspace, case: &str, words: &[&str]) {
     fails_within(SOON, tenant, it, case, words);
 }
 
-/// The same where it takes up to `limit`.
+/// The same within `limit`.
 #[track_caller]
 fn fails_within(limit: Duration, tenant: &Tenant, it: &Workspace, case: &str, words: &[&str]) {
     let history = Signs::of(tenant);
@@ -59,7 +59,7 @@ fn fails_within(limit: Duration, tenant: &Tenant, it: &Workspace, case: &str, wo
     assert!(took < limit, "{case} took {took:?}");
 }
 
-/// What a cluster shows of trouble: warnings, and containers that ended.
+/// The problems that a cluster reports: warnings, and containers that ended.
 struct Signs(BTreeSet<String>);
 
 impl Signs {
@@ -67,7 +67,7 @@ impl Signs {
         let mut signs = BTreeSet::new();
         for event in tenant.list::<Event>("") {
             let said = event.message.unwrap_or_default();
-            // That a program which starts does not answer yet is no sign of anything.
+            // A program that is starting does not respond yet: that is not a problem.
             let is_usual = said.starts_with("Startup probe") || said.contains("failed to sync");
             if event.type_.as_deref() == Some("Warning") && !is_usual {
                 signs.insert(format!("{:?} {:?}", event.metadata.uid, event.count));
@@ -89,7 +89,7 @@ impl Signs {
         Self(signs)
     }
 
-    /// When there last was one that was not there before.
+    /// When the last new problem was reported.
     fn last_new(mut self, tenant: &Tenant, over: &AtomicBool) -> Option<Instant> {
         let mut last = None;
         while !over.load(Ordering::Relaxed) {
@@ -104,7 +104,7 @@ impl Signs {
     }
 }
 
-/// The SuperLink comes up once its settings are right, and nothing is left of it in the end.
+/// The SuperLink starts with correct settings, and nothing is left at the end.
 #[track_caller]
 fn mended(tenant: &Tenant, it: &Workspace, settings: &str) {
     it.configure(&format!("{}{}", tenant.provider(), superlink(settings)));
@@ -179,7 +179,7 @@ fn too_little_memory() {
 #[test]
 fn an_image_without_flower() {
     let tenant = Tenant::a();
-    // Flower's own image for what it does not do, where another one would have to be made.
+    // An existing image of the test registry, which contains no Flower.
     let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
     let image = format!("{prefix}flwr/python:1");
     let it = workspace(&tenant, &format!("kubernetes = {{ image = {image:?} }}"));
@@ -295,7 +295,7 @@ fn settings_that_name_no_secret() {
             "Create the missing Secret",
         ],
     );
-    // What is there when the kubelet tries again was never missing.
+    // An object that exists when the kubelet tries again was never missing.
     let failed = tenant.pods("superlink-main").pop().unwrap().metadata.uid;
     let apply = it.begin(&["apply", "-auto-approve", "-no-color"]);
     soon("the first attempt of another pod", || {
@@ -316,7 +316,7 @@ fn settings_that_name_no_secret() {
     tenant.nothing_left();
 }
 
-/// A SuperLink that lets nobody in, and a SuperNode that asks.
+/// A SuperLink that refuses all SuperNodes, and a SuperNode that tries to connect.
 fn with_supernode(tenant: &Tenant, supernode: &str) -> String {
     format!(
         "{}{}{supernode}",
@@ -350,7 +350,7 @@ fn a_supernode_whose_key_is_not_registered() {
     gone(&tenant, &it);
 }
 
-/// Has a Python program stop, with all its threads, some seconds after its port is open: by then it has
+/// Stops a Python program with all its threads some seconds after its port is open: by then, it has
 /// answered its first probe, also on a busy machine.
 const BROKEN: &str = r#"
 import ctypes, socket, threading, time
@@ -368,8 +368,8 @@ def stop():
 threading.Thread(target=stop, daemon=True).start()
 "#;
 
-/// A SuperNode that has this Python code run before its own. Nobody is there to be joined, so that only
-/// its health is left to be looked at.
+/// A SuperNode that runs this Python code before its own. It has no SuperLink, so the apply can
+/// only check its health.
 fn supernode_with(tenant: &Tenant, code: &str, settings: &str) -> Workspace {
     tenant.create::<ConfigMap>(json!({
         "metadata": { "name": "broken" },
@@ -418,7 +418,7 @@ fn a_program_that_never_answers() {
     let tenant = Tenant::a();
     let code = "import time\nprint(\"I sleep\", flush=True)\ntime.sleep(600)\n";
     let it = supernode_with(&tenant, code, "start_timeout = \"20s\"");
-    // The cluster itself cannot tell it from one that starts.
+    // The cluster itself cannot tell it from a program that is starting.
     fails_within(
         Duration::from_secs(80),
         &tenant,

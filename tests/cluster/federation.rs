@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 use crate::tenant::Tenant;
 use crate::workspace::{Workspace, eventually};
 
-/// The run of such a federation, which ended well.
+/// The run of such a federation, which completed.
 #[track_caller]
 pub fn completed(it: &Workspace) -> String {
     let run = it.state("flower_app_run.training");
@@ -20,8 +20,8 @@ pub fn completed(it: &Workspace) -> String {
     run["run_id"].as_str().unwrap().to_owned()
 }
 
-/// Fails when something of a private key that these tenants hold is in a state or a log, or with two of
-/// them.
+/// Fails if a part of a private key of these tenants is in a state or a log, or if two tenants have
+/// it.
 #[track_caller]
 pub fn private_keys_stay(it: &Workspace, tenants: &[&Tenant]) {
     let written = it.written();
@@ -36,12 +36,12 @@ pub fn private_keys_stay(it: &Workspace, tenants: &[&Tenant]) {
             if !text.contains("PRIVATE KEY") {
                 continue;
             }
-            // All keys of a kind begin alike.
+            // All keys of a kind have the same beginning.
             let lines = text.lines().filter(|line| !line.starts_with("-----"));
             let parts: Vec<_> = lines.skip(1).filter(|line| line.len() > 40).collect();
             assert!(!parts.is_empty(), "no key is looked for");
             own.extend(parts.into_iter().map(ToOwned::to_owned));
-            // The same as a Secret travels.
+            // The same, encoded as in a Secret.
             let encoded = base64::engine::general_purpose::STANDARD.encode(&text);
             own.insert(encoded[160..220].to_owned());
         }
@@ -53,7 +53,7 @@ pub fn private_keys_stay(it: &Workspace, tenants: &[&Tenant]) {
     }
 }
 
-/// Two sites and a SuperLink in one namespace, and a run on them.
+/// Two sites and a SuperLink in one namespace, with a run.
 pub fn federation(superlink: &str, supernode: &str, run: &str) -> String {
     format!(
         r#"
@@ -90,7 +90,8 @@ resource "flower_app_run" "training" {{
 
 #[test]
 fn a_federation_trains_in_restricted_pods_and_leaves_nothing() {
-    // SuperNodes that log errors alone do not tell their numbers: the SuperLink's list does.
+    // SuperNodes that log only errors do not log their node IDs: the SuperLink's list contains
+    // them.
     let listed = "\n  control   = flower_superlink.main.control\n  log_level = \"ERROR\"";
     for (isolation, joined) in [("subprocess", ""), ("process", listed)] {
         let tenant = Tenant::a();

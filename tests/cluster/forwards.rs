@@ -1,4 +1,4 @@
-//! The way to a SuperLink's Control API: it is kept as far as that goes, and found again.
+//! The connection to a SuperLink's Control API: it is kept as long as possible, and opened again.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -8,7 +8,7 @@ use crate::retries::{Requests, Way, provider, proxy};
 use crate::tenant::Tenant;
 use crate::workspace::{Workspace, eventually, said};
 
-/// How many port-forwards were asked for since the last look.
+/// How many port-forwards were opened since the last call.
 fn forwards(requests: &Requests) -> usize {
     let all = std::mem::take(&mut *requests.lock().unwrap());
     all.iter()
@@ -22,7 +22,7 @@ fn a_plan_takes_no_more_port_forwards_than_calls_at_once() {
     let Some((port, requests)) = proxy(&tenant, Way::Open) else {
         return;
     };
-    // A refresh asks for the nodes and the run, and these ask for more.
+    // A refresh reads the nodes and the run, and these data sources read more.
     let asked = r#"
 data "flower_runs" "all" {
   control = flower_superlink.main.control
@@ -47,7 +47,7 @@ data "flower_supernodes" "online" {
     it.plan_is_empty();
     let plan = forwards(&requests);
     eprintln!("port-forwards: {apply} for the apply, {plan} for the plan");
-    // A connection may be begun for a call that another one serves first.
+    // A connection may be opened for a call that another connection serves first.
     assert!((1..=3).contains(&plan), "{plan} for a plan");
     assert!(apply <= 20, "{apply} for an apply");
     tenant.destroyed(&it);
@@ -56,7 +56,7 @@ data "flower_supernodes" "online" {
 #[test]
 fn a_run_is_followed_on_when_the_pod_moves() {
     let tenant = Tenant::a();
-    // Without SuperNodes the ServerApp waits for them.
+    // Without SuperNodes, the ServerApp waits for them.
     let it = Workspace::new(&format!(
         "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n}}\n\
          resource \"flower_app_run\" \"training\" {{\n  \
@@ -73,7 +73,7 @@ fn a_run_is_followed_on_when_the_pod_moves() {
     std::thread::sleep(std::time::Duration::from_secs(5));
     let before = tenant.pods("superlink-main")[0].name_any();
     tenant.delete::<Pod>(&before);
-    // A SuperLink that comes back has ended what it ran: that is told by it, and nobody else.
+    // A SuperLink that restarts has ended its runs: only the SuperLink reports this.
     let said = said(&apply.wait_with_output().unwrap());
     assert!(
         !said.text.contains("could not be followed"),

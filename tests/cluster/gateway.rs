@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 const SUPERLINK: &str = "superlink-main";
 
-/// Looks at a SuperLink from another pod: bytes go out as they are written here.
+/// Connects to a SuperLink from another pod, and sends exactly these bytes.
 const PROBE: &str = r#"
 import json, socket, ssl, sys
 pod, service, paths = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
@@ -77,7 +77,7 @@ print(json.dumps({
 }))
 "#;
 
-/// Ways to write a path that leads out of the Fleet API.
+/// Spellings of a path that lead out of the Fleet API.
 const WAYS_OUT: [&str; 27] = [
     "/",
     "/health",
@@ -115,7 +115,7 @@ fn superlink(settings: &str) -> String {
 #[test]
 fn nothing_but_the_fleet_api_is_reached_from_another_pod() {
     let tenant = Tenant::a();
-    // What the pod alone sees to, as where nothing enforces policies.
+    // The protection by the pod alone, as in clusters that enforce no policies.
     let alone = superlink("  kubernetes = { network_policy = false }");
     let it = Workspace::new(&format!("{}{alone}", tenant.provider()));
     it.apply().succeeded();
@@ -135,7 +135,7 @@ fn nothing_but_the_fleet_api_is_reached_from_another_pod() {
     );
     let said: Json = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
 
-    // The gateway, and the health service, which says nothing else.
+    // The gateway, and the health service, which reports only the health.
     assert_eq!(said["pod"], json!([8081, 9092]));
     assert_eq!(said["service"], json!([]));
     let answer = |path: &str| said["answers"][path].as_str().unwrap();
@@ -186,7 +186,7 @@ resource "flower_supernode" "site" {
         assert_eq!(pods.len(), 1, "{object}");
         meets_the_restricted_standard(&serde_json::to_value(&pods[0].spec).unwrap());
     }
-    // What the apps' container is given, by the pod's own word and by what it finds.
+    // The content of the apps' container, by the pod's specification and in reality.
     let pod = serde_json::to_value(&tenant.pods(SUPERLINK)[0].spec).unwrap();
     let files = files_by_container(&pod);
     assert!(!files["superexec"].contains("server.key"), "{files:?}");
@@ -208,11 +208,11 @@ resource "flower_supernode" "site" {
         assert_eq!(said.matches("Read-only file system").count(), 2, "{said}");
         assert!(said.trim().ends_with("49999"), "{said}");
     }
-    // Beside each other, and yet not in each other's sight.
+    // They run in one pod, but cannot see each other's processes.
     let lines = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
     let seen = shell(&tenant, SUPERLINK, "superexec", lines);
     assert!(!seen.contains("--ssl-keyfile"), "{seen}");
-    // The gateway, and health services, which say nothing else.
+    // The gateway, and health services, which report only the health.
     assert_eq!(
         listening(&tenant, SUPERLINK, "superlink"),
         [8081, 8082, 9092].into()

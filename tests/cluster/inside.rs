@@ -1,4 +1,4 @@
-//! What is seen from inside pods.
+//! Checks from inside pods.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::tenant::{Tenant, wait};
 use crate::workspace::eventually;
 
-/// Starts a pod that has Python and nothing else.
+/// Starts a pod that contains only Python.
 pub fn start(tenant: &Tenant, name: &str, command: &[&str]) {
     let prefix = std::env::var("FLOWER_TEST_IMAGE_PREFIX").unwrap_or_default();
     let _: Pod = tenant.create(json!({
@@ -38,7 +38,7 @@ pub fn start(tenant: &Tenant, name: &str, command: &[&str]) {
     }));
 }
 
-/// The command of a pod, run in the namespace of a tenant; what it wrote.
+/// Runs a command in a new pod in the namespace of a tenant; returns its output.
 pub fn run_in_a_pod(tenant: &Tenant, command: &[&str]) -> String {
     start(tenant, "probe", command);
     eventually("the end of the probe", || {
@@ -50,7 +50,7 @@ pub fn run_in_a_pod(tenant: &Tenant, command: &[&str]) -> String {
     log.unwrap()
 }
 
-/// What a command in a container of an object's pod writes.
+/// Runs a command in a container of an object's pod; returns its output.
 pub fn run(tenant: &Tenant, object: &str, container: &str, command: &[&str]) -> String {
     let pod = tenant.pods(object).first().unwrap().name_any();
     wait(async {
@@ -66,12 +66,12 @@ pub fn run(tenant: &Tenant, object: &str, container: &str, command: &[&str]) -> 
     })
 }
 
-/// What a shell there writes.
+/// Runs a shell command there; returns its output.
 pub fn shell(tenant: &Tenant, object: &str, container: &str, script: &str) -> String {
     run(tenant, object, container, &["sh", "-c", script])
 }
 
-/// The ports at which an object's pod listens to others.
+/// The ports at which an object's pod accepts connections.
 pub fn listening(tenant: &Tenant, object: &str, container: &str) -> BTreeSet<u16> {
     const LISTEN: &str = "0A";
     let sockets = shell(
@@ -81,7 +81,7 @@ pub fn listening(tenant: &Tenant, object: &str, container: &str) -> BTreeSet<u16
         "cat /proc/net/tcp /proc/net/tcp6",
     );
     let loopback = |address: &str| {
-        // Words of four bytes in the order of the machine.
+        // Words of four bytes in the byte order of the machine.
         address == "0100007F" || address == "00000000000000000000000001000000"
     };
     sockets

@@ -1,8 +1,8 @@
-//! The cluster tier: the real Terraform (or OpenTofu) drives the provider on a real Kubernetes, with
+//! The cluster tier: the real Terraform (or OpenTofu) runs the provider on a real Kubernetes, with
 //! real pods that run real Flower.
 //!
-//! KUBECONFIG names the cluster: one that `cargo xtask cluster up` made, or any other. Tests make
-//! namespaces of their own and nothing else.
+//! KUBECONFIG selects the cluster: one of `cargo xtask cluster up`, or any other. Tests create only
+//! their own namespaces.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Parts that somebody deleted: a plan says so, an apply makes them anew, and what follows from them
-//! follows in the same apply.
+//! Objects that another user deleted: a plan reports this, an apply recreates them, and dependent
+//! values follow in the same apply.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
@@ -11,7 +11,7 @@ use crate::workspace::{Workspace, eventually};
 
 const LINK: &str = "flower_superlink.main";
 
-/// A SuperLink with these settings, and a SuperNode that dials it.
+/// A SuperLink with these settings, and a SuperNode that connects to it.
 fn pair(tenant: &Tenant, superlink: &str) -> String {
     format!(
         r#"{}
@@ -33,7 +33,7 @@ resource "flower_supernode" "a" {{
     )
 }
 
-/// A plan that finds this, an apply that agrees with it, and nothing to do afterwards.
+/// A plan that reports this, an apply that matches the plan, and an empty plan afterwards.
 #[track_caller]
 fn mends(it: &Workspace, words: &[&str]) {
     let plan = it.plan();
@@ -90,7 +90,7 @@ fn secrets_that_were_deleted_are_made_anew_and_trusted() {
         assert_eq!(renewed[same], before[same], "{same}");
     }
 
-    // Another authority: the SuperNode is told of it, and joins again.
+    // Another CA: the SuperNode gets its certificate, and joins again.
     let node = it.state("flower_supernode.a");
     let pod = tenant.pods("supernode-a")[0].name_any();
     tenant.delete::<Secret>("superlink-main-ca");
@@ -125,7 +125,7 @@ fn pods_come_back_and_everything_goes_with_its_record() {
         assert_eq!(it.state("flower_supernode.a")["node_id"], node);
     }
 
-    // Whoever removes the records removes all, and a destroy finds nothing to do.
+    // Deleting the records deletes everything, and a destroy has nothing to do.
     for record in ["superlink-main", "supernode-a", "node-key.a"] {
         tenant.delete::<ConfigMap>(record);
     }
@@ -149,7 +149,7 @@ fn a_volume_that_was_deleted_is_never_silently_made_anew() {
     let it = Workspace::new(&config(""));
     it.apply().succeeded();
     it.plan_is_empty();
-    // It is kept for as long as a pod uses it.
+    // Kubernetes keeps it as long as a pod uses it.
     tenant.delete::<PersistentVolumeClaim>("superlink-main");
     let lost = &[
         "The database of the SuperLink is lost",

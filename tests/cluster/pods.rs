@@ -1,4 +1,4 @@
-//! The settings of pods, on pods that run.
+//! The settings of pods, checked on running pods.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// It is where it was sent, as whom, and with what is written on it.
+/// The pod has the configured node, user, labels and annotations.
 #[track_caller]
 fn is_placed(pod: &Json) {
     let spec = &pod["spec"];
@@ -33,7 +33,7 @@ fn is_placed(pod: &Json) {
     );
 }
 
-/// What may be secret is in a Secret of the pod alone.
+/// Values that may be secret are only in a Secret of the pod.
 #[track_caller]
 fn keeps_its_secrets(tenant: &Tenant, pod: &Json) {
     let deployment: Deployment = tenant.get("supernode-site");
@@ -124,7 +124,7 @@ resource "flower_supernode" "site" {{
         let all = pod["spec"]["containers"].as_array().unwrap();
         all.iter().find(|one| one["name"] == name).unwrap().clone()
     };
-    // Apps run beside the SuperNode: they get the data, and it does not.
+    // Apps run beside the SuperNode: they get the data, the SuperNode does not.
     let (apps, node) = (container("superexec"), container("supernode"));
     for path in ["/data", "/settings", "/secret", "/scratch", "/cache"] {
         let mounted = |one: &Json| {
@@ -138,7 +138,7 @@ resource "flower_supernode" "site" {{
     is_placed(&pod);
     keeps_its_secrets(&tenant, &pod);
 
-    // Two sources of one volume are refused when planned... and nothing is changed.
+    // The plan refuses two sources of one volume, and nothing changes.
     it.configure(&format!(
         "{}resource \"flower_supernode\" \"x\" {{\n  name = \"x\"\n  superlink = {{ address = \"a:1\", insecure = true }}\n  kubernetes = {{ volumes = {{ v = {{ mount_path = \"/v\", claim = \"a\", secret = \"b\" }} }} }}\n}}\n",
         tenant.provider()

@@ -1,4 +1,4 @@
-//! Who gets a connection to what runs in pods, where NetworkPolicies are enforced.
+//! Who can connect to the pods if NetworkPolicies are enforced.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::workspace::{Workspace, eventually};
 
 const SUPERLINK: &str = "superlink-main";
 const FLEET: u16 = 9092;
-/// What a caller listens at itself.
+/// The port on which a client listens.
 const SERVED: u16 = 8000;
-/// Where Flower's programs and the gateway ever listen, and neighbours of these.
+/// The ports of Flower's programs and the gateway, and their neighbours.
 const PORTS: [u16; 12] = [
     80, 443, 8000, 8080, 8081, 8082, 9090, 9091, FLEET, 9093, 9094, 9095,
 ];
 
-/// Connects to each port, all at once: what is dropped takes until the time is out.
+/// Connects to all ports at the same time: a dropped packet is only noticed by a timeout.
 const CONNECT: &str = r"
 import socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The ports of a host at which it is let in.
+    /// The ports of a host that accept its connections.
     fn reaches(&self, host: &str, ports: &[u16]) -> BTreeSet<u16> {
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
         let mut command = vec!["python3", "-c", CONNECT, host];
@@ -69,7 +69,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Whether the cluster does what policies say. Ours does; on one that does not, nothing can be tested.
+/// Whether the cluster enforces policies. Ours does; without it, there is nothing to test.
 fn enforced(tenant: &Tenant) -> bool {
     let (caller, closed) = (
         Caller::start(tenant, "caller"),
@@ -123,7 +123,7 @@ fn a_superlink_lets_in_at_the_fleet_port_alone_and_from_where_it_is_told() {
     }
     let named = Caller::start(&tenant, "named");
     let stranger = Caller::start(&elsewhere, "stranger");
-    // Behind a gateway, and with a Fleet port of its own.
+    // Behind a gateway, and with a separate Fleet port.
     for release in ["1.42.0", "1.38.0"] {
         let release = format!("  flower_version = {release:?}\n");
         let configured = |settings: &str| {
@@ -134,7 +134,7 @@ fn a_superlink_lets_in_at_the_fleet_port_alone_and_from_where_it_is_told() {
             )
         };
         let it = Workspace::new(&configured(""));
-        // It is ready only when the kubelet's probes got through.
+        // It is ready only if the kubelet's probes reach it.
         it.apply().succeeded();
         let pod = address(&tenant, SUPERLINK);
         let service = format!("{SUPERLINK}.{}", tenant.namespace);
@@ -157,12 +157,12 @@ fn a_superlink_lets_in_at_the_fleet_port_alone_and_from_where_it_is_told() {
         assert_eq!(stranger.reaches(&service, &PORTS), [].into());
         assert_eq!(named.reaches(&pod, &PORTS), fleet);
         assert_eq!(named.reaches(&service, &PORTS), fleet);
-        // Runs go on meanwhile: the same pod, with the same certificate.
+        // Runs continue meanwhile: the pod and its certificate are the same.
         assert_eq!(address(&tenant, SUPERLINK), pod);
-        // The provider's own way does not lead through the network.
+        // The provider's own connection does not use the network of the pods.
         it.plan_is_empty();
 
-        // It is the policy that has closed them.
+        // The policy has closed the ports.
         it.configure(&configured("  kubernetes = { network_policy = false }"));
         it.apply().succeeded();
         eventually("every port that listens", || {
@@ -201,7 +201,7 @@ resource "flower_supernode" "site" {
 #[test]
 fn supernodes_of_another_cluster_are_let_in_by_the_address_that_they_come_from() {
     let tenant = Tenant::a();
-    // Elsewhere the address that they come from depends on the network plugin.
+    // In other clusters, the source address depends on the network plugin.
     if !tenant.ours() {
         eprintln!("{}: not one of our clusters", tenant.context);
         return;

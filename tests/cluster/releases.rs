@@ -1,4 +1,4 @@
-//! Older releases in pods, and one SuperLink through several of them.
+//! Older releases in pods, and one SuperLink that is upgraded through several of them.
 
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 
@@ -6,7 +6,7 @@ use crate::federation::{completed, federation, private_keys_stay};
 use crate::tenant::Tenant;
 use crate::workspace::Workspace;
 
-/// A federation of a release, and a run on it.
+/// A federation with a release, and a run on it.
 fn configured(tenant: &Tenant, release: &str, isolation: &str) -> String {
     let settings = format!("  flower_version = {release:?}\n  isolation = {isolation:?}");
     let nodes = format!("  isolation = {isolation:?}");
@@ -16,8 +16,8 @@ fn configured(tenant: &Tenant, release: &str, isolation: &str) -> String {
 
 #[test]
 fn releases_that_read_keys_from_a_list_train_in_pods() {
-    // In the older one each app has a process of its own that waits for it, and no health service
-    // tells of the SuperLink. The other one with `process` is below.
+    // In the older release, each app has its own process that waits for it, and there is no health
+    // service of the SuperLink. The other release with `process` is below.
     for (release, isolation, expected) in [
         ("1.22.0", "subprocess", &["superlink"][..]),
         ("1.20.0", "process", &["superlink", "serverapp"]),
@@ -47,7 +47,7 @@ fn a_key_list_that_changes_restarts_the_superlink_and_nothing_is_run_again() {
     let run = completed(&it);
     let pod = || tenant.pods("superlink-main")[0].metadata.uid.clone();
     let before = pod();
-    // One more key is allowed; the SuperNodes go on.
+    // One more key is registered; the SuperNodes keep running.
     let list =
         "{ for name, key in flower_supernode_key.site : name => { public_key = key.public_key } }";
     assert!(config.contains(list));
@@ -83,7 +83,7 @@ fn an_upgrade_keeps_the_volume_with_its_runs_and_nodes() {
         claims[0].metadata.uid.clone()
     };
     let before = volume();
-    // From gRPC to HTTP, and to where the Fleet API shares its port with the gateway before it.
+    // From gRPC to HTTP, and to a Fleet API that shares its port and has a gateway in front of it.
     for release in ["1.38.0", "1.42.0"] {
         it.configure(&config(release));
         it.apply().succeeded();
@@ -92,7 +92,7 @@ fn an_upgrade_keeps_the_volume_with_its_runs_and_nodes() {
         assert_eq!(it.state("flower_superlink.main")["nodes"], nodes);
         assert_eq!(volume(), before);
     }
-    // What was kept is also used.
+    // The kept data is also used.
     it.configure(&config("1.42.0").replace("num-server-rounds = 1", "num-server-rounds = 2"));
     it.apply().succeeded();
     assert_ne!(completed(&it), run);

@@ -1,4 +1,4 @@
-//! Parts that do not go: a destroy says what keeps them, and ends once nothing does.
+//! Objects that cannot be deleted: a destroy names the reason, and completes when it is gone.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service};
 use serde_json::{Value as Json, json};
@@ -8,7 +8,8 @@ use crate::workspace::{Workspace, eventually};
 
 const HOLD: &str = "example.org/hold";
 
-/// Makes what `main` says, has somebody hold one part of it, and sees that named.
+/// Creates the resources of `main`, adds a finalizer to one object, and checks that the error names
+/// it.
 #[track_caller]
 fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
@@ -22,7 +23,7 @@ fn held<K: Object>(tenant: &Tenant, main: &str, kind: &str, part: &str) {
     finalizers.push(HOLD.to_owned());
     hold(json!(finalizers));
     let destroy = || it.run(&["destroy", "-auto-approve", "-no-color"]);
-    // Its pods may take longer than it has, and are named then.
+    // Its pods may take longer than the timeout, and are then named.
     destroy().failed_with(&["still exists after 15 s"]);
     eventually("the end of the pods", || {
         tenant.pods("superlink-main").is_empty()

@@ -1,5 +1,5 @@
-//! An API server that is busy, or behind a network that fails: a proxy in front of the real one turns
-//! requests away, swallows answers, and ends or cuts streams.
+//! An API server that is busy, or behind a faulty network: a proxy in front of the real one refuses
+//! requests, drops replies, and ends or interrupts streams.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,27 +16,27 @@ use crate::access::account::Cluster;
 use crate::tenant::{Tenant, wait};
 use crate::workspace::Workspace;
 
-/// What the way to the API server does.
+/// The behaviour of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// It is as it should be.
+    /// It works.
     Open,
-    /// It turns away the first requests of each method.
+    /// It refuses the first requests of each method.
     Busy,
-    /// It takes requests and tells nothing.
+    /// It accepts requests but never replies.
     BlackHole,
-    /// The first watches are answered, and their events swallowed.
+    /// It accepts the first watches but drops their events.
     Silent,
-    /// Every watch ends as soon as it has begun.
+    /// It ends every watch at once.
     Short,
-    /// The first watches, and the lists after them, are cut.
+    /// It interrupts the first watches, and the lists after them.
     Cut,
 }
 
-/// How many watches the way spoils: of the Deployment twice, of pods and of events.
+/// How many watches the proxy disturbs: two of the Deployment, one of pods and one of events.
 const SPOILT: usize = 4;
 
-/// How the first requests of a method are answered, one after the other.
+/// The replies to the first requests of a method, in order.
 const BUSY: [&str; 5] = [
     "429 Too Many Requests\r\nretry-after: 1",
     "500 Internal Server Error",
@@ -45,7 +45,7 @@ const BUSY: [&str; 5] = [
     "504 Gateway Timeout",
 ];
 
-/// The requests that came by, without their headers.
+/// The requests without their headers.
 pub type Requests = Arc<Mutex<Vec<String>>>;
 
 fn watches(requests: &Requests) -> usize {
@@ -61,8 +61,8 @@ fn is_watch(request: &str) -> bool {
     request.contains("watch=true")
 }
 
-/// Passes requests on to the API server, as well as `way` lets it; its port. None where the test's own
-/// credentials cannot be passed on.
+/// Forwards requests to the API server as `way` says; returns its port. `None` if the credentials
+/// of the test cannot be forwarded.
 pub fn proxy(tenant: &Tenant, way: Way) -> Option<(u16, Requests)> {
     let cluster = Cluster::of(tenant)?;
     let connector = connector(&cluster);
@@ -102,7 +102,7 @@ fn connector(cluster: &Cluster) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// The head of a request or an answer.
+/// The head of a request or a response.
 pub async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -111,7 +111,7 @@ pub async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<V
     Ok(head)
 }
 
-/// One request, and what comes of it.
+/// Handles one request.
 async fn pass(
     mut client: TcpStream,
     connector: &TlsConnector,
@@ -157,7 +157,7 @@ async fn pass(
     let host = address.split(':').next().unwrap().to_owned();
     let name = ServerName::try_from(host).unwrap();
     let mut server: TlsStream<TcpStream> = connector.connect(name, server).await?;
-    // One request a connection, so that each is seen.
+    // One request per connection, so that each is seen.
     let head = if head.to_lowercase().contains("\r\nconnection:") {
         head
     } else {
@@ -181,7 +181,7 @@ pub fn provider(tenant: &Tenant, port: u16) -> String {
     )
 }
 
-/// A SuperLink comes up on this way; how long that took, and how many watches.
+/// Starts a SuperLink through this proxy; returns the duration and the number of watches.
 fn comes_up(way: Way) -> Option<(Duration, usize)> {
     let tenant = Tenant::a();
     let (port, requests) = proxy(&tenant, way)?;

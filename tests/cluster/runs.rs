@@ -1,4 +1,4 @@
-//! Runs in a cluster whose apply was killed.
+//! Runs in a cluster after their apply was killed.
 
 use std::process::Child;
 
@@ -35,7 +35,7 @@ output "runs" {{
     )
 }
 
-/// What the notes of the namespace say.
+/// The content of the notes in the namespace.
 fn notes(tenant: &Tenant) -> Vec<String> {
     let notes = tenant.list::<ConfigMap>(NOTES).into_iter();
     notes
@@ -43,7 +43,7 @@ fn notes(tenant: &Tenant) -> Vec<String> {
         .collect()
 }
 
-/// A run was submitted by an apply that was ended so.
+/// An apply submitted a run and was ended in this way.
 fn ended(tenant: &Tenant, end: impl FnOnce(Child)) -> Workspace {
     let it = Workspace::new(&endless(tenant, ""));
     it.app();
@@ -68,7 +68,7 @@ fn a_run_of_a_killed_terraform_is_taken_over() {
     let tenant = Tenant::a();
     let it = ended(&tenant, kill);
     it.configure(&endless(&tenant, "timeouts = { create = \"60s\" }"));
-    // One that cannot be read is no reason to submit again.
+    // An unreadable note must not lead to a second submission.
     let note: ConfigMap = tenant.list(NOTES).remove(0);
     let name = note.metadata.name.as_deref().unwrap();
     let written = note.data.unwrap().remove("note.json").unwrap();

@@ -1,4 +1,4 @@
-//! How a SuperLink is reached, and what older releases and SuperLinks without TLS need.
+//! How clients connect to a SuperLink, and what older releases and SuperLinks without TLS need.
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::api::{Patch, PatchParams};
@@ -9,7 +9,8 @@ use crate::federation::{completed, federation};
 use crate::tenant::{Tenant, soon, wait};
 use crate::workspace::{Workspace, said};
 
-/// Applies a federation, sees its run completed and its second plan empty, and destroys it.
+/// Applies a federation, checks that its run completed and its second plan is empty, and destroys
+/// it.
 fn trains(tenant: &Tenant, main: &str) {
     let it = Workspace::new(&format!("{}{main}", tenant.provider()));
     it.app();
@@ -21,7 +22,7 @@ fn trains(tenant: &Tenant, main: &str) {
 
 #[test]
 fn a_release_with_a_fleet_port_of_its_own_needs_no_gateway() {
-    // Its Control API speaks HTTP in the one, and gRPC through the port-forward in the other.
+    // Its Control API uses HTTP in one case, and gRPC through the port-forward in the other.
     for release in ["1.38.0", "1.32.1"] {
         without_gateway(release);
     }
@@ -51,7 +52,7 @@ fn without_tls_only_when_that_is_written_down() {
     trains(&tenant, &open);
 }
 
-/// Gives the Service an address, as a cloud would.
+/// Gives the Service an address, as a cloud provider would.
 fn balance(tenant: &Tenant, ingress: &Json) {
     let all = tenant.all::<Service>();
     soon("the Service", || {
@@ -102,7 +103,7 @@ fn a_load_balancer_may_have_an_address_without_a_name() {
     for name in &inside {
         assert!(certified().dns_names.contains(name), "{name}");
     }
-    // A name that leads to it is what is dialled; the address is there already.
+    // SuperNodes connect to the `hostname`; the address already exists.
     it.configure(&config(", hostname = \"fleet.example.org\""));
     it.apply().succeeded();
     it.plan_is_empty();
@@ -132,7 +133,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
         service.metadata.annotations.unwrap()["example.org/internal"],
         "true"
     );
-    // Here its address is the Service's own name.
+    // Here its address is the name of the Service.
     let hostname = format!("superlink-main.{}.svc", tenant.namespace);
     balance(&tenant, &json!({ "hostname": hostname }));
     said(&apply.wait_with_output().unwrap()).succeeded();
@@ -140,7 +141,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     let fleet = it.state("flower_superlink.main")["fleet"].clone();
     assert_eq!(fleet["address"], format!("{hostname}:9092"));
 
-    // A cloud may give another address later: whoever dials the SuperLink is told.
+    // A cloud provider may change the address: SuperNodes get the new one.
     let hostname = format!("{hostname}.cluster.local");
     balance(&tenant, &json!({ "hostname": hostname }));
     let plan = it.plan();
@@ -152,7 +153,7 @@ fn a_load_balancer_is_waited_for_and_its_address_handed_out() {
     assert_eq!(dialled, format!("{hostname}:9092"));
     tenant.destroyed(&it);
 
-    // A Service whose address nobody can know is refused.
+    // A Service whose address cannot be known is refused.
     it.configure(&format!(
         "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  service = {{ service_type = \"NodePort\" }}\n}}\n",
         tenant.provider()

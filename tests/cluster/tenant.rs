@@ -1,4 +1,4 @@
-//! A namespace of a cluster for one test, and what is looked at and broken in it from outside.
+//! A namespace of a cluster for one test, and functions that inspect and disturb it from outside.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,11 +27,11 @@ use crate::workspace::Workspace;
 static WAITING: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// A namespace that enforces the Pod Security Standard "restricted", removed when this is dropped.
+/// A namespace that enforces the Pod Security Standard "restricted"; deleted on drop.
 ///
-/// In a cluster of our own, providers are the account of `examples/kubernetes/role.yaml` there, with
-/// its rights and no more; a test looks and breaks as the administrator. In somebody else's cluster,
-/// where nothing is made outside the namespace, both are whoever KUBECONFIG says.
+/// In our own clusters, the provider uses the account of `examples/kubernetes/role.yaml` in it,
+/// with only its rights; the test uses the administrator's. In other clusters, where a test creates
+/// nothing outside the namespace, both use the account of KUBECONFIG.
 pub struct Tenant {
     pub context: String,
     pub namespace: String,
@@ -40,7 +40,7 @@ pub struct Tenant {
     folder: TempDir,
 }
 
-/// What lives in a namespace.
+/// The namespaced objects.
 pub trait Object:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
@@ -63,7 +63,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     WAITING.block_on(future)
 }
 
-/// The kubeconfig of the clusters under test, whose user may do everything.
+/// The kubeconfig of the test clusters, with an administrator.
 pub fn kubeconfig() -> PathBuf {
     let path = std::env::var_os("KUBECONFIG");
     PathBuf::from(path.expect("KUBECONFIG names the cluster: `cargo xtask test` sets it"))
@@ -75,12 +75,12 @@ impl Tenant {
         Self::within("tenant-a")
     }
 
-    /// A namespace in the other cluster; in the same one, where there is only one.
+    /// A namespace in the other cluster, or in the same cluster if there is only one.
     pub fn b() -> Self {
         Self::within("tenant-b")
     }
 
-    /// A namespace of the other cluster that is called as this one is; none where there is only one.
+    /// A namespace with the same name in the other cluster; `None` if there is only one cluster.
     pub fn namesake(&self) -> Option<Self> {
         let file = Kubeconfig::read_from(kubeconfig()).unwrap();
         let mut others = file.contexts.iter().map(|one| one.name.as_str());
@@ -129,8 +129,8 @@ impl Tenant {
         tenant
     }
 
-    /// The account that providers are, or `None`, said aloud, in a cluster where nothing may be made
-    /// outside the namespace.
+    /// The account of the provider, or `None` with a message in a cluster where a test creates
+    /// nothing outside the namespace.
     pub fn account(&self) -> Option<&Account> {
         if self.account.is_none() {
             eprintln!("NOT RUN in {}: it needs a ClusterRole", self.context);
@@ -161,12 +161,12 @@ impl Tenant {
         std::fs::write(self.config_path(), Self::kubeconfig(&[self])).unwrap();
     }
 
-    /// Where a kubeconfig for providers of this tenant is.
+    /// The path of a kubeconfig for providers of this tenant.
     pub fn config_path(&self) -> PathBuf {
         self.folder.path().join("config")
     }
 
-    /// A provider block for this namespace, with more settings in it.
+    /// A provider block for this namespace, with additional settings.
     pub fn provider_with(&self, alias: &str, more: &str) -> String {
         let alias = if alias.is_empty() {
             String::new()
@@ -191,7 +191,7 @@ impl Tenant {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// What lives in no namespace.
+    /// The cluster-wide objects.
     pub fn cluster<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
         Api::all(self.client.clone())
     }
@@ -215,7 +215,7 @@ impl Tenant {
         wait(self.all::<K>().create(&PostParams::default(), &object)).unwrap()
     }
 
-    /// Changes an object as somebody else.
+    /// Changes an object as another user.
     #[track_caller]
     pub fn patch_as<K: Object>(&self, manager: &str, name: &str, patch: Json) -> K {
         let params = PatchParams {
@@ -229,12 +229,12 @@ impl Tenant {
         let _ = wait(self.all::<K>().delete(name, &DeleteParams::default()));
     }
 
-    /// The pods of the object of this name, such as `superlink-main`.
+    /// The pods of the object with this name, such as `superlink-main`.
     pub fn pods(&self, object: &str) -> Vec<Pod> {
         self.list(&format!("app.kubernetes.io/instance={object}"))
     }
 
-    /// Waits until the object's only pod is another one than `old`, and ready.
+    /// Waits until the object's only pod differs from `old` and is ready.
     #[track_caller]
     pub fn another_pod(&self, object: &str, old: &str) {
         let ready = |one: &PodCondition| one.type_ == "Ready" && one.status == "True";
@@ -254,7 +254,7 @@ impl Tenant {
         containers.iter().map(|one| one.name.clone()).collect()
     }
 
-    /// All that is there, by kind, but for what the cluster itself puts into a namespace.
+    /// All objects by kind, without those that the cluster creates in each namespace.
     pub fn inventory(&self) -> BTreeMap<&'static str, Vec<String>> {
         fn names<K: Object>(tenant: &Tenant) -> Vec<String> {
             let all = tenant.list::<K>("").into_iter();
@@ -276,7 +276,7 @@ impl Tenant {
         found
     }
 
-    /// Destroys all of a configuration, and fails unless that has left nothing.
+    /// Destroys a configuration, and fails unless nothing is left.
     #[track_caller]
     pub fn destroyed(&self, it: &Workspace) {
         it.run(&["destroy", "-auto-approve", "-no-color"])
@@ -290,7 +290,7 @@ impl Tenant {
         assert_eq!(self.inventory(), BTreeMap::new(), "objects are left");
     }
 
-    /// Whether the cluster is one that `cargo xtask cluster` made.
+    /// Whether `cargo xtask cluster` created the cluster.
     pub fn ours(&self) -> bool {
         let name = self.node().metadata.name.unwrap_or_default();
         name == self.context.replace("tenant-", "node-")
@@ -323,7 +323,7 @@ impl Drop for Tenant {
     }
 }
 
-/// Waits until `there`, half a minute at most; what it finds.
+/// Waits until `there` returns a value, for at most half a minute; returns the value.
 #[track_caller]
 pub fn soon<T>(what: &str, there: impl Fn() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(30);

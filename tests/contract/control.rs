@@ -1,8 +1,8 @@
-//! The control client against a real SuperLink: plain and with TLS, its answers, its refusals, and the
-//! faults of a network between the two.
+//! The control client with a real SuperLink: with and without TLS, its replies, its refusals, and
+//! faults of the network between them.
 //!
-//! Everything runs on loopback and is started with the very command lines that `flower::launch` makes,
-//! so these tests say as well that Flower takes those lines.
+//! Everything runs on loopback and is started with the command lines of `flower::launch`, so these
+//! tests also check that Flower accepts these command lines.
 
 mod accounts;
 mod eras;

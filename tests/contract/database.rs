@@ -1,5 +1,5 @@
-//! Releases whose threads do not wait for each other when they open a new database: in one that our
-//! command line starts, they do.
+//! Releases whose threads do not wait for each other when they open a new database: with our
+//! command line, they do.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use terraform_provider_flower::flower::version::{FlowerVersion, row_of};
 
 use crate::flower_env;
 
-/// In place of a SuperLink: threads that need its new database at the same moment.
+/// Replaces a SuperLink: threads that need its new database at the same moment.
 const TOGETHER: &str = r#"
 import sys, threading
 import flwr.server.app as app

@@ -1,7 +1,8 @@
-//! Our FABs against those of the real `flwr build`: the same bytes, and the same apps refused.
+//! Compares our FABs with those of the real `flwr build`: the same bytes, and the same errors.
 //!
-//! The parts that have many corners (TOML in and out, gitignore patterns, dependency declarations) are compared on
-//! random input too, with the very Python packages that the CLI uses, in one Python process per test.
+//! The parts with many corner cases (TOML in and out, gitignore patterns, dependencies) are also
+//! compared on random input, with the same Python packages as in the CLI, in one Python process per
+//! test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,7 +60,7 @@ model = { name = "cnn", "lr.start" = 0.1 }
 
 type File<'a> = (&'static str, &'a [u8]);
 
-/// An app on disk, with the common files and what the case adds.
+/// An app on disk, with common files and those of the case.
 struct Case<'a> {
     name: &'static str,
     pyproject: String,
@@ -82,7 +83,7 @@ impl<'a> Case<'a> {
         Self::new(name, format!("{HEAD}{APP}{COMPONENTS}"), files)
     }
 
-    /// With lines in `[tool.flwr.app]`.
+    /// With additional lines in `[tool.flwr.app]`.
     fn app(name: &'static str, lines: &str, files: &[File<'a>]) -> Self {
         Self::new(name, format!("{HEAD}{APP}{lines}\n{COMPONENTS}"), files)
     }
@@ -112,7 +113,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Builds with the CLI, and gives the name and the bytes of the file, or what the CLI said.
+/// Builds with the CLI; returns the name and bytes of the file, or the CLI's error.
 fn build_with_cli(app: &Path, scratch: &Path) -> Result<(String, Vec<u8>), Output> {
     let out = scratch.join("out");
     fs::create_dir(&out).unwrap();
@@ -136,7 +137,7 @@ fn build_with_cli(app: &Path, scratch: &Path) -> Result<(String, Vec<u8>), Outpu
     }
 }
 
-/// Runs a check on every case, two at a time: the CLI takes most of a second to start.
+/// Runs a check on every case, two in parallel: the CLI takes most of a second to start.
 fn each(cases: Vec<Case>, check: fn(&Case, &Path, &Path)) {
     let half = cases.len().div_ceil(2);
     std::thread::scope(|scope| {
@@ -170,7 +171,7 @@ pub fn python(program: &str, input: &serde_json::Value) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The same values in every run, so that a failure can be looked at.
+/// The same values in every run, so that a failure can be reproduced.
 fn samples<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>, count: usize) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..count)
@@ -313,7 +314,7 @@ fn a_name_that_is_not_utf8_is_refused_only_if_it_ships() {
     }
 }
 
-/// Documents of a few keys, so that many collide and TOML's rules on that are tried too.
+/// Documents with few keys, so that many keys collide and TOML's rules for this are tested, too.
 fn toml_document() -> impl Strategy<Value = String> {
     let key = || {
         prop_oneof![

@@ -1,8 +1,10 @@
-//! Apps that nobody would write by hand, built by us and by `flwr build`: the same bundle, or both refuse.
+//! Apps that nobody would write by hand, built by us and by `flwr build`: the result is the same
+//! bundle, or an error in both.
 //!
-//! A seeded generator changes a sound app in a few places: values of other types in `pyproject.toml`, lines swapped or
-//! lost, odd names, patterns and files. One Python process builds all of them with the function behind the CLI, so
-//! that hundreds take seconds. `FLOWER_TEST_SEED` chooses other trees, `FLOWER_TEST_TREES` how many.
+//! A seeded generator changes a valid app in a few places: values of other types in
+//! `pyproject.toml`, swapped or missing lines, unusual names, patterns and files. One Python
+//! process builds all of them with the function behind the CLI, so that hundreds take seconds.
+//! `FLOWER_TEST_SEED` sets another seed, `FLOWER_TEST_TREES` the number of apps.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::fab::python;
 
 const TREES: usize = 400;
 
-/// Builds each app as the CLI does: the name and the hash of the file, or why there is none.
+/// Builds each app as the CLI does: the name and hash of the file, or the error.
 const DRIVER: &str = r"
 import contextlib, hashlib, importlib, io, json, os, sys
 from pathlib import Path
@@ -63,14 +65,14 @@ impl Tree {
             .map(|(path, text)| (path.as_str(), text.as_str()));
         for (path, text) in common.into_iter().chain(others) {
             let path = root.join("app").join(path);
-            // A file where another has a folder is left out.
+            // A file with the path of a folder is left out.
             let _ = fs::create_dir_all(path.parent().unwrap());
             let _ = fs::write(path, text);
         }
     }
 }
 
-/// A value in TOML, of any type and often of an odd one.
+/// A TOML value of any type, often an unusual one.
 fn value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         Just("true".to_owned()),
@@ -112,7 +114,7 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Mostly what is usual.
+/// Mostly a common value.
 fn usually(
     usual: &'static str,
     odd: impl Strategy<Value = String> + 'static,
@@ -218,7 +220,7 @@ fn app() -> impl Strategy<Value = String> {
         })
 }
 
-/// Tables of other tools, and what Flower takes out.
+/// Tables of other tools, and those that Flower removes.
 fn others() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         4 => (key(), value()).prop_map(|(key, value)| format!("{key} = {value}")),
@@ -231,7 +233,7 @@ fn others() -> impl Strategy<Value = String> {
         .prop_map(|lines| format!("[tool.other]\n{}\n", lines.join("\n")))
 }
 
-/// A slip of an editor.
+/// A typo.
 #[derive(Debug, Clone)]
 enum Slip {
     None,
@@ -311,10 +313,10 @@ fn tree() -> impl Strategy<Value = Tree> {
         })
 }
 
-/// A difference that is meant to be, as the head of the builder says.
+/// An intended difference, as the module head of the builder says.
 fn is_meant(ours: &Result<Fab, FabError>, theirs: &Result<(String, String), String>) -> bool {
     match (ours, theirs) {
-        // What only a Python environment knows: whether a module is there, and what it assigns.
+        // Only a Python environment knows whether a module exists, and what it assigns.
         (Ok(_), Err(words)) => [
             "Unable to load module",
             "Unable to find attribute",
@@ -323,12 +325,12 @@ fn is_meant(ours: &Result<Fab, FabError>, theirs: &Result<(String, String), Stri
         ]
         .iter()
         .any(|sign| words.contains(sign)),
-        // No node could install it.
+        // A node could not install it.
         (Err(FabError::BadName { .. }), Ok(_)) => true,
-        // No run could hand its configuration back.
+        // A run could not return its configuration.
         (Err(FabError::Invalid(problems)), Ok(_)) => problems.iter().all(|problem| {
             problem.key.starts_with("tool.flwr.app.config.")
-                && problem.message.contains("beyond 64 bits")
+                && problem.message.contains("with more than 64 bits")
         }),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! The programs of a real Flower, installed once into the cache that the provider itself uses.
+//! The programs of a real Flower, installed once into the cache of the provider.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 static PROGRAMS: LazyLock<Mutex<HashMap<String, Arc<OnceLock<PathBuf>>>>> =
     LazyLock::new(Mutex::default);
 
-/// The folder of a release's programs.
+/// The folder with the programs of a release.
 pub fn programs(flower_version: &str) -> PathBuf {
     let programs = Arc::clone(
         PROGRAMS
@@ -40,7 +40,7 @@ fn install(flower_version: &str) -> PathBuf {
         newest: None,
         requirements: Vec::new(),
     };
-    // On a thread of its own: tests may already run inside a runtime.
+    // In its own thread: tests may already run in a runtime.
     std::thread::spawn(move || {
         let waiting = tokio::runtime::Runtime::new().unwrap();
         waiting
@@ -51,7 +51,7 @@ fn install(flower_version: &str) -> PathBuf {
     .unwrap()
 }
 
-/// The path of one of the newest Flower's programs.
+/// The path of a program of the newest release.
 pub fn bin(name: &str) -> PathBuf {
     programs(&version::DEFAULT.to_string()).join(name)
 }

@@ -1,4 +1,4 @@
-//! The contract tier: our code against the real Flower from PyPI, on the loopback.
+//! The contract tier: our code with the real Flower from PyPI, on loopback.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Releases whose SuperNodes outlive a refusal: one that our command line starts ends.
+//! Releases whose SuperNodes keep running after a refusal: with our command line, they end.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use terraform_provider_flower::flower::version::{FlowerVersion, row_of};
 
 use crate::flower_env;
 
-/// In place of a SuperNode: the server for its apps goes on when it is refused.
+/// Replaces a SuperNode: the server for its apps keeps running after a refusal.
 const REFUSED: &str = r#"
 import sys, threading, time
 import flwr.supernode.cli as cli

@@ -1,5 +1,5 @@
-//! Configurations that nobody wrote: each attribute of a schema with values that have gone wrong before,
-//! by chance, and the same for the same seed. Unit tests plan them, acceptance tests apply them.
+//! Random configurations: each attribute of a schema gets values that have caused bugs before, the
+//! same for the same seed. Unit tests plan them, acceptance tests apply them.
 
 #![allow(
     dead_code,
@@ -14,11 +14,11 @@ use serde_json::{Map, Value as Json, json};
 
 use values::pool;
 
-/// Chance, the same for the same seed.
+/// A random generator, the same for the same seed.
 pub struct Random(u64);
 
 impl Random {
-    /// `FLOWER_TEST_SEED` repeats what a run printed.
+    /// `FLOWER_TEST_SEED` repeats a run with the seed that it printed.
     pub fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let seed = std::env::var("FLOWER_TEST_SEED").ok();
@@ -62,7 +62,7 @@ pub enum Form {
     Dynamic,
     Texts,
     TextMap,
-    /// A list or map of something else.
+    /// A list or map of another type.
     Other,
     Object(Vec<Shape>),
     List(Vec<Shape>),
@@ -75,17 +75,17 @@ impl PartialEq for Shape {
     }
 }
 
-/// A configuration and what is in it.
+/// A configuration and its description.
 #[derive(Clone)]
 pub struct Configuration {
     pub values: Json,
-    /// The attributes that are set, as names joined by points.
+    /// The attributes that are set, as names joined by dots.
     pub set: Vec<String>,
-    /// The attribute with a value that it cannot have, if there is one.
+    /// The attribute with an invalid value, if there is one.
     pub spoilt: Option<String>,
 }
 
-/// The attributes that have a value of their own within these, as names joined by points.
+/// The attributes inside these that have their own values, as names joined by dots.
 pub fn places(shapes: &[Shape]) -> Vec<String> {
     fn walk(shapes: &[Shape], prefix: &str, found: &mut Vec<String>) {
         for shape in shapes {
@@ -105,8 +105,7 @@ pub fn places(shapes: &[Shape]) -> Vec<String> {
     found
 }
 
-/// A configuration of an object of this kind with values that its attributes can have, about as many of
-/// the optional ones as `percent` says.
+/// A configuration with valid values; `percent` sets how many of the optional attributes it has.
 pub fn fitting(random: &mut Random, shapes: &[Shape], percent: usize) -> Configuration {
     let mut made = Configuration {
         values: Json::Null,
@@ -118,7 +117,7 @@ pub fn fitting(random: &mut Random, shapes: &[Shape], percent: usize) -> Configu
     made
 }
 
-/// The same with one value that its attribute cannot have.
+/// The same with one invalid value.
 pub fn spoilt(random: &mut Random, shapes: &[Shape], place: &str) -> Option<Configuration> {
     let bad = pool(place)?.bad;
     if bad.is_empty() {
@@ -165,7 +164,7 @@ fn object(
     values
 }
 
-/// Values of an attribute of which nothing else is known.
+/// Values of an attribute without specific ones.
 fn plain(form: &Form) -> Vec<Json> {
     match form {
         Form::Bool => vec![json!(true), json!(false)],
@@ -178,7 +177,7 @@ fn plain(form: &Form) -> Vec<Json> {
     }
 }
 
-/// Puts a value where `place` says, and whatever must stand around it.
+/// Puts a value at `place`, with everything that is required around it.
 fn put(
     random: &mut Random,
     shapes: &[Shape],

@@ -1,4 +1,4 @@
-//! What attributes can have, and what they cannot: values that have gone wrong before, and their like.
+//! Valid and invalid values of attributes: values that have caused bugs before, and similar ones.
 
 #![allow(clippy::too_many_lines, reason = "one table of all attributes")]
 
@@ -11,7 +11,7 @@ const PRIVATE: &str = include_str!("../../src/pki/testdata/p384.openssh");
 const OTHER_PRIVATE: &str = include_str!("../../src/pki/testdata/rsa.openssh");
 const CA: &str = include_str!("../../src/pki/testdata/ca-p384.crt");
 
-/// What an attribute can have, and what it cannot.
+/// The valid and the invalid values of an attribute.
 pub struct Pool {
     pub good: Vec<Json>,
     pub bad: Vec<Json>,
@@ -33,7 +33,7 @@ fn any(good: Json, bad: Json) -> Pool {
     }
 }
 
-/// An argument, or a variable with its value, that no process can be started with.
+/// An argument, or a variable with its value, with which a process cannot be started.
 fn huge() -> String {
     "x".repeat(128 * 1024)
 }
@@ -124,7 +124,7 @@ fn config() -> (Vec<Json>, Vec<Json>) {
     )
 }
 
-/// What is known of the attribute at this place; nothing of most bools and texts.
+/// The values of the attribute at this path; `None` for most bools and texts.
 pub fn pool(place: &str) -> Option<Pool> {
     let last = place.rsplit('.').next().unwrap_or(place);
     let long = "x".repeat(54);

@@ -1,8 +1,8 @@
-//! `cargo xtask advisories`, and the check that goes with it: no dependency has a known weakness.
+//! `cargo xtask advisories`, and its check: no dependency has a known vulnerability.
 //!
-//! `RustSec` keeps the advisories in a repository. CI may run where that cannot be fetched, so
-//! what concerns our dependencies lies in `advisories.json` beside xtask: numbers and versions
-//! alone. The command renews it, and the check holds it against what is linked in.
+//! `RustSec` publishes advisories in a repository. CI may not be able to fetch it, so
+//! `advisories.json` beside xtask stores the advisories on our dependencies, only as numbers and
+//! versions. The command updates this file; the check compares it with the linked packages.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,37 +20,37 @@ use crate::process::{capture, run as run_command};
 use crate::repository::Repository;
 
 const HELP: &str = "\
-Renews xtask/advisories.json: the RustSec advisories on the packages in Cargo.lock.
+Updates xtask/advisories.json: the RustSec advisories on the packages in Cargo.lock.
 
 Usage: cargo xtask advisories [options]
 
 Options:
-  --from FOLDER   a checkout of RustSec's advisory-db; without it, one is cloned with git
+  --from FOLDER   a checkout of RustSec's advisory-db (default: a new clone, with git)
 ";
 
 const DATABASE: &str = "https://github.com/rustsec/advisory-db";
 const LIST: &str = "xtask/advisories.json";
-/// After this the check reminds of the command.
+/// After this time, the check prints a reminder.
 const FRESH: Duration = Duration::from_hours(90 * 24);
 
-/// What is known of weaknesses in the packages of Cargo.lock.
+/// The advisories on the packages of Cargo.lock.
 #[derive(Debug, Serialize, Deserialize)]
 struct List {
-    /// The last change of the database that it was read from, in seconds since 1970.
+    /// The last commit of the database, in seconds since 1970.
     database_at: u64,
     advisories: Vec<Advisory>,
 }
 
-/// One weakness of one package.
+/// One advisory on one package.
 #[derive(Debug, Serialize, Deserialize)]
 struct Advisory {
     id: String,
     package: String,
-    /// Versions without it: mended ones, and those from before it.
+    /// Versions without the vulnerability: fixed ones, and those before it.
     good: Vec<VersionReq>,
 }
 
-/// How an advisory begins: the rest of the file is for people.
+/// The structured beginning of an advisory; the rest of the file is text.
 #[derive(Deserialize)]
 struct Front {
     advisory: FrontAdvisory,
@@ -73,7 +73,7 @@ struct FrontVersions {
     unaffected: Vec<String>,
 }
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut from = None;
     while let Some(argument) = arguments.next()? {
@@ -98,7 +98,7 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails when a package that is linked in has a weakness that the list knows.
+/// Fails if a linked package has an advisory in the list.
 pub fn check(repository: &Repository) -> Result<()> {
     let text = std::fs::read_to_string(repository.path(LIST))
         .map_err(|e| format!("{LIST} cannot be read: {e}"))?;
@@ -108,31 +108,31 @@ pub fn check(repository: &Repository) -> Result<()> {
     }
     let age = SystemTime::UNIX_EPOCH + Duration::from_secs(list.database_at);
     if age.elapsed().is_ok_and(|age| age > FRESH) {
-        eprintln!("{LIST} is older than 90 days: renew it with `cargo xtask advisories`");
+        eprintln!("{LIST} is older than 90 days; update it with `cargo xtask advisories`");
     }
-    let weak = weaknesses(&list, &linked(repository)?)?;
+    let weak = vulnerabilities(&list, &linked(repository)?)?;
     if weak.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "these dependencies have known weaknesses; update them (https://rustsec.org/advisories):\n  {}",
+        "these dependencies have known vulnerabilities; update them (https://rustsec.org/advisories):\n  {}",
         weak.into_iter().collect::<Vec<_>>().join("\n  ")
     )
     .into())
 }
 
-/// The packages of a build, each as `name vVERSION`. `cargo metadata` and Cargo.lock also list those that
-/// a feature nobody asked for would add.
+/// The packages of a build, as `name vVERSION`. `cargo metadata` and Cargo.lock also list packages
+/// of features that are off.
 fn linked(repository: &Repository) -> Result<String> {
     let arguments = ["tree", "--workspace", "--locked", "--prefix", "none"];
     capture(repository.cargo().args(arguments))
 }
 
-fn weaknesses(list: &List, linked: &str) -> Result<BTreeSet<String>> {
+fn vulnerabilities(list: &List, linked: &str) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for line in linked.lines() {
-        let mut words = line.split_whitespace();
-        let (Some(name), Some(version)) = (words.next(), words.next()) else {
+        let mut fields = line.split_whitespace();
+        let (Some(name), Some(version)) = (fields.next(), fields.next()) else {
             continue;
         };
         let version = Version::parse(version.trim_start_matches('v'))?;
@@ -181,7 +181,11 @@ fn read_database(folder: &Path, packages: &BTreeSet<String>) -> Result<List> {
         }
     }
     if advisories.is_empty() {
-        return Err(format!("{} holds no advisory on any package", folder.display()).into());
+        return Err(format!(
+            "{} contains no advisory on these packages",
+            folder.display()
+        )
+        .into());
     }
     advisories.sort_by(|a, b| (&a.package, &a.id).cmp(&(&b.package, &b.id)));
     Ok(List {
@@ -190,7 +194,7 @@ fn read_database(folder: &Path, packages: &BTreeSet<String>) -> Result<List> {
     })
 }
 
-/// Reads the front of an advisory; none where it was withdrawn.
+/// Reads the beginning of an advisory; `None` if it was withdrawn.
 fn advisory(text: &str) -> Result<Option<Advisory>> {
     let front = text
         .split_once("```toml")
@@ -210,7 +214,7 @@ fn advisory(text: &str) -> Result<Option<Advisory>> {
     }))
 }
 
-/// One advisory a line, so that a renewal is read easily.
+/// One advisory per line, so that an update has a readable diff.
 fn text_of(list: &List) -> Result<String> {
     let lines: std::result::Result<Vec<_>, _> = list
         .advisories
@@ -249,7 +253,7 @@ mod tests {
             ("3.0.0", false),
         ] {
             let linked = format!("weak v{version} (*)\nother v1.0.0 (proc-macro)\n");
-            let found = weaknesses(&list, &linked).unwrap();
+            let found = vulnerabilities(&list, &linked).unwrap();
             assert_eq!(!found.is_empty(), weak, "{version}: {found:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! What every command does with an argument that is none of its own.
+//! Handles arguments that a command does not know.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use lexopt::Arg::{self, Long, Short, Value};
 
 use crate::Result;
 
-/// Prints the help where that is asked for. Anything else is refused: a misspelt flag must not be ignored.
+/// Prints the help if it is requested. Any other argument is an error: a misspelt flag must not be
+/// ignored.
 pub fn help_or_refuse(argument: Arg, help: &str) -> Result<ExitCode> {
     let word = match argument {
         Long("help") | Short('h') => {
@@ -17,7 +18,7 @@ pub fn help_or_refuse(argument: Arg, help: &str) -> Result<ExitCode> {
         Short(letter) => format!("-{letter}"),
         Value(word) => word.display().to_string(),
     };
-    Err(format!("`{word}` is not understood\n\n{help}").into())
+    Err(format!("unknown argument `{word}`\n\n{help}").into())
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `cargo xtask docs`: the reference in `docs/`, generated from the schema.
 //!
-//! The provider's own descriptions are the only place where an attribute is
-//! explained; these pages are a copy of them, and CI fails when the copy is
-//! out of date. Pages that people write (guides, design, performance) live in
-//! other folders and are never touched.
+//! Only the provider's schema describes an attribute; these pages are a copy, and CI fails if the
+//! copy is outdated. Other pages (guides, design, performance) are in other folders and are never
+//! changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,11 +22,11 @@ Writes the reference pages in docs/ from the provider's own schema and examples/
 Usage: cargo xtask docs [--check]
 
 Options:
-  --check   write nothing; name the pages that differ, and fail if there are any
+  --check   write nothing; list the pages that differ, and fail if there are any
 ";
 
-/// The folders of docs/ in which every page is generated. A page in one of
-/// them that nothing renders any more is stale.
+/// The folders of docs/ in which all pages are generated. A page there that is no longer rendered
+/// is outdated.
 const GENERATED: [&str; 6] = [
     "actions",
     "data-sources",
@@ -40,7 +39,7 @@ const GENERATED: [&str; 6] = [
 /// The program (`render_docs.rs` beside xtask) that prints the pages.
 const RENDERER: &str = "render-docs";
 
-/// One thing in which docs/ is not what it should be.
+/// A difference between docs/ and the rendered pages.
 #[derive(Debug, PartialEq, Eq)]
 enum Difference {
     Missing(PathBuf),
@@ -48,7 +47,7 @@ enum Difference {
     Stale(PathBuf),
 }
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut check_only = false;
     while let Some(argument) = arguments.next()? {
@@ -60,21 +59,21 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let repository = Repository::find()?;
     if check_only {
         check(&repository)?;
-        println!("docs/ agrees with the schema");
+        println!("docs/ matches the schema");
         return Ok(ExitCode::SUCCESS);
     }
     let pages = render(&repository)?;
     let folder = repository.path("docs");
     let differences = compare(&folder, &pages)?;
     for difference in &differences {
-        mend(&folder, &pages, difference)?;
+        fix(&folder, &pages, difference)?;
         println!("{}", describe(difference));
     }
     println!("{} pages, {} changed", pages.len(), differences.len());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails, and names the pages, when docs/ is not what the schema says.
+/// Fails and lists the pages if docs/ does not match the schema.
 pub fn check(repository: &Repository) -> Result<()> {
     let differences = compare(&repository.path("docs"), &render(repository)?)?;
     if differences.is_empty() {
@@ -82,13 +81,13 @@ pub fn check(repository: &Repository) -> Result<()> {
     }
     let list: Vec<String> = differences.iter().map(describe).collect();
     Err(format!(
-        "docs/ does not agree with the schema:\n  {}\nRun `cargo xtask docs` and commit what it writes.",
+        "docs/ does not match the schema:\n  {}\nRun `cargo xtask docs` and commit the result.",
         list.join("\n  ")
     )
     .into())
 }
 
-/// Every page that should be there, by its path below docs/.
+/// All generated pages, by their paths below docs/.
 fn render(repository: &repository::Repository) -> Result<BTreeMap<PathBuf, String>> {
     let json = capture(repository.cargo().args([
         "run",
@@ -103,7 +102,7 @@ fn render(repository: &repository::Repository) -> Result<BTreeMap<PathBuf, Strin
     let pages: BTreeMap<PathBuf, String> = serde_json::from_str(&json)
         .map_err(|e| format!("{RENDERER} did not print an object of pages: {e}"))?;
     if pages.is_empty() {
-        return Err(format!("{RENDERER} rendered no page at all").into());
+        return Err(format!("{RENDERER} rendered no page").into());
     }
     Ok(pages)
 }
@@ -131,7 +130,7 @@ fn compare(docs: &Path, pages: &BTreeMap<PathBuf, String>) -> Result<Vec<Differe
     Ok(differences)
 }
 
-fn mend(docs: &Path, pages: &BTreeMap<PathBuf, String>, difference: &Difference) -> Result<()> {
+fn fix(docs: &Path, pages: &BTreeMap<PathBuf, String>, difference: &Difference) -> Result<()> {
     match difference {
         Difference::Stale(page) => std::fs::remove_file(docs.join(page))?,
         Difference::Missing(page) | Difference::Changed(page) => {
@@ -184,7 +183,7 @@ mod tests {
             ]
         );
         for difference in &found {
-            mend(docs.path(), &pages, difference).unwrap();
+            fix(docs.path(), &pages, difference).unwrap();
         }
         assert_eq!(compare(docs.path(), &pages).unwrap(), []);
         assert!(docs.path().join("design/why.md").exists());

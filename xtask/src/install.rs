@@ -1,7 +1,7 @@
-//! `cargo xtask install`: the provider where `terraform init` finds it.
+//! `cargo xtask install`: installs the provider where `terraform init` finds it.
 //!
-//! The provider is in no registry yet, and with `dev_overrides` there is no `init`, which a
-//! configuration with a backend or with other providers needs. A filesystem mirror has both.
+//! The provider is not in a registry yet, and `dev_overrides` has no `init`, which a configuration
+//! with a backend or other providers needs. A filesystem mirror supports both.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use crate::process::run as run_command;
 use crate::repository::{PROVIDER, PROVIDER_SOURCE, Repository};
 
 const HELP: &str = "\
-Builds the provider and puts it where `terraform init` and `tofu init` find it.
+Builds the provider and installs it where `terraform init` and `tofu init` find it.
 
 Usage: cargo xtask install [options]
 
 Options:
-  --mirror FOLDER   the filesystem mirror; ~/.terraform.d/plugins when left out, which both programs
-                    search without any setting
-  --binary FILE     install this build of the provider instead of making one
+  --mirror FOLDER   the filesystem mirror (default: ~/.terraform.d/plugins, which both programs
+                    search without a setting)
+  --binary FILE     install this binary instead of building the provider
 ";
 
-/// The registries that a `source` without a host means, for Terraform and for OpenTofu.
+/// The registries of a `source` without a host, for Terraform and for OpenTofu.
 const HOSTS: [&str; 2] = ["registry.terraform.io", "registry.opentofu.org"];
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let (mut named, mut binary) = (None, None);
     while let Some(argument) = arguments.next()? {
@@ -53,14 +53,14 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mirror = match (&named, &searched) {
         (Some(folder), _) => std::path::absolute(folder)?,
         (None, Some(folder)) => folder.clone(),
-        (None, None) => return Err("there is no home folder: name one with --mirror".into()),
+        (None, None) => return Err("there is no home folder: set the folder with --mirror".into()),
     };
     install(&binary, &mirror, &version)?;
     print!("{}", settings(&mirror, &version, named.is_none()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The folder that `init` searches by itself.
+/// The folder that `init` searches by default.
 fn default_mirror() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join(".terraform.d/plugins"))
 }
@@ -77,7 +77,7 @@ fn version(manifest: &str) -> Result<String> {
     Ok(toml::from_str::<Manifest>(manifest)?.package.version)
 }
 
-/// The platform in Terraform's words.
+/// The platform as Terraform names it.
 fn platform() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
@@ -91,8 +91,8 @@ fn platform() -> String {
     format!("{os}_{arch}")
 }
 
-/// Copies the binary to its place for each registry, in one step: a Terraform may be running the
-/// one that is there.
+/// Copies the binary for each registry, with a rename at the end: a running Terraform may use the
+/// current one.
 fn install(binary: &Path, mirror: &Path, version: &str) -> Result<()> {
     for host in HOSTS {
         let folder = mirror
@@ -108,7 +108,7 @@ fn install(binary: &Path, mirror: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// What to write where, for the person who installed it.
+/// The settings for the user.
 fn settings(mirror: &Path, version: &str, is_searched: bool) -> String {
     let sources = HOSTS.map(|host| format!("\"{host}/{PROVIDER_SOURCE}\""));
     let sources = sources.join(", ");
@@ -119,23 +119,23 @@ fn settings(mirror: &Path, version: &str, is_searched: bool) -> String {
     );
     let how = if is_searched {
         format!(
-            "`terraform init` and `tofu init` search this folder by themselves. Only where your CLI\n\
-             configuration (~/.terraformrc or ~/.tofurc) has a `provider_installation` block, put this into it:\n\n\
+            "`terraform init` and `tofu init` search this folder by default. Only if your CLI\n\
+             configuration (~/.terraformrc or ~/.tofurc) has a `provider_installation` block, add this to it:\n\n\
              {block}"
         )
     } else {
         format!(
-            "Put this into your CLI configuration (~/.terraformrc or ~/.tofurc, or a file that\n\
+            "Add this to your CLI configuration (~/.terraformrc or ~/.tofurc, or a file that\n\
              TF_CLI_CONFIG_FILE names):\n\nprovider_installation {{\n{block}}}\n"
         )
     };
     format!(
-        "The provider {version} is in {}.\n\n{how}\n\
-         In the configuration:\n\n\
+        "Installed the provider {version} in {}.\n\n{how}\n\
+         Use it in a configuration:\n\n\
          terraform {{\n  required_providers {{\n    flower = {{\n      source  = \"{PROVIDER_SOURCE}\"\n      \
          version = \"{version}\"\n    }}\n  }}\n}}\n\n\
-         Another build of the same version has another checksum: `terraform init -upgrade` takes it\n\
-         once the provider's entry is gone from .terraform.lock.hcl.\n",
+         Another build of the same version has another checksum: delete the provider's entry from\n\
+         .terraform.lock.hcl, then run `terraform init -upgrade`.\n",
         mirror.display()
     )
 }

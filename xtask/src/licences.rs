@@ -1,10 +1,8 @@
-//! The check of dependencies: everything linked in is under terms that
-//! `deny.toml` allows, nothing is there that it bans, and nothing has a
-//! weakness that is known.
+//! The check of dependencies: all linked packages have a licence that `deny.toml` allows, none is
+//! banned, and none has a known vulnerability.
 //!
-//! `cargo deny` does it where it is installed. This is the same rule on what
-//! `cargo metadata` reports, so that the check never depends on a tool that is
-//! missing.
+//! `cargo deny` does this if it is installed. This module applies the same rules to the output of
+//! `cargo metadata`, so that the check does not depend on an optional tool.
 
 mod bans;
 
@@ -18,7 +16,8 @@ use crate::{Result, advisories};
 
 use bans::Bans;
 
-/// Fails when a dependency's terms are not allowed, or it is banned itself or known to be weak.
+/// Fails if a dependency has a licence that is not allowed, is banned, or has a known
+/// vulnerability.
 pub fn check(repository: &Repository) -> Result<()> {
     advisories::check(repository)?;
     if find_program("cargo-deny").is_some() {
@@ -26,7 +25,7 @@ pub fn check(repository: &Repository) -> Result<()> {
             .cargo()
             .args(["deny", "check", "licenses", "bans"]));
     }
-    eprintln!("cargo-deny is not installed: its checks of licences and bans are made here");
+    eprintln!("cargo-deny is not installed: xtask checks licences and bans itself");
     let metadata = metadata(repository)?;
     let policy = std::fs::read_to_string(repository.path("deny.toml"))
         .map_err(|e| format!("deny.toml cannot be read: {e}"))?;
@@ -34,7 +33,7 @@ pub fn check(repository: &Repository) -> Result<()> {
     let refused = refused(&metadata, &allowed);
     if !refused.is_empty() {
         return Err(format!(
-            "these dependencies have terms that deny.toml does not allow:\n  {}",
+            "these dependencies have a licence that deny.toml does not allow:\n  {}",
             refused.join("\n  ")
         )
         .into());
@@ -42,7 +41,7 @@ pub fn check(repository: &Repository) -> Result<()> {
     let banned = Bans::of(&policy).found(&metadata);
     if !banned.is_empty() {
         return Err(format!(
-            "these dependencies are not what deny.toml lets pass:\n  {}",
+            "deny.toml does not allow these dependencies:\n  {}",
             banned.join("\n  ")
         )
         .into());
@@ -50,8 +49,8 @@ pub fn check(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-/// What cargo knows of the dependencies on this platform. Other platforms'
-/// are left out: cargo would have to download each of them.
+/// Cargo's metadata of the dependencies on this platform. Those of other platforms are left out:
+/// cargo would have to download them.
 fn metadata(repository: &Repository) -> Result<Value> {
     let host = Repository::host()?;
     let json = capture(repository.cargo().args([
@@ -65,8 +64,8 @@ fn metadata(repository: &Repository) -> Result<Value> {
     Ok(serde_json::from_str(&json)?)
 }
 
-/// The lines of one section, without comments: lists with one entry a line are
-/// all that is needed of the file's syntax.
+/// The lines of one section, without comments. Lists with one entry per line are the only syntax
+/// that is needed.
 fn section<'a>(policy: &'a str, title: &'a str) -> impl Iterator<Item = &'a str> {
     policy
         .lines()
@@ -85,17 +84,17 @@ fn allow_list(policy: &str) -> Result<BTreeSet<String>> {
         .map(str::to_owned)
         .collect();
     if allowed.is_empty() {
-        return Err("deny.toml has no [licenses] allow list, one licence a line".into());
+        return Err("deny.toml has no [licenses] allow list with one licence per line".into());
     }
     Ok(allowed)
 }
 
-/// Each package, by name, version and terms, that the list does not cover.
+/// The packages whose licence is not in the list, with name, version and licence.
 fn refused(metadata: &Value, allowed: &BTreeSet<String>) -> Vec<String> {
     let text = |package: &Value, key: &str| package[key].as_str().map(str::to_owned);
     let packages = metadata["packages"].as_array().into_iter().flatten();
     packages
-        // Packages of this repository have no registry as their source.
+        // Packages of this repository have no registry as source.
         .filter(|package| !package["source"].is_null())
         .filter_map(|package| {
             let terms = text(package, "license");
@@ -115,64 +114,64 @@ fn refused(metadata: &Value, allowed: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
-/// Whether an SPDX expression can be met with allowed licences alone.
+/// Whether allowed licences satisfy an SPDX expression.
 ///
-/// An expression that cannot be read is not met.
+/// An invalid expression is not satisfied.
 fn satisfied(expression: &str, allowed: &BTreeSet<String>) -> bool {
     // `/` is the old spelling of OR in Cargo manifests.
     let spaced = expression
         .replace('/', " OR ")
         .replace('(', " ( ")
         .replace(')', " ) ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader {
-        words: &words,
+        tokens: &tokens,
         allowed,
     };
-    reader.any() == Some(true) && reader.words.is_empty()
+    reader.any() == Some(true) && reader.tokens.is_empty()
 }
 
-/// Reads OR over AND over single terms, the order that SPDX gives them.
+/// Reads OR over AND over single terms, the precedence of SPDX.
 struct Reader<'a> {
-    words: &'a [&'a str],
+    tokens: &'a [&'a str],
     allowed: &'a BTreeSet<String>,
 }
 
 impl Reader<'_> {
     fn any(&mut self) -> Option<bool> {
-        let mut met = self.all()?;
+        let mut satisfied = self.all()?;
         while self.take("OR") {
-            met |= self.all()?;
+            satisfied |= self.all()?;
         }
-        Some(met)
+        Some(satisfied)
     }
 
     fn all(&mut self) -> Option<bool> {
-        let mut met = self.term()?;
+        let mut satisfied = self.term()?;
         while self.take("AND") {
-            met &= self.term()?;
+            satisfied &= self.term()?;
         }
-        Some(met)
+        Some(satisfied)
     }
 
     fn term(&mut self) -> Option<bool> {
         if self.take("(") {
-            let met = self.any()?;
-            return self.take(")").then_some(met);
+            let satisfied = self.any()?;
+            return self.take(")").then_some(satisfied);
         }
-        let (licence, rest) = self.words.split_first()?;
-        self.words = rest;
+        let (licence, rest) = self.tokens.split_first()?;
+        self.tokens = rest;
         if self.take("WITH") {
-            // An exception only gives more rights than the licence alone.
-            self.words = self.words.split_first()?.1;
+            // An exception only adds rights to the licence.
+            self.tokens = self.tokens.split_first()?.1;
         }
         Some(self.allowed.contains(*licence))
     }
 
     fn take(&mut self, word: &str) -> bool {
-        match self.words.split_first() {
+        match self.tokens.split_first() {
             Some((first, rest)) if *first == word => {
-                self.words = rest;
+                self.tokens = rest;
                 true
             }
             _ => false,

@@ -1,7 +1,7 @@
 //! `cargo xtask`: the repository's own commands.
 //!
-//! They exist so that a person, CI and a bench run all do the same thing, with
-//! nothing to install but Rust, Python and one of Terraform, OpenTofu or Go.
+//! A developer, CI and a bench run the same commands, which need only Rust, Python and one of
+//! Terraform, OpenTofu or Go.
 
 mod advisories;
 mod arguments;
@@ -24,7 +24,7 @@ use lexopt::{Parser, ValueExt as _};
 
 use arguments::help_or_refuse;
 
-/// What any step can fail with: a sentence for the person at the terminal.
+/// The error of a command: a sentence for the user.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
@@ -33,16 +33,16 @@ The repository's own commands.
 Usage: cargo xtask <command> [options]
 
 Commands:
-  quickstart   apply examples/quickstart with a provider built from here
-  install      build the provider into a mirror, from which `terraform init` takes it
-  test         every check and every test tier, as CI runs them
-  docs         write docs/ from the provider's own schema
-  bench        measure this provider beside a Go one and beside no provider
-  cluster      real Kubernetes clusters on this machine, up and down
-  matrix       one configuration on every Flower release, for docs/compatibility.md
-  advisories   renew the list of known weaknesses in dependencies, which the tests check
+  quickstart   build the provider and apply examples/quickstart with it
+  install      build the provider and install it where `terraform init` finds it
+  test         run all checks and all test tiers, as CI does
+  docs         write the reference in docs/ from the provider's schema
+  bench        compare this provider with a Go provider and with no provider
+  cluster      start and stop real Kubernetes clusters on this machine
+  matrix       test one configuration on all Flower releases, for docs/compatibility.md
+  advisories   update the list of known vulnerabilities that the tests check
 
-`cargo xtask <command> --help` tells more about each.
+`cargo xtask <command> --help` prints the options of a command.
 
 Environment:
   TF_BINARY    the terraform or tofu to use instead of the one on PATH
@@ -76,7 +76,7 @@ fn dispatch(mut arguments: Parser) -> Result<ExitCode> {
         "cluster" => cluster::run(arguments),
         "matrix" => matrix::run(arguments),
         "advisories" => advisories::run(arguments),
-        // Not in the help: the bench starts itself with it, as the plugin.
+        // Not in the help: the bench uses this command to measure a plugin.
         bench::account::COMMAND => bench::account::run(arguments),
         "help" => help_or_refuse(Long("help"), HELP),
         unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}").into()),

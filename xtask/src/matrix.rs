@@ -1,5 +1,5 @@
-//! `cargo xtask matrix`: the acceptance test of the eras on many Flower releases, and the table in
-//! docs/compatibility.md that is made from what it saw.
+//! `cargo xtask matrix`: runs the acceptance test `eras` on many Flower releases, and writes the
+//! table in docs/compatibility.md from its results.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,25 +16,25 @@ use crate::repository::Repository;
 use crate::test::build_examples;
 use crate::tools::{Terraform, python_or_install};
 
-/// Releases of each range between which something changed, its first or its last, and what is used most.
+/// The first or last release of each range between changes, and releases that are used most.
 const RELEASES: &str = "1.13.1,1.14.0,1.15.2,1.16.0,1.18.0,1.20.0,1.21.0,1.22.0,1.23.0,1.24.0,1.25.0,1.26.1,1.27.0,1.28.0,1.29.0,1.32.1,1.34.0,1.35.0,1.36.0,1.37.0,1.38.0,1.39.0,1.40.0,1.42.0";
-/// One SuperLink through all of these.
+/// One SuperLink is upgraded through all of these.
 const UPGRADES: &str = "1.26.1,1.29.0,1.32.1,1.36.0,1.37.0,1.40.0,1.42.0";
 
 const HELP: &str = "\
-Applies one federation on many Flower releases, real ones from the package index, and writes what
-it saw to docs/compatibility.md. A release takes half a minute, and as long again the first time.
+Applies one federation on many Flower releases from the package index, and writes the results
+to docs/compatibility.md. A release takes half a minute, and twice as long the first time.
 
 Usage: cargo xtask matrix [options]
 
 Options:
-  --releases LIST   only these, such as 1.20.0,1.42.0; docs/compatibility.md is then left alone
-  --results FILE    run nothing: make the page of what tests with FLOWER_TEST_RESULTS=FILE have seen
+  --releases LIST   only these, such as 1.20.0,1.42.0; does not write docs/compatibility.md
+  --results FILE    run nothing: write the page from the results of tests with FLOWER_TEST_RESULTS=FILE
 ";
 
 const PAGE: &str = "docs/compatibility.md";
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let (mut only, mut given) = (None, None);
     while let Some(argument) = arguments.next()? {
@@ -83,18 +83,18 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a test saw.
+/// A result of a test.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Seen {
-    /// Of a release.
+enum TestResult {
+    /// The steps that passed on a release.
     Release {
         release: String,
         #[serde(rename = "seen")]
         steps: Vec<String>,
         seconds: u64,
     },
-    /// Of the way from one release to another.
+    /// An upgrade from one release to another.
     Upgrade {
         from: String,
         to: String,
@@ -104,33 +104,33 @@ enum Seen {
 }
 
 /// Releases by their numbers: they were tried side by side, and noted as they ended.
-fn in_order(mut seen: Vec<Seen>) -> Vec<Seen> {
+fn in_order(mut seen: Vec<TestResult>) -> Vec<TestResult> {
     seen.sort_by_key(|one| match one {
-        Seen::Release { release, .. } => semver::Version::parse(release).ok(),
-        Seen::Upgrade { .. } => None,
+        TestResult::Release { release, .. } => semver::Version::parse(release).ok(),
+        TestResult::Upgrade { .. } => None,
     });
     seen
 }
 
-/// The page that these results, one JSON object a line, come to.
+/// The page for these results, one JSON object per line.
 fn page(results: &str, client: &str) -> Result<String> {
     let mut text = format!(
-        "# Compatibility\n\nWritten by `cargo xtask matrix` from what it saw, with {client}: on each \
-         release, one configuration makes a SuperLink and two SuperNodes on the runtime `local`, with \
+        "# Compatibility\n\n`cargo xtask matrix` writes this page from its test results, with {client}: on each \
+         release, one configuration creates a SuperLink and two SuperNodes on the runtime `local`, with \
          TLS and node keys, and three runs, the first with `isolation = \"process\"`; 1.13 with a database \
-         in memory, which it needs for keys. A newer release is used like the newest.\n\n\
-         | Flower | a run completes | the second plan is empty | runs are listed, and have logs | only listed keys join | a failed run is a failed apply | a run is stopped, nothing is left | s |\n\
+         in memory, which it needs for keys. The provider treats a release that is newer than the table like the newest.\n\n\
+         | Flower | a run completes | the second plan is empty | runs are listed and have logs | only listed keys join | a failed run is a failed apply | a run is stopped, and nothing is left | s |\n\
          | --- | --- | --- | --- | --- | --- | --- | ---: |\n"
     );
     let mut upgrades = String::new();
     let mut all = 0;
-    let seen: Vec<Seen> = results
+    let seen: Vec<TestResult> = results
         .lines()
         .map(serde_json::from_str)
         .collect::<std::result::Result<_, _>>()?;
     for one in in_order(seen) {
         let (release, steps, seconds) = match one {
-            Seen::Release {
+            TestResult::Release {
                 release,
                 steps,
                 seconds,
@@ -138,7 +138,7 @@ fn page(results: &str, client: &str) -> Result<String> {
                 all += seconds;
                 (release, steps, seconds)
             }
-            Seen::Upgrade {
+            TestResult::Upgrade {
                 from,
                 to,
                 ok,
@@ -150,20 +150,20 @@ fn page(results: &str, client: &str) -> Result<String> {
                 continue;
             }
         };
-        let seen = |what: &str| steps.iter().any(|one| one == what);
+        let passed = |what: &str| steps.iter().any(|one| one == what);
         let minor: u32 = release
             .split('.')
             .nth(1)
             .and_then(|minor| minor.parse().ok())
             .unwrap_or_default();
-        let cell = |what: &str| if seen(what) { "yes" } else { "**no**" };
-        // What a release does not have is no failure of it.
-        let keys = match (minor, seen("keys")) {
+        let cell = |what: &str| if passed(what) { "yes" } else { "**no**" };
+        // A feature that a release does not have is not a failure.
+        let keys = match (minor, passed("keys")) {
             (..23, true) => "yes, after a restart",
             (_, true) => "yes",
             _ => "**no**",
         };
-        let stopped = match (minor, seen("stopped")) {
+        let stopped = match (minor, passed("stopped")) {
             (..14, true) => "with its SuperLink",
             (_, true) => "yes",
             _ => "**no**",
@@ -186,7 +186,7 @@ fn page(results: &str, client: &str) -> Result<String> {
     }
     writeln!(
         text,
-        "\nAll of these together are {} min; releases and upgrades are tried side by side.",
+        "\nAll of these tests together take {} min; releases and upgrades are tested in parallel.",
         all.div_ceil(60)
     )?;
     Ok(text)
@@ -206,7 +206,7 @@ mod tests {
         assert!(page.find("| 1.20.0 |") < page.find("| 1.42.0 |"));
         assert!(page.contains("| 1.40.0 | 1.42.0 | yes | 7 |"));
         assert!(page.ends_with(
-            "\nAll of these together are 1 min; releases and upgrades are tried side by side.\n"
+            "\nAll of these tests together take 1 min; releases and upgrades are tested in parallel.\n"
         ));
         assert!(page.contains("| 1.42.0 | yes | **no** | **no** | **no** | **no** | **no** | 9 |"));
     }

@@ -1,4 +1,4 @@
-//! Starting other programs: what is run is shown, and what failed is named.
+//! Starts other programs: prints the command line, and names the program in errors.
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use crate::Result;
 
-/// How much of a failed program's own words an error repeats.
+/// How many lines of a failed program's output an error repeats.
 const TAIL_LINES: usize = 30;
 
-/// Runs a command whose output belongs to the person at the terminal.
+/// Runs a command whose output goes to the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
     announce(command);
     let status = command.status().map_err(|e| not_started(command, &e))?;
@@ -22,8 +22,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs a command for its standard output; what it wrote to standard error
-/// shows up only in the error.
+/// Runs a command and returns its standard output; standard error is only shown in an error.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {
@@ -33,7 +32,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
     }
 }
 
-/// Runs a command and keeps everything, whatever its exit status.
+/// Runs a command and returns its whole output, whatever the exit status is.
 pub fn output(command: &mut Command) -> Result<Output> {
     command
         .stdin(Stdio::null())
@@ -41,20 +40,20 @@ pub fn output(command: &mut Command) -> Result<Output> {
         .map_err(|e| not_started(command, &e).into())
 }
 
-/// A sentence about a command that ended badly, with the end of its output.
+/// An error text for a command that failed, with the end of its output.
 pub fn failed(command: &Command, output: &Output) -> String {
-    let words = [&output.stdout, &output.stderr]
+    let text = [&output.stdout, &output.stderr]
         .map(|stream| tail(&String::from_utf8_lossy(stream)))
         .concat();
-    format!("`{}` failed ({})\n{words}", line_of(command), output.status)
+    format!("`{}` failed ({})\n{text}", line_of(command), output.status)
 }
 
-/// Shows a command line as a shell would take it, on standard error.
+/// Prints a command line on standard error, quoted for a shell.
 pub fn announce(command: &Command) {
     eprintln!("$ {}", line_of(command));
 }
 
-/// The command line as a shell would take it.
+/// The command line, quoted for a shell.
 pub fn line_of(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -63,7 +62,7 @@ pub fn line_of(command: &Command) -> String {
         .join(" ")
 }
 
-/// A word quoted for a POSIX shell where it has to be.
+/// The word, quoted for a POSIX shell if necessary.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -73,7 +72,7 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
-/// The first executable of that name on PATH.
+/// The first executable with this name on PATH.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     find_in(&std::env::var_os("PATH")?, name)
 }
@@ -84,14 +83,14 @@ fn find_in(path: &OsStr, name: &str) -> Option<PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
-/// Whether a file is there that can be run.
+/// Whether this is an executable file.
 pub fn is_executable(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn not_started(command: &Command, error: &io::Error) -> String {
-    format!("`{}` could not be started: {error}", line_of(command))
+    format!("failed to start `{}`: {error}", line_of(command))
 }
 
 fn tail(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! `cargo xtask quickstart`: from a checkout to a finished federated run.
 //!
-//! It builds the provider, applies `examples/quickstart` with it, shows what
-//! stands, and proves that a second plan is empty. Everything it makes is in
-//! `target/quickstart`, so nothing of the user's is touched.
+//! It builds the provider, applies `examples/quickstart` with it, shows the result, and checks that
+//! a second plan is empty. All its files are in `target/quickstart`, so nothing of the user's is
+//! changed.
 
 mod leftovers;
 mod outcome;
@@ -27,22 +27,22 @@ Builds the provider and applies examples/quickstart with it, in target/quickstar
 Usage: cargo xtask quickstart [options]
 
 Options:
-  --keep           go on from what an earlier quickstart left; without it, that is destroyed first
+  --keep           continue with the resources of an earlier quickstart (default: destroy them first)
   --auto-destroy   destroy everything at the end, and check that no process remains
 ";
 
-/// The folder in which the example keeps processes' data, and which tells
-/// its processes from others.
+/// The folder in which the example stores the data of its processes; it also identifies these
+/// processes.
 const DATA_FOLDER: &str = ".flower";
 
-/// Where one quickstart lives.
+/// The folders and the program of a quickstart.
 struct Stage {
     terraform: Terraform,
     cli_config: PathBuf,
     work: PathBuf,
 }
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let (mut keep, mut auto_destroy) = (false, false);
     while let Some(argument) = arguments.next()? {
@@ -74,26 +74,26 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     copy_example(&repository.path("examples/quickstart"), &stage.work)?;
     run_command(&mut stage.command(&["apply", "-auto-approve", "-input=false"])).map_err(|e| {
         format!(
-            "{e}\nWhat was made before that is still there. To destroy it:\n  {}",
+            "{e}\nThe resources that were created before still exist. To destroy them:\n  {}",
             stage.destroy_line()
         )
     })?;
-    stage.show_outcome()?;
-    stage.prove_settled()?;
+    stage.print_outcome()?;
+    stage.check_second_plan()?;
     if auto_destroy {
         stage.destroy()?;
         leftovers::none_remain(&stage.work.join(DATA_FOLDER))?;
-        println!("\nDestroyed; no process remains.");
+        println!("\nDestroyed. No process remains.");
     } else {
-        println!("\nTo destroy it:\n  {}", stage.destroy_line());
+        println!("\nTo destroy the resources:\n  {}", stage.destroy_line());
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Stage {
-    /// Makes the folders, with the fresh provider in one of its own.
+    /// Creates the folders, with the new provider in its own folder.
     fn set(repository: &Repository, terraform: Terraform) -> Result<Self> {
-        // Terraform reads relative paths from the folder it works in.
+        // Terraform resolves relative paths from its working folder.
         let target = std::path::absolute(repository.target())?;
         let folder = target.join("quickstart");
         let work = folder.join("work");
@@ -114,18 +114,20 @@ impl Stage {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.terraform.command(&self.work, &self.cli_config);
         command.args(arguments);
-        // Terraform colours whatever it writes, into a file as well.
+        // Terraform also colours its output in files.
         if !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
             command.arg("-no-color");
         }
         command
     }
 
-    /// Ends what an earlier quickstart left standing, then forgets it. A state
-    /// that was only deleted would leave its processes behind.
+    /// Destroys the resources of an earlier quickstart, then deletes its state. Deleting only the
+    /// state would leave its processes running.
     fn clear(&self) -> Result<()> {
         if self.work.join("terraform.tfstate").exists() {
-            println!("Destroying what an earlier quickstart left (--keep goes on from it)");
+            println!(
+                "Destroying the resources of an earlier quickstart (use --keep to continue with them)"
+            );
             self.destroy()?;
         }
         fs::remove_dir_all(&self.work)?;
@@ -137,7 +139,7 @@ impl Stage {
         run_command(&mut self.command(&["destroy", "-auto-approve", "-input=false"]))
     }
 
-    fn show_outcome(&self) -> Result<()> {
+    fn print_outcome(&self) -> Result<()> {
         let mut show = self.command(&["show", "-json"]);
         let shown = output(&mut show)?;
         if !shown.status.success() {
@@ -150,17 +152,17 @@ impl Stage {
         Ok(())
     }
 
-    /// A plan right after the apply has to have nothing to do.
-    fn prove_settled(&self) -> Result<()> {
+    /// Checks that a plan right after the apply is empty.
+    fn check_second_plan(&self) -> Result<()> {
         let mut plan = self.command(&["plan", "-detailed-exitcode", "-input=false"]);
         let planned = output(&mut plan)?;
         match planned.status.code() {
             Some(0) => {
-                println!("\nA second plan is empty: what runs is what is written.");
+                println!("\nA second plan is empty: the processes match the configuration.");
                 Ok(())
             }
             Some(2) => Err(format!(
-                "a second plan is not empty, which is a bug of the provider:\n{}",
+                "the second plan is not empty; this is a bug in the provider:\n{}",
                 String::from_utf8_lossy(&planned.stdout)
             )
             .into()),
@@ -179,7 +181,7 @@ impl Stage {
     }
 }
 
-/// Copies the example without what someone's own use of it left there.
+/// Copies the example, without the files of an earlier use of it.
 fn copy_example(from: &Path, to: &Path) -> Result<()> {
     let entries =
         fs::read_dir(from).map_err(|e| format!("{} cannot be read: {e}", from.display()))?;

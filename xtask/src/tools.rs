@@ -1,9 +1,8 @@
-//! The programs that the commands need and Rust does not bring: Terraform or
-//! OpenTofu, and Python.
+//! The programs that the commands need besides Rust: Terraform or OpenTofu, and Python.
 //!
-//! Whatever is on PATH is used. OpenTofu can also be built from its Go module
-//! (`tools/opentofu`), and on Debian as root Python can be installed; where
-//! none of that works, the error says what to install.
+//! Programs on PATH are used first. OpenTofu can also be built from its Go module
+//! (`tools/opentofu`), and on Debian as root Python can be installed. If neither works, the error
+//! tells what to install.
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
@@ -17,31 +16,31 @@ use crate::process::{capture, find_program, is_executable, run};
 use crate::repository::Repository;
 
 const NO_TERRAFORM: &str = "\
-neither `terraform` nor `tofu` is on PATH, and there is no `go` to build OpenTofu with.
+neither `terraform` nor `tofu` is on PATH, and `go`, which could build OpenTofu, is missing.
 Install one of them:
   - Terraform 1.8 or newer: https://developer.hashicorp.com/terraform/install
   - OpenTofu 1.8 or newer:  https://opentofu.org/docs/intro/install/
-  - Go 1.21 or newer (https://go.dev/dl), and OpenTofu is built from source
-or name a binary in TF_BINARY.";
+  - Go 1.21 or newer (https://go.dev/dl), to build OpenTofu from source
+or set TF_BINARY to a binary.";
 
 const NO_PYTHON: &str = "\
-Python 3.11 or newer with its venv module is needed to run Flower, and `python3` on PATH is not that.
+Flower needs Python 3.11 or newer with the venv module, but `python3` on PATH does not provide it.
 Install it: `apt-get install -y python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora),
 or any Python from https://www.python.org/downloads.";
 
-/// Prints the version where it is enough.
+/// Prints the version if it is new enough.
 const PYTHON_PROBE: &str = "import sys; assert sys.version_info >= (3, 11); \
      print('.'.join(map(str, sys.version_info[:3])))";
 
-/// What makes an environment where there is no uv to do it; Debian leaves it out.
+/// The modules that create an environment if there is no uv; Debian packages them separately.
 const VENV_PROBE: &str = "import venv, ensurepip";
 
-/// Which of the two programs a binary is; their registries differ.
+/// Terraform or OpenTofu; their registries differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
     /// Terraform itself.
     Terraform,
-    /// OpenTofu, its fork.
+    /// OpenTofu, the fork.
     OpenTofu,
 }
 
@@ -57,19 +56,19 @@ impl Product {
     }
 }
 
-/// A Terraform or OpenTofu that answers.
+/// A working Terraform or OpenTofu.
 #[derive(Clone, Debug)]
 pub struct Terraform {
-    /// Where it is.
+    /// The path.
     pub binary: PathBuf,
-    /// What it is.
+    /// The product.
     pub product: Product,
-    /// Its version, such as `1.11.4`.
+    /// The version, such as `1.11.4`.
     pub version: String,
 }
 
 impl Terraform {
-    /// `TF_BINARY`, else what is on PATH, else OpenTofu from its Go module.
+    /// `TF_BINARY`, then PATH, then OpenTofu from its Go module.
     pub fn find_or_build(repository: &Repository) -> Result<Self> {
         if let Some(named) = std::env::var_os("TF_BINARY").filter(|name| !name.is_empty()) {
             let binary = named
@@ -77,7 +76,7 @@ impl Terraform {
                 .and_then(find_program)
                 .unwrap_or_else(|| PathBuf::from(&named));
             return Self::probe(binary)
-                .map_err(|e| format!("TF_BINARY={} is no use: {e}", named.display()).into());
+                .map_err(|e| format!("TF_BINARY={} cannot be used: {e}", named.display()).into());
         }
         if let Some(binary) = find_program("terraform").or_else(|| find_program("tofu")) {
             return Self::probe(binary);
@@ -85,7 +84,7 @@ impl Terraform {
         Self::probe(opentofu(repository)?)
     }
 
-    /// OpenTofu: from PATH, or built from its module.
+    /// OpenTofu from PATH, or built from its module.
     pub fn opentofu(repository: &Repository) -> Result<Self> {
         match find_program("tofu") {
             Some(binary) => Self::probe(binary),
@@ -93,7 +92,7 @@ impl Terraform {
         }
     }
 
-    /// Its name and version, such as `Terraform 1.11.4`.
+    /// The name and version, such as `Terraform 1.11.4`.
     pub fn title(&self) -> String {
         let name = match self.product {
             Product::Terraform => "Terraform",
@@ -102,8 +101,8 @@ impl Terraform {
         format!("{name} {}", self.version)
     }
 
-    /// A command of it in `folder`, with its own configuration file, silent
-    /// about newer versions, and independent of the caller's environment.
+    /// A command in `folder` with this CLI configuration, without version checks, and independent
+    /// of the caller's environment.
     pub fn command(&self, folder: &Path, cli_config: &Path) -> Command {
         let mut command = Command::new(&self.binary);
         command
@@ -124,8 +123,7 @@ impl Terraform {
 
     fn probe(binary: PathBuf) -> Result<Self> {
         let mut ask = Command::new(&binary);
-        // Whatever is wrong with the user's own configuration would be told
-        // before the version.
+        // An error in the user's own configuration would be printed before the version.
         ask.arg("version")
             .env("CHECKPOINT_DISABLE", "1")
             .env("TF_CLI_CONFIG_FILE", "/dev/null");
@@ -144,7 +142,7 @@ impl Terraform {
     }
 }
 
-/// A `dev_overrides` configuration that serves `source` from `folder`.
+/// A CLI configuration with `dev_overrides` for `source` in `folder`.
 pub fn dev_overrides(source: &str, folder: &Path) -> String {
     format!(
         "provider_installation {{\n  dev_overrides {{\n    {source:?} = {:?}\n  }}\n  direct {{}}\n}}\n",
@@ -152,7 +150,7 @@ pub fn dev_overrides(source: &str, folder: &Path) -> String {
     )
 }
 
-/// The Python that Flower will run on: its path and version.
+/// The path and version of the Python for Flower.
 pub fn python() -> Result<(PathBuf, String)> {
     let python = find_program("python3").ok_or(NO_PYTHON)?;
     let version = capture(Command::new(&python).args(["-c", PYTHON_PROBE]))
@@ -164,7 +162,7 @@ pub fn python() -> Result<(PathBuf, String)> {
     Ok((python, version.trim().to_owned()))
 }
 
-/// The same, installed first where it is missing and this is Debian as root.
+/// The same, but installs a missing Python on Debian as root.
 pub fn python_or_install() -> Result<(PathBuf, String)> {
     let missing = match python() {
         Ok(found) => return Ok(found),
@@ -205,12 +203,14 @@ fn opentofu(repository: &Repository) -> Result<PathBuf> {
         return Ok(binary);
     }
     let go = find_program("go").ok_or(NO_TERRAFORM)?;
-    let folder = binary.parent().ok_or("the cache folder has no name")?;
+    let folder = binary.parent().ok_or("the cache folder has no parent")?;
     std::fs::create_dir_all(folder)
-        .map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
-    eprintln!("building OpenTofu from tools/opentofu; this is done once and takes some minutes");
-    // Built beside its place and moved there, so that an interrupted build
-    // never leaves half a binary behind.
+        .map_err(|e| format!("{} cannot be created: {e}", folder.display()))?;
+    eprintln!(
+        "building OpenTofu from tools/opentofu; this happens only once and takes some minutes"
+    );
+    // Built in another folder and then moved, so that an interrupted build never leaves an
+    // incomplete binary.
     let partial = binary.with_extension(format!("{}.partial", std::process::id()));
     run(Command::new(go)
         .current_dir(repository.path("tools/opentofu"))
@@ -219,13 +219,13 @@ fn opentofu(repository: &Repository) -> Result<PathBuf> {
         .arg("-o")
         .arg(&partial)
         .arg("github.com/opentofu/opentofu/cmd/tofu"))
-    .map_err(|e| format!("OpenTofu could not be built: {e}\n\n{NO_TERRAFORM}"))?;
+    .map_err(|e| format!("failed to build OpenTofu: {e}\n\n{NO_TERRAFORM}"))?;
     std::fs::rename(&partial, &binary)
         .map_err(|e| format!("{} cannot be written: {e}", binary.display()))?;
     Ok(binary)
 }
 
-/// Where an OpenTofu of the present pin is, or would be.
+/// The path of an OpenTofu of the current pin, whether it exists or not.
 fn opentofu_cache(repository: &Repository) -> Result<PathBuf> {
     let mut pin = DefaultHasher::new();
     for file in ["tools/opentofu/go.mod", "tools/opentofu/go.sum"] {
@@ -240,17 +240,17 @@ fn opentofu_cache(repository: &Repository) -> Result<PathBuf> {
         .join("tofu"))
 }
 
-/// What takes long to make is kept here between runs: below `XDG_CACHE_HOME`, else `~/.cache`.
+/// The folder for files that take long to create: below `XDG_CACHE_HOME`, or `~/.cache`.
 pub fn cache_folder() -> Result<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| Some(std::env::home_dir()?.join(".cache")))
-        .ok_or("neither XDG_CACHE_HOME nor HOME says where to keep what is built")?;
+        .ok_or("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder")?;
     Ok(cache.join("terraform-provider-flower"))
 }
 
-/// The owner of our own entry in /proc is whom we run as.
+/// The owner of our own entry in /proc is the user of this process.
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }

@@ -2,7 +2,7 @@ data "flower_runs" "running" {
   control = flower_superlink.main.control
   status  = "running"
 
-  # Read after it, not beside it.
+  # Reads the list after this resource is created.
   depends_on = [flower_app_run.training]
 }
 

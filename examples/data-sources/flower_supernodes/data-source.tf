@@ -2,7 +2,7 @@ data "flower_supernodes" "online" {
   control = flower_superlink.main.control
   status  = "online"
 
-  # Read after it, not beside it.
+  # Reads the list after this resource is created.
   depends_on = [flower_supernode.hospital_a]
 }
 

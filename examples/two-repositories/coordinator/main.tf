@@ -1,5 +1,5 @@
-# The repository of whoever runs the training: a SuperLink and the list of hospitals that may join.
-# Hospitals send their public key (a pull request to `hospitals`), and get `fleet` back.
+# The repository of the coordinator, who runs the training: a SuperLink and the list of hospitals that
+# may join. A hospital sends its public key (a pull request to `hospitals`), and gets `fleet` back.
 
 terraform {
   required_providers {
@@ -23,11 +23,11 @@ resource "flower_superlink" "main" {
 }
 
 output "fleet" {
-  description = "For the hospitals: address, CA certificate and Flower release. All of it is public."
+  description = "For the hospitals: address, CA certificate and Flower version. These values are public."
   value       = flower_superlink.main.fleet
 }
 
 output "nodes" {
-  description = "The number of each hospital's SuperNode, for `wait.nodes` of a run."
+  description = "The node ID of each hospital's SuperNode, for `wait.nodes` of a run."
   value       = flower_superlink.main.nodes
 }

@@ -1,5 +1,5 @@
-# The repository of one hospital. The first apply, without `fleet`, makes the key; the second one,
-# with the coordinator's answer, starts the SuperNode.
+# The repository of one hospital. The first apply, without `fleet`, creates the key. The second apply,
+# with the `fleet` output of the coordinator, starts the SuperNode.
 
 terraform {
   required_providers {
@@ -23,7 +23,7 @@ variable "fleet" {
     insecure       = bool
     flower_version = string
   })
-  description = "The coordinator's output `fleet`; null until it has answered."
+  description = "The coordinator's output `fleet`; null before the coordinator has sent it."
   default     = null
 }
 

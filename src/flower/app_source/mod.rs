@@ -1,10 +1,10 @@
 //! The files of an app, before any rule decides which of them ship.
 //!
-//! An app comes from a directory, an archive, a checkout or from HCL itself; the FAB builder sees only an [`AppTree`].
-//! Contents are read when they are asked for, so that a data set beside the code costs nothing.
-//! Files of the provider and of Terraform are in no tree, of whatever kind its source is.
+//! An app comes from a directory, an archive, a checkout or from HCL; the FAB builder sees only an
+//! [`AppTree`]. A file is read only when its content is needed, so a data set beside the code costs
+//! nothing. A tree never contains files of the provider or of Terraform, whatever its source is.
 
-mod kept_out;
+mod excluded;
 pub mod path;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-/// Relative POSIX paths of an app, in code point order, each with a way to its content.
+/// Relative POSIX paths of an app in code point order, each with access to its content.
 #[derive(Clone, Default)]
 pub struct AppTree {
     files: BTreeMap<String, Content>,
@@ -24,26 +24,27 @@ pub struct AppTree {
 enum Content {
     Memory(Bytes),
     File(PathBuf),
-    /// The name is not UTF-8, so the key is only close to it. No FAB can carry it.
+    /// The name is not UTF-8, so the key only resembles it. A FAB cannot contain it.
     Unnameable,
 }
 
-/// A tree, or a file in it, could not be read.
+/// Why a tree, or a file in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    /// The app must be a directory.
+    /// The path is not a directory.
     #[error("{} is not a directory", path.display())]
     NotADirectory { path: PathBuf },
-    /// The folder is the one in which the provider keeps its own files.
+    /// The folder contains the provider's own files.
     #[error("{} is the folder in which the provider keeps its own files, including private keys", path.display())]
     OwnFolder { path: PathBuf },
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("failed to read {}: {source}", path.display())]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// A path that could leave the directory an app is unpacked to, or that no directory could hold.
+    /// The path could leave the directory into which an app is unpacked, or no directory can
+    /// contain it.
     #[error("{path:?} cannot be the path of a file in an app: {reason}")]
     BadPath { path: String, reason: &'static str },
     /// The tree has no such file.
@@ -55,7 +56,7 @@ pub enum TreeError {
 }
 
 impl TreeError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::NotADirectory { .. } => {
@@ -84,12 +85,12 @@ impl TreeError {
 }
 
 impl AppTree {
-    /// The tree of a directory, without the provider's `own` folders. Reads names, no contents.
+    /// The tree of a directory, without the provider's `own` folders. This reads only names.
     pub fn from_dir(root: &Path, own: &[PathBuf]) -> Result<Self, TreeError> {
         path::walk(root, own)
     }
 
-    /// A tree that is in memory already.
+    /// The tree of files in memory.
     pub fn from_files(files: BTreeMap<String, Vec<u8>>) -> Result<Self, TreeError> {
         let mut tree = Self::default();
         for (path, content) in files {
@@ -101,9 +102,9 @@ impl AppTree {
         Ok(tree)
     }
 
-    /// The only way into a tree: what is not the app's stays out, whoever hands it in.
+    /// The only way to add a file to a tree: it excludes files that never belong to an app.
     fn add(&mut self, path: String, content: Content) {
-        if !path.split('/').any(kept_out::is_named) {
+        if !path.split('/').any(excluded::is_named) {
             self.files.insert(path, content);
         }
     }
@@ -113,12 +114,12 @@ impl AppTree {
         self.files.keys().map(String::as_str)
     }
 
-    /// Whether the tree has this file.
+    /// Whether the tree contains this file.
     pub fn contains(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
 
-    /// Whether this path, or a directory on the way to it, is a symbolic link that was left out.
+    /// Whether this path, or a directory above it, is a symbolic link that was excluded.
     pub fn is_behind_link(&self, path: &str) -> bool {
         self.links.iter().any(|link| {
             path.strip_prefix(link.as_str())
@@ -160,7 +161,7 @@ impl AppTree {
     }
 }
 
-/// Contents stay out: an inline app may hold what its author would not want in a log.
+/// Contents are not shown: an inline app may contain text that must not be in a log.
 impl fmt::Debug for AppTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AppTree")
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn files_of_the_provider_and_of_terraform_are_in_no_tree() {
-        let kept_out = [
+        let excluded = [
             ".flower/vault/superlink-a-ca.json",
             "infra/.flower/vault/a.json",
             ".terraform/modules/modules.json",
@@ -236,7 +237,7 @@ mod tests {
             ".terraform.lock.hcl",
         ];
         let shipped = ["a.py", "a/flower/b.json", "terraform/c.json"];
-        let files = kept_out.iter().chain(&shipped);
+        let files = excluded.iter().chain(&shipped);
         let files = files.map(|path| ((*path).to_owned(), Vec::new()));
         let tree = AppTree::from_files(files.collect()).unwrap();
         assert_eq!(tree.paths().collect::<Vec<_>>(), shipped);

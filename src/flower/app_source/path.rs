@@ -1,8 +1,8 @@
 //! An app in a directory of this machine.
 //!
-//! The walk takes what `flwr build` would look at: regular files, never through a symbolic link.
-//! Directories whose content no rule could ship are not entered, for they are often larger than everything else,
-//! nor are those of Terraform and the provider's own.
+//! The walk finds the files that `flwr build` considers: regular files, never through a symbolic
+//! link. It skips directories whose content no rule ships, because they are often the largest, and
+//! those of Terraform and the provider.
 
 use std::fs::{self, FileType};
 use std::io::ErrorKind;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::kept_out::{self, OwnFolders};
+use super::excluded::{self, OwnFolders};
 use super::{AppTree, Content, TreeError, read_error};
 
-/// Walks a directory. Names only: no content is read.
+/// Walks a directory and reads only names.
 pub(super) fn walk(root: &Path, own: &[PathBuf]) -> Result<AppTree, TreeError> {
-    // Only the root may be a link: Flower resolves it too.
+    // Only the root may be a link: Flower resolves it, too.
     let meta = fs::metadata(root).map_err(|source| read_error(root, source))?;
     if !meta.is_dir() {
         return Err(TreeError::NotADirectory {
@@ -28,7 +28,7 @@ pub(super) fn walk(root: &Path, own: &[PathBuf]) -> Result<AppTree, TreeError> {
     while let Some((directory, prefix, unnameable_prefix)) = pending.pop() {
         let entries = match fs::read_dir(&directory) {
             Ok(entries) => entries,
-            // Like Flower: what cannot be listed below the root does not ship.
+            // As in Flower, a directory below the root that cannot be listed does not ship.
             Err(error) if !prefix.is_empty() && tolerable(error.kind()) => {
                 warn!(directory = %directory.display(), %error, "left a directory out of the app");
                 continue;
@@ -51,7 +51,7 @@ pub(super) fn walk(root: &Path, own: &[PathBuf]) -> Result<AppTree, TreeError> {
             } else if kind.is_symlink() {
                 tree.links.insert(relative);
             } else if shippable(kind) {
-                // Judged by the names below the root: where the app lies is not its business.
+                // Only the names below the root count, wherever the app lies.
                 let named = name.to_str().is_some() && !unnameable_prefix;
                 let content = if named {
                     Content::File(path)
@@ -65,7 +65,7 @@ pub(super) fn walk(root: &Path, own: &[PathBuf]) -> Result<AppTree, TreeError> {
     Ok(tree)
 }
 
-/// A pipe or socket has no content that could ship, and reading one could block for ever.
+/// A pipe or socket has no content that could ship, and reading one could block forever.
 fn shippable(kind: FileType) -> bool {
     kind.is_file()
 }
@@ -74,12 +74,13 @@ fn tolerable(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::PermissionDenied | ErrorKind::NotFound)
 }
 
-/// Flower's own rules exclude all of these but `.git`, whose refs it takes for source when a branch is named `x.py`.
+/// Flower's own rules exclude all of these except `.git`, whose refs they take for source code if a
+/// branch is named `x.py`.
 fn never_ships(directory: &str) -> bool {
     let name = directory.rsplit('/').next().unwrap_or(directory);
     matches!(directory, ".flwr" | ".venv")
         || matches!(name, "__pycache__" | ".git")
-        || kept_out::is_named(name)
+        || excluded::is_named(name)
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!(paths, ["a.py", "p/.venv/kept.py", "venv/kept.py"]);
     }
 
-    /// What is left of an app at `root` in a folder where also the provider keeps its own files.
+    /// The files of an app at `root`, in a folder that also contains the provider's own files.
     fn left(dir: &Path, root: &str, own: &[&str]) -> Vec<String> {
         let own: Vec<PathBuf> = own.iter().map(|folder| dir.join(folder)).collect();
         let tree = AppTree::from_dir(&dir.join(root), &own).unwrap();
@@ -143,7 +144,7 @@ mod tests {
             expected,
             "`${{path.module}}/..` and folders that are named in other ways"
         );
-        // An app may lie below the provider's folder, which has no such file there.
+        // An app may lie below the provider's folder, which then contains no such file.
         assert_eq!(left(dir, "states", &["."]), ["b.py"]);
     }
 
@@ -186,7 +187,7 @@ mod tests {
             std::os::unix::fs::symlink("nowhere", link).unwrap();
         }
         let tree = AppTree::from_dir(dir.path(), &[dir.path().join("own")]).unwrap();
-        // A walk remembers each link that it comes by.
+        // A walk must not follow a link twice.
         assert!(tree.links.is_empty(), "{:?}", tree.links);
         assert_eq!(tree.paths().collect::<Vec<_>>(), ["a.py"]);
     }

@@ -1,11 +1,11 @@
-//! The calls of the Control API, so that a transport can route them and an error can name them.
+//! The calls of the Control API: transports route them, and errors name them.
 
 use crate::flower::version::{FlowerVersion, NodeAuth, first_with};
 
 /// A call to the Control API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
-    /// Ask whether the SuperLink serves.
+    /// Check the health of the SuperLink.
     Health,
     /// Submit a run.
     StartRun,
@@ -13,18 +13,18 @@ pub enum Call {
     ListRuns,
     /// Stop a run.
     StopRun,
-    /// Read a run's log as it grows.
+    /// Stream a run's log.
     StreamLogs,
-    /// Put a public key on the list of nodes.
+    /// Register a node by its public key.
     RegisterNode,
-    /// Take a node off that list, for good.
+    /// Unregister a node. This is final.
     UnregisterNode,
-    /// Read the list of nodes.
+    /// List the nodes.
     ListNodes,
 }
 
 impl Call {
-    /// The path of the call over HTTP.
+    /// The path of the call in HTTP.
     pub(super) const fn http_path(self) -> &'static str {
         match self {
             Self::Health => "/health",
@@ -38,7 +38,7 @@ impl Call {
         }
     }
 
-    /// The name of the call over gRPC, which has none for the question of health.
+    /// The name of the call in gRPC, which has no health check.
     pub(super) const fn grpc_name(self) -> &'static str {
         match self {
             Self::StartRun => "StartRun",
@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    /// The first release with the call; `None` if all have it.
+    /// The first release with the call; `None` if all releases have it.
     pub(super) fn since(self) -> Option<FlowerVersion> {
         match self {
             Self::Health | Self::StartRun | Self::ListRuns | Self::StreamLogs => None,
@@ -62,10 +62,10 @@ impl Call {
         }
     }
 
-    /// Ends the sentence "… refused to".
+    /// The end of the sentence "… refused to".
     pub(super) const fn purpose(self) -> &'static str {
         match self {
-            Self::Health => "say whether it is healthy",
+            Self::Health => "answer the health check",
             Self::StartRun => "start the run",
             Self::ListRuns => "list runs",
             Self::StopRun => "stop the run",
@@ -76,7 +76,7 @@ impl Call {
         }
     }
 
-    /// True if making the call twice is the same as making it once.
+    /// Whether a second call has the same effect as one call.
     pub const fn is_read(self) -> bool {
         !matches!(
             self,

@@ -1,4 +1,4 @@
-//! The client of one SuperLink: typed calls, each with a deadline, over whatever transport reaches it.
+//! The client of one SuperLink: typed calls with deadlines, over any transport.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,19 +24,19 @@ use super::transport::{Frames, Transport};
 use super::wire;
 use crate::flower::version::FAB_LIMIT;
 
-/// Runs asked for at a time; Flower gives 20 unless asked.
+/// Runs per request; Flower's default is 20.
 const PAGE: usize = 1000;
-/// A listing ends here: nobody reads further back, and a read must stay a read.
+/// The maximum number of runs in a listing, so that one read stays cheap.
 const MOST_RUNS: usize = 10_000;
 
-/// How long calls may take, from their turn to the whole reply.
+/// How long calls may take, from the moment when they may start until the whole reply is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// The question whether the SuperLink serves.
+    /// For the health check.
     pub health: Duration,
-    /// Reads and small changes.
+    /// For reads and small changes.
     pub call: Duration,
-    /// Submitting a run, upload of the bundle included.
+    /// For submitting a run, including the upload of the bundle.
     pub submit: Duration,
 }
 
@@ -50,7 +50,7 @@ impl Default for Deadlines {
     }
 }
 
-/// The client of one SuperLink's Control API. Clones share connections.
+/// The client of the Control API of one SuperLink. Clones share connections.
 #[derive(Clone)]
 pub struct ControlClient {
     transport: Arc<dyn Transport>,
@@ -59,12 +59,12 @@ pub struct ControlClient {
 }
 
 impl ControlClient {
-    /// A client for this endpoint. Nothing is sent before the first call.
+    /// A client for this endpoint. It sends nothing before the first call.
     pub fn connect(endpoint: &ControlEndpoint) -> Self {
         Self::connect_over(endpoint, Arc::new(Tcp::to(endpoint)), Deadlines::default())
     }
 
-    /// The same over connections that something else opens, or with other deadlines.
+    /// A client with its own way to open connections, or with other deadlines.
     pub fn connect_over(
         endpoint: &ControlEndpoint,
         dial: Arc<dyn Dial>,
@@ -86,18 +86,18 @@ impl ControlClient {
         }
     }
 
-    /// host:port, as messages name it.
+    /// host:port, for messages.
     pub fn at(&self) -> &str {
         self.transport.at()
     }
 
-    /// Succeeds if the SuperLink serves. It says nothing about a SuperExec that died.
+    /// Checks the health of the SuperLink. A SuperExec that died does not count.
     pub async fn health(&self) -> Result<(), ControlError> {
         self.transport.health(self.deadlines.health).await
     }
 
-    /// Submits a run, once. After an error for which [`ControlError::outcome_unknown`] is true the run
-    /// may exist: [`super::submit`] deals with that.
+    /// Submits a run once. After an error for which [`ControlError::outcome_unknown`] is true the
+    /// run may exist; [`super::submit`] handles this.
     pub async fn start_run(&self, start: &StartRun) -> Result<RunId, ControlError> {
         let mut request = start.to_wire();
         let mut reply = self.submit(&request).await;
@@ -112,7 +112,7 @@ impl ControlClient {
         run_id.ok_or_else(|| self.no_run(start.fab_len()))
     }
 
-    /// What an answer without a run means, which has no words of its own.
+    /// The error for a reply without a run, which contains no reason.
     fn no_run(&self, bytes: usize) -> ControlError {
         let answer = |words: String| Answer {
             at: self.at().to_owned(),
@@ -137,7 +137,7 @@ impl ControlClient {
             .await
     }
 
-    /// The newest runs, at most `limit` of them.
+    /// The newest runs, at most `limit`.
     pub async fn newest_runs(&self, limit: usize) -> Result<RunListing, ControlError> {
         self.page(limit, 0).await
     }
@@ -155,7 +155,7 @@ impl ControlClient {
             listing.server_now = page.server_now;
             listing.complete = page.complete;
             if listing.runs.len() == known && !page.complete {
-                // A release that does not know how to skip sends the same runs again.
+                // A release without `skip` sends the same runs again.
                 return self.page(MOST_RUNS, 0).await;
             }
         }
@@ -169,7 +169,7 @@ impl ControlClient {
             ..Default::default()
         };
         let mut reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
-        // Releases up to 1.18 answer an unknown number with an empty list.
+        // Releases up to 1.18 answer with an empty list if the run ID is unknown.
         reply
             .run_dict
             .remove(&id.0)
@@ -197,12 +197,12 @@ impl ControlClient {
         }))
     }
 
-    /// Takes a run whose number is known: false if a submission of this process has it already.
+    /// Claims a run by its ID; `false` if a submission of this process already has it.
     pub fn take(&self, id: RunId) -> bool {
-        self.ledger.take(id)
+        self.ledger.claim(id)
     }
 
-    /// Puts a node on the list of those that may connect.
+    /// Registers a node, so that it may connect.
     pub async fn register_node(&self, node: &NewNode) -> Result<NodeId, ControlError> {
         let request = wire::RegisterNodeRequest {
             public_key: Bytes::copy_from_slice(node.public_key.as_bytes()),
@@ -210,20 +210,19 @@ impl ControlClient {
             name: node.name.clone(),
         };
         let reply: wire::RegisterNodeResponse = self.call(Call::RegisterNode, &request).await?;
-        reply
-            .node_id
-            .map(NodeId)
-            .ok_or_else(|| self.odd(Call::RegisterNode, "it gave the SuperNode no node ID"))
+        reply.node_id.map(NodeId).ok_or_else(|| {
+            self.unexpected_reply(Call::RegisterNode, "it gave the SuperNode no node ID")
+        })
     }
 
-    /// Takes a node off the list. Its key can never be registered there again.
+    /// Unregisters a node. Its key can never be registered there again.
     pub async fn unregister_node(&self, id: NodeId) -> Result<(), ControlError> {
         let request = wire::UnregisterNodeRequest { node_id: id.0 };
         let _: wire::UnregisterNodeResponse = self.call(Call::UnregisterNode, &request).await?;
         Ok(())
     }
 
-    /// All nodes of this account, also those taken off the list.
+    /// All nodes of this account, including unregistered ones.
     pub async fn list_nodes(&self) -> Result<Vec<Node>, ControlError> {
         let reply = self
             .send(
@@ -235,7 +234,7 @@ impl ControlClient {
         let dialect = self.transport.dialect();
         dialect
             .nodes(&reply)
-            .map_err(|error| self.odd(Call::ListNodes, error))
+            .map_err(|error| self.unexpected_reply(Call::ListNodes, error))
     }
 
     pub(super) async fn stream(&self, call: Call, request: Bytes) -> Result<Frames, ControlError> {
@@ -244,13 +243,13 @@ impl ControlClient {
             .await
     }
 
-    /// An answer no SuperLink gives.
-    pub(super) fn odd(&self, call: Call, cause: impl fmt::Display) -> ControlError {
+    /// The error for a reply that no SuperLink sends.
+    pub(super) fn unexpected_reply(&self, call: Call, cause: impl fmt::Display) -> ControlError {
         let (at, cause) = (self.at().to_owned(), cause.to_string());
         if call.is_read() {
             ControlError::Protocol { at, call, cause }
         } else {
-            // What the server made of a change is not known.
+            // It is unknown whether the server made the change.
             ControlError::LostReply { at, call, cause }
         }
     }
@@ -263,7 +262,7 @@ impl ControlClient {
             skip: (skip > 0).then(|| number(skip)),
         };
         let reply: wire::ListRunsResponse = self.call(Call::ListRuns, &request).await?;
-        // More than were asked for come from a release that does not know how to limit: all.
+        // A reply with more runs comes from a release without `limit`: it has all runs.
         let complete = reply.run_dict.len() != limit;
         let runs: HashMap<RunId, Run> = reply
             .run_dict
@@ -292,7 +291,7 @@ impl ControlClient {
         deadline: Duration,
     ) -> Result<Reply, ControlError> {
         let reply = self.send(call, request, deadline).await?;
-        Reply::decode(reply).map_err(|error| self.odd(call, error))
+        Reply::decode(reply).map_err(|error| self.unexpected_reply(call, error))
     }
 
     async fn send(
@@ -303,7 +302,7 @@ impl ControlClient {
     ) -> Result<Bytes, ControlError> {
         let request = Bytes::from(request.encode_to_vec());
         let reply = self.transport.unary(call, request.clone(), deadline).await;
-        // A read may be asked twice; a SuperLink that was just restarted has dropped our connections.
+        // A read may be repeated; a SuperLink that just restarted has closed our connections.
         if call.is_read() && matches!(reply, Err(ControlError::LostReply { .. })) {
             return self.transport.unary(call, request, deadline).await;
         }

@@ -1,4 +1,4 @@
-//! What the client makes of a transport's answers.
+//! How the client handles the replies of a transport.
 
 use super::super::dialect::Dialect;
 use super::super::fake::{Fake, list_of, lost};

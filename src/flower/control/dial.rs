@@ -1,8 +1,8 @@
-//! Opens connections, with TLS where the endpoint asks for it, and says precisely why one failed.
+//! Opens connections, with TLS if the endpoint uses it, and reports why one failed.
 //!
-//! The HTTP client is handed this as its connector, so that everything before the first byte of a
-//! request is ours: a failure here means that nothing was sent. [`Dial`] is the seam at which another
-//! way to reach a SuperLink (a port-forward, say) takes the place of TCP.
+//! The HTTP client uses this as its connector, so all steps before the first byte of a request are
+//! our own code: an error here means that nothing was sent. [`Dial`] can replace TCP with another
+//! way to a SuperLink, such as a port-forward.
 
 use std::future::Future;
 use std::io;
@@ -29,20 +29,20 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// A way to open connections to one SuperLink. TLS is laid over it afterwards.
+/// A way to open connections to one SuperLink, without TLS, which is added later.
 #[async_trait]
 pub trait Dial: Send + Sync {
-    /// Opens one.
+    /// Opens a connection.
     async fn dial(&self) -> io::Result<Box<dyn Duplex>>;
 
-    /// How many calls are worth a connection each at the same time. A SuperLink works on about as many
-    /// itself.
+    /// How many calls may use a connection at the same time. A SuperLink handles about as many in
+    /// parallel.
     fn at_once(&self) -> usize {
         16
     }
 }
 
-/// The usual way.
+/// Connects over TCP.
 pub(super) struct Tcp {
     host: String,
     port: u16,
@@ -71,29 +71,29 @@ impl Dial for Tcp {
 pub(super) enum DialError {
     #[error("{0}")]
     Unreachable(String),
-    /// The way there is closed to us, and stays so.
+    /// The connection is not allowed; a retry does not help.
     #[error("{0}")]
     NotAllowed(String),
     #[error("{0}")]
     Tls(TlsReason),
 }
 
-/// A handshake that was broken off is no verdict on it: so it looks, too, when what stands between
-/// has nobody to pass it on to yet.
+/// The error of a TLS handshake. A handshake that was broken off may succeed later: a port-forward
+/// or proxy closes it, too, while the server behind it is not ready.
 fn tls_failed(error: &io::Error) -> DialError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => {
-            DialError::Unreachable(format!("the TLS handshake was broken off: {error}"))
+            DialError::Unreachable(format!("the TLS handshake was interrupted: {error}"))
         }
         _ => DialError::Tls(TlsReason::from_io(error)),
     }
 }
 
 impl DialError {
-    /// What that means for a call: nothing was sent.
+    /// The error of a call; nothing was sent.
     pub(super) fn at(self, at: &str) -> ControlError {
         let at = at.to_owned();
         match self {
@@ -108,7 +108,7 @@ impl DialError {
     }
 }
 
-/// The connector handed to the HTTP client.
+/// The connector of the HTTP client.
 #[derive(Clone)]
 pub(super) struct Connector {
     dial: Arc<dyn Dial>,
@@ -125,7 +125,7 @@ impl Connector {
         }
     }
 
-    /// The same for HTTP/2, which TLS servers want to be asked for.
+    /// The connector for HTTP/2, which TLS servers expect to be negotiated.
     pub(super) fn for_http2(mut self) -> Self {
         if let Some(trust) = &mut self.trust {
             Arc::make_mut(&mut trust.config).alpn_protocols = vec![b"h2".to_vec()];
@@ -151,7 +151,7 @@ impl Connector {
         match tokio::time::timeout(self.deadline, opening).await {
             Ok(opened) => opened.map(TokioIo::new),
             Err(_) => Err(DialError::Unreachable(format!(
-                "no connection within {:?}",
+                "no connection was possible within {:?}",
                 self.deadline
             ))),
         }
@@ -172,7 +172,7 @@ impl tower_service::Service<Uri> for Connector {
     }
 }
 
-/// A connection as the HTTP client's pool wants it.
+/// A connection in the form that the HTTP client's pool expects.
 pub(super) struct Link(Box<dyn Duplex>);
 
 impl Connection for Link {

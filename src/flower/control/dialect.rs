@@ -1,29 +1,30 @@
-//! What differs between releases in messages that otherwise stay the same.
+//! Differences between releases in messages that are otherwise the same.
 //!
-//! Nobody is asked for the release: a SuperLink can be upgraded behind its address. The newest table is
-//! tried first, and an answer that it does not fit is read with the one it was written with.
+//! The provider does not ask for the release: a SuperLink can be upgraded at the same address. It
+//! first decodes a reply with the newest message definition, and falls back to the older one if
+//! that does not fit.
 
 use prost::{DecodeError, Message as _};
 
 use super::node::Node;
 use super::wire;
 
-/// What is known of the messages from what carries them.
+/// What the transport tells about the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Of any release that speaks gRPC.
+    /// Any release with gRPC.
     Grpc,
-    /// Of those that speak HTTP, which are all alike.
+    /// The releases with HTTP, whose messages are all the same.
     Http,
 }
 
 impl Dialect {
-    /// True if the SuperLink may be one that starts no run without [`super::run::EARLY_FEDERATION`].
+    /// Whether the SuperLink may need [`super::run::EARLY_FEDERATION`] to start a run.
     pub(super) fn may_want_federation(self) -> bool {
         self == Self::Grpc
     }
 
-    /// True if a listing may begin further on; some of those who are asked do so in vain.
+    /// Whether a listing may use `skip`, which some releases with gRPC ignore.
     pub(super) fn may_skip(self) -> bool {
         self == Self::Http
     }
@@ -33,7 +34,7 @@ impl Dialect {
         let shifted = match (self, &read) {
             (Self::Http, _) => false,
             (Self::Grpc, Err(_)) => true,
-            // Every node has a key, and in 1.23 it is where this table does not look.
+            // Every node has a key, but in 1.23 it is in another field.
             (Self::Grpc, Ok(reply)) => reply.nodes_info.iter().any(|n| n.public_key.is_empty()),
         };
         if shifted {

@@ -1,10 +1,9 @@
-//! The Control API of a SuperLink of which neither its address nor its configuration says what it
-//! speaks: it is asked over HTTP whether it is healthy, and one that does not answer in HTTP is asked
-//! over gRPC.
+//! The Control API of a SuperLink whose address does not tell the protocol: a health check tries
+//! HTTP first, then gRPC.
 //!
-//! What was found out is remembered until something answers that speaks neither: a SuperLink can be
-//! upgraded behind its address. No call is made before, so that a failure here means that nothing was
-//! asked for.
+//! The result is kept until a reply fits neither protocol: a SuperLink can be upgraded at the same
+//! address. No other call is sent before, so an error of this check means that nothing was
+//! requested.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,14 +20,14 @@ use super::grpc::Grpc;
 use super::http::Http;
 use super::transport::{Frames, Transport};
 
-/// How long either way may take to say whether it is spoken.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long the health check may take with each protocol.
+const CHECK: Duration = Duration::from_secs(5);
 
 pub(super) struct Either {
     http: Http,
     grpc: Grpc,
     spoken: Mutex<Option<Dialect>>,
-    /// One looks, and the others wait for what it finds.
+    /// One call detects the protocol; the others wait for the result.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -50,12 +49,12 @@ impl Either {
         *self.spoken.lock().unwrap_or_else(PoisonError::into_inner) = spoken;
     }
 
-    /// The transport that is spoken there.
+    /// The transport for the detected protocol.
     async fn transport(&self) -> Result<&dyn Transport, ControlError> {
         let _turn = self.turn.lock().await;
         let spoken = match self.spoken() {
             Some(spoken) => spoken,
-            None => self.look().await?,
+            None => self.detect().await?,
         };
         self.remember(Some(spoken));
         Ok(match spoken {
@@ -64,22 +63,22 @@ impl Either {
         })
     }
 
-    async fn look(&self) -> Result<Dialect, ControlError> {
-        let over_http = match self.http.health(LOOK).await {
+    async fn detect(&self) -> Result<Dialect, ControlError> {
+        let over_http = match self.http.health(CHECK).await {
             Ok(()) => return Ok(Dialect::Http),
             Err(error) if is_answer(&error) => return Ok(Dialect::Http),
             Err(error) => error,
         };
-        match self.grpc.health(LOOK).await {
+        match self.grpc.health(CHECK).await {
             Ok(()) => Ok(Dialect::Grpc),
             Err(error) if is_answer(&error) => Ok(Dialect::Grpc),
-            // HTTP is what is spoken from now on, so that its words help more.
-            Err(_) => Err(self.unasked(over_http)),
+            // Newer releases use HTTP, so this error helps more.
+            Err(_) => Err(self.call_not_sent(over_http)),
         }
     }
 
-    /// Only whether it is healthy was asked: whatever was to be asked next was not sent.
-    fn unasked(&self, error: ControlError) -> ControlError {
+    /// The error of the health check, after which the actual call was not sent.
+    fn call_not_sent(&self, error: ControlError) -> ControlError {
         let cause = match error {
             ControlError::LostReply { cause, .. } => cause,
             ControlError::Timeout { after, .. } => {
@@ -94,8 +93,8 @@ impl Either {
         }
     }
 
-    /// What answers is another one than before if it speaks otherwise.
-    fn noted<T>(&self, result: Result<T, ControlError>) -> Result<T, ControlError> {
+    /// Forgets the protocol if the reply does not fit it: the server has changed.
+    fn checked<T>(&self, result: Result<T, ControlError>) -> Result<T, ControlError> {
         if matches!(result, Err(ControlError::Protocol { .. })) {
             self.remember(None);
         }
@@ -103,7 +102,7 @@ impl Either {
     }
 }
 
-/// True if the server understood the question and refused to answer it.
+/// Whether the server understood the request and refused it.
 const fn is_answer(error: &ControlError) -> bool {
     !matches!(
         error,
@@ -127,7 +126,7 @@ impl Transport for Either {
     }
 
     async fn health(&self, deadline: Duration) -> Result<(), ControlError> {
-        self.noted(self.transport().await?.health(deadline).await)
+        self.checked(self.transport().await?.health(deadline).await)
     }
 
     async fn unary(
@@ -137,7 +136,7 @@ impl Transport for Either {
         deadline: Duration,
     ) -> Result<Bytes, ControlError> {
         let transport = self.transport().await?;
-        self.noted(transport.unary(call, request, deadline).await)
+        self.checked(transport.unary(call, request, deadline).await)
     }
 
     async fn stream(
@@ -147,7 +146,7 @@ impl Transport for Either {
         deadline: Duration,
     ) -> Result<Frames, ControlError> {
         let transport = self.transport().await?;
-        self.noted(transport.stream(call, request, deadline).await)
+        self.checked(transport.stream(call, request, deadline).await)
     }
 }
 

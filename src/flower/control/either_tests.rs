@@ -1,4 +1,4 @@
-//! Servers on loopback that speak one or the other, change their mind, or speak neither.
+//! Servers on loopback that use one protocol, change it, or use neither.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use super::*;
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// What a server says to whoever connects.
+/// The first bytes that a server sends on each connection.
 #[derive(Default)]
 struct Server {
     is_grpc: AtomicBool,
@@ -99,7 +99,7 @@ async fn what_is_spoken_is_found_out_once() {
         }
         assert_eq!(transport.dialect(), dialect);
         if is_grpc {
-            // One that was in vain, and one for everything else.
+            // One failed connection, and one for all other calls.
             assert_eq!(server.connections.load(Ordering::SeqCst), 2);
         } else {
             assert_eq!(server.health.load(Ordering::SeqCst), 1);

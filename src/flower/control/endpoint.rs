@@ -19,23 +19,23 @@ use super::tls;
 use super::token::{AccountToken, Login, TokenFile};
 use crate::pod_address::PodAddress;
 
-/// Where a Control API is and whom to trust there. Two are equal if they lead to the same place with
-/// the same trust.
+/// The address of a Control API, and the CA certificates to trust. Two endpoints are equal if both
+/// are the same.
 #[derive(Clone)]
 pub struct ControlEndpoint {
     host: String,
     port: u16,
     protocol: Protocol,
     trust: Option<Trust>,
-    /// Set when the SuperLink listens for its pod alone.
+    /// The pod, if the SuperLink listens only inside it.
     pod: Option<PodAddress>,
-    /// What says who we are, to a SuperLink with accounts.
+    /// The credentials for a SuperLink with accounts.
     login: Option<Arc<Login>>,
 }
 
-/// The port of the Control API within a pod, where it does not speak gRPC.
+/// The port of the Control API in a pod, unless it uses gRPC.
 const POD_PORT: u16 = 8000;
-/// The name that every SuperLink's certificate has besides those that it is dialled by.
+/// A name that the certificate of every SuperLink has.
 const POD_HOST: &str = "localhost";
 
 #[derive(Clone)]
@@ -46,17 +46,17 @@ pub(super) struct Trust {
 }
 
 impl ControlEndpoint {
-    /// Parses `http://host:port`, `https://…`, `grpc://…` or `grpcs://…`. A missing port is the scheme's
-    /// own (80, 443, 9093).
+    /// Parses `http://host:port`, `https://…`, `grpc://…` or `grpcs://…`. The default port depends
+    /// on the scheme (80, 443, 9093).
     ///
-    /// With TLS it needs the authority to trust, as PEM; it is then the only one trusted.
+    /// With TLS, `ca_certificate` (PEM) is required, and nothing else is trusted.
     pub fn parse(url: &str, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
         match Address::parse(url)? {
             Address::Pod(pod) => Ok(Self {
                 host: POD_HOST.to_owned(),
                 port: POD_PORT,
                 protocol: Protocol::Either,
-                // TLS when there is an authority to trust.
+                // TLS if there is a CA certificate.
                 trust: ca_certificate
                     .map(|pem| Trust::parse(POD_HOST, pem))
                     .transpose()?,
@@ -79,8 +79,8 @@ impl ControlEndpoint {
         }
     }
 
-    /// Whether two URLs lead to the same SuperLink. What is spoken there, and whether with TLS, may
-    /// change with its release and its settings, and makes it no other one.
+    /// Whether two URLs name the same SuperLink. The protocol and TLS may differ: they can change
+    /// with its release and its settings.
     pub fn is_same_place(one: &str, other: &str) -> bool {
         match (Address::parse(one), Address::parse(other)) {
             (Ok(one), Ok(other)) => one.is_same_place(&other),
@@ -88,8 +88,8 @@ impl ControlEndpoint {
         }
     }
 
-    /// The same pod, of which it is known what is spoken on its port. An address with a host says so
-    /// by its scheme, and stays as it is.
+    /// Sets the protocol of a pod. The scheme of an address with a host already tells the protocol,
+    /// so such an endpoint stays unchanged.
     #[must_use]
     pub fn speaking(self, protocol: Protocol) -> Self {
         match self.pod {
@@ -98,7 +98,7 @@ impl ControlEndpoint {
         }
     }
 
-    /// The same, as the account whose token is in this file.
+    /// Adds the token in this file, which identifies an account.
     pub fn with_token_file(self, path: &Path) -> Result<Self, EndpointError> {
         if !self.keeps_secrets() {
             return Err(EndpointError::TokenWithoutTls);
@@ -106,7 +106,8 @@ impl ControlEndpoint {
         Ok(self.with_login(Login::File(TokenFile::open(path)?)))
     }
 
-    /// The same, as the account with this token, unless everyone on the way could read it.
+    /// Adds this token, which identifies an account, unless it would be sent without TLS to another
+    /// machine.
     #[must_use]
     pub fn with_token(self, token: &AccountToken) -> Self {
         if self.keeps_secrets() {
@@ -123,42 +124,42 @@ impl ControlEndpoint {
         }
     }
 
-    /// Whether nobody on the way can read what is sent.
+    /// Whether what is sent stays secret: with TLS, or on this machine.
     pub fn keeps_secrets(&self) -> bool {
         self.trust.is_some() || self.is_loopback()
     }
 
-    /// What says who we are.
+    /// The credentials.
     pub(super) fn login(&self) -> Option<Arc<Login>> {
         self.login.clone()
     }
 
-    /// What must not be shown: the token as it is now.
+    /// The current token, which must be masked.
     pub fn secret(&self) -> Option<Zeroizing<String>> {
         self.login.as_ref().map(|login| login.current())
     }
 
-    /// Where a SuperLink is that listens for its pod alone.
+    /// The pod of a SuperLink that listens only inside it.
     pub const fn pod(&self) -> Option<&PodAddress> {
         self.pod.as_ref()
     }
 
-    /// What is spoken there.
+    /// The protocol.
     pub const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Host name or address, without brackets.
+    /// The host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Port.
+    /// The port.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it is, as messages name it.
+    /// The address for messages.
     pub fn at(&self) -> String {
         match &self.pod {
             Some(pod) => pod.to_string(),
@@ -175,7 +176,7 @@ impl ControlEndpoint {
         }
     }
 
-    /// True if traffic does not leave the machine.
+    /// Whether the traffic stays on this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
@@ -189,7 +190,7 @@ impl ControlEndpoint {
     }
 }
 
-/// What a URL says by itself.
+/// The parts of a URL.
 enum Address {
     Server {
         scheme: Scheme,
@@ -229,7 +230,7 @@ impl Address {
         }
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            // The http crate drops an empty or too large port instead of complaining.
+            // The http crate ignores an empty or too large port without an error.
             None if authority.as_str() != authority.host() => return Err(EndpointError::NotAUrl),
             None => scheme.usual_port(),
         };

@@ -1,4 +1,4 @@
-//! Why a SuperLink cannot be asked at an address, or with a token, before anything is sent there.
+//! Why an address or token cannot be used; nothing has been sent yet.
 
 use thiserror::Error;
 
@@ -8,33 +8,33 @@ pub enum EndpointError {
     /// Not a URL with a scheme and a host.
     #[error("the address is not a URL like https://superlink.example.org:8000")]
     NotAUrl,
-    /// A token that cannot be one.
+    /// The token is invalid.
     #[error("the token is empty or has invalid characters")]
     Token,
-    /// A token that cannot be read.
+    /// The token cannot be read.
     #[error("the token cannot be read from {path:?}: {cause}")]
     TokenFile {
         /// The file.
         path: String,
-        /// The cause's own words.
+        /// The message of the cause.
         cause: String,
     },
-    /// A token that everyone on the way could read.
+    /// The token would be sent without TLS to another machine.
     #[error("a token is set, but the address has no TLS")]
     TokenWithoutTls,
-    /// A kube:// address that is not of a pod's object.
+    /// The kube:// address is not that of a pod.
     #[error("the address is not of the form kube://namespace/name")]
     NotAPod,
-    /// None of http, https, grpc and grpcs.
+    /// The scheme is not http, https, grpc or grpcs.
     #[error("the scheme {scheme:?} cannot be used for a Control API")]
     Scheme {
-        /// The scheme as given.
+        /// The scheme.
         scheme: String,
     },
-    /// There is more in the URL than scheme, host and port.
+    /// The URL has more parts than scheme, host and port.
     #[error("the address contains {what}, but only scheme, host and port are used")]
     TooMuch {
-        /// What there is too much.
+        /// The additional part.
         what: &'static str,
     },
     /// https or grpcs without a CA certificate.
@@ -43,16 +43,16 @@ pub enum EndpointError {
     /// http or grpc with a CA certificate.
     #[error("a CA certificate is set, but the address does not use TLS")]
     AuthorityWithoutTls,
-    /// The CA certificate is none.
+    /// The CA certificate is invalid.
     #[error("the CA certificate cannot be used: {cause}")]
     Authority {
-        /// What is wrong with it.
+        /// The reason.
         cause: String,
     },
 }
 
 impl EndpointError {
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::NotAUrl | Self::TooMuch { .. } => {

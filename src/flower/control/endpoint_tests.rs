@@ -1,4 +1,4 @@
-//! Addresses: what they are, and what they are not.
+//! Valid and invalid addresses.
 
 use super::*;
 
@@ -186,7 +186,7 @@ fn a_token_travels_only_where_nobody_reads_it() {
         );
     }
     let http = |url| ControlEndpoint::parse(url, None).unwrap();
-    // It is renewed by others; while that is half done the one before holds.
+    // Another program renews the file; while the file is incomplete, the old token is used.
     assert_eq!(current(), "secret-token");
     let path = file("renewed");
     assert_eq!(current(), "renewed");

@@ -1,5 +1,5 @@
-//! Messages as SuperLinks of each era write them, field by field from their own protos, with all that
-//! our tables leave out.
+//! Messages as SuperLinks of each era write them, built field by field from Flower's own proto
+//! files, including the fields that our definitions omit.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use super::super::run_status::{RunStatus, SubStatus};
 use super::*;
 use crate::flower::run_config::ConfigValue;
 
-/// A field's value.
+/// The value of a field.
 enum Is<'a> {
     Int(u64),
     Double(f64),
@@ -51,7 +51,8 @@ fn message(fields: &[(u64, Is<'_>)]) -> Vec<u8> {
 const THEN: &str = "2026-11-24T10:00:00+00:00";
 const LATER: &str = "2026-11-24T11:00:00+00:00";
 
-/// An answer to `ListNodes` with one node; all fields behind the owner are one further on than in 1.23.
+/// A reply to `ListNodes` with one node; the numbers of all fields after the owner are one higher
+/// than in 1.23.
 fn nodes(further: u64, more: Vec<(u64, Is<'_>)>) -> Vec<u8> {
     let at = |number| number + further;
     let mut fields = vec![(1, Int(u64::MAX)), (2, Text("aid"))];
@@ -81,7 +82,7 @@ fn all_nodes() -> [(Dialect, Vec<u8>); 4] {
     ]
 }
 
-/// An answer to `ListRuns` with one run.
+/// A reply to `ListRuns` with one run.
 fn runs(more: Vec<(u64, Is<'_>)>) -> Vec<u8> {
     let scalar = |key, value| Message(message(&[(1, Text(key)), (2, Message(message(&[value])))]));
     let status = message(&[
@@ -191,7 +192,7 @@ async fn the_number_of_a_run_is_read_in_every_era() {
     }
 }
 
-/// Reads a message as every answer there is.
+/// Decodes a message as every type of reply.
 fn read_as_anything(bytes: &[u8]) {
     for dialect in [Dialect::Grpc, Dialect::Http] {
         if let Ok(nodes) = dialect.nodes(bytes) {

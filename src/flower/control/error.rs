@@ -1,8 +1,9 @@
-//! What can go wrong with a call, told apart by what can be done about it.
+//! The errors of a call, grouped by the possible remedy.
 //!
-//! The line that matters most runs between "nothing was sent", "the server said no" and "no reply
-//! came": only the first may be tried again blindly, and only the last leaves it open whether a run
-//! was started. [`ControlError::never_sent`] and [`ControlError::outcome_unknown`] draw it.
+//! The most important distinction is between "nothing was sent", "the server refused" and "no
+//! reply": only after the first may a call be repeated without a check, and only after the last is
+//! it unknown whether a run was started. [`ControlError::never_sent`] and
+//! [`ControlError::outcome_unknown`] tell them apart.
 
 use std::time::Duration;
 
@@ -12,121 +13,121 @@ use super::call::Call;
 use super::tls::TlsReason;
 use crate::flower::version::FlowerVersion;
 
-/// A refusal: which server, what it was asked for, and its own words.
+/// A refusal: the server, the call, and the reason that the server gave.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the SuperLink at {at} refused to {}: {words}", call.purpose())]
 pub struct Answer {
     /// host:port of the server.
     pub at: String,
-    /// What it was asked for.
+    /// The call.
     pub call: Call,
-    /// What it said.
+    /// The reason that the server gave.
     pub words: String,
 }
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ControlError {
-    /// The run or node does not exist there.
+    /// The run or node does not exist.
     #[error("{0}")]
     NotFound(Answer),
-    /// The run is not running any more.
+    /// The run has already ended.
     #[error("{0}")]
     AlreadyFinished(Answer),
-    /// A node with this public key was registered before, or is registered now.
+    /// A node with this public key is or was registered.
     #[error("{0}")]
     KeyInUse(Answer),
-    /// Not a public key on a NIST curve, as PEM.
+    /// The key is not a public key on a NIST curve in PEM format.
     #[error("{0}")]
     KeyInvalid(Answer),
-    /// The app does not know a key of the run configuration.
+    /// The app does not declare a key of the run configuration.
     #[error("{0}")]
     ConfigInvalid(Answer),
-    /// The server wants an account.
+    /// The server requires an account.
     #[error("{0}")]
     Unauthenticated(Answer),
-    /// The server takes SuperNodes only after they were registered.
+    /// The server accepts only registered SuperNodes.
     #[error("{0}")]
     RegistrationDisabled(Answer),
-    /// The federation does not exist or is not ours.
+    /// The federation does not exist, or the account may not use it.
     #[error("{0}")]
     FederationMissing(Answer),
     /// Any other refusal.
     #[error("{0}")]
     Refused(Answer),
-    /// The app bundle is larger than the server, or what stands before it, takes.
+    /// The app bundle exceeds the limit of the server or of a proxy in front of it.
     #[error("{0}")]
     TooLarge(Answer),
-    /// Nobody answers there, or the server says that it is not ready.
+    /// The server is unreachable, or reports that it is not ready.
     #[error("cannot reach the SuperLink at {at}: {cause}")]
     Unavailable {
         /// host:port of the server.
         at: String,
-        /// True if there was no connection, so that nothing can have happened.
+        /// Whether there was no connection at all, so that the call had no effect.
         never_connected: bool,
-        /// The cause's own words.
+        /// The message of the cause.
         cause: String,
     },
-    /// There is a server, but no TLS connection to it that can be trusted.
+    /// The server has no trusted TLS connection.
     #[error("the provider does not trust the SuperLink at {at}: {reason}")]
     Tls {
         /// host:port of the server.
         at: String,
-        /// What is wrong.
+        /// The reason.
         reason: TlsReason,
     },
-    /// No answer in time.
+    /// The reply did not arrive in time.
     #[error("the SuperLink at {at} did not {} within {after:?}", call.purpose())]
     Timeout {
         /// host:port of the server.
         at: String,
-        /// What it was asked for.
+        /// The call.
         call: Call,
-        /// How long we waited.
+        /// How long the provider waited.
         after: Duration,
     },
-    /// The way to the server is closed to us; asking again changes nothing.
+    /// Access to the server is not allowed; a retry does not help.
     #[error("cannot open a connection to the SuperLink at {at}: {cause}")]
     NoAccess {
-        /// Where the server is.
+        /// The address of the server.
         at: String,
-        /// The cause's own words.
+        /// The message of the cause.
         cause: String,
     },
-    /// The request was sent and the connection broke before the whole reply was here.
+    /// The request was sent, but the connection broke before the reply was complete.
     #[error("the connection to the SuperLink at {at} broke after it was asked to {}: {cause}", call.purpose())]
     LostReply {
         /// host:port of the server.
         at: String,
-        /// What it was asked for.
+        /// The call.
         call: Call,
-        /// The cause's own words.
+        /// The message of the cause.
         cause: String,
     },
-    /// The server's release came before the call did.
+    /// The release of the server does not have the call.
     #[error("the Flower version at {at} cannot {}; the first version that can is {since}", call.purpose())]
     Unsupported {
         /// host:port of the server.
         at: String,
-        /// What it was asked for.
+        /// The call.
         call: Call,
         /// The first release with the call.
         since: FlowerVersion,
     },
-    /// An answer that no SuperLink of a known release gives.
+    /// The reply is not one of a SuperLink of a known release.
     #[error("the server at {at} does not {} like a SuperLink: {cause}", call.purpose())]
     Protocol {
         /// host:port of the server.
         at: String,
-        /// What it was asked for.
+        /// The call.
         call: Call,
-        /// What is odd.
+        /// What is wrong with the reply.
         cause: String,
     },
 }
 
 impl ControlError {
-    /// True if the request certainly did not reach the server, so that it may be sent again.
+    /// Whether the request certainly did not reach the server, so that it may be sent again.
     pub const fn never_sent(&self) -> bool {
         matches!(
             self,
@@ -138,12 +139,12 @@ impl ControlError {
         )
     }
 
-    /// True if the server may have done what it was asked for.
+    /// Whether the server may have executed the call.
     pub const fn outcome_unknown(&self) -> bool {
         matches!(self, Self::LostReply { .. } | Self::Timeout { .. })
     }
 
-    /// True if the same call can succeed a moment later without anyone doing anything.
+    /// Whether the same call may succeed a moment later without a change.
     pub const fn may_pass(&self) -> bool {
         matches!(
             self,
@@ -151,7 +152,7 @@ impl ControlError {
         )
     }
 
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::KeyInUse(_) => {

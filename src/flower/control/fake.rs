@@ -1,4 +1,4 @@
-//! A transport that fails on demand: for faults that a real server does not produce when asked.
+//! A transport that fails on demand, for faults that a real server does not produce on demand.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,10 +20,10 @@ type Script = dyn Fn(Call, &Bytes, usize) -> Result<Bytes, ControlError> + Send 
 type StreamScript =
     dyn Fn(&Bytes, usize) -> Result<Vec<Result<Bytes, ControlError>>, ControlError> + Send + Sync;
 
-/// What every call waits for: before it is answered, and after.
+/// Every call waits for this before its reply, and after it.
 type Gate = dyn Fn(bool) -> BoxFuture<'static, Result<(), ControlError>> + Send + Sync;
 
-/// Answers with a script, which is given the call, its message and how often it was made before.
+/// Replies from a script, whose input is the call, its message and the number of earlier calls.
 #[derive(Clone)]
 pub(crate) struct Fake {
     script: Arc<Script>,
@@ -57,7 +57,7 @@ impl Fake {
         self
     }
 
-    /// With something that every call waits for before it is answered (`true`) and after (`false`).
+    /// Adds a gate: every call waits for it before its reply (`true`) and after it (`false`).
     pub(crate) fn gated(
         mut self,
         gate: impl Fn(bool) -> BoxFuture<'static, Result<(), ControlError>> + Send + Sync + 'static,
@@ -138,7 +138,7 @@ impl Transport for Fake {
     }
 }
 
-/// A SuperLink that knows nodes, each by its number, key and status.
+/// A SuperLink with nodes, each with its ID, key and status.
 #[derive(Clone, Default)]
 pub(crate) struct Registry {
     nodes: Arc<Mutex<Vec<(u64, String, String)>>>,
@@ -150,14 +150,14 @@ impl Registry {
         self.slow_client(Duration::ZERO)
     }
 
-    /// One whose calls take this long.
+    /// A client whose calls take this long.
     pub(crate) fn slow_client(&self, by: Duration) -> ControlClient {
         let registry = self.clone();
         let fake = Fake::new(move |call, request, _| registry.answer(call, request));
         fake.slow(by).client()
     }
 
-    /// Puts a node on the list, as somebody else does.
+    /// Registers a node, as another user would.
     pub(crate) fn add(&self, key: &str) -> u64 {
         let mut nodes = self.nodes.lock().unwrap();
         let id = nodes.len() as u64 + 1;
@@ -165,19 +165,19 @@ impl Registry {
         id
     }
 
-    /// Has every such call fail from now on, or none.
+    /// Makes this call fail from now on, or no call.
     pub(crate) fn refuse(&self, call: Option<Call>) {
         *self.refused.lock().unwrap() = call;
     }
 
-    /// The numbers of those that may connect.
+    /// The IDs of the nodes that may connect.
     pub(crate) fn registered(&self) -> Vec<u64> {
         let nodes = self.nodes.lock().unwrap();
         let registered = nodes.iter().filter(|node| node.2 == "registered");
         registered.map(|node| node.0).collect()
     }
 
-    /// The list of nodes, in which those are online that were activated at some time, by their keys.
+    /// The list of nodes; a node is online if `activated` returns a time for its key.
     pub(crate) fn list(&self, activated: impl Fn(&str) -> Option<String>) -> Bytes {
         let nodes = self.nodes.lock().unwrap();
         let nodes = nodes.iter().map(|(id, key, status)| {
@@ -204,7 +204,7 @@ impl Registry {
         .into()
     }
 
-    /// The number of the node with this key that may connect.
+    /// The ID of the node with this key that may connect.
     pub(crate) fn id_of(&self, key: &str) -> Option<u64> {
         let nodes = self.nodes.lock().unwrap();
         let mut nodes = nodes.iter();
@@ -212,7 +212,7 @@ impl Registry {
         found.map(|node| node.0)
     }
 
-    /// Whether a node with this key was ever on the list.
+    /// Whether a node with this key was ever registered.
     pub(crate) fn knows(&self, key: &str) -> bool {
         self.nodes.lock().unwrap().iter().any(|node| node.1 == key)
     }
@@ -243,7 +243,7 @@ impl Registry {
     }
 }
 
-/// A run as a SuperLink lists it.
+/// A run in a listing.
 pub(crate) fn run(id: u64, status: &str, sub_status: &str) -> wire::Run {
     wire::Run {
         run_id: id,
@@ -256,7 +256,7 @@ pub(crate) fn run(id: u64, status: &str, sub_status: &str) -> wire::Run {
     }
 }
 
-/// The list of these runs, whatever was asked for.
+/// A listing with these runs, for any request.
 pub(crate) fn listed(runs: impl IntoIterator<Item = wire::Run>) -> Bytes {
     let run_dict = runs.into_iter().map(|run| (run.run_id, run)).collect();
     wire::ListRunsResponse {
@@ -267,7 +267,7 @@ pub(crate) fn listed(runs: impl IntoIterator<Item = wire::Run>) -> Bytes {
     .into()
 }
 
-/// The list of nodes with these numbers and statuses.
+/// A list of nodes with these IDs and statuses.
 pub(crate) fn nodes(nodes: &[(u64, &str)]) -> Bytes {
     let node = |(node_id, status): &(u64, &str)| wire::NodeInfo {
         node_id: *node_id,
@@ -282,7 +282,7 @@ pub(crate) fn nodes(nodes: &[(u64, &str)]) -> Bytes {
     .into()
 }
 
-/// A run was started, with this number.
+/// The reply to a started run with this ID.
 pub(crate) fn started(id: u64) -> Bytes {
     wire::StartRunResponse {
         run_id: Some(id),
@@ -292,7 +292,7 @@ pub(crate) fn started(id: u64) -> Bytes {
     .into()
 }
 
-/// What a SuperLink with runs 0 to `total` answers to this request.
+/// The reply of a SuperLink with the runs 0 to `total`.
 pub(super) fn list_of(request: &Bytes, total: u64) -> Bytes {
     let request = wire::ListRunsRequest::decode(request.clone()).unwrap();
     let skip = request.skip.unwrap_or(0);

@@ -1,24 +1,24 @@
-//! Cuts a stream into messages: four bytes of length, big endian, then the message. gRPC puts a byte
-//! before that which says whether the message is compressed.
+//! Splits a stream into messages: a length of four bytes, big endian, then the message. gRPC has
+//! one more byte before the length: whether the message is compressed.
 //!
-//! Chunks of the body do not follow the messages, and the length comes from the network: nothing is
-//! set aside for a message before its bytes are here, and one above the limit ends the stream.
+//! The chunks of the body do not match the messages, and the length is untrusted: memory is used
+//! only for bytes that have arrived, and a message above the limit ends the stream.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-/// Longest message taken. A finished run's whole log comes as one.
+/// The maximum length of a message. The whole log of a finished run is one message.
 pub(super) const MAX_FRAME: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum FrameError {
     #[error("it announces a message of {length} bytes, and the limit is {limit}")]
     TooLong { length: usize, limit: usize },
-    #[error("it compressed a message without being asked")]
+    #[error("it compressed a message, which was not requested")]
     Compressed,
 }
 
-/// Collects chunks and gives out whole messages.
+/// Collects chunks and returns whole messages.
 #[derive(Debug)]
 pub(super) struct FrameDecoder {
     buffer: BytesMut,
@@ -46,7 +46,7 @@ impl FrameDecoder {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next whole message, if there is one.
+    /// The next whole message, if it is complete.
     pub(super) fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
         let mut head = self.buffer.as_ref();
         if self.is_grpc {
@@ -74,17 +74,17 @@ impl FrameDecoder {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// A message as gRPC sends it.
+    /// A message in the format of gRPC.
     pub(super) fn grpc_frame(message: &[u8]) -> Bytes {
         let mut frame = BytesMut::with_capacity(message.len() + 5);
         frame.put_u8(0);
-        // No message is that long: a bundle has ten megabytes.
+        // No message is that long: a bundle has at most ten megabytes.
         frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
         frame.put_slice(message);
         frame.freeze()
     }
 
-    /// True if the stream may end here: nothing is left over.
+    /// Whether the stream may end here, without an incomplete message.
     pub(super) fn is_at_boundary(&self) -> bool {
         self.buffer.is_empty()
     }

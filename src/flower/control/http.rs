@@ -1,7 +1,7 @@
-//! The Control API as protobuf over HTTP/1.1, which every release since 1.37 speaks.
+//! The Control API as protobuf over HTTP/1.1, which all releases since 1.37 use.
 //!
-//! Connections are kept and shared, but not for as long as the SuperLink keeps them: it closes idle
-//! ones after five seconds, and a request sent into that moment would look like a lost reply.
+//! Connections are kept and shared, but not as long as the SuperLink keeps them: it closes idle
+//! ones after five seconds, and a request that is sent at this moment would look like a lost reply.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(super) struct Http {
     client: Client<Connector, Full<Bytes>>,
     at: String,
     authority: String,
-    /// What `Authorization` says, for SuperLinks with accounts.
+    /// The `Authorization` header, for SuperLinks with accounts.
     login: Option<Arc<Login>>,
     permits: Semaphore,
 }
@@ -62,13 +62,13 @@ impl Http {
         }
     }
 
-    /// Sends a request and returns the answer if it is a success.
+    /// Sends a request and returns a successful response.
     async fn send(&self, call: Call, request: Bytes) -> Result<Response<Incoming>, ControlError> {
         let (method, body_type) = match call {
             Call::Health => (Method::GET, None),
             _ => (Method::POST, Some(UNARY)),
         };
-        // The connector decides about TLS; to the HTTP client every address is plain.
+        // The connector adds TLS; the HTTP client sees a plain address.
         let mut builder = Request::builder()
             .method(method)
             .uri(format!("http://{}{}", self.authority, call.http_path()))
@@ -105,24 +105,25 @@ impl Http {
         Err(refusal::from_http(&self.at, call, status.as_u16(), &body))
     }
 
-    /// A failure of the HTTP client: either in our own connector, before anything was sent, or after.
+    /// An error of the HTTP client: of our connector, before anything was sent, or a later one.
     fn failed(&self, call: Call, error: &ClientError) -> ControlError {
         if error.is_connect() {
             let dial = error
                 .source()
                 .and_then(|source| source.downcast_ref::<DialError>())
                 .cloned()
-                .unwrap_or_else(|| DialError::Unreachable(words(error)));
+                .unwrap_or_else(|| DialError::Unreachable(error_chain(error)));
             return dial.at(&self.at);
         }
         let inner = error
             .source()
             .and_then(|source| source.downcast_ref::<hyper::Error>());
-        let cause = words(error);
-        // A server that speaks first, as those of gRPC do. What it made of a change is not known.
+        let cause = error_chain(error);
+        // A server that sends data first, such as a gRPC server. It is unknown whether it made the
+        // change.
         let speaks_first = call.is_read() && cause.contains("unexpected message from connection");
         if speaks_first || inner.is_some_and(hyper::Error::is_parse) {
-            return self.protocol(call, format!("it does not answer in HTTP: {cause}"));
+            return self.protocol(call, format!("its response is not HTTP: {cause}"));
         }
         self.lost(call, cause)
     }
@@ -160,18 +161,18 @@ impl Http {
         }
         Err(self.protocol(
             call,
-            format!("its answer is of the type {found}, not {expected}"),
+            format!("its response has the type {found}, not {expected}"),
         ))
     }
 
-    /// Runs a call with a deadline that starts when it is its turn.
+    /// Runs a call; its deadline starts when the call may start.
     async fn in_turn<T>(
         &self,
         call: Call,
         deadline: Duration,
         work: impl Future<Output = Result<T, ControlError>> + Send,
     ) -> Result<T, ControlError> {
-        // The semaphore is never closed; without it the call would merely not be held back.
+        // The semaphore is never closed; if it were, calls would only not be limited.
         let _turn = self.permits.acquire().await.ok();
         tokio::time::timeout(deadline, work)
             .await
@@ -213,7 +214,10 @@ impl Transport for Http {
             match body.collect().await {
                 Ok(body) => Ok(body.to_bytes()),
                 Err(error) if call.is_read() && error.is::<http_body_util::LengthLimitError>() => {
-                    Err(self.protocol(call, format!("its answer is longer than {MAX_REPLY} bytes")))
+                    Err(self.protocol(
+                        call,
+                        format!("its response is longer than {MAX_REPLY} bytes"),
+                    ))
                 }
                 Err(error) => Err(self.lost(call, error.to_string())),
             }
@@ -246,7 +250,7 @@ impl Transport for Http {
     }
 }
 
-/// Reads messages from the body of a streaming answer.
+/// Reads messages from the body of a streaming response.
 struct FrameReader {
     body: Incoming,
     decoder: FrameDecoder,
@@ -277,9 +281,9 @@ impl FrameReader {
                     }
                     continue;
                 }
-                Some(Err(error)) => words(&error),
+                Some(Err(error)) => error_chain(&error),
                 None if self.decoder.is_at_boundary() => return None,
-                None => "the last message was cut".to_owned(),
+                None => "the last message is incomplete".to_owned(),
             };
             self.ended = true;
             return Some(Err(ControlError::LostReply {
@@ -292,19 +296,19 @@ impl FrameReader {
     }
 }
 
-/// An error and everything behind it, each word once.
-pub(super) fn words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
+/// The messages of an error and its sources, without repetitions.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let more = error.to_string();
-        if !words.contains(&more) {
-            words.push_str(": ");
-            words.push_str(&more);
+        if !message.contains(&more) {
+            message.push_str(": ");
+            message.push_str(&more);
         }
         source = error.source();
     }
-    words
+    message
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The HTTP transport against small servers on loopback that misbehave in one way each.
+//! The HTTP transport against small servers on loopback with one fault each.
 
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -18,7 +18,7 @@ fn transport(endpoint: &ControlEndpoint) -> Http {
     Http::new(endpoint, Arc::new(Tcp::to(endpoint)))
 }
 
-/// Reads a request and answers every one with these bytes, then closes. Gives the port.
+/// Reads requests and answers each with these bytes, then closes the connection. Returns the port.
 async fn server(answer: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -175,7 +175,7 @@ fn authority() -> Authority {
     }
 }
 
-/// A TLS server with a certificate of this authority that answers nothing.
+/// A TLS server with a certificate of this authority that sends no response.
 async fn tls_server(authority: &Authority, params: CertificateParams) -> u16 {
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &authority.issuer).unwrap();
@@ -267,7 +267,7 @@ async fn a_server_without_tls_says_so_and_nothing_was_sent() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the provider does not trust the SuperLink at 127.0.0.1:{port}: it does not speak TLS"
+            "the provider does not trust the SuperLink at 127.0.0.1:{port}: it does not use TLS"
         )
     );
 }

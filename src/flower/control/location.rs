@@ -1,5 +1,5 @@
-//! Where a SuperNode stands. A SuperLink of 1.42 refuses a registration with anything but two numbers,
-//! so that it is better said when planned.
+//! The location of a SuperNode. A SuperLink of 1.42 accepts only two numbers in a registration, so
+//! the plan checks the text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location(String);
 
-/// Why a text is no location.
+/// A text that is not a location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a location is latitude and longitude in degrees, such as `47.37,8.54`")]
+#[error("it must be latitude and longitude in degrees, such as `47.37,8.54`")]
 pub struct NotALocation;
 
 impl FromStr for Location {

@@ -1,8 +1,8 @@
-//! A run's log as it grows.
+//! Streams a run's log.
 //!
-//! The stream holds through broken connections: it asks again for what came after the last piece it
-//! gave out, so nothing is lost and nothing comes twice. A silent stream is opened anew every minute,
-//! because a connection that died quietly looks exactly like a run that prints nothing.
+//! The stream survives broken connections: it asks again for the text after the last piece, so
+//! nothing is lost or repeated. A silent stream is reopened every minute, because a dead connection
+//! looks exactly like a run that prints nothing.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,36 +22,37 @@ use crate::terminal::{Lines, uncoloured};
 const SILENCE: Duration = Duration::from_mins(1);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 const TRIES: u32 = 5;
-/// The log so far comes at once and as one message; a run that printed nothing sends nothing.
+/// The log so far arrives at once as one message; for a run that printed nothing, there is no
+/// message.
 const TAIL_FIRST: Duration = Duration::from_secs(2);
 const END: Duration = Duration::from_secs(15);
-/// How long a log is read at most whose end is waited for and does not come.
+/// How long to read a log that should end but does not.
 const LONGEST_END: Duration = Duration::from_mins(2);
 const TAIL_MORE: Duration = Duration::from_millis(300);
-/// How long a log is read at most that goes on.
+/// How long to read the log of a run that has not ended.
 const LONGEST_TAIL: Duration = Duration::from_secs(10);
 
 /// A piece of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogChunk {
-    /// As the `ServerApp` printed it, without colours; it may end in the middle of a line.
+    /// The output of the `ServerApp` without colours; it may end in the middle of a line.
     pub text: String,
-    /// Asking for what came after this moment continues behind this piece.
+    /// The timestamp with which the next request continues after this piece.
     pub latest: f64,
 }
 
 impl ControlClient {
-    /// A run's log from after this moment on (0 for all of it), until the run is over.
+    /// Streams a run's log from this timestamp on (0 for all of it), until the run has ended.
     pub async fn stream_logs(&self, id: RunId, after: f64) -> Result<LogStream, ControlError> {
         LogStream::open(self.clone(), id, after).await
     }
 
-    /// The last lines a run has printed so far, without waiting for more.
+    /// The last lines so far, without waiting for more.
     pub async fn log_tail(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
         tail(self.clone(), id, lines).await
     }
 
-    /// The last lines of a run that is over: all of its log is waited for.
+    /// The last lines of a finished run; this waits for the whole log.
     pub async fn log_end(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
         end(self.clone(), id, lines).await
     }
@@ -87,8 +88,8 @@ impl LogStream {
         Ok(stream)
     }
 
-    /// The next piece; `None` once the SuperLink ended the log, which it does when the run is over and
-    /// also when it stops itself: the run's status tells which.
+    /// The next piece; `None` after the SuperLink ended the log: because the run has ended, or
+    /// because the SuperLink stops. The status of the run tells which.
     pub async fn next(&mut self) -> Option<Result<LogChunk, ControlError>> {
         while !self.ended {
             let Some(frames) = &mut self.frames else {
@@ -113,7 +114,7 @@ impl LogStream {
         None
     }
 
-    /// Asking for what came after this moment continues behind everything given out so far.
+    /// The timestamp with which a new request continues after everything returned so far.
     pub const fn resume_from(&self) -> f64 {
         self.after
     }
@@ -131,7 +132,7 @@ impl LogStream {
         Ok(())
     }
 
-    /// Counts a failure; gives it back if the stream is over because of it.
+    /// Counts a failure; returns it if it ends the stream.
     async fn failed(&mut self, error: ControlError) -> Option<ControlError> {
         self.frames = None;
         self.failures += 1;
@@ -146,7 +147,7 @@ impl LogStream {
     fn chunk(&mut self, frame: &Bytes) -> Result<LogChunk, ControlError> {
         let message = wire::StreamLogsResponse::decode(frame.as_ref()).map_err(|error| {
             self.ended = true;
-            self.client.odd(Call::StreamLogs, error)
+            self.client.unexpected_reply(Call::StreamLogs, error)
         })?;
         self.failures = 0;
         self.after = self.after.max(message.latest_timestamp);
@@ -157,19 +158,19 @@ impl LogStream {
     }
 }
 
-/// The last lines a run has printed so far.
+/// The last lines that a run has printed so far.
 pub(super) async fn tail(
     client: ControlClient,
     run: RunId,
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
     let mut tail = Tail::of(lines);
-    // A SuperLink may answer no sooner than there is something to say, and a log may grow without end.
+    // A SuperLink may not respond before there is output, and a log may grow without end.
     let reading = async {
         let mut logs = LogStream::open(client, run, 0.0).await?;
-        let mut patience = TAIL_FIRST;
-        while let Ok(Some(chunk)) = tokio::time::timeout(patience, logs.next()).await {
-            patience = TAIL_MORE;
+        let mut wait = TAIL_FIRST;
+        while let Ok(Some(chunk)) = tokio::time::timeout(wait, logs.next()).await {
+            wait = TAIL_MORE;
             tail.add(&chunk?.text);
         }
         Ok(())
@@ -180,7 +181,7 @@ pub(super) async fn tail(
     Ok(tail.end())
 }
 
-/// The last lines of a run that is over: the SuperLink ends such a log by itself.
+/// The last lines of a finished run: the SuperLink ends such a log.
 pub(super) async fn end(
     client: ControlClient,
     run: RunId,
@@ -201,7 +202,8 @@ pub(super) async fn end(
                 }
             }
             Ok(None) => return Ok(tail.end()),
-            // Of a log that is left open the lines count; nothing at all may be a slow way.
+            // If the log does not end, its lines are enough; without any line, the connection may
+            // be slow.
             Err(_) if !is_empty => return Ok(tail.end()),
             Err(_) => {
                 return Err(ControlError::Timeout {
@@ -214,7 +216,7 @@ pub(super) async fn end(
     }
 }
 
-/// The last lines of what comes in pieces.
+/// The last lines of a text that arrives in pieces.
 struct Tail {
     most: usize,
     kept: VecDeque<String>,

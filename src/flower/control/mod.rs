@@ -1,11 +1,12 @@
-//! Flower's Control API: what starts, lists and stops runs, reads their logs and registers nodes. Up
-//! to 1.36 it is gRPC, from then on protobuf over HTTP; one client speaks both.
+//! Flower's Control API: it starts, lists and stops runs, reads their logs and registers nodes. Up
+//! to 1.36 it is gRPC, from 1.37 on protobuf over HTTP; one client supports both.
 //!
-//! An address is parsed once ([`ControlEndpoint`]), a client is made from it without any IO
-//! ([`ControlClient`]), and one per address is kept for the life of the process ([`ControlPool`]), so
-//! that a thousand resources share its connections and its answers ([`SharedReads`]). Failures are told
-//! apart by what can be done about them ([`ControlError`]); above all, whether a request may have been
-//! carried out although no reply came, which decides what [`submit`] does next.
+//! An address is parsed once ([`ControlEndpoint`]), a client is created from it without any IO
+//! ([`ControlClient`]), and one client for each address lives as long as the process
+//! ([`ControlPool`]), so that a thousand resources share its connections and its replies
+//! ([`SharedReads`]). Errors are grouped by their remedy ([`ControlError`]). They also tell whether
+//! a request may have been executed although no reply arrived, which decides what [`submit`] does
+//! next.
 
 mod call;
 mod client;

@@ -1,4 +1,4 @@
-//! SuperNodes as the SuperLink's list holds them.
+//! SuperNodes as the SuperLink lists them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::run::Timestamp;
 use super::wire;
 
-/// Number of a SuperNode; like a run's, write it as text.
+/// The ID of a SuperNode; as for a run, write it as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
@@ -16,7 +16,7 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// Why a text is no number of a SuperNode.
+/// A text that is not a node ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a node ID is a whole number, such as `flower_supernode.NAME.node_id`")]
 pub struct NotANodeId;
@@ -24,7 +24,7 @@ pub struct NotANodeId;
 impl FromStr for NodeId {
     type Err = NotANodeId;
 
-    /// Only as it is written back: no sign, no leading zero.
+    /// Accepts only the canonical form: no sign, no leading zero.
     fn from_str(text: &str) -> Result<Self, NotANodeId> {
         let id = text.parse().map(Self).map_err(|_| NotANodeId)?;
         if id.to_string() == text {
@@ -35,34 +35,34 @@ impl FromStr for NodeId {
     }
 }
 
-/// A node to put on the list.
+/// A node to register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNode {
-    /// Public key as PEM (`BEGIN PUBLIC KEY`), byte for byte as the node's key gives it.
+    /// The public key as PEM (`BEGIN PUBLIC KEY`), byte for byte as the key encodes it.
     pub public_key: String,
-    /// A name to show; stored from 1.38.
+    /// The name to show; stored since 1.38.
     pub name: Option<String>,
-    /// A place to show; stored from 1.38.
+    /// The location to show; stored since 1.38.
     pub location: Option<String>,
 }
 
-/// What a node is doing.
+/// The status of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeStatus {
-    /// On the list, never seen.
+    /// Registered, but never connected.
     Registered,
     /// Connected.
     Online,
-    /// Was connected.
+    /// Was connected before.
     Offline,
-    /// Taken off the list.
+    /// Unregistered.
     Unregistered,
     /// A status of a newer release.
     Other(String),
 }
 
 impl NodeStatus {
-    /// Flower's word for it.
+    /// Flower's name of the status.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Registered => "registered",
@@ -86,24 +86,25 @@ impl From<&str> for NodeStatus {
     }
 }
 
-/// A node on the list.
+/// A node in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Its number.
+    /// The node ID.
     pub id: NodeId,
-    /// What it is doing.
+    /// The status.
     pub status: NodeStatus,
-    /// Public key as PEM; of an unregistered node that came by itself, the key it made up.
+    /// The public key as PEM; a node that connected without a `key` has one that it generated
+    /// itself.
     pub public_key: String,
-    /// The name given to it.
+    /// The name from the registration.
     pub name: Option<String>,
-    /// The place given to it.
+    /// The location from the registration.
     pub location: Option<String>,
-    /// When it was put on the list.
+    /// When it was registered.
     pub registered_at: Option<Timestamp>,
     /// When it last connected.
     pub last_activated_at: Option<Timestamp>,
-    /// Until when it counts as connected, in Unix seconds; later with each of its heartbeats.
+    /// Until when it counts as connected, in Unix seconds; each heartbeat moves this time.
     pub online_until: Option<f64>,
 }
 

@@ -1,5 +1,5 @@
-//! One client per endpoint for the life of the process, so that all resources of a SuperLink share its
-//! connections, its answers and the knowledge of which run belongs to whom.
+//! One client per endpoint for the life of the process, so that all resources of a SuperLink share
+//! its connections, its replies, and the record of which run belongs to which submission.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ pub struct ControlPool {
 }
 
 impl ControlPool {
-    /// The client of this endpoint, which is made at the first request.
+    /// The client of this endpoint, created by the first request.
     pub fn get_or_connect(
         &self,
         endpoint: &ControlEndpoint,

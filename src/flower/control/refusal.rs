@@ -1,6 +1,6 @@
-//! Reads a SuperLink's refusals. Flower sends a number and its words as JSON, and a plain
-//! `{"detail": …}` where its web framework answers; over gRPC old releases send words alone. Something
-//! in between may send anything at all.
+//! Decodes the refusals of a SuperLink. Flower sends a code and a message as JSON; its web
+//! framework sends `{"detail": …}`; old releases with gRPC send only a text. A proxy may send
+//! anything.
 
 use serde::Deserialize;
 use tonic::Code;
@@ -8,7 +8,7 @@ use tonic::Code;
 use super::call::Call;
 use super::error::{Answer, ControlError};
 
-/// The longest text of a stranger that is shown.
+/// How many characters of an untrusted text to show.
 const SHOWN: usize = 600;
 
 #[derive(Deserialize)]
@@ -20,14 +20,14 @@ struct Body {
     extra: Option<String>,
 }
 
-/// Turns an answer that is not a success into an error.
+/// Converts an unsuccessful response into an error.
 pub(super) fn from_http(at: &str, call: Call, status: u16, body: &[u8]) -> ControlError {
     let parsed = serde_json::from_slice::<Body>(body).ok();
     let code = parsed.as_ref().and_then(|body| body.code);
     let answer = Answer {
         at: at.to_owned(),
         call,
-        words: words(status, parsed, body),
+        words: reason_of(status, parsed, body),
     };
     match code {
         Some(code) => with_code(code, answer),
@@ -35,20 +35,20 @@ pub(super) fn from_http(at: &str, call: Call, status: u16, body: &[u8]) -> Contr
     }
 }
 
-/// Turns a gRPC status that is not a success into an error: Flower's number as JSON from 1.33 on, and
-/// here and there from 1.30; before that plain words.
+/// Converts an unsuccessful gRPC status into an error. Its text is JSON with Flower's code from
+/// 1.33 on, and sometimes from 1.30 on; before, it is plain text.
 pub(super) fn from_grpc(at: &str, call: Call, code: Code, text: &str) -> ControlError {
     let parsed = serde_json::from_str::<Body>(text).ok();
     let number = parsed.as_ref().and_then(|body| body.code);
-    let words = match (parsed, shown(text)) {
-        (Some(body), _) if body.detail.is_some() => said(body, &format!("gRPC {code:?}")),
-        (_, text) if text.is_empty() => format!("gRPC {code:?} without a text"),
+    let message = match (parsed, printable(text)) {
+        (Some(body), _) if body.detail.is_some() => flower_message(body, &format!("gRPC {code:?}")),
+        (_, text) if text.is_empty() => format!("gRPC {code:?} without a message"),
         (_, text) => format!("{text} (gRPC {code:?})"),
     };
     let answer = Answer {
         at: at.to_owned(),
         call,
-        words,
+        words: message,
     };
     match number {
         Some(number) => with_code(number, answer),
@@ -56,14 +56,14 @@ pub(super) fn from_grpc(at: &str, call: Call, code: Code, text: &str) -> Control
     }
 }
 
-/// True if this is how gRPC servers say that they have no such method, and not how a method says that
-/// it will not.
+/// Whether the status means that the server does not have the method, and not that the method
+/// refused the call.
 pub(super) fn is_no_method(code: Code, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let known = ["method not found", "unknown service", "unknown method"];
     match code {
         Code::Unimplemented => text.is_empty() || known.iter().any(|known| text.contains(known)),
-        // The Fleet API of some releases.
+        // The text of the Fleet API in some releases.
         Code::FailedPrecondition => text.contains("should be sent to a different service"),
         _ => false,
     }
@@ -71,7 +71,7 @@ pub(super) fn is_no_method(code: Code, text: &str) -> bool {
 
 fn with_grpc_code(code: Code, text: &str, answer: Answer) -> ControlError {
     let text = text.to_ascii_lowercase();
-    let says = |words: &str| text.contains(words);
+    let says = |part: &str| text.contains(part);
     let is_federation = says("federation") && !says("federation options");
     match code {
         Code::NotFound if is_federation => ControlError::FederationMissing(answer),
@@ -90,7 +90,7 @@ fn with_grpc_code(code: Code, text: &str, answer: Answer) -> ControlError {
         Code::ResourceExhausted if answer.call == Call::StartRun && says("larger than") => {
             ControlError::TooLarge(answer)
         }
-        // Whoever says this may have passed the request on before.
+        // The server that sends this may already have passed on the request.
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => ControlError::LostReply {
             at: answer.at,
             call: answer.call,
@@ -110,7 +110,7 @@ fn with_code(code: i64, answer: Answer) -> ControlError {
         36 | 1008 => ControlError::Unauthenticated(answer),
         2001 => ControlError::RegistrationDisabled(answer),
         2 | 12 | 25 | 26 | 27 => ControlError::FederationMissing(answer),
-        // The SuperLink itself is still starting: it said so before it did anything.
+        // The SuperLink is still starting and has not executed the call.
         37 | 1005 | 1009 | 1010 => ControlError::Unavailable {
             at: answer.at,
             never_connected: false,
@@ -120,11 +120,11 @@ fn with_code(code: i64, answer: Answer) -> ControlError {
     }
 }
 
-/// The web framework, or something between here and the SuperLink.
+/// An error from the web framework or from a proxy in front of the SuperLink.
 fn without_code(status: u16, answer: Answer) -> ControlError {
     match status {
         401 | 403 | 407 => ControlError::Unauthenticated(answer),
-        // A proxy that lost its server: the SuperLink may have had the request.
+        // A proxy that lost its server: the SuperLink may have received the request.
         502..=504 => ControlError::LostReply {
             at: answer.at,
             call: answer.call,
@@ -132,8 +132,8 @@ fn without_code(status: u16, answer: Answer) -> ControlError {
         },
         413 if answer.call == Call::StartRun => ControlError::TooLarge(answer),
         500 => ControlError::Refused(answer),
-        // What stands between gave up, and the request may have been passed on; only these say that
-        // it was not.
+        // A proxy gave up and may have passed on the request; only these codes mean that it did
+        // not.
         400 | 404 | 405 | 411 | 413..=415 | 421 | 431 | 501 | 505 => ControlError::Protocol {
             at: answer.at,
             call: answer.call,
@@ -152,34 +152,34 @@ fn without_code(status: u16, answer: Answer) -> ControlError {
     }
 }
 
-fn words(status: u16, parsed: Option<Body>, body: &[u8]) -> String {
+fn reason_of(status: u16, parsed: Option<Body>, body: &[u8]) -> String {
     if let Some(parsed) = parsed.filter(|parsed| parsed.detail.is_some()) {
-        return said(parsed, &format!("HTTP {status}"));
+        return flower_message(parsed, &format!("HTTP {status}"));
     }
-    let text = shown(&String::from_utf8_lossy(body));
+    let text = printable(&String::from_utf8_lossy(body));
     if text.is_empty() {
-        format!("HTTP {status} without a text")
+        format!("HTTP {status} without a message")
     } else {
         format!("HTTP {status}: {text}")
     }
 }
 
-/// Flower's words, and its number or else the number of what carried them.
-fn said(body: Body, status: &str) -> String {
+/// Flower's message with its code, or with the status if there is no code.
+fn flower_message(body: Body, status: &str) -> String {
     let detail = body.detail.unwrap_or_default();
-    let mut words = shown(detail.as_str().unwrap_or(&detail.to_string()));
+    let mut message = printable(detail.as_str().unwrap_or(&detail.to_string()));
     if let Some(extra) = body.extra {
-        words.push(' ');
-        words.push_str(&shown(&extra));
+        message.push(' ');
+        message.push_str(&printable(&extra));
     }
     match body.code {
-        Some(code) => format!("{words} (Flower code {code})"),
-        None => format!("{status}: {words}"),
+        Some(code) => format!("{message} (Flower code {code})"),
+        None => format!("{status}: {message}"),
     }
 }
 
-/// One line, printable, of bounded length.
-fn shown(text: &str) -> String {
+/// One printable line of limited length.
+fn printable(text: &str) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
         if word.is_empty() {

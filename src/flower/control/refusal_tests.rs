@@ -1,4 +1,4 @@
-//! Refusals of all eras, and what looks like one.
+//! Refusals of all eras, and responses that only look like one.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Runs, as the SuperLink tells of them.
+//! Runs, as the SuperLink reports them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +10,11 @@ use super::run_status::{RunStatus, SubStatus};
 use super::wire;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
-/// The name without which 1.24 and 1.25 start no run.
+/// The federation that 1.24 and 1.25 need to start a run.
 pub(super) const EARLY_FEDERATION: &str = "default";
 
-/// Whether a run is in the federation of an open-source SuperLink, in which runs start that name none.
+/// Whether this is the federation of an open-source SuperLink, in which a run without a federation
+/// starts.
 pub fn is_default_federation(name: &str) -> bool {
     ["", "@none/default", EARLY_FEDERATION].contains(&name)
 }
@@ -23,46 +24,46 @@ pub fn is_default_federation(name: &str) -> bool {
 pub struct Timestamp(String);
 
 impl Timestamp {
-    /// `None` for the empty text, which is Flower's "not yet".
+    /// `None` for the empty text, with which Flower says "not yet".
     pub(crate) fn parse(text: String) -> Option<Self> {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// The text, RFC 3339 with the SuperLink's clock.
+    /// The text: RFC 3339, from the SuperLink's clock.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The moment it stands for.
+    /// The time as a value.
     pub fn moment(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(&self.0, &Rfc3339).ok()
     }
 }
 
-/// A run as the SuperLink knows it.
+/// A run as the SuperLink reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// Its number.
+    /// The run ID.
     pub id: RunId,
-    /// How far it is.
+    /// The status.
     pub status: RunStatus,
-    /// How it ended.
+    /// The result.
     pub sub_status: SubStatus,
-    /// Flower's words about the end, mostly empty.
+    /// Flower's details about the end, mostly empty.
     pub details: String,
-    /// SHA-256 of the app bundle.
+    /// The SHA-256 of the app bundle.
     pub fab_hash: String,
-    /// `publisher/name` of the app.
+    /// The app as `publisher/name`.
     pub app_id: String,
-    /// Version of the app.
+    /// The version of the app.
     pub app_version: String,
-    /// The values given when it was submitted.
+    /// The overrides from the submission.
     pub override_config: RunConfig,
-    /// The federation it runs in.
+    /// The federation.
     pub federation: String,
     /// When it was submitted.
     pub pending_at: Option<Timestamp>,
-    /// When it was picked up.
+    /// When a SuperExec started to prepare it.
     pub starting_at: Option<Timestamp>,
     /// When its `ServerApp` started.
     pub running_at: Option<Timestamp>,
@@ -71,7 +72,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// True once nothing about it will change.
+    /// Whether the run has ended, so that nothing of it changes any more.
     pub fn is_finished(&self) -> bool {
         self.status == RunStatus::Finished
     }
@@ -96,19 +97,19 @@ impl Run {
     }
 }
 
-/// Runs as one answer or several told of them.
+/// Runs from one or more replies.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunListing {
-    /// The runs by number.
+    /// The runs by ID.
     pub runs: HashMap<RunId, Run>,
-    /// The SuperLink's clock when it answered.
+    /// The SuperLink's time of the reply.
     pub server_now: Option<Timestamp>,
-    /// True if there are no others.
+    /// Whether these are all runs.
     pub complete: bool,
 }
 
-/// Flower itself writes bool, sint64, double and string only. What another client may have put there
-/// is kept readable, and can never equal something we submitted by accident of type.
+/// Flower itself writes only bool, sint64, double and string. Values of another type, from another
+/// client, are kept readable and never equal a value that the provider submitted.
 pub(super) fn config(map: HashMap<String, wire::Scalar>) -> RunConfig {
     use wire::scalar::Scalar as S;
     map.into_iter()

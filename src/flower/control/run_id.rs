@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Number of a run. Random and mostly above what a JSON number holds exactly: write it as text.
+/// The ID of a run. It is random and mostly too large for an exact JSON number: write it as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(pub u64);
@@ -30,7 +30,7 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Why a text is no number of a run.
+/// A text that is not a run ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a run ID is a number: `flower_app_run.NAME.run_id`, or one that `flwr list` shows")]
 pub struct NotARunId;
@@ -38,7 +38,7 @@ pub struct NotARunId;
 impl FromStr for RunId {
     type Err = NotARunId;
 
-    /// Only as it is written back: no sign, no leading zero.
+    /// Accepts only the canonical form: no sign, no leading zero.
     fn from_str(text: &str) -> Result<Self, NotARunId> {
         let id = text.parse().map(Self).map_err(|_| NotARunId)?;
         if id.to_string() == text {

@@ -1,22 +1,22 @@
 //! How far a run is, and how it ended, in Flower's words.
 
-/// How far a run is.
+/// The status of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunStatus {
-    /// Waits for a SuperExec to pick it up.
+    /// Waiting for a SuperExec.
     Pending,
-    /// Picked up.
+    /// A SuperExec has started to prepare it.
     Starting,
-    /// The `ServerApp` runs.
+    /// The `ServerApp` is running.
     Running,
-    /// Over, one way or another: see [`SubStatus`].
+    /// Ended; [`SubStatus`] has the result.
     Finished,
     /// A status of a newer release.
     Other(String),
 }
 
 impl RunStatus {
-    /// Flower's word for it.
+    /// Flower's name of the status.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Pending => "pending",
@@ -40,23 +40,23 @@ impl From<&str> for RunStatus {
     }
 }
 
-/// How a finished run ended.
+/// The result of a finished run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubStatus {
     /// Not finished yet.
     None,
-    /// Went through.
+    /// Completed without an error.
     Completed,
     /// Ended with an error.
     Failed,
-    /// Was stopped by someone.
+    /// Stopped by a user.
     Stopped,
     /// A sub-status of a newer release.
     Other(String),
 }
 
 impl SubStatus {
-    /// Flower's word for it; empty for a run that has not finished.
+    /// Flower's name of the result; empty for a run that has not ended.
     pub fn as_str(&self) -> &str {
         match self {
             Self::None => "",

@@ -1,20 +1,20 @@
-//! How the address of a Control API begins, and what that says of what is spoken there.
+//! The schemes of Control API addresses, and their protocols.
 
-/// The port of a Control API that speaks gRPC, unless it was set to another.
+/// The default port of a Control API with gRPC.
 const GRPC_PORT: u16 = 9093;
 
-/// What is spoken at an address.
+/// The protocol at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// HTTP, as from Flower 1.37 on.
+    /// HTTP, since Flower 1.37.
     Http,
-    /// gRPC, as up to 1.36.
+    /// gRPC, up to Flower 1.36.
     Grpc,
-    /// One of them: who asks there finds out which.
+    /// Unknown: the first call detects it.
     Either,
 }
 
-/// How an address with a host begins: what is spoken there, and whether with TLS.
+/// A scheme: the protocol, and whether it uses TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Http,

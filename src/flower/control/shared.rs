@@ -1,8 +1,8 @@
-//! Answers that many resources need at once, asked for once.
+//! Reads that many resources need at the same time, sent once.
 //!
-//! A refresh reads every run and every node of a SuperLink at the same time. The first asks for the
-//! whole list; those that come meanwhile wait for it, and those that come soon after take what it got.
-//! A failure is shared by those that waited for it, not by those that come later.
+//! A refresh reads every run and every node of a SuperLink at the same time. The first read
+//! requests the whole list; reads that come meanwhile wait for it, and reads that come soon after
+//! reuse the result. Reads that waited share an error; later ones do not.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct SharedReads {
 }
 
 impl SharedReads {
-    /// Shared reads through this client.
+    /// Shared reads with this client.
     pub fn new(client: ControlClient) -> Self {
         Self {
             client,
@@ -35,18 +35,18 @@ impl SharedReads {
         }
     }
 
-    /// The client itself, for everything that is not a shared read.
+    /// The client, for all calls that are not shared reads.
     pub const fn client(&self) -> &ControlClient {
         &self.client
     }
 
-    /// All runs, as they were at most `max_age` ago.
+    /// All runs, at most `max_age` old.
     pub async fn runs(&self, max_age: Duration) -> Result<Arc<RunListing>, ControlError> {
         self.runs.get(max_age, || self.client.list_runs()).await
     }
 
-    /// One run, as it was at most `max_age` ago. One that is not in the list is asked for by itself:
-    /// it may be older than the list reaches, or of another account.
+    /// One run, at most `max_age` old. A run that is not in the list is requested alone: it may be
+    /// too old for the list, or belong to another account.
     pub async fn run(&self, id: RunId, max_age: Duration) -> Result<Run, ControlError> {
         match self.runs(max_age).await?.runs.get(&id) {
             Some(run) => Ok(run.clone()),
@@ -54,20 +54,19 @@ impl SharedReads {
         }
     }
 
-    /// All nodes, as they were at most `max_age` ago.
+    /// All nodes, at most `max_age` old.
     pub async fn nodes(&self, max_age: Duration) -> Result<Arc<Vec<Node>>, ControlError> {
         self.nodes.get(max_age, || self.client.list_nodes()).await
     }
 
-    /// To be called after every change of our own: what was read before, or is being read now, does
-    /// not count any more.
+    /// Drops all results, including those of running reads. Call this after every change.
     pub fn forget(&self) {
         self.runs.forget();
         self.nodes.forget();
     }
 }
 
-/// The last outcome of a read, and the right to make the next one.
+/// The last result of a read, and the lock for the next read.
 #[derive(Debug)]
 struct Shared<T> {
     last: Mutex<Option<Outcome<T>>>,
@@ -154,7 +153,7 @@ mod tests {
         for n in 0..1000 {
             shared.run(RunId(n), LONG).await.unwrap();
         }
-        // 1000 runs fill the first page, so a second one is needed to know that it was the last.
+        // 1000 runs fill the first page, so only a second page tells that it was the last.
         assert_eq!(fake.count(Call::ListRuns), 2);
     }
 

@@ -13,9 +13,9 @@ use crate::flower::run_config::{ConfigValue, RunConfig};
 pub struct StartRun {
     fab: Bytes,
     fab_hash: String,
-    /// Values that replace those of the app's own configuration. Their keys must exist there.
+    /// Values that override those of the app; their keys must exist in the app.
     pub overrides: RunConfig,
-    /// The federation; empty for the default one.
+    /// The federation; empty for the default.
     pub federation: String,
 }
 
@@ -35,7 +35,7 @@ impl StartRun {
         &self.fab_hash
     }
 
-    /// Size of the bundle.
+    /// The size of the bundle.
     pub fn fab_len(&self) -> usize {
         self.fab.len()
     }

@@ -1,9 +1,10 @@
-//! Submits a run exactly once, also when the reply is lost.
+//! Submits a run exactly once, even if the reply is lost.
 //!
-//! Flower has no key by which a second submission would be recognized as the first. So a submission is
-//! repeated only where it certainly did not arrive. Where it may have arrived, the SuperLink is asked
-//! which runs it has: one that is exactly ours is adopted, none means that it did not arrive, and
-//! several are an error that names them, because starting a training twice is worse than stopping.
+//! Flower has no key that would identify a second submission as a repetition. So a submission is
+//! repeated only if it certainly did not arrive. If it may have arrived, the provider lists the
+//! runs of the SuperLink: if exactly one matches, it is this run; if none matches, the submission
+//! did not arrive; if several match, this is an error that names them, because starting a training
+//! twice is worse than stopping.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,36 +21,36 @@ use super::run_status::SubStatus;
 use super::start_run::StartRun;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
-/// What to do when several runs could be the one that was submitted.
+/// The remedy if several runs could be the submitted one.
 const SEVERAL: &str = "Stop the unwanted runs with `flwr stop` and apply again: the apply \
                        continues the remaining run, or submits a new run if all of them were \
                        stopped. Or import your run, as URL#RUN.";
 
-/// The newest runs looked at; others of the same minute are among them.
-const LOOK_AT: usize = 200;
+/// How many of the newest runs to check; others may have been submitted in the same minute.
+const NEWEST_RUNS: usize = 200;
 
-/// A run to submit, and what is needed to recognize it afterwards.
+/// A run to submit, and the data to recognise it afterwards.
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// The run.
     pub start: StartRun,
-    /// Taken from our clock right before the first try, and kept if the process may end in between.
+    /// The local time right before the first try; stored if the process may end in between.
     pub since: SystemTime,
-    /// Runs that are known to be others'.
+    /// Runs that belong to other submissions.
     pub known: BTreeSet<RunId>,
 }
 
 /// A submitted run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Submitted {
-    /// The SuperLink said that it started it.
+    /// The SuperLink confirmed the start.
     New(RunId),
-    /// The reply was lost, and this is the run it would have named.
+    /// The reply was lost, and this run matches.
     Adopted(RunId),
 }
 
 impl Submitted {
-    /// Its number.
+    /// The run ID.
     pub const fn run_id(self) -> RunId {
         match self {
             Self::New(id) | Self::Adopted(id) => id,
@@ -57,38 +58,38 @@ impl Submitted {
     }
 }
 
-/// Why there is no run, or none that can be named.
+/// Why there is no run, or why the provider cannot tell which one it is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SubmitError {
-    /// The SuperLink said no, or could not be reached at all. There is no run.
+    /// The SuperLink refused or was unreachable. There is no run.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// Several runs could be ours.
+    /// Several runs match.
     #[error(
         "{lost}; afterwards the SuperLink has several runs that could be this one: {}",
         list(ids)
     )]
     Ambiguous {
-        /// How the reply was lost.
+        /// The error with which the reply was lost.
         lost: ControlError,
         /// The runs.
         ids: Vec<RunId>,
     },
-    /// It cannot be found out whether there is a run.
+    /// It is unknown whether there is a run.
     #[error("{lost}; the provider could not find out whether the run was started: {looking}")]
     Unresolved {
-        /// How the reply was lost.
+        /// The error with which the reply was lost.
         lost: ControlError,
-        /// Why looking failed.
+        /// Why the search failed.
         looking: ControlError,
     },
-    /// The reply was lost twice, and there is no run.
+    /// The reply was lost twice, but there is no run.
     #[error("{0}; this happened twice, and the SuperLink has no such run")]
     LostTwice(ControlError),
 }
 
 impl SubmitError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Control(error) | Self::LostTwice(error) => error.remedy(),
@@ -107,33 +108,33 @@ pub async fn submit(
     client: &ControlClient,
     submission: &Submission,
 ) -> Result<Submitted, SubmitError> {
-    submit_paced(client, submission, &Pace::USUAL).await
+    submit_with(client, submission, &RetryDelays::USUAL).await
 }
 
-/// Looks for a run of which it is not known whether it was submitted, for instance by a process that
-/// was killed. The run found is taken: it is never found again by another submission.
+/// Finds a run that may have been submitted, for example by a process that was killed. The run is
+/// claimed: no other submission finds it again.
 pub async fn find_lost(
     client: &ControlClient,
     submission: &Submission,
 ) -> Result<Option<RunId>, FindError> {
     let turn = client.ledger.turn(submission.start.fab_hash());
     let _turn = turn.lock().await;
-    look_once(client, submission).await
+    find_run(client, submission).await
 }
 
-/// How looking for a run can fail.
+/// Why the search for a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FindError {
     /// The SuperLink did not answer.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// Several runs could be the one.
+    /// Several runs match.
     #[error("several runs could be this one: {}", list(.0))]
     Several(Vec<RunId>),
 }
 
 impl FindError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Control(error) => error.remedy(),
@@ -142,15 +143,15 @@ impl FindError {
     }
 }
 
-/// How long to wait where.
-struct Pace {
-    /// Before another try to connect.
+/// The pauses between tries.
+struct RetryDelays {
+    /// Before the next try to connect.
     connect: &'static [Duration],
-    /// Before another look for the run: a request may still be on its way.
+    /// Before the next search: a request may still be on its way.
     look: &'static [Duration],
 }
 
-impl Pace {
+impl RetryDelays {
     const USUAL: Self = Self {
         connect: &[
             Duration::from_millis(500),
@@ -166,24 +167,24 @@ impl Pace {
     };
 }
 
-async fn submit_paced(
+async fn submit_with(
     client: &ControlClient,
     submission: &Submission,
-    pace: &Pace,
+    delays: &RetryDelays,
 ) -> Result<Submitted, SubmitError> {
     let turn = client.ledger.turn(submission.start.fab_hash());
     let _turn = turn.lock().await;
     let mut lost_before = false;
     loop {
-        let lost = match start(client, &submission.start, pace).await {
+        let lost = match start(client, &submission.start, delays).await {
             Ok(id) => {
-                client.ledger.take(id);
+                client.ledger.claim(id);
                 return Ok(Submitted::New(id));
             }
             Err(error) if error.outcome_unknown() => error,
             Err(error) => return Err(error.into()),
         };
-        if let Some(id) = look(client, submission, pace, &lost).await? {
+        if let Some(id) = find_run_with_retries(client, submission, delays, &lost).await? {
             return Ok(Submitted::Adopted(id));
         }
         if lost_before {
@@ -193,13 +194,13 @@ async fn submit_paced(
     }
 }
 
-/// Tries again only while there is no connection at all.
+/// Retries only while there is no connection at all.
 async fn start(
     client: &ControlClient,
     start: &StartRun,
-    pace: &Pace,
+    delays: &RetryDelays,
 ) -> Result<RunId, ControlError> {
-    for pause in pace.connect {
+    for pause in delays.connect {
         match client.start_run(start).await {
             Err(error @ ControlError::Unavailable { .. }) if error.never_sent() => {
                 tokio::time::sleep(*pause).await;
@@ -210,16 +211,16 @@ async fn start(
     client.start_run(start).await
 }
 
-async fn look(
+async fn find_run_with_retries(
     client: &ControlClient,
     submission: &Submission,
-    pace: &Pace,
+    delays: &RetryDelays,
     lost: &ControlError,
 ) -> Result<Option<RunId>, SubmitError> {
     let mut failed = None;
-    for pause in pace.look {
+    for pause in delays.look {
         tokio::time::sleep(*pause).await;
-        match look_once(client, submission).await {
+        match find_run(client, submission).await {
             Ok(Some(id)) => return Ok(Some(id)),
             Ok(None) => failed = None,
             Err(FindError::Several(ids)) => {
@@ -240,22 +241,22 @@ async fn look(
     }
 }
 
-async fn look_once(
+async fn find_run(
     client: &ControlClient,
     submission: &Submission,
 ) -> Result<Option<RunId>, FindError> {
     let asked = SystemTime::now();
     let clock = Instant::now();
-    let listing = client.newest_runs(LOOK_AT).await?;
+    let listing = client.newest_runs(NEWEST_RUNS).await?;
     let not_before = on_servers_clock(submission.since, asked, clock.elapsed(), &listing);
     let mut runs: Vec<&Run> = listing
         .runs
         .values()
-        .filter(|run| is_ours(run, submission, not_before))
-        .filter(|run| !client.ledger.is_taken(run.id))
+        .filter(|run| matches(run, submission, not_before))
+        .filter(|run| !client.ledger.is_claimed(run.id))
         .collect();
     if runs.len() > 1 {
-        // Whoever was told that there are several has stopped those that are not wanted.
+        // After the error about several runs, the user has stopped the unwanted ones.
         runs.retain(|run| run.sub_status != SubStatus::Stopped);
     }
     let mut ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
@@ -263,19 +264,20 @@ async fn look_once(
     match ids.as_slice() {
         [] => Ok(None),
         [id] => {
-            client.ledger.take(*id);
+            client.ledger.claim(*id);
             Ok(Some(*id))
         }
         _ => Err(FindError::Several(ids)),
     }
 }
 
-/// Our moment as the SuperLink's clock would show it, at the earliest. The two clocks are compared
-/// through its answer, which took `took` to get here, so that much is the error.
+/// A local time as a time of the SuperLink's clock, at the earliest. The reply contains the
+/// SuperLink's time, and took `round_trip` to arrive, so the difference of the clocks is only known
+/// within this time.
 fn on_servers_clock(
     since: SystemTime,
     asked: SystemTime,
-    took: Duration,
+    round_trip: Duration,
     listing: &RunListing,
 ) -> OffsetDateTime {
     let ahead = listing
@@ -285,12 +287,12 @@ fn on_servers_clock(
         .map_or(time::Duration::ZERO, |now| {
             now - OffsetDateTime::from(asked)
         });
-    OffsetDateTime::from(since) + ahead - took - Duration::from_millis(250)
+    OffsetDateTime::from(since) + ahead - round_trip - Duration::from_millis(250)
 }
 
-fn is_ours(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bool {
+fn matches(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bool {
     let start = &submission.start;
-    // A run whose time cannot be read could be ours, and must not be passed over.
+    // A run without a readable time may match, and must not be skipped.
     let late_enough = run
         .pending_at
         .as_ref()
@@ -298,7 +300,7 @@ fn is_ours(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bo
         .is_none_or(|pending| pending >= not_before);
     late_enough
         && run.fab_hash == start.fab_hash()
-        // Releases before 1.24 have no federations and start the run all the same.
+        // Releases before 1.24 have no federations, but start the run.
         && (start.federation.is_empty()
             || run.federation.is_empty()
             || run.federation == start.federation)
@@ -306,7 +308,7 @@ fn is_ours(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bo
         && !submission.known.contains(&run.id)
 }
 
-/// Equal in type and value; unlike with `==`, a NaN equals itself.
+/// Equal in type and value; a NaN equals itself, unlike with `==`.
 fn is_same(a: &RunConfig, b: &RunConfig) -> bool {
     a.len() == b.len()
         && a.iter()

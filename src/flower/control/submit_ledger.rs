@@ -1,11 +1,11 @@
-//! What the submissions of one process know of each other.
+//! The record of the runs that the submissions of one process have claimed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::run_id::RunId;
 
-/// What the submissions of one process to one SuperLink know of each other.
+/// The record of the submissions of one process to one SuperLink.
 #[derive(Debug, Default)]
 pub(super) struct SubmitLedger {
     taken: Mutex<HashSet<RunId>>,
@@ -13,20 +13,20 @@ pub(super) struct SubmitLedger {
 }
 
 impl SubmitLedger {
-    /// Submissions of the same app wait for each other: two at once could take each other's run.
+    /// Submissions of the same app wait for each other: two at once could claim each other's run.
     pub(super) fn turn(&self, fab_hash: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(fab_hash.to_owned()).or_default())
     }
 
-    pub(super) fn take(&self, id: RunId) -> bool {
+    pub(super) fn claim(&self, id: RunId) -> bool {
         self.taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id)
     }
 
-    pub(super) fn is_taken(&self, id: RunId) -> bool {
+    pub(super) fn is_claimed(&self, id: RunId) -> bool {
         self.taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! Every way in which a reply can be lost, and what becomes of the run.
+//! Every way in which a reply can be lost, and the resulting state of the run.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -9,7 +9,7 @@ use super::super::fake::{Fake, lost, started, unreachable};
 use super::super::wire;
 use super::*;
 
-const FAST: Pace = Pace {
+const FAST: RetryDelays = RetryDelays {
     connect: &[Duration::ZERO; 4],
     look: &[Duration::ZERO; 3],
 };
@@ -37,7 +37,7 @@ fn rfc3339(moment: OffsetDateTime) -> String {
     )
 }
 
-/// A SuperLink whose clock is off by this much, with a run submitted so long ago.
+/// A SuperLink whose clock differs by this much, with a run that was submitted so long ago.
 fn listing(
     runs: &[(u64, Duration)],
     clock_off: time::Duration,
@@ -68,7 +68,7 @@ fn listing(
     .into()
 }
 
-/// The first submission's reply is lost; the second, if there is one, gets number 99.
+/// The reply to the first submission is lost; the second, if there is one, gets the run ID 99.
 fn lossy(list: impl Fn() -> Bytes + Send + Sync + 'static) -> Fake {
     Fake::new(move |call, _, before| match (call, before) {
         (Call::StartRun, 0) => Err(lost(call)),
@@ -78,7 +78,7 @@ fn lossy(list: impl Fn() -> Bytes + Send + Sync + 'static) -> Fake {
 }
 
 async fn outcome(fake: &Fake) -> Result<Submitted, SubmitError> {
-    submit_paced(&fake.client(), &submission(), &FAST).await
+    submit_with(&fake.client(), &submission(), &FAST).await
 }
 
 fn same(_: &mut wire::Run) {}
@@ -151,7 +151,7 @@ async fn another_federation_is_another_run() {
     let fake = lossy(|| listing(&[(7, NOW)], NO_SKEW, same));
     let mut elsewhere = submission();
     elsewhere.start.federation = "@me/other".to_owned();
-    let outcome = submit_paced(&fake.client(), &elsewhere, &FAST).await;
+    let outcome = submit_with(&fake.client(), &elsewhere, &FAST).await;
     assert_eq!(outcome, Ok(Submitted::New(RunId(99))));
 }
 
@@ -183,7 +183,7 @@ async fn of_several_those_that_were_stopped_are_passed_over() {
     };
     assert_eq!(find(&[(7, NOW), (9, NOW)]).await, Ok(Some(RunId(9))));
     assert_eq!(find(&[(7, NOW), (8, NOW)]).await, Ok(None));
-    // A run that is certain is taken whatever became of it.
+    // A confirmed run is claimed, whatever its status is.
     assert_eq!(find(&[(7, NOW)]).await, Ok(Some(RunId(7))));
     let several = find(&[(7, NOW), (9, NOW), (10, NOW)]).await;
     assert_eq!(several, Err(FindError::Several(vec![RunId(9), RunId(10)])));
@@ -193,11 +193,11 @@ async fn of_several_those_that_were_stopped_are_passed_over() {
 async fn known_runs_and_those_of_this_process_are_not_taken_again() {
     let fake = lossy(|| listing(&[(7, NOW), (8, NOW), (9, NOW)], NO_SKEW, same));
     let client = fake.client();
-    client.ledger.take(RunId(9));
+    client.ledger.claim(RunId(9));
     let mut submission = submission();
     submission.known.insert(RunId(8));
     assert_eq!(
-        submit_paced(&client, &submission, &FAST).await,
+        submit_with(&client, &submission, &FAST).await,
         Ok(Submitted::Adopted(RunId(7)))
     );
     assert_eq!(find_lost(&client, &submission).await, Ok(None));

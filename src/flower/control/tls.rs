@@ -1,4 +1,4 @@
-//! The TLS side of a connection: what is trusted, and in plain words why it failed.
+//! The TLS settings of a connection, and readable reasons why it failed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,31 +6,31 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
-/// Why no trusted connection came about.
+/// Why there is no trusted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsReason {
-    /// The certificate was not signed by the authority we were given.
+    /// The given authority did not sign the certificate.
     WrongAuthority,
     /// The certificate is for other names.
     NameMismatch {
-        /// What we asked for, as the library words it.
+        /// The requested name, in the message of the TLS library.
         detail: String,
     },
-    /// The certificate's time is over.
+    /// The certificate has expired.
     Expired {
-        /// When, as the library words it.
+        /// When it expired, in the message of the TLS library.
         detail: String,
     },
-    /// The certificate's time has not begun.
+    /// The certificate is not valid yet.
     NotYetValid {
-        /// When, as the library words it.
+        /// When it becomes valid, in the message of the TLS library.
         detail: String,
     },
-    /// Whatever answers does not speak TLS.
+    /// The server does not use TLS.
     NotTls,
-    /// Anything else, in the library's words.
+    /// Any other reason.
     Handshake {
-        /// The words.
+        /// The message of the TLS library.
         detail: String,
     },
 }
@@ -48,14 +48,14 @@ impl fmt::Display for TlsReason {
             Self::NotYetValid { detail } => {
                 write!(f, "its certificate is not valid yet: {detail}")
             }
-            Self::NotTls => f.write_str("it does not speak TLS"),
+            Self::NotTls => f.write_str("it does not use TLS"),
             Self::Handshake { detail } => f.write_str(detail),
         }
     }
 }
 
 impl TlsReason {
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> String {
         match self {
             Self::WrongAuthority => {
@@ -77,7 +77,7 @@ impl TlsReason {
         .to_owned()
     }
 
-    /// Reads the error a handshake ended with.
+    /// Converts the error of a handshake.
     pub(super) fn from_io(error: &std::io::Error) -> Self {
         let detail = error.to_string();
         let rustls = error
@@ -109,7 +109,7 @@ impl TlsReason {
     }
 }
 
-/// Trusts exactly these authorities.
+/// Trusts only these authorities.
 pub(super) fn trusting(
     authorities: &[CertificateDer<'static>],
 ) -> Result<Arc<ClientConfig>, rustls::Error> {

@@ -1,5 +1,6 @@
-//! The token of an account: in a file that somebody else renews, or one that is given for as long as
-//! we live. Tokens live for minutes and runs for hours, so the file is read for each call.
+//! The token of an account: from a file that another program renews, or a fixed one for the life of
+//! the process. A token is valid for minutes and a run takes hours, so the file is read for each
+//! call.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -13,14 +14,14 @@ use zeroize::Zeroizing;
 use super::endpoint_error::EndpointError;
 use crate::masking;
 
-/// A token as such. Never shown.
+/// The token. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountToken(Zeroizing<String>);
 
 impl FromStr for AccountToken {
     type Err = EndpointError;
 
-    /// One word of visible ASCII characters.
+    /// Accepts visible ASCII characters without blanks.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let token = text.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -37,14 +38,14 @@ impl fmt::Debug for AccountToken {
     }
 }
 
-/// What says who we are. Two are equal if they will always say the same.
+/// The credentials. Two are equal if they always give the same token.
 pub(super) enum Login {
     File(TokenFile),
     Given(AccountToken),
 }
 
 impl Login {
-    /// The token to send with the next call.
+    /// The token for the next call.
     pub(super) fn current(&self) -> Zeroizing<String> {
         match self {
             Self::File(file) => file.current(),
@@ -71,14 +72,14 @@ impl Hash for Login {
     }
 }
 
-/// The file, and what it held when it was last readable.
+/// The file, and its content when it was last readable.
 pub(super) struct TokenFile {
     path: PathBuf,
     last: Mutex<AccountToken>,
 }
 
 impl TokenFile {
-    /// The file must be readable, and hold a token.
+    /// Opens a file, which must be readable and contain a token.
     pub(super) fn open(path: &Path) -> Result<Self, EndpointError> {
         Ok(Self {
             path: path.to_owned(),
@@ -86,7 +87,7 @@ impl TokenFile {
         })
     }
 
-    /// What the file holds now; what it held before while it is being replaced.
+    /// The current content of the file; the last one while the file is being replaced.
     pub(super) fn current(&self) -> Zeroizing<String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(now) = read(&self.path) {
@@ -96,11 +97,11 @@ impl TokenFile {
     }
 }
 
-/// Longer than any token: what is longer is some other file, and may have no end.
+/// Longer than any token: a longer file is something else, and may have no end.
 const LONGEST: u64 = 64 << 10;
 
-/// The text of a file. A pipe or a device is refused before it is opened: whoever renews the token may
-/// have put it there, and reading it would never end.
+/// The text of a file. A pipe or a device is refused before it is opened, because reading it might
+/// never end.
 fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     if !std::fs::metadata(path)?.is_file() {

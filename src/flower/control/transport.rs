@@ -1,5 +1,5 @@
-//! What carries a call to a SuperLink. HTTP is the one of today's releases; gRPC carried the same
-//! messages before, so a transport moves bytes, and what they mean is not its business.
+//! The transports of calls to a SuperLink: HTTP for today's releases, gRPC for older ones. Both
+//! carry the same messages, so a transport moves bytes and does not decode them.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use super::call::Call;
 use super::dialect::Dialect;
 use super::error::ControlError;
 
-/// Messages of a streaming call. It ends without an error only where the server ended it.
+/// The messages of a streaming call. The stream ends without an error only if the server ended it.
 pub(super) type Frames = BoxStream<'static, Result<Bytes, ControlError>>;
 
-/// One way to reach one SuperLink.
+/// A connection to one SuperLink.
 #[async_trait]
 pub(super) trait Transport: Send + Sync {
     /// host:port, for messages.
     fn at(&self) -> &str;
 
-    /// What is known of the messages that it carries, once there was an answer.
+    /// What is known of its messages, after the first response.
     fn dialect(&self) -> Dialect;
 
-    /// Succeeds if the SuperLink serves.
+    /// Checks the health of the SuperLink.
     async fn health(&self, deadline: Duration) -> Result<(), ControlError>;
 
-    /// Sends one message and waits for one.
+    /// Sends one message and waits for the response.
     async fn unary(
         &self,
         call: Call,
@@ -35,7 +35,7 @@ pub(super) trait Transport: Send + Sync {
         deadline: Duration,
     ) -> Result<Bytes, ControlError>;
 
-    /// Sends one message and opens the stream of answers; the deadline covers the opening only.
+    /// Sends one message and opens the stream of responses; the deadline covers only the opening.
     async fn stream(
         &self,
         call: Call,
@@ -44,7 +44,7 @@ pub(super) trait Transport: Send + Sync {
     ) -> Result<Frames, ControlError>;
 }
 
-/// A header that no log shows; `None` for a text that no header can hold.
+/// A header that no log shows; `None` if the text is not a valid header.
 pub(super) fn secret_header(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

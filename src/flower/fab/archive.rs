@@ -1,7 +1,8 @@
-//! The zip file itself, laid out as Python's `zipfile` lays it out.
+//! The zip file itself, in the layout of Python's `zipfile`.
 //!
-//! The FAB's hash covers every header byte, and general zip writers fill these fields in their own way.
-//! Nothing is compressed, every entry has the same date, and there are no extra fields, so the format stays small.
+//! The FAB's hash covers every byte of the headers, and zip libraries fill these fields in
+//! different ways. Nothing is compressed, every entry has the same date, and there are no extra
+//! fields, so the format is small.
 
 use bytes::Bytes;
 
@@ -11,7 +12,7 @@ const DOS_DATE: u16 = (2024 - 1980) << 9 | 10 << 5 | 1;
 const VERSION: u16 = 20;
 const UNIX: u16 = 3 << 8;
 const UTF8_NAME: u16 = 0x800;
-/// `rw-------`, in the upper half as Unix attributes are.
+/// `rw-------`, in the upper half, as for Unix attributes.
 const ATTRIBUTES: u32 = 0o600 << 16;
 
 /// A file of the archive.
@@ -20,7 +21,7 @@ pub(super) struct Entry {
     pub(super) content: Bytes,
 }
 
-/// More or larger entries than the plain format can count. A FAB is far smaller.
+/// The entries are too many or too large for the plain format. A FAB is much smaller.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Overflow;
 
@@ -30,7 +31,7 @@ impl From<std::num::TryFromIntError> for Overflow {
     }
 }
 
-/// Writes an archive with these entries in this order.
+/// Writes an archive with these entries, in order.
 pub(super) fn write(entries: &[Entry]) -> Result<Vec<u8>, Overflow> {
     let total: usize = entries
         .iter()
@@ -69,7 +70,8 @@ pub(super) fn write(entries: &[Entry]) -> Result<Vec<u8>, Overflow> {
     Ok(out)
 }
 
-/// The part that the local header and the directory share, from "version needed" to "extra length".
+/// The part that the local header and the central directory share, from "version needed" to "extra
+/// length".
 fn fields(entry: &Entry) -> Result<Vec<u8>, Overflow> {
     let size = u32::try_from(entry.content.len())?;
     let mut out = Vec::with_capacity(26);

@@ -1,14 +1,14 @@
-//! Whether the objects that `pyproject.toml` names as apps exist in the source.
+//! Checks whether the source defines the app objects that `pyproject.toml` names.
 //!
-//! `flwr build` looks each module up in a Python environment. There is none here, so only what the tree itself
-//! proves wrong is refused: a module of the app's own package that has no file, or a file in which the name of the
-//! object never occurs. A module of some other package passes.
+//! `flwr build` looks up each module in a Python environment. The provider has none, so it refuses
+//! only what the files prove wrong: a module of the app's own package without a file, or a file
+//! that does not contain the name of the object. A module of another package passes.
 
 use super::error::Problem;
 use super::pyproject::Component;
 use crate::flower::app_source::AppTree;
 
-/// Checks one reference against the files, before any filter.
+/// Checks one reference against all files, before any filter.
 pub(super) fn check(tree: &AppTree, component: &Component) -> Option<Problem> {
     let base = component.module.replace('.', "/");
     let top = base.split('/').next().unwrap_or(&base);
@@ -16,7 +16,7 @@ pub(super) fn check(tree: &AppTree, component: &Component) -> Option<Problem> {
     if !own {
         return None;
     }
-    // Python prefers the package to the module of the same name.
+    // Python prefers a package to a module of the same name.
     let files = [format!("{base}/__init__.py"), format!("{base}.py")];
     let Some(file) = files.iter().find(|file| tree.contains(file)) else {
         let unknown = files.iter().any(|file| tree.is_behind_link(file));
@@ -24,7 +24,7 @@ pub(super) fn check(tree: &AppTree, component: &Component) -> Option<Problem> {
             Problem::new(
                 &component.key,
                 format!(
-                    "module \"{}\" is not in the app, it has no file {}.py",
+                    "module \"{}\" is not in the app: there is no file {}.py",
                     component.module, base
                 ),
             )

@@ -1,9 +1,9 @@
-//! Reads a `pyproject.toml` under the rules of Flower's own parser.
+//! Parses a `pyproject.toml` by the rules of Flower's own parser.
 //!
-//! The `toml` crate and Python's `tomli` agree on TOML but for a few corners. What Flower would refuse is refused
-//! here, with the line: a byte order mark, dates that Python has no type for, integers that Python does not write.
-//! And the order of keys is put right:
-//! the crate moves `[a]` to where that header stands, Python leaves it where an earlier `[a.b]` made it.
+//! The `toml` crate and Python's `tomli` differ in a few corners of TOML. This module refuses what
+//! Flower would refuse, with the line: a byte order mark, dates without a Python type, integers
+//! that Python does not write. It also restores the order of keys: the crate puts `[a]` where that
+//! header is, Python where an earlier `[a.b]` created it.
 
 use num_bigint::BigInt;
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
@@ -11,21 +11,21 @@ use toml::value::{Datetime, Offset};
 
 use super::value::{Table, Value};
 
-/// As many digits as Python converts from and to text.
+/// The maximum number of digits that Python converts from and to text.
 const MAX_DIGITS: usize = 4300;
-/// More bits than those digits can have.
+/// More bits than a number with these digits can have.
 const MAX_BITS: u64 = 14_300;
 
 /// How many characters of an error are shown.
 const MOST_SHOWN: usize = 1000;
 
-/// Why the text is no document.
+/// Why the text is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Flower reads UTF-8 only.
+    /// Flower reads only UTF-8.
     #[error("pyproject.toml is not valid UTF-8: the first bad byte is at offset {offset}")]
     NotUtf8 { offset: usize },
-    /// Python's parser takes the mark for a character of the first key.
+    /// Python's parser reads the mark as part of the first key.
     #[error(
         "pyproject.toml starts with a byte order mark, which Flower's TOML parser does not accept"
     )]
@@ -36,7 +36,7 @@ pub enum DocumentError {
     /// A date or time that Python cannot represent.
     #[error("pyproject.toml: {key} is a date or time that Flower cannot represent: {value}")]
     Date { key: String, value: String },
-    /// Python gives up on such a text.
+    /// Python refuses to read such a number.
     #[error(
         "pyproject.toml: {key} is a number of more than {MAX_DIGITS} digits, which Flower cannot read"
     )]
@@ -44,7 +44,7 @@ pub enum DocumentError {
 }
 
 impl DocumentError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         Some(
             match self {
@@ -61,7 +61,7 @@ impl DocumentError {
     }
 }
 
-/// Parses a document, keeping the order of its keys.
+/// Parses a document and keeps the order of its keys.
 pub fn parse(bytes: &[u8]) -> Result<Table, DocumentError> {
     let text = std::str::from_utf8(bytes).map_err(|error| DocumentError::NotUtf8 {
         offset: error.valid_up_to(),
@@ -69,18 +69,18 @@ pub fn parse(bytes: &[u8]) -> Result<Table, DocumentError> {
     if text.starts_with('\u{feff}') {
         return Err(DocumentError::ByteOrderMark);
     }
-    // In strings of several lines, too, the line end is then the same on every system.
+    // This also makes the line ends in multi-line strings the same on every system.
     let text = text.replace("\r\n", "\n");
     if let Some((before, _)) = text.split_once('\r') {
         return Err(DocumentError::Syntax {
             detail: format!(
-                "line {} has a carriage return that ends no line",
+                "line {} has a carriage return that is not at the end of the line",
                 before.matches('\n').count() + 1
             ),
         });
     }
     let document = DeTable::parse(&text).map_err(|error| DocumentError::Syntax {
-        // It quotes the line, however long that is.
+        // The error quotes the line, which may be long.
         detail: shortened(error.to_string().trim_end()),
     })?;
     Ok(table(document.get_ref(), "")?.value)
@@ -93,7 +93,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A value, and where the document first speaks of it.
+/// A value, and where it first occurs in the document.
 struct Placed<T> {
     value: T,
     at: usize,
@@ -151,7 +151,8 @@ fn integer(number: &DeInteger<'_>, key: &str) -> Result<BigInt, DocumentError> {
         10 if digits > MAX_DIGITS => None,
         radix => BigInt::parse_bytes(text.as_bytes(), radix),
     };
-    // Python converts any text of a radix of two to an integer, and refuses to write it in decimal digits.
+    // Python converts a text of any length in a power-of-two base, but refuses to write the integer
+    // in decimal.
     parsed
         .filter(|value| {
             value.bits() < MAX_BITS && value.magnitude().to_string().len() <= MAX_DIGITS

@@ -1,4 +1,4 @@
-//! Why an app cannot become a FAB, in words for the person who wrote the app.
+//! Why an app cannot be built into a FAB, for the author of the app.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use super::document::DocumentError;
 use super::pathspec::PatternError;
 use crate::flower::app_source::TreeError;
 
-/// An app that cannot be built.
+/// Why an app cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum FabError {
     /// The files could not be read.
     #[error(transparent)]
     Source(#[from] TreeError),
-    /// There is no app without it.
+    /// Without the file there is no app.
     #[error("the app has no pyproject.toml that ships: {0}")]
     NoPyproject(MissingPyproject),
     /// `pyproject.toml` could not be parsed.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// `pyproject.toml` breaks Flower's rules; all that were found at once.
+    /// `pyproject.toml` breaks rules of Flower; the error lists all that were found.
     #[error("the app's pyproject.toml is invalid:{}", list(.0))]
     Invalid(Vec<Problem>),
-    /// Flower stops at a pattern that it cannot compile.
+    /// A pattern that Flower cannot compile; it stops there.
     #[error("the app's .gitignore is invalid: {0}")]
     Gitignore(PatternError),
-    /// Flower limits how deep a file may lie.
-    #[error("{path:?} lies {depth} directories deep{}, Flower accepts at most {limit}", others(*.more))]
+    /// Flower limits the depth of files.
+    #[error("{path:?} is {depth} directories deep{}; Flower accepts at most {limit}", others(*.more))]
     TooDeep {
         path: String,
         depth: usize,
@@ -33,17 +33,17 @@ pub enum FabError {
         /// How many other files are too deep.
         more: usize,
     },
-    /// The name would break the list of contents that every node checks.
+    /// The name would break the list of contents, which every node checks.
     #[error("the file name {path:?} cannot be in an app: {reason}")]
     BadName { path: String, reason: &'static str },
-    /// Every node would get it.
+    /// Every node would get the key.
     #[error("a private key would ship with the app to the SuperLink and every SuperNode: {}", places(.0))]
     PrivateKey(Vec<KeyPlace>),
-    /// States, plans and outputs hold the values of every resource, secrets among them.
+    /// States, plans and outputs contain the values of all resources, including secrets.
     #[error("a state, plan or output of Terraform would ship with the app to the SuperLink and every SuperNode: {}", .0.join(", "))]
     TerraformFile(Vec<String>),
-    /// A `SuperLink` refuses it.
-    #[error("the app is too large: {size} bytes, Flower accepts at most {limit}{}", sizes(.biggest))]
+    /// A `SuperLink` would refuse the bundle.
+    #[error("the app is too large: {size} bytes; Flower accepts at most {limit}{}", sizes(.biggest))]
     TooLarge {
         size: u64,
         limit: u64,
@@ -55,7 +55,7 @@ pub enum FabError {
 /// One rule that `pyproject.toml` breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The dotted key to look at.
+    /// The dotted key with the error.
     pub key: String,
     pub message: String,
 }
@@ -75,14 +75,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where a private key begins.
+/// The line with the beginning of a private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPlace {
     pub path: String,
     pub line: usize,
 }
 
-/// Why `pyproject.toml` is not among the files that ship.
+/// Why `pyproject.toml` does not ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingPyproject {
     Absent,
@@ -93,7 +93,7 @@ pub enum MissingPyproject {
 impl fmt::Display for MissingPyproject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Absent => "there is none in its root",
+            Self::Absent => "its root does not contain one",
             Self::Link => "it is a symbolic link, and a bundle contains no links",
             Self::Ignored => ".gitignore excludes it",
         })
@@ -101,7 +101,7 @@ impl fmt::Display for MissingPyproject {
 }
 
 impl FabError {
-    /// Whether there is no app to read, in contrast to one that has a fault.
+    /// Whether there is no app at all, rather than an app with an error.
     pub const fn is_missing(&self) -> bool {
         matches!(
             self,
@@ -110,7 +110,7 @@ impl FabError {
         )
     }
 
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Source(error) => return error.remedy(),
@@ -134,7 +134,7 @@ impl FabError {
             }
             Self::BadName { .. } => "Rename the file, or exclude it with a pattern in .gitignore.".to_owned(),
             Self::PrivateKey(found) => without_keys(found),
-            Self::TerraformFile(paths) => format!("Move it out of the app. {}", excluded(paths)),
+            Self::TerraformFile(paths) => format!("Move the file out of the app. {}", excluded(paths)),
             Self::TooLarge { .. } => {
                 "Exclude files that the app does not need, with .gitignore or with fab-exclude in [tool.flwr.app].".to_owned()
             }
@@ -167,7 +167,7 @@ fn without_keys(found: &[KeyPlace]) -> String {
     format!("{exclude} If the text is an example and not a key, write its first line in two parts.")
 }
 
-/// How files are kept out of a bundle.
+/// How to exclude files from a bundle.
 fn excluded(paths: &[String]) -> String {
     let lines: Vec<String> = paths.iter().map(|path| format!("/{path}")).collect();
     format!(

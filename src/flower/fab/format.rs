@@ -1,6 +1,7 @@
-//! `fab-format-version`: which promises an app makes about the Flower release and the licence it needs.
+//! `fab-format-version`: what an app declares about the Flower release and the licence that it
+//! needs.
 //!
-//! Version 0, the default, promises nothing but readable dependencies. Version 1 is what Flower's hub asks for.
+//! Version 0, the default, requires only readable dependencies. Flower's hub requires version 1.
 
 use std::str::FromStr;
 
@@ -15,7 +16,7 @@ const TARGET: &str = "tool.flwr.app.flwr-version-target";
 const DEPENDENCIES: &str = "project.dependencies";
 const LICENSE: &str = "project.license";
 
-/// What the format asks of the files that ship.
+/// The requirements of the format for the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {
     V0,
@@ -25,7 +26,7 @@ pub(super) enum Format {
     },
 }
 
-/// Checks all that the format of this app asks for.
+/// Checks all requirements of the app's format.
 pub(super) fn check(project: &Table, app: &Table, problems: &mut Vec<Problem>) -> Format {
     let requirement = flwr_requirement(project, problems);
     match app.get("fab-format-version") {
@@ -37,7 +38,7 @@ pub(super) fn check(project: &Table, app: &Table, problems: &mut Vec<Problem>) -
         Some(Value::Integer(other)) if other.sign() == Sign::Plus => {
             problems.push(Problem::new(
                 FORMAT,
-                format!("format version {other} is not supported, only 0 and 1 are"),
+                format!("format version {other} is not supported; use 0 or 1"),
             ));
             Format::V0
         }
@@ -48,7 +49,7 @@ pub(super) fn check(project: &Table, app: &Table, problems: &mut Vec<Problem>) -
     }
 }
 
-/// The only dependency on `flwr`, if there is one. All others must be readable too.
+/// The only dependency on `flwr`, if there is one. All other dependencies must be readable, too.
 fn flwr_requirement(project: &Table, problems: &mut Vec<Problem>) -> Option<Requirement> {
     let Value::Array(entries) = project.get("dependencies")? else {
         problems.push(Problem::new(DEPENDENCIES, "must be a list of strings"));
@@ -115,7 +116,7 @@ fn check_v1(
 
 fn target(app: &Table, problems: &mut Vec<Problem>) -> Option<Version> {
     let message = match app.get("flwr-version-target") {
-        None => "is missing, fab-format-version 1 needs it",
+        None => "is missing; fab-format-version 1 needs it",
         Some(Value::String(text)) => match Version::from_str(text) {
             Ok(version) => return Some(version),
             Err(_) => "is not a valid version",
@@ -126,16 +127,14 @@ fn target(app: &Table, problems: &mut Vec<Problem>) -> Option<Version> {
     None
 }
 
-/// The target must lie within the bounds that the app declares for `flwr`, one of which is a `>=`.
+/// The target must satisfy the bounds that the app declares for `flwr`, one of which must be a
+/// `>=`.
 fn check_target(requirement: &Requirement, target: Option<&Version>) -> Result<(), Problem> {
     let version = |bound: &Bound| {
         Version::from_str(&bound.version).map_err(|_| {
             Problem::new(
                 DEPENDENCIES,
-                format!(
-                    "\"flwr\" is bound to {:?}, which is not a version",
-                    bound.version
-                ),
+                format!("the bound {:?} of \"flwr\" is not a version", bound.version),
             )
         })
     };
@@ -180,14 +179,14 @@ fn check_target(requirement: &Requirement, target: Option<&Version>) -> Result<(
     Ok(())
 }
 
-/// `None` when the bound cannot be understood.
+/// Whether the bound accepts the target; `None` if the bound is unreadable.
 fn admits(bound: &Bound, target: &Version) -> Option<bool> {
     if bound.operator == "===" {
         return Some(target.to_string().eq_ignore_ascii_case(&bound.version));
     }
     let text = format!("{}{}", bound.operator, bound.version);
     let specifier = VersionSpecifier::from_str(&text).ok()?;
-    // A lower or upper bound ignores the local label of the version that is compared.
+    // A lower or upper bound ignores the local label of the version.
     let target = match specifier.operator() {
         Operator::GreaterThanEqual | Operator::LessThanEqual => target.clone().without_local(),
         _ => target.clone(),
@@ -240,7 +239,7 @@ mod tests {
         assert_eq!(
             problems("'MIT'", "['numpy']", "fab-format-version = 1"),
             [
-                "tool.flwr.app.flwr-version-target: is missing, fab-format-version 1 needs it",
+                "tool.flwr.app.flwr-version-target: is missing; fab-format-version 1 needs it",
                 "project.license: fab-format-version 1 needs { file = \"LICENSE\" } or { file = \"LICENSE.md\" }",
                 "project.dependencies: fab-format-version 1 needs a dependency on \"flwr\"",
             ]

@@ -1,13 +1,14 @@
-//! One gitignore pattern, with the exact meaning that Python's `pathspec` gives it.
+//! A gitignore pattern, with exactly the meaning of Python's `pathspec`.
 //!
-//! `pathspec` turns a pattern into a regular expression that is searched in the path of a *file*; directories are
-//! never looked at. That differs from Git and from the `ignore` crate (a file below an excluded directory can be
-//! included again, a bracket can match a slash), and the difference decides what ships. So a pattern is compiled
-//! here into the same few steps, and run over the path in time proportional to pattern times path.
+//! `pathspec` converts a pattern into a regular expression and searches the path of a *file*; it
+//! never looks at directories. This differs from Git and from the `ignore` crate (a file below an
+//! excluded directory can be included again, a bracket can match a slash), and decides which files
+//! ship. So this module compiles a pattern into the same few steps, and matches a path in time
+//! proportional to pattern times path.
 
 use super::python_text::rstrip;
 
-/// A pattern that does something.
+/// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Glob {
     /// `false` for a pattern that starts with `!`.
@@ -15,7 +16,7 @@ pub(super) struct Glob {
     body: Body,
 }
 
-/// The line cannot be compiled; Flower stops at it.
+/// A pattern that cannot be compiled; Flower stops at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BadGlob(pub(super) &'static str);
 
@@ -23,7 +24,7 @@ pub(super) struct BadGlob(pub(super) &'static str);
 enum Body {
     /// Every path.
     Anything,
-    /// Every path that is not in the root.
+    /// Every path below a directory.
     BelowRoot,
     /// A sequence that must match from the start of the path.
     Steps(Vec<Step>),
@@ -33,9 +34,9 @@ enum Body {
 enum Step {
     One(Atom),
     Many(Atom),
-    /// The next steps, this many, may be left out.
+    /// The next steps, this many, are optional.
     Optional(usize),
-    /// The end of the path, or of one of its directories.
+    /// The end of the path or of one of its directories.
     Boundary,
 }
 
@@ -50,15 +51,16 @@ enum Atom {
     },
 }
 
-/// Why a segment could not be compiled.
+/// Why a segment cannot be compiled.
 enum Fault {
-    /// Git ignores a pattern with an open bracket.
+    /// An unclosed bracket, with which Git ignores the pattern.
     Discard,
     Bad(BadGlob),
 }
 
 impl Glob {
-    /// Compiles a line. `None` for lines that mean nothing: blank, comment, a lone slash, an open bracket.
+    /// Compiles a line. `None` for a line without a pattern: blank, a comment, a single slash, an
+    /// unclosed bracket.
     pub(super) fn compile(line: &str) -> Result<Option<Self>, BadGlob> {
         let line = if line.ends_with("\\ ") {
             line
@@ -88,7 +90,7 @@ impl Glob {
         Ok(Some(Self { include, body }))
     }
 
-    /// Whether the pattern, its sign aside, matches the path of a file.
+    /// Whether the pattern, without its sign, matches the path of a file.
     pub(super) fn matches(&self, path: &[char]) -> bool {
         match &self.body {
             Body::Anything => path.iter().any(|c| *c != '\n'),
@@ -105,13 +107,13 @@ fn normalize(pattern: &str) -> Result<Vec<String>, BadGlob> {
         [first, ..] if first.is_empty() => {
             segments.remove(0);
         }
-        // A name alone, or a directory's name alone, is looked for at every depth.
+        // A single name, also of a directory, matches at every depth.
         [name] if name != "**" => segments.insert(0, "**".to_owned()),
         [name, last] if last.is_empty() && name != "**" => segments.insert(0, "**".to_owned()),
         _ => {}
     }
     match segments.last_mut() {
-        None => return Err(BadGlob("nothing is left of it")),
+        None => return Err(BadGlob("it has no parts")),
         Some(last) if last.is_empty() => "**".clone_into(last),
         Some(_) => {}
     }
@@ -160,7 +162,8 @@ fn steps(segments: &[&str]) -> Result<Vec<Step>, Fault> {
     bad_range.map_or(Ok(out), |bad| Err(Fault::Bad(bad)))
 }
 
-/// A reversed range is noted and not returned: an open bracket later on still discards the whole pattern.
+/// An invalid range is stored and not returned: a later unclosed bracket discards the whole
+/// pattern.
 fn compile_segment(
     segment: &str,
     out: &mut Vec<Step>,
@@ -171,7 +174,11 @@ fn compile_segment(
         out.push(match c {
             '\\' => match chars.next() {
                 Some(escaped) => Step::One(Atom::Literal(escaped)),
-                None => return Err(Fault::Bad(BadGlob("a backslash ends one of its parts"))),
+                None => {
+                    return Err(Fault::Bad(BadGlob(
+                        "one of its parts ends with a backslash",
+                    )));
+                }
             },
             '*' => Step::Many(Atom::NotSlash),
             '?' => Step::One(Atom::NotSlash),
@@ -186,13 +193,13 @@ fn compile_segment(
     Ok(())
 }
 
-/// Reads a bracket expression after its `[`. `None` when it is never closed.
+/// Reads a bracket expression after its `[`. `None` if it is not closed.
 fn bracket<'a>(text: &'a str, bad_range: &mut Option<BadGlob>) -> Option<(Atom, &'a str)> {
     let (negated, inner) = match text.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    // A bracket right at the start is a member.
+    // A `]` at the start is a member.
     let skip = usize::from(inner.starts_with(']'));
     let close = skip + inner.get(skip..)?.find(']')?;
     let members: Vec<char> = inner.get(..close)?.chars().collect();
@@ -203,7 +210,7 @@ fn bracket<'a>(text: &'a str, bad_range: &mut Option<BadGlob>) -> Option<(Atom, 
             [] => break,
             [low, '-', high, tail @ ..] => {
                 if high < low {
-                    *bad_range = Some(BadGlob("a range in brackets runs backwards"));
+                    *bad_range = Some(BadGlob("a range in brackets is in reverse order"));
                 }
                 ranges.push((*low, *high));
                 tail
@@ -230,7 +237,7 @@ impl Atom {
     }
 }
 
-/// Depth first, and never twice to the same place: no pattern can make this slow.
+/// Searches depth first, and never tries a position twice: no pattern can make this slow.
 fn run(steps: &[Step], path: &[char]) -> bool {
     let width = path.len() + 1;
     let mut seen = vec![false; steps.len() * width];

@@ -1,21 +1,22 @@
 //! Builds Flower App Bundles (FABs), byte for byte as `flwr build` of Flower 1.42 does.
 //!
-//! A plan must know the hash of an app before any Flower program is installed, and must get the same one as the
-//! Flower CLI, or moving between the two would look like a change. So the builder is native and has no environment:
-//! files in, bytes out.
+//! A plan must know the hash of an app before a Flower program is installed, and must get the same
+//! hash as the Flower CLI: otherwise, a switch between the two would look like a change. So the
+//! builder is native code without an environment: files in, bytes out.
 //!
-//! The differences from the CLI, all on the safe side:
+//! The differences from the CLI are all on the safe side:
 //!
-//! * Nothing below a `.git` directory ships, nor any file of the provider or of Terraform; a private key in what
-//!   ships is refused.
-//! * File names that would break the bundle's own list of contents, and publishers and versions that no node can
-//!   make a folder of, are refused here and not on the node.
-//! * An integer beyond 64 bits in `[tool.flwr.app.config]` is refused: the bundle would be accepted, and each run
-//!   would fail when the `ServerApp` hands its configuration back.
-//! * Arrays and tables in `pyproject.toml` nest 80 deep at most, where Flower's parser takes 400.
-//! * Which letters there are is judged by the newest Unicode, and not by that of some Python.
-//! * What only a Python environment knows is not judged: whether a module outside of the app exists, and whether a
-//!   file assigns the object that it names ([`component`]). Nor is the name of the app's folder, which is in no bundle.
+//! * Nothing below a `.git` directory ships, and no file of the provider or of Terraform. A private
+//!   key in a file that ships is an error.
+//! * File names that would break the list of contents, and publishers and versions that are not valid
+//!   in a folder name on a node, are errors in the plan instead of on the node.
+//! * An integer with more than 64 bits in `[tool.flwr.app.config]` is an error: the SuperLink would
+//!   accept the bundle, but each run would fail when the `ServerApp` returns its configuration.
+//! * Arrays and tables in `pyproject.toml` have at most 80 levels; Flower's parser accepts 400.
+//! * Letters are those of the newest Unicode version, not those of a Python version.
+//! * Checks that need a Python environment are skipped: whether a module of another package exists,
+//!   and whether a file assigns the object that it names ([`component`]). The name of the app's folder
+//!   is not checked either; no bundle contains it.
 
 mod archive;
 mod component;
@@ -56,15 +57,15 @@ const CONTENT: &str = ".info/CONTENT";
 pub struct Fab {
     pub bytes: Bytes,
     pub hash: FabHash,
-    /// The beginning of the SHA-256 of each file in it, by which two builds are told apart.
+    /// The beginning of the SHA-256 of each file, to compare two builds.
     pub digests: BTreeMap<String, String>,
     pub project: Project,
 }
 
-/// What the app says of itself in `pyproject.toml`.
+/// What `pyproject.toml` tells about the app.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
-    /// As Python writes it, if it is no string.
+    /// As Python writes it if it is not a string.
     pub publisher: String,
     pub name: String,
     pub version: String,
@@ -72,21 +73,21 @@ pub struct Project {
     pub config: RunConfig,
     /// `[project].dependencies`, as written.
     pub dependencies: Vec<String>,
-    /// The modules that the components are in, such as `quickstart.server_app`.
+    /// The modules of the components, such as `quickstart.server_app`.
     pub component_modules: Vec<String>,
     pub kind: AppKind,
 }
 
-/// What a SuperLink starts an app as.
+/// The kind of an app, which decides how a SuperLink starts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppKind {
-    /// It has a ServerApp and a ClientApp.
+    /// With a ServerApp and a ClientApp.
     Federated,
-    /// It has an `agentapp`, which answers what a user writes.
+    /// With an `agentapp`, which answers the messages of a user.
     Agent,
 }
 
-/// The SHA-256 of a FAB, in 64 hexadecimal digits.
+/// The SHA-256 of a FAB as 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FabHash(String);
 
@@ -101,7 +102,7 @@ impl FabHash {
         &self.0
     }
 
-    /// The eight digits that Flower puts into file names.
+    /// The eight digits in Flower's file names.
     pub fn short(&self) -> &str {
         self.0.get(..8).unwrap_or(&self.0)
     }
@@ -114,7 +115,7 @@ impl fmt::Display for FabHash {
 }
 
 impl Fab {
-    /// The name that `flwr build` gives the file.
+    /// The file name that `flwr build` uses.
     pub fn file_name(&self) -> String {
         let Project {
             publisher,
@@ -132,8 +133,8 @@ pub fn build(tree: &AppTree) -> Result<Fab, FabError> {
     build_within(tree, FAB_LIMIT)
 }
 
-/// Builds an app for a SuperLink that takes bundles of up to `limit` bytes. Reads only the files that
-/// ship, and none at all when they are too large together.
+/// Builds an app for a SuperLink that accepts bundles of at most `limit` bytes. Reads only the
+/// files that ship, and none of them if they are too large.
 pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     let publishable = selection::publishable(tree)?;
     if !publishable.contains(&PYPROJECT) {
@@ -172,7 +173,7 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
         name: CONTENT.to_owned(),
         content: Bytes::from(manifest(&entries)),
     });
-    // Files may have grown since they were measured.
+    // Files may have grown after their size was read.
     let too_large = |size| too_large(size, limit, &entries);
     let bytes = archive::write(&entries).map_err(|_| too_large(u64::from(u32::MAX)))?;
     let size = bytes.len() as u64;
@@ -187,19 +188,20 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
     })
 }
 
-/// What is wrong with a dependency as PEP 508 has it, such as `numpy>=2`.
+/// The error of a dependency in PEP 508 format, such as `numpy>=2`, if it has one.
 pub fn check_requirement(text: &str) -> Result<(), String> {
     requirement::Requirement::parse(text).map(drop)
 }
 
-/// What ships is read by every node, and by those who read the database of the `SuperLink`.
+/// Every node reads the files that ship, and so does everyone with access to the database of the
+/// `SuperLink`.
 fn check_secrets(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
     let mut keys = Vec::new();
     let mut states = Vec::new();
     for entry in entries {
         let text = without_nuls(&entry.content);
         if let Some(line) = private_key::line_of(&text) {
-            // Lines are counted in the author's own text, of which the comments do not ship.
+            // The line number is that of the author's file; the shipped text has no comments.
             let own = (entry.name == PYPROJECT)
                 .then(|| private_key::line_of(&without_nuls(pyproject)))
                 .flatten();
@@ -221,7 +223,7 @@ fn check_secrets(entries: &[Entry], pyproject: &[u8]) -> Result<(), FabError> {
     Ok(())
 }
 
-/// UTF-16, as some shells of Windows write it, differs from ASCII in the NULs between.
+/// Removes the NULs of UTF-16, which some Windows shells write.
 fn without_nuls(content: &[u8]) -> Vec<u8> {
     content.iter().copied().filter(|byte| *byte != 0).collect()
 }
@@ -240,7 +242,7 @@ fn check_license(format: &Format, shipped: &[&str]) -> Result<(), FabError> {
     match format {
         Format::V1 { license_file } if !shipped.contains(&license_file.as_str()) => {
             let message =
-                format!("{license_file} must ship with the app, and is not among its files");
+                format!("{license_file} must ship with the app, but is not among its files");
             Err(FabError::Invalid(vec![Problem::new(
                 "project.license.file",
                 message,
@@ -250,7 +252,7 @@ fn check_license(format: &Format, shipped: &[&str]) -> Result<(), FabError> {
     }
 }
 
-/// Each line of the list of contents is split at commas when a node installs the app.
+/// A node splits each line of the list of contents at commas when it installs the app.
 fn check_names(shipped: &[&str]) -> Result<(), FabError> {
     let reason = |path: &str| {
         if path.contains(',') {
@@ -272,7 +274,7 @@ fn check_names(shipped: &[&str]) -> Result<(), FabError> {
         })
 }
 
-/// Looks at sizes before it reads, for one large file would otherwise fill the memory.
+/// Checks sizes before reading: one large file would fill the memory.
 fn check_size(tree: &AppTree, shipped: &[&str], limit: u64) -> Result<(), FabError> {
     let mut sizes = Vec::new();
     for path in shipped {
@@ -307,7 +309,7 @@ fn biggest(mut sizes: Vec<(String, u64)>) -> Vec<(String, u64)> {
     sizes
 }
 
-/// Federations are settings of one user's machine and no part of the app.
+/// Federations are settings of one user's machine, not of the app.
 fn drop_federations(document: &mut Table) {
     let tool = document.table_mut("tool");
     let flwr = tool.and_then(|tool| tool.table_mut("flwr"));
@@ -316,7 +318,7 @@ fn drop_federations(document: &mut Table) {
     }
 }
 
-/// The first 64 bits tell an edited file from the one that it was.
+/// The first 64 bits are enough to see that a file was edited.
 fn digest(entry: &Entry) -> (String, String) {
     let hash = Sha256::digest(&entry.content);
     let digest = hash.iter().take(8).map(|byte| format!("{byte:02x}"));

@@ -1,4 +1,4 @@
-//! A list of gitignore patterns, of which the last that matches decides.
+//! A list of gitignore patterns; the last match decides.
 
 use super::glob::Glob;
 
@@ -17,7 +17,7 @@ pub struct PatternError {
 }
 
 impl PathSpec {
-    /// Compiles patterns, in their order.
+    /// Compiles patterns, in order.
     pub fn compile<S: AsRef<str>>(
         patterns: impl IntoIterator<Item = S>,
     ) -> Result<Self, PatternError> {
@@ -33,7 +33,7 @@ impl PathSpec {
         Ok(Self { globs })
     }
 
-    /// Whether the path of a file is selected. `!` patterns take back what earlier ones selected.
+    /// Whether the path of a file is selected. `!` patterns undo earlier ones.
     pub fn matches(&self, path: &str) -> bool {
         let path: Vec<char> = path.chars().collect();
         self.globs
@@ -62,7 +62,7 @@ mod tests {
         let error = PathSpec::compile(["*.py", "a\\"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "pattern \"a\\\\\" is invalid: a backslash ends one of its parts"
+            "pattern \"a\\\\\" is invalid: one of its parts ends with a backslash"
         );
     }
 }

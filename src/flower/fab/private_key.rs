@@ -1,8 +1,9 @@
-//! Finds private keys in what would ship.
+//! Finds private keys in the files that ship.
 //!
-//! A bundle goes to the `SuperLink`, stays in its database and is unpacked on every node, so a key in it is a key
-//! given away. A key is known by its first line, wherever that stands in a file: alone, indented, in a string of
-//! JSON or Python, in UTF-16, or encoded once more in Base64, as kubeconfig files have it.
+//! A bundle goes to the `SuperLink`, is stored in its database and is unpacked on every node, so
+//! everyone could read a key in it. A key is found by its first line, anywhere in a file: alone,
+//! indented, in a string of JSON or Python, in UTF-16, or encoded in Base64, as in kubeconfig
+//! files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -10,24 +11,24 @@ use memchr::memmem;
 
 const WORDS: &[u8] = b"PRIVATE KEY";
 const BEGIN: &[u8] = b"BEGIN ";
-/// How long the kind between those two may be, such as `RSA` or `SSH2 ENCRYPTED`.
+/// The maximum length of the text between those two, such as `RSA` or `SSH2 ENCRYPTED`.
 const LONGEST_KIND: usize = 32;
-/// The format of `PuTTY`, which holds both halves.
+/// The format of `PuTTY`, which contains both halves.
 const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
-/// A key of `age`, which goes on in letters and digits.
+/// The prefix of an `age` key; letters and digits follow.
 const AGE: &[u8] = b"AGE-SECRET-KEY-1";
-/// What a JSON Web Key has, and what it has only where it is private or symmetric.
+/// A member of every JSON Web Key, and those of private and symmetric ones only.
 const JWK: &[u8] = b"\"kty\"";
 const JWK_PRIVATE: [&[u8]; 2] = [b"\"d\"", b"\"k\""];
-/// How far the members of one are from each other: an RSA key of 8192 bits.
+/// The maximum distance between these members: that of an RSA key of 8192 bits.
 const JWK_REACH: usize = 12 << 10;
-/// `-----BEGIN ` in Base64, by how many bytes before it are in the same group of three: what the
-/// neighbours have a part in is left out.
+/// `-----BEGIN ` in Base64, for each number of preceding bytes in the same group of three. The
+/// characters that also depend on neighbouring bytes are left out.
 const ENCODED: [&[u8]; 3] = [b"LS0tLS1CRUdJTi", b"0tLS0tQkVHSU4g", b"tLS0tLUJFR0lOI"];
-/// Enough of an encoded file for its first line; a multiple of four.
+/// Long enough for the first line of an encoded file; a multiple of four.
 const ENCODED_LINE: usize = 96;
-/// Keys without their first line: a version and the algorithm, as the Base64 of PKCS #8, SEC 1 and PKCS #1
-/// has them.
+/// Keys without a first line: a version and the algorithm, in the Base64 of PKCS #8, SEC 1 and PKCS
+/// #1.
 const BODIES: [&[u8]; 6] = [
     b"AgEAMBMGByqGSM49AgE",
     b"AgEAMBAGByqGSM49AgE",
@@ -37,7 +38,7 @@ const BODIES: [&[u8]; 6] = [
     b"IBAAKCAQEA",
 ];
 
-/// The line of the first private key in a file, of which the NULs were taken out.
+/// The line number of the first private key in a file without NULs.
 pub(super) fn line_of(text: &[u8]) -> Option<usize> {
     let bodies = BODIES.iter().filter_map(|body| memmem::find(text, body));
     let at = [
@@ -52,8 +53,8 @@ pub(super) fn line_of(text: &[u8]) -> Option<usize> {
     Some(1 + memchr::memchr_iter(b'\n', text.get(..at)?).count())
 }
 
-/// Where a line such as `-----BEGIN RSA PRIVATE KEY-----` stands, or one with fewer dashes and blanks between,
-/// as the formats of SSH have it.
+/// The position of a line such as `-----BEGIN RSA PRIVATE KEY-----`, or one with fewer dashes and
+/// with blanks, as in SSH formats.
 fn header(text: &[u8]) -> Option<usize> {
     memmem::find_iter(text, WORDS).find(|&at| {
         let before = text.get(..at).unwrap_or_default();
@@ -81,7 +82,7 @@ fn age(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// A JSON Web Key with its private part: `"d"` or `"k"` with a text as its value, near `"kty"`.
+/// A JSON Web Key with its private part: `"d"` or `"k"` with a text as its value, close to `"kty"`.
 fn web_key(text: &[u8]) -> Option<usize> {
     memmem::find_iter(text, JWK).find(|&at| {
         let near = at.saturating_sub(JWK_REACH)..text.len().min(at + JWK_REACH);
@@ -99,7 +100,7 @@ fn web_key(text: &[u8]) -> Option<usize> {
 fn encoded(text: &[u8]) -> Option<usize> {
     let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let is_key = |at: usize| {
-        // Where the groups of four begin is not seen: the first line is in one of these.
+        // The start of a group of four is unknown: one of these contains the first line.
         (0..4).any(|back| {
             let Some(from) = at.checked_sub(back) else {
                 return false;
@@ -107,7 +108,7 @@ fn encoded(text: &[u8]) -> Option<usize> {
             let rest = text.get(from..).unwrap_or_default();
             let digits = rest.iter().take(ENCODED_LINE).take_while(digit).count();
             let digits = rest.get(..digits - digits % 4).unwrap_or_default();
-            // The last group of a text may not be a whole one.
+            // The last group may be incomplete.
             let lines = STANDARD_NO_PAD.decode(digits);
             lines.is_ok_and(|line| header(&line).is_some())
         })
@@ -157,7 +158,7 @@ mod tests {
                 line_of(format!("users:\n- client-key-data: {again}\n").as_bytes()),
                 Some(2)
             );
-            // Behind a certificate of any length.
+            // After a certificate of any length.
             for before in 0..3 {
                 let both = format!("{}{line}\nMIIEpAIBAAKCAQEA\n", "\n".repeat(before));
                 let both = base64::engine::general_purpose::STANDARD.encode(both);

@@ -1,6 +1,6 @@
-//! What Flower asks of a `pyproject.toml`, and what the rest of the provider wants to know from it.
+//! Flower's rules for a `pyproject.toml`, and the values that the provider needs from it.
 //!
-//! Every violation is collected with its key, so that one plan shows them all.
+//! All errors are collected with their keys, so that one plan shows them all.
 
 use super::error::Problem;
 use super::format::{self, Format};
@@ -11,13 +11,13 @@ use super::{AppKind, Project};
 use crate::flower::run_config::{self, RunConfig};
 
 const MAX_NAME: usize = 32;
-/// On all common file systems, in bytes.
+/// The limit of all common file systems, in bytes.
 const MAX_FILE_NAME: usize = 255;
-/// The points, the hash and the ending of `publisher.name.version.12345678.fab`.
+/// The dots, the hash and the extension of `publisher.name.version.12345678.fab`.
 const FILE_NAME_REST: usize = 15;
 const APP: &str = "tool.flwr.app";
 
-/// A document that follows the rules.
+/// A valid document.
 pub(super) struct Checked {
     pub(super) project: Project,
     pub(super) patterns: Patterns,
@@ -25,7 +25,7 @@ pub(super) struct Checked {
     pub(super) components: Vec<Component>,
 }
 
-/// The author's own rules on which files ship.
+/// The author's patterns for files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Patterns {
     pub(super) include: Option<Vec<String>>,
@@ -40,7 +40,7 @@ pub(super) struct Component {
     pub(super) attribute: String,
 }
 
-/// Checks a document, and reports all that is wrong with it.
+/// Checks a document and reports all errors.
 pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
     let empty = Table::default();
@@ -68,7 +68,7 @@ pub(super) fn check(document: &Table) -> Result<Checked, Vec<Problem>> {
         version = text(project, "project", "version");
     }
     if let Some(app) = app {
-        // Flower asks for no type here, and puts whatever it is into names.
+        // Flower accepts any type here, and uses the value in names.
         publisher = match app.get("publisher") {
             Some(value) => python_repr::text(value),
             None => text(app, APP, "publisher"),
@@ -123,7 +123,8 @@ fn name_problem(name: &str) -> Option<Problem> {
     })
 }
 
-/// `flwr build` names a file after the app, and every node a folder: what cannot be in such a name is refused.
+/// `flwr build` names a file after the app, and every node a folder: the values must be valid in
+/// such a name.
 fn file_problem(publisher: &str, name: &str, version: &str) -> Option<Problem> {
     let cannot = |c: char| c == '/' || c == '\0';
     let message =
@@ -144,7 +145,7 @@ fn file_problem(publisher: &str, name: &str, version: &str) -> Option<Problem> {
     })
 }
 
-/// Goes down to a table. A value on the way that is no table is a problem, and so is a missing table.
+/// Returns a table. A value on the way that is not a table is a problem, and so is a missing table.
 fn section<'a>(
     document: &'a Table,
     path: &[&str],
@@ -184,7 +185,7 @@ fn patterns(app: &Table, key: &str, problems: &mut Vec<Problem>) -> Option<Vec<S
     });
     let message = match (entries, &strings) {
         (Some([]), _) => {
-            "must not be an empty list; remove the key to use Flower's own rules, or give at least one pattern"
+            "must not be an empty list; remove the key to use Flower's own rules, or add a pattern"
         }
         (_, None) => "must be a list of strings that are not blank",
         _ => return strings,
@@ -206,7 +207,7 @@ fn config(app: &Table, problems: &mut Vec<Problem>) -> RunConfig {
         Ok(table) => table,
         Err(large) => {
             problems.extend(large.into_iter().map(|value::TooLarge { key }| {
-                let message = "is a number beyond 64 bits, which no run configuration can carry; \
+                let message = "is a number with more than 64 bits, which a run configuration cannot contain; \
                                write it as a string";
                 Problem::new(format!("{APP}.config.{key}"), message)
             }));
@@ -260,7 +261,7 @@ fn components(app: &Table, problems: &mut Vec<Problem>) -> Vec<Component> {
     components
 }
 
-/// A SuperLink takes every app that names an `agentapp` for one.
+/// A SuperLink treats every app with an `agentapp` as an agent.
 fn kind(app: &Table) -> AppKind {
     let components = app.get("components").and_then(Value::as_table);
     if components.is_some_and(|components| components.contains_key("agentapp")) {
@@ -284,7 +285,7 @@ fn component(key: &str, reference: &str) -> Result<Component, String> {
         }
     };
     Err(format!(
-        "{reference:?} names no {missing}; write \"<module>:<attribute>\", such as \"my_app.server_app:app\""
+        "{reference:?} has no {missing}; write \"<module>:<attribute>\", such as \"my_app.server_app:app\""
     ))
 }
 

@@ -1,7 +1,7 @@
-//! What Python writes for a value that is put into a text, as Flower puts the publisher into names.
+//! Writes values as Python does, because Flower puts the publisher into names.
 //!
-//! Flower asks only that there is a publisher. A list of authors is common, and then the name of the app holds
-//! Python's notation of that list.
+//! Flower accepts any value as publisher. A list of authors is common, and the name of the app then
+//! contains the list in Python's notation.
 
 use std::fmt::Write as _;
 
@@ -122,7 +122,7 @@ fn of_date(date: Date) -> Vec<u32> {
     vec![date.year.into(), date.month.into(), date.day.into()]
 }
 
-/// Seconds and microseconds are left out where they and what follows are zero.
+/// Seconds and microseconds are omitted if they and all that follow are zero.
 fn of_time(time: Time) -> Vec<u32> {
     let second = u32::from(time.second.unwrap_or(0));
     let micros = time.nanosecond.unwrap_or(0) / 1000;
@@ -136,7 +136,7 @@ fn of_time(time: Time) -> Vec<u32> {
     fields
 }
 
-/// Less than a day; before Greenwich it counts from the day before.
+/// A duration of less than a day; a negative one counts from the day before.
 fn timedelta(minutes: i16) -> String {
     let seconds = i32::from(minutes) * 60;
     if seconds < 0 {

@@ -1,7 +1,7 @@
-//! Small rules of Python's `str` and `repr` on which the bytes of a FAB depend.
+//! Rules of Python's `str` and `repr` on which the bytes of a FAB depend.
 //!
-//! Rust's own rules are close but not the same: which characters are blank, where a line ends, what is a letter, how a
-//! float is written.
+//! Rust's rules are similar but not equal: which characters are blank, where a line ends, what is a
+//! letter, how a float is written.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
@@ -15,7 +15,7 @@ pub(super) fn rstrip(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
 
-/// `str.splitlines()`, without the care for a last line that is empty: callers drop blank lines.
+/// `str.splitlines()`, except for an empty last line: callers drop blank lines.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| {
         matches!(
@@ -26,7 +26,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `str.isalpha()` of one character: letters alone, where Rust counts letter numbers and many marks as well.
+/// `str.isalpha()` of one character: only letters; Rust also counts letter numbers and many marks.
 pub(super) fn is_letter(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Letter
 }
@@ -36,7 +36,8 @@ pub(super) fn is_alphanumeric(c: char) -> bool {
     is_letter(c) || c.general_category_group() == GeneralCategoryGroup::Number
 }
 
-/// `repr(float)`: the shortest digits that read back, with an exponent only for very large and very small numbers.
+/// `repr(float)`: the fewest digits that give the same float, with an exponent only for very large
+/// and very small numbers.
 pub(super) fn float_repr(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
@@ -50,7 +51,8 @@ pub(super) fn float_repr(value: f64) -> String {
         .take_while(|b| *b != b'e')
         .filter(u8::is_ascii_digit)
         .count();
-    // Where two shortest texts are equally near, Python takes the even digit, as exact formatting does.
+    // If two shortest texts are equally near, Python takes the even digit, as exact formatting
+    // does.
     let exact = format!("{value:.*e}", length.saturating_sub(1));
     let chosen = if exact.parse() == Ok(value) {
         exact
@@ -78,7 +80,7 @@ pub(super) fn float_repr(value: f64) -> String {
     format!("{minus}{whole}.{fraction}")
 }
 
-/// Python counts the four ASCII separators as blank, Unicode's `White_Space` does not.
+/// Python treats the four ASCII separators as blank, Unicode's `White_Space` does not.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }

@@ -1,7 +1,8 @@
-//! Which files of an app ship.
+//! Selects the files that ship.
 //!
-//! Two filters, as in Flower: what may be published at all (file types, `.gitignore`, depth), then what a FAB
-//! takes of that (the author's `fab-include` and `fab-exclude`, and rules that no author can override).
+//! There are two filters, as in Flower: which files may be published (file types, `.gitignore`,
+//! depth), and which of them are in a FAB (the author's `fab-include` and `fab-exclude`, and rules
+//! that an author cannot override).
 
 use super::error::{FabError, Problem};
 use super::pathspec::PathSpec;
@@ -77,7 +78,7 @@ pub(super) fn publishable(tree: &AppTree) -> Result<Vec<&str>, FabError> {
     Ok(paths)
 }
 
-/// The files of the FAB, next to its `pyproject.toml` and its list of contents.
+/// The files of the FAB, without its `pyproject.toml` and its list of contents.
 pub(super) fn shipped<'a>(
     publishable: &[&'a str],
     patterns: &Patterns,
@@ -115,7 +116,8 @@ pub(super) fn shipped<'a>(
         .collect())
 }
 
-/// The root's `.gitignore` only. Like Flower, one that is not UTF-8 or cannot be read counts as none.
+/// Only the `.gitignore` of the root. As in Flower, one that is not UTF-8 or cannot be read is
+/// ignored.
 fn gitignore(tree: &AppTree) -> Result<PathSpec, FabError> {
     let Ok(bytes) = tree.read(".gitignore") else {
         return Ok(PathSpec::default());
@@ -129,7 +131,7 @@ fn gitignore(tree: &AppTree) -> Result<PathSpec, FabError> {
     PathSpec::compile(patterns).map_err(FabError::Gitignore)
 }
 
-/// The author's patterns. Each must be valid and match something, or it is a typo.
+/// The author's patterns. A pattern that is invalid or matches nothing is an error.
 fn author_spec(
     key: &str,
     patterns: Option<&[String]>,
@@ -153,7 +155,7 @@ fn author_spec(
     PathSpec::compile(patterns).ok()
 }
 
-/// With patterns of the author's, Flower insists that every file left has a type that can ship.
+/// With the author's patterns, Flower requires that every selected file has a type that can ship.
 fn refuse_other_types(
     candidates: &[&str],
     allowed: &PathSpec,
@@ -172,11 +174,11 @@ fn refuse_other_types(
     } else {
         (
             "tool.flwr.app.fab-exclude",
-            "exclude these files too, for with fab-exclude alone everything else is included",
+            "exclude these files, too: with fab-exclude alone, all other files are included",
         )
     };
     let message = format!(
-        "selects files of a type that a FAB never carries ({}); {remedy}",
+        "selects files of a type that a FAB never contains ({}); {remedy}",
         others.join(", ")
     );
     Err(FabError::Invalid(vec![Problem::new(key, message)]))

@@ -1,5 +1,5 @@
-//! Finds states, plans and outputs of Terraform in what would ship, whatever they are called: those with a name of
-//! Terraform's are no part of an app in the first place.
+//! Finds states, plans and outputs of Terraform among the files that ship, by their content. Files
+//! with a usual name are not part of an app in the first place.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
-/// What every JSON that Terraform writes of a state or plan says of its writer.
+/// A key of all JSON that Terraform writes about a state or plan.
 const WRITER: &[u8] = b"\"terraform_version\"";
-/// A state as it is stored has the one, `terraform show -json` the other.
+/// A key of stored states, and one of `terraform show -json`.
 const KINDS: [&[u8]; 2] = [b"\"lineage\"", b"\"format_version\""];
-/// A saved plan is an archive with these files.
+/// A saved plan is a zip archive with these files.
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 const PLAN: [&[u8]; 2] = [b"tfplan", b"tfstate"];
 
-/// Whether a file's content, of which the NULs were taken out, is a state, a plan, or outputs.
+/// Whether a file's content, without NULs, is a state, a plan, or outputs.
 pub(super) fn is_one(text: &[u8]) -> bool {
-    let has = |words: &[u8]| memmem::find(text, words).is_some();
+    let has = |needle: &[u8]| memmem::find(text, needle).is_some();
     if text.starts_with(ARCHIVE) {
         return PLAN.iter().all(|name| has(name));
     }
@@ -31,12 +31,12 @@ pub(super) fn is_one(text: &[u8]) -> bool {
     is_state || is_outputs(text)
 }
 
-/// Whether a text is what `terraform output -json` writes: an object of objects with these keys.
+/// Whether a text is the result of `terraform output -json`: an object of objects with these keys.
 fn is_outputs(text: &[u8]) -> bool {
     serde_json::from_slice::<HashMap<String, Output>>(text).is_ok_and(|outputs| !outputs.is_empty())
 }
 
-/// What is said of one output. Only that it is said matters; a value may be large, and is passed over.
+/// The keys of one output. Values may be large and are skipped.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Output {

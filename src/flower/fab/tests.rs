@@ -1,5 +1,5 @@
-//! The builder as a whole. That its bytes are those of the real CLI is shown in the contract tests; the pinned hash
-//! here is the CLI's, so that a change shows without it.
+//! The whole builder. The contract tests compare its bytes with those of the real CLI; the pinned
+//! hash here is the CLI's, so that a change is seen without the CLI.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -53,7 +53,7 @@ fn with(path: &str, content: impl Into<Vec<u8>>) -> Result<Fab, FabError> {
     build_files(files)
 }
 
-/// The text of `pyproject.toml` with one change.
+/// `pyproject.toml` with one change.
 fn edited(from: &str, to: &str) -> Result<Fab, FabError> {
     assert!(PYPROJECT_TEXT.contains(from));
     with("pyproject.toml", PYPROJECT_TEXT.replace(from, to))
@@ -295,7 +295,7 @@ fn depth_and_names_are_checked_on_what_ships() {
     assert!(with("a,b.csv", "").is_ok());
 }
 
-/// The first line of a private key, in two parts, so that no program takes this file for one.
+/// The first line of a private key in two parts, so that no program takes this file for a key.
 fn key_line() -> String {
     format!("-----{} OPENSSH PRIVATE KEY-----", "BEGIN")
 }
@@ -411,7 +411,7 @@ fn a_huge_file_is_not_read() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
-    // Sparse: takes no room, but could never be read into memory.
+    // A sparse file: it uses no disk space, but is too large to read into memory.
     for name in ["huge.csv", "huge.json"] {
         let file = std::fs::File::create(dir.path().join(name)).unwrap();
         file.set_len(1 << 40).unwrap();

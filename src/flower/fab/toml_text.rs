@@ -1,8 +1,8 @@
 //! The text that `flwr build` writes for a parsed `pyproject.toml`.
 //!
-//! A FAB carries not the author's file but a fresh rendering of it, made by the Python package `tomli_w`.
-//! The FAB's hash covers that text, so the layout here follows that package: plain values first, then tables,
-//! one array element per line, short arrays of tables inline.
+//! A FAB does not contain the author's file, but a new text from the Python package `tomli_w`. The
+//! FAB's hash covers this text, so its layout follows that package: plain values first, then
+//! tables, one array element per line, short arrays of tables inline.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ const MAX_LINE: usize = 100;
 
 /// Renders a document.
 ///
-/// Dates and times must be among those that Python knows; [`super::document::parse`] lets no others in.
+/// Dates and times must be valid in Python; [`super::document::parse`] ensures this.
 pub fn dumps(table: &Table) -> String {
     let mut out = String::new();
     write_table(&mut out, table, "", false);
@@ -65,7 +65,7 @@ fn write_table(out: &mut String, table: &Table, name: &str, in_array: bool) {
     }
 }
 
-/// The elements, if this is an array of tables of which at least one is too long for a line.
+/// The elements if this is an array of tables and at least one of them does not fit on a line.
 fn long_tables(items: &[Value]) -> Option<Vec<&Table>> {
     let tables: Vec<&Table> = items.iter().map(Value::as_table).collect::<Option<_>>()?;
     tables
@@ -77,7 +77,7 @@ fn long_tables(items: &[Value]) -> Option<Vec<&Table>> {
 fn fits_inline(table: &Table) -> bool {
     let mut line = String::new();
     write_inline_table(&mut line, table);
-    // The indent before it and the comma after it count.
+    // Includes the indent before it and the comma after it.
     INDENT.len() + line.chars().count() < MAX_LINE && !line.contains('\n')
 }
 
@@ -108,7 +108,7 @@ fn write_array(out: &mut String, items: &[Value], level: usize) {
     out.push(']');
 }
 
-/// Arrays in an inline table start again at the left margin, as in the original.
+/// Arrays in an inline table start at the left margin, as in the original.
 fn write_inline_table(out: &mut String, table: &Table) {
     if table.is_empty() {
         out.push_str("{}");
@@ -156,7 +156,8 @@ fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Python's `str` of a date, time or datetime: a blank between the two, at most microseconds, no `Z`.
+/// Python's `str` of a date, time or datetime: a blank between the two, at most microseconds, no
+/// `Z`.
 pub(super) fn write_datetime(out: &mut String, value: &toml::value::Datetime) {
     if let Some(date) = value.date {
         let _ = write!(out, "{:04}-{:02}-{:02}", date.year, date.month, date.day);

@@ -1,7 +1,7 @@
-//! The values of a TOML document, as Python has them: keys keep their order, and integers are of any size.
+//! The values of a TOML document as in Python: keys keep their order, and integers have any size.
 //!
-//! The `toml` crate's own values hold 64 bits. Flower carries larger integers through a build as they are, in the
-//! settings of some other tool for example, and so must we.
+//! The `toml` crate supports 64 bits. Flower keeps larger integers unchanged in a build, for
+//! example in the settings of another tool, and so must the provider.
 
 use num_bigint::BigInt;
 use toml::value::Datetime;
@@ -81,7 +81,7 @@ impl Table {
 }
 
 impl FromIterator<(String, Value)> for Table {
-    /// Each key must come once.
+    /// The keys must be unique.
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
         Self(entries.into_iter().collect())
     }
@@ -94,7 +94,7 @@ pub(super) struct TooLarge {
     pub(super) key: String,
 }
 
-/// The same table in the values of the `toml` crate, or all integers that do not fit into 64 bits.
+/// The table in the types of the `toml` crate, or all integers that do not fit into 64 bits.
 pub(super) fn in_64_bits(table: &Table) -> Result<toml::Table, Vec<TooLarge>> {
     let mut large = Vec::new();
     let converted = convert_table(table, "", &mut large);

@@ -1,10 +1,10 @@
-//! What runs apps beside a SuperLink or SuperNode, in process isolation: the same program for both,
-//! told whose apps they are.
+//! The process that runs apps for a SuperLink or SuperNode in process isolation. Both use the same
+//! program, with a flag for the kind of app.
 
 use super::{Isolation, LaunchError, LaunchedProcess, ProcessEnvironment, Role, push};
 use crate::flower::version::{AppRunner, PluginType, VersionRow};
 
-/// Whose apps they are.
+/// The kind of app.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Apps {
     Server,
@@ -14,9 +14,9 @@ pub(super) enum Apps {
 /// How the runner is started.
 pub(super) struct Runner<'a> {
     pub apps: Apps,
-    /// The flags with which it trusts whom it dials.
+    /// The TLS flags for its connection.
     pub trust: Vec<String>,
-    /// Where the API for apps is.
+    /// The address of the API for apps.
     pub address: String,
     pub health_address: Option<&'a str>,
 }
@@ -47,13 +47,13 @@ impl Runner<'_> {
     }
 }
 
-/// What a SuperLink is started through that has no lock of its own for its database.
+/// A wrapper for SuperLinks whose release does not lock its database.
 const ONE_OPENS: &str = include_str!("one_opens.py");
-/// What a SuperNode is started through that would outlive a refusal.
+/// A wrapper for SuperNodes that would keep running after a refusal.
 const REFUSAL_ENDS: &str = include_str!("refusal_ends.py");
 
-/// The Python code that starts a program in its place, where the release needs mending.
-fn mended(row: &VersionRow, role: Role) -> Option<&'static str> {
+/// The Python wrapper that replaces a program, if the release needs one.
+fn wrapper(row: &VersionRow, role: Role) -> Option<&'static str> {
     match role {
         Role::SuperLink => (!row.shares_database).then_some(ONE_OPENS),
         Role::SuperNode => (!row.ends_refused).then_some(REFUSAL_ENDS),
@@ -61,7 +61,7 @@ fn mended(row: &VersionRow, role: Role) -> Option<&'static str> {
     }
 }
 
-/// The processes of an object: all of them have the same environment.
+/// The processes of a SuperLink or SuperNode: all have the same environment.
 pub(super) fn launched(
     row: &VersionRow,
     isolation: Isolation,
@@ -71,8 +71,8 @@ pub(super) fn launched(
     let env = environment.build()?;
     let has_child = isolation == Isolation::Subprocess && row.app_runner != AppRunner::AppProcess;
     let launch = |(role, mut args): (Role, Vec<String>)| {
-        let code = mended(row, role);
-        // It finds the program's arguments where that would.
+        let code = wrapper(row, role);
+        // The wrapper finds the arguments where the program would.
         args.splice(
             0..0,
             code.iter().flat_map(|code| ["-c", code].map(str::to_owned)),

@@ -1,18 +1,18 @@
 //! Environment variables of a Flower process.
 //!
-//! Telemetry and the update check are always off: both call home, and an air-gapped site must not
-//! wait for them.
+//! Telemetry and the update check are always off: both contact a server, and a site without
+//! internet access must not wait for that.
 
 use std::collections::BTreeMap;
 
 use super::{LONGEST, LaunchError};
 
-/// How much Flower logs.
+/// Flower's log level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Everything; Flower itself warns that this may show sensitive details.
+    /// Everything; Flower warns that this may show sensitive details.
     Debug,
-    /// The usual.
+    /// The default.
     Info,
     /// Warnings and errors.
     Warning,
@@ -31,18 +31,18 @@ impl LogLevel {
     }
 }
 
-/// What the environment is made of, besides what is always set.
+/// The settings of the environment, besides the fixed variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessEnvironment {
-    /// Flower's own folder for apps and runtime environments.
+    /// Flower's folder for apps and runtime environments.
     pub flwr_home: String,
-    /// Log level; `None` leaves Flower's default, INFO.
+    /// The log level; `None` keeps Flower's default, INFO.
     pub log_level: Option<LogLevel>,
     /// The user's `env`.
     pub variables: BTreeMap<String, String>,
 }
 
-/// Variables with an owner, and who that is.
+/// Variables that a user cannot set, and what sets them.
 const OWNED: &[(&str, &str)] = &[
     ("HOME", "the provider chooses"),
     ("FLWR_HOME", "the provider chooses"),
@@ -55,16 +55,15 @@ const OWNED: &[(&str, &str)] = &[
     ),
     ("FLWR_INTERNAL_GRPC_CONTROL_API", "the provider chooses"),
     ("FLWR_INTERNAL_GRPC_FLEET_API", "the provider chooses"),
-    // By which a runtime knows processes of its own.
+    // With this variable, a runtime recognises its own processes.
     ("TERRAFORM_PROVIDER_FLOWER_PROCESS", "the provider chooses"),
 ];
 
-/// What all variables, and all arguments, of a process may take together: Linux has room for twice that,
+/// The maximum size of all variables, and of all arguments, of a process: Linux allows twice that,
 /// and a cluster stores no larger pod.
 pub(super) const MOST: usize = 1024 * 1024;
 
-/// Each of these variables that no process can be given, by its name. The value of one may not be known
-/// yet.
+/// The variables that a process cannot get, by name. A value may be unknown.
 pub fn refused_variables<'a>(
     variables: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
 ) -> Vec<(&'a str, LaunchError)> {
@@ -96,7 +95,7 @@ pub fn refused_variables<'a>(
     variables.into_iter().filter_map(check).collect()
 }
 
-/// Whether a variable of every runtime can be called so.
+/// Whether every runtime accepts a variable with this name.
 fn is_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     !name.is_empty()
@@ -105,7 +104,7 @@ fn is_name(name: &str) -> bool {
 }
 
 impl ProcessEnvironment {
-    /// What is set besides the user's variables.
+    /// The variables besides those of the user.
     pub(super) fn build(&self) -> Result<BTreeMap<String, String>, LaunchError> {
         let variables = self.variables.iter();
         let variables = variables.map(|(name, value)| (name.as_str(), Some(value.as_str())));

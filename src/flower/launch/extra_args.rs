@@ -1,12 +1,12 @@
-//! Guards `extra_args`: whatever an attribute sets cannot be set a second time behind its back.
+//! Checks `extra_args`: a flag that an attribute sets must not be set again there.
 //!
-//! Flower's programs take the last of two equal flags and accept any unique beginning of a flag, so
-//! `--iso process` would silently win over `isolation`. Both are found here, before anything starts.
+//! Flower's programs use the last of two equal flags and accept any unique prefix of a flag, so
+//! `--iso process` would silently override `isolation`. Both are errors before anything starts.
 
 use super::environment::MOST;
 use super::{LONGEST, LaunchError, Role};
 
-/// Who sets a flag.
+/// What sets a flag.
 #[derive(Clone, Copy)]
 enum Owner {
     Attribute(&'static str),
@@ -75,7 +75,7 @@ const SUPERNODE: &[(&str, Owner)] = &[
     ("--health-server-address", Provider),
 ];
 
-/// Appends the user's arguments to `args`, or says which of them has an owner.
+/// Appends the user's arguments to `args`, or returns an error for a flag that something else sets.
 pub(super) fn append(
     role: Role,
     args: &mut Vec<String>,
@@ -89,8 +89,7 @@ pub(super) fn append(
     Ok(())
 }
 
-/// Each of the user's arguments that the program cannot be given, by its position. One may not be known
-/// yet.
+/// The user's arguments that the program cannot get, by position. An argument may be unknown.
 pub fn refused_arguments<'a>(
     role: Role,
     extra: impl IntoIterator<Item = Option<&'a str>>,
@@ -119,7 +118,7 @@ pub fn refused_arguments<'a>(
     refused
 }
 
-/// Whether the system can start a process with it.
+/// Whether the operating system can pass the argument to a process.
 fn fits(argument: &str, all: usize) -> Result<(), LaunchError> {
     if argument.contains('\0') {
         return Err(LaunchError::NotAnArgument);
@@ -142,8 +141,8 @@ fn check(
     let flag = argument.split('=').next().unwrap_or(argument);
     let named = || flag.to_owned();
     let is_flag = flag.len() > 1 && flag.starts_with('-') && flag != "--";
-    // Flower's programs take flags and their values, and nothing else. They take a flag with a blank in it
-    // for a value.
+    // Flower's programs accept only flags and their values. They treat a flag with a blank as a
+    // value.
     if flag == "--" || (!is_flag && !may_be_value) || (is_flag && flag.contains(' ')) {
         return Err(LaunchError::NotAFlag { argument: named() });
     }

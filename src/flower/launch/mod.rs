@@ -1,8 +1,8 @@
 //! Command lines and environments of Flower's processes: pure functions, no IO.
 //!
-//! A runtime asks for the processes of a SuperLink or SuperNode before it starts them, and again on
-//! every later plan to see whether they would be started differently. So the same settings always give
-//! the same lines, and everything that differs between releases comes from the version table.
+//! A runtime uses the processes of a SuperLink or SuperNode to start them, and later plans use them
+//! to detect changes. So the same settings always give the same command lines, and all differences
+//! between releases come from the version table.
 
 mod app_runner;
 mod environment;
@@ -26,25 +26,25 @@ pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
 
-/// Longest argument, and longest `NAME=value`, that Linux starts a process with: `MAX_ARG_STRLEN` without
-/// the byte that ends it.
+/// The maximum length of an argument and of a `NAME=value`: Linux's `MAX_ARG_STRLEN` without the
+/// final NUL.
 pub(crate) const LONGEST: usize = 128 * 1024 - 1;
 
-/// A process to start: program, arguments and the whole environment that Flower needs.
+/// A process to start: program, arguments and environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchedProcess {
-    /// What it is.
+    /// The kind of process.
     pub role: Role,
-    /// Name of the program, to be found in the environment's `bin`.
+    /// The name of the program, in the environment's `bin`.
     pub program: &'static str,
     /// Its arguments, in a fixed order.
     pub args: Vec<String>,
     /// Its environment variables.
     pub env: BTreeMap<String, String>,
-    /// Those that the user gave, which may be secrets.
+    /// Variables of the user, which may be secrets.
     pub private_env: BTreeMap<String, String>,
-    /// The program that it starts beside itself and does not start again: without that it goes on,
-    /// and no app runs any more.
+    /// A program that the process starts only once: without it, the process keeps running but runs
+    /// no apps.
     pub keeps: Option<&'static str>,
 }
 
@@ -55,16 +55,16 @@ pub enum Role {
     SuperLink,
     /// `flower-supernode`
     SuperNode,
-    /// `flower-superexec`, beside a SuperLink or SuperNode in process isolation.
+    /// `flower-superexec`, for a SuperLink or SuperNode in process isolation.
     SuperExec,
-    /// `flwr-serverapp`, in its place before 1.21.
+    /// `flwr-serverapp`, instead of it before 1.21.
     ServerApp,
-    /// `flwr-clientapp`, in its place before 1.21.
+    /// `flwr-clientapp`, instead of it before 1.21.
     ClientApp,
 }
 
 impl Role {
-    /// The program Flower installs for it.
+    /// The program.
     pub const fn program(self) -> &'static str {
         match self {
             Self::SuperLink => "flower-superlink",
@@ -79,9 +79,9 @@ impl Role {
 /// Where apps run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
-    /// In child processes that the SuperLink or SuperNode starts itself.
+    /// In child processes that the SuperLink or SuperNode starts.
     Subprocess,
-    /// In a SuperExec of its own, which we start.
+    /// In a separate SuperExec, which the provider starts.
     Process,
 }
 
@@ -94,94 +94,94 @@ impl Isolation {
     }
 }
 
-/// Settings from which no process can be started.
+/// Settings with which no process can be started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LaunchError {
-    /// `extra_args` sets something that has an attribute.
+    /// `extra_args` sets a flag that belongs to an attribute.
     #[error("`extra_args` contains {flag}, which is set from `{attribute}`")]
     OwnedFlag {
-        /// The flag as written.
+        /// The flag.
         flag: String,
-        /// The attribute that sets it.
+        /// The attribute.
         attribute: &'static str,
     },
-    /// `extra_args` sets something that the provider chooses.
+    /// `extra_args` sets a flag that the provider chooses.
     #[error("`extra_args` contains {flag}, which the provider chooses")]
     ChosenFlag {
-        /// The flag as written.
+        /// The flag.
         flag: String,
     },
-    /// `extra_args` holds a flag with which the program prints something and ends.
+    /// `extra_args` contains a flag with which the program only prints something.
     #[error("`extra_args` contains {flag}, which makes the process end at once")]
     EndsAtOnce {
-        /// The flag as written.
+        /// The flag.
         flag: String,
     },
-    /// `env` sets a variable that has an attribute or that the provider chooses.
+    /// `env` sets a variable that an attribute or the provider sets.
     #[error("`env` contains {name}, which {owner}")]
     OwnedVariable {
         /// The variable.
         name: String,
-        /// Who sets it.
+        /// What sets it.
         owner: &'static str,
     },
-    /// `extra_args` holds what the program takes neither for a flag nor for the value of one.
+    /// `extra_args` contains a text that is neither a flag nor the value of a flag.
     #[error("`extra_args` contains {argument:?}, which is neither a flag nor the value of one")]
     NotAFlag {
-        /// What stands there.
+        /// The text.
         argument: String,
     },
-    /// `extra_args` holds what no process can be given.
-    #[error("an entry of `extra_args` has a NUL character in it, which no argument can have")]
+    /// `extra_args` contains a NUL character.
+    #[error("an entry of `extra_args` contains a NUL character, which an argument cannot contain")]
     NotAnArgument,
-    /// `extra_args` holds more than a process can be given.
+    /// `extra_args` is too long.
     #[error("an entry of `extra_args` has {bytes} bytes; the maximum is {limit} for {}", whole(*limit))]
     LongArgument {
-        /// Its length.
+        /// The length.
         bytes: usize,
-        /// The limit that it exceeds, alone or with those before it.
+        /// The exceeded limit: of this entry, or of all together.
         limit: usize,
     },
-    /// `env` holds what no process can be given.
+    /// `env` contains an invalid name or value.
     #[error(
-        "`env` contains {name:?}, which is not a valid variable name or has a NUL in its value"
+        "`env` contains {name:?}, which is not a valid variable name or whose value contains a NUL character"
     )]
     NotAVariable {
-        /// Its name.
+        /// The name.
         name: String,
     },
-    /// `env` holds more than a process can be given.
+    /// `env` is too long.
     #[error("the variable {name} has {bytes} bytes with its value; the maximum is {limit} for {}", whole(*limit))]
     LongVariable {
-        /// Its name.
+        /// The name.
         name: String,
-        /// Its length with its value.
+        /// The length with the value.
         bytes: usize,
-        /// The limit that it exceeds, alone or with those before it.
+        /// The exceeded limit: of this variable, or of all together.
         limit: usize,
     },
     /// Node keys without TLS: Flower exits with 104 or 303.
     #[error("node keys need TLS, but TLS is off; Flower refuses to start")]
     KeysWithoutTls,
-    /// The release knows SuperNodes in another way than the settings say.
-    #[error("this Flower release knows SuperNodes in another way than was prepared for")]
+    /// The release authenticates SuperNodes in another way than the settings.
+    #[error("this Flower release authenticates SuperNodes in another way than these settings")]
     OtherNodeAuth,
-    /// The release wants a key pair of the SuperLink itself and none was made.
-    #[error("node keys of this Flower release need a key pair of the SuperLink, and none was made")]
+    /// The release needs a key pair of the SuperLink, but there is none.
+    #[error("node keys of this Flower release need a key pair of the SuperLink, but there is none")]
     OwnKeyMissing,
-    /// The release has a port of its own for apps and none was given.
-    #[error("this Flower release serves apps on a port of their own, and none was chosen")]
+    /// The release needs a separate port for apps, but there is none.
+    #[error("this Flower release needs a separate port for apps, but none was chosen")]
     AppPortMissing,
-    /// The release has a Fleet port of its own and none was given.
-    #[error("this Flower release serves SuperNodes on a port of their own, and none was chosen")]
+    /// The release needs a separate port for SuperNodes, but there is none.
+    #[error("this Flower release needs a separate port for SuperNodes, but none was chosen")]
     FleetPortMissing,
-    /// The node configuration cannot be written.
+    /// The node configuration is invalid.
     #[error("`node_config`: {0}")]
     NodeConfig(#[from] NodeConfigError),
 }
 
 impl LaunchError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::OwnedFlag { flag, attribute } => {
@@ -201,8 +201,8 @@ impl LaunchError {
                 Some("Put large data into a file, and write its path here.".to_owned())
             }
             Self::NotAVariable { .. } => Some(
-                "A name has letters, digits, `_`, `-` and `.`, and does not begin with a digit; a value \
-                 may be any text without a NUL character."
+                "Use a name of letters, digits, `_`, `-` and `.` that does not begin with a digit, and a \
+                 value without a NUL character."
                     .to_owned(),
             ),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
@@ -215,7 +215,7 @@ impl LaunchError {
     }
 }
 
-/// What a limit is for.
+/// What a limit applies to.
 const fn whole(limit: usize) -> &'static str {
     if limit == LONGEST {
         "one"
@@ -233,7 +233,8 @@ fn address(host: &str, port: u16) -> String {
     }
 }
 
-/// The address at which a process on the same machine reaches what is bound to `host`.
+/// The address with which a process on the same machine connects to a server that listens on
+/// `host`.
 fn local_address(host: &str, port: u16) -> String {
     match host {
         "0.0.0.0" => address("127.0.0.1", port),

@@ -10,7 +10,7 @@ use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, Versi
 /// Where a SuperLink keeps runs, nodes and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// In memory: a restart forgets everything, registered nodes included.
+    /// In memory: a restart loses everything, including registered nodes.
     Memory,
     /// In this `SQLite` file.
     File(String),
@@ -19,15 +19,15 @@ pub enum Database {
 /// Which SuperNodes may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeKeys {
-    /// Every one.
+    /// All.
     Open,
-    /// Those that are registered over the Control API.
+    /// Those that are registered through the Control API.
     Registered,
-    /// Those in a file of public keys.
+    /// Those in a file with public keys.
     Listed {
         /// The file.
         list: String,
-        /// The SuperLink's own key pair, for the releases that want one.
+        /// The SuperLink's own key pair, for releases that need one.
         own: Option<KeyPair>,
     },
 }
@@ -35,44 +35,44 @@ pub enum NodeKeys {
 /// The files of a key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
-    /// The private key's.
+    /// The private key.
     pub private: String,
-    /// The public key's.
+    /// The public key.
     pub public: String,
 }
 
-/// Everything that shapes a SuperLink's command lines. Paths are those the processes see.
+/// All settings of a SuperLink's command lines. Paths are those that the processes see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuperLinkSettings {
     /// Address to listen on.
     pub bind_host: String,
-    /// Port of the Control and Runtime API, and of the Fleet API where they share one.
+    /// The port of the Control and Runtime API, and of the Fleet API if they share it.
     pub port: u16,
-    /// Port of the API for apps in releases where it has its own; ignored in the others.
+    /// The port for apps, in releases with a separate one.
     pub app_port: Option<u16>,
-    /// Address on which a Fleet API with a port of its own listens.
+    /// The address of a Fleet API with a separate port.
     pub fleet_bind_host: String,
-    /// Port of the Fleet API in releases where it has its own; ignored in the others.
+    /// The port of the Fleet API, in releases with a separate one.
     pub fleet_port: Option<u16>,
-    /// TLS of every API.
+    /// TLS of all APIs.
     pub tls: ServerTls,
     /// Where ServerApps run.
     pub isolation: Isolation,
-    /// Where state is kept.
+    /// Where the SuperLink stores its data.
     pub database: Database,
     /// Which SuperNodes may connect.
     pub node_keys: NodeKeys,
-    /// Address of the plain gRPC health service, if one is wanted.
+    /// The address of the gRPC health service, which has no TLS, if it is used.
     pub health_address: Option<String>,
-    /// Address of our SuperExec's health service, if one is wanted.
+    /// The address of the health service of our SuperExec, if it is used.
     pub superexec_health_address: Option<String>,
-    /// Environment of all processes.
+    /// The environment of all processes.
     pub environment: ProcessEnvironment,
-    /// The user's further arguments for `flower-superlink`.
+    /// The user's additional arguments for `flower-superlink`.
     pub extra_args: Vec<String>,
 }
 
-/// The SuperLink, and in process isolation its SuperExec.
+/// The SuperLink, and its SuperExec in process isolation.
 pub fn superlink_processes(
     row: &VersionRow,
     settings: &SuperLinkSettings,
@@ -148,7 +148,7 @@ fn superlink_args(
             return Err(LaunchError::OtherNodeAuth);
         }
     }
-    // Apps get what was installed before, and nothing from an index while they run.
+    // Apps use the installed packages, and install nothing from an index while they run.
     if row.installs_by_default {
         args.push("--disable-runtime-dependency-installation".to_owned());
     }
@@ -163,7 +163,7 @@ fn app_port(settings: &SuperLinkSettings) -> Result<u16, LaunchError> {
     settings.app_port.ok_or(LaunchError::AppPortMissing)
 }
 
-/// What runs ServerApps, when the SuperLink does not.
+/// The process that runs ServerApps if the SuperLink does not.
 fn app_runner<'a>(
     row: &VersionRow,
     settings: &'a SuperLinkSettings,
@@ -174,7 +174,7 @@ fn app_runner<'a>(
             settings.tls.client().push(&mut trust);
             settings.port
         }
-        // Without TLS, on an address that nobody else reaches.
+        // Without TLS, at an address that only this machine or pod can reach.
         AppPlane::GrpcOwnPort | AppPlane::HttpOwnPort => {
             trust.push("--insecure".to_owned());
             app_port(settings)?

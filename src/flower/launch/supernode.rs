@@ -11,38 +11,38 @@ use crate::flower::node_config::node_config_toml;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::{AppPlane, NodeAuth, VersionRow};
 
-/// Everything that shapes a SuperNode's command lines. Paths are those the processes see.
+/// All settings of a SuperNode's command lines. Paths are those that the processes see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuperNodeSettings {
     /// The SuperLink's Fleet API as host:port, without a scheme.
     pub superlink_address: String,
-    /// How the SuperLink is verified.
+    /// How the SuperNode verifies the SuperLink.
     pub tls: ClientTls,
-    /// Path of the private key in OpenSSH format, if the SuperLink asks for one.
+    /// The path of the private key in OpenSSH format, if the SuperLink needs it.
     pub key_file: Option<String>,
-    /// Path of the public key in OpenSSH format, for releases that ask for both halves.
+    /// The path of the public key in OpenSSH format, for releases that need both halves.
     pub public_key_file: Option<String>,
-    /// What ClientApps read as `context.node_config`.
+    /// The content of `context.node_config` in ClientApps.
     pub node_config: BTreeMap<String, ConfigValue>,
-    /// The file that holds it: an argument can be read by every user of the machine.
+    /// The file with the node configuration: every user of the machine can read arguments.
     pub node_config_file: String,
     /// Where ClientApps run.
     pub isolation: Isolation,
-    /// Address on which the SuperNode serves its own apps.
+    /// The address of the SuperNode's API for its apps.
     pub runtime_host: String,
-    /// Port of that; several SuperNodes on one machine need different ones.
+    /// The port of this API; SuperNodes on the same machine need different ports.
     pub runtime_port: u16,
-    /// Address of the plain gRPC health service, if one is wanted.
+    /// The address of the gRPC health service, which has no TLS, if it is used.
     pub health_address: Option<String>,
-    /// Address of our SuperExec's health service, if one is wanted.
+    /// The address of the health service of our SuperExec, if it is used.
     pub superexec_health_address: Option<String>,
-    /// Environment of all processes.
+    /// The environment of all processes.
     pub environment: ProcessEnvironment,
-    /// The user's further arguments for `flower-supernode`.
+    /// The user's additional arguments for `flower-supernode`.
     pub extra_args: Vec<String>,
 }
 
-/// The SuperNode, and in process isolation its SuperExec.
+/// The SuperNode, and its SuperExec in process isolation.
 pub fn supernode_processes(
     row: &VersionRow,
     settings: &SuperNodeSettings,
@@ -89,11 +89,12 @@ fn supernode_args(
     Ok(args)
 }
 
-/// What runs ClientApps, when the SuperNode does not.
+/// The process that runs ClientApps if the SuperNode does not.
 fn app_runner(settings: &SuperNodeSettings) -> Runner<'_> {
     Runner {
         apps: Apps::Client,
-        // The SuperNode serves its own apps without TLS, on an address nobody else reaches.
+        // The SuperNode serves its apps without TLS, at an address that only this machine or pod
+        // can reach.
         trust: vec!["--insecure".to_owned()],
         address: local_address(&settings.runtime_host, settings.runtime_port),
         health_address: settings.superexec_health_address.as_deref(),

@@ -1,4 +1,4 @@
-//! Whole command lines per range of releases: a change of any of them is a change of behaviour.
+//! Whole command lines for each range of releases: a change of a line is a change of behaviour.
 
 use std::collections::BTreeMap;
 
@@ -178,7 +178,7 @@ fn supernode_line_is_the_same_in_every_release() {
     for minor in 37..=42 {
         let mut processes = supernode_processes(row(minor), &supernode()).unwrap();
         if minor == 37 {
-            // Started through a few lines, with the same arguments.
+            // Started through a wrapper, with the same arguments.
             assert_eq!(processes[0].program, "python");
             processes[0].program = "flower-supernode";
             processes[0].args.drain(..2);

@@ -1,19 +1,19 @@
-//! TLS on a command line: either off, in so many words, or a complete set of files.
+//! TLS on a command line: explicitly off, or a complete set of files.
 
 use super::push;
 
-/// How a SuperLink serves.
+/// The TLS settings of a SuperLink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerTls {
     /// Without TLS.
     Insecure,
-    /// With a certificate. Paths are those the process sees.
+    /// With a certificate. Paths are those that the process sees.
     Files {
-        /// Certificate chain.
+        /// The certificate chain.
         certificate: String,
-        /// Its private key.
+        /// The private key.
         key: String,
-        /// The authority that signed it; also what the SuperLink's own SuperExec trusts.
+        /// The CA certificate, which the SuperLink's own SuperExec trusts.
         ca: String,
     },
 }
@@ -34,7 +34,7 @@ impl ServerTls {
         }
     }
 
-    /// What a client of this server needs.
+    /// The settings of a client of this server.
     pub(super) fn client(&self) -> ClientTls {
         match self {
             Self::Insecure => ClientTls::Insecure,
@@ -43,14 +43,14 @@ impl ServerTls {
     }
 }
 
-/// How a SuperNode or SuperExec connects.
+/// The TLS settings of a SuperNode or SuperExec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientTls {
     /// Without TLS.
     Insecure,
-    /// Trusting the authorities in this file, and no others.
+    /// Trusts only the CA certificates in this file.
     Roots(String),
-    /// Trusting what the system trusts.
+    /// Trusts the CA certificates of the operating system.
     SystemRoots,
 }
 

@@ -2,13 +2,13 @@
 
 use super::{ConfigKind, ConfigValue};
 
-/// Why a text is no value of a type.
+/// Why a text cannot be converted to a type.
 pub(super) enum TextFault {
     NotOne,
     Inexact,
 }
 
-/// A text as Terraform would convert it: a variable without a type is one, whatever it holds.
+/// Converts a text as Terraform would: a variable without a type is a text, whatever its value is.
 pub(super) fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, TextFault> {
     match wanted {
         ConfigKind::Str => Ok(ConfigValue::Str(text.to_owned())),
@@ -29,7 +29,7 @@ pub(super) fn from_text(wanted: ConfigKind, text: &str) -> Result<ConfigValue, T
     }
 }
 
-/// A whole number, also written as `3.0` or `1e3`.
+/// A whole number, also in the form `3.0` or `1e3`.
 fn integer(text: &str) -> Option<i64> {
     if !is_decimal(text) {
         return None;
@@ -38,7 +38,7 @@ fn integer(text: &str) -> Option<i64> {
         return Some(int);
     }
     let float = decimal(text)?;
-    // Beyond this, other texts have the same double.
+    // Above this limit, different texts have the same double.
     let is_whole = float.trunc().to_bits() == float.to_bits();
     #[allow(
         clippy::cast_possible_truncation,
@@ -47,7 +47,7 @@ fn integer(text: &str) -> Option<i64> {
     (is_whole && exact_float(float as i64) == Some(float)).then_some(float as i64)
 }
 
-/// A number that a double holds, which has neither names for what is none nor for what is too large.
+/// A finite double; texts such as `inf` and `nan` are not accepted.
 fn decimal(text: &str) -> Option<f64> {
     let float: f64 = is_decimal(text).then(|| text.parse().ok()).flatten()?;
     float.is_finite().then_some(float)
@@ -60,7 +60,7 @@ fn is_decimal(text: &str) -> bool {
             .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))
 }
 
-/// Every integer up to this one has a float of its own.
+/// Every integer up to this one has an exact float.
 const EXACT: u64 = 1 << 53;
 
 pub(super) fn exact_float(int: i64) -> Option<f64> {

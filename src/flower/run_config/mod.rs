@@ -1,4 +1,5 @@
-//! The run configuration of an app: what `[tool.flwr.app.config]` declares, and what one run overrides.
+//! The run configuration of an app: the values in `[tool.flwr.app.config]`, and the overrides of
+//! one run.
 
 mod conversion;
 mod overrides;
@@ -9,10 +10,10 @@ use std::fmt;
 pub use overrides::{OverrideError, resolve_overrides};
 use toml::{Table, Value};
 
-/// Flattened configuration: nested tables are joined with dots.
+/// A flat configuration: the keys of nested tables are joined with dots.
 pub type RunConfig = BTreeMap<String, ConfigValue>;
 
-/// The four kinds of value that Flower carries to an app.
+/// The four types of value that Flower passes to an app.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
     Bool(bool),
@@ -22,7 +23,7 @@ pub enum ConfigValue {
 }
 
 impl ConfigValue {
-    /// The type, without the value.
+    /// The type.
     pub fn kind(&self) -> ConfigKind {
         match self {
             Self::Bool(_) => ConfigKind::Bool,
@@ -33,7 +34,7 @@ impl ConfigValue {
     }
 }
 
-/// The type of a [`ConfigValue`], as a person would call it.
+/// The type of a [`ConfigValue`], for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigKind {
     Bool,
@@ -53,21 +54,21 @@ impl fmt::Display for ConfigKind {
     }
 }
 
-/// A value in a configuration table that Flower cannot carry.
+/// A value that a run configuration cannot contain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{key:?} is {found}, but a run configuration contains only bools, integers, floats, strings \
      and tables of those"
 )]
 pub struct FlattenError {
-    /// The dotted key, relative to the table that was flattened.
+    /// The dotted key, relative to the flattened table.
     pub key: String,
-    /// The TOML type that was found.
+    /// The TOML type.
     pub found: &'static str,
 }
 
 impl FlattenError {
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         Some(format!(
             "Write {:?} as one string (for example comma separated) and split it in the app, or move it out of the run configuration.",
@@ -76,7 +77,7 @@ impl FlattenError {
     }
 }
 
-/// Joins nested tables with dots. All values that do not fit are reported together.
+/// Joins nested tables with dots. All invalid values are reported together.
 pub fn flatten(table: &Table) -> Result<RunConfig, Vec<FlattenError>> {
     let mut flat = RunConfig::new();
     let mut errors = Vec::new();

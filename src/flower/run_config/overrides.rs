@@ -1,24 +1,24 @@
 //! What one run overrides.
 //!
-//! Flower accepts an override of the wrong type and lets the `ServerApp` fail minutes later on a node.
-//! So overrides are checked here, against the declared values, before anything is submitted.
+//! Flower accepts an override of the wrong type, and the `ServerApp` fails minutes later. So the
+//! provider checks overrides against the declared values before it submits a run.
 
 use super::conversion::{TextFault, exact_float, from_text};
 use super::{ConfigKind, ConfigValue, RunConfig};
 
-/// An override that the app did not declare, or declared with another type.
+/// An override that the app does not declare, or declares with another type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
     /// Flower refuses keys that the app does not declare.
     #[error("the app declares no run configuration key {key:?}{}", suggestion(nearest.as_deref()))]
     UnknownKey {
         key: String,
-        /// The declared key that looks most alike, if one does.
+        /// The most similar declared key, if one is similar.
         nearest: Option<String>,
         /// All declared keys.
         known: Vec<String>,
     },
-    /// The app would read a value of a type it does not expect.
+    /// The app would read a value of an unexpected type.
     #[error("run configuration key {key:?} is {declared} in the app, but the value is {given}")]
     WrongType {
         key: String,
@@ -33,7 +33,7 @@ pub enum OverrideError {
 }
 
 impl OverrideError {
-    /// The key to blame, for an attribute path.
+    /// The key at fault, for an attribute path.
     pub fn key(&self) -> &str {
         match self {
             Self::UnknownKey { key, .. } | Self::WrongType { key, .. } | Self::Inexact { key } => {
@@ -42,7 +42,7 @@ impl OverrideError {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::UnknownKey { known, .. } if known.is_empty() => {
@@ -129,7 +129,7 @@ fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |key| format!(", did you mean {key:?}?"))
 }
 
-/// The candidate with the fewest edits, unless all are too far to be a slip of the keyboard.
+/// The candidate with the fewest edits, unless it differs too much for a typo.
 fn nearest<'a>(key: &str, candidates: impl Iterator<Item = &'a String>) -> Option<String> {
     let limit = (key.chars().count() / 3).max(2);
     candidates
@@ -139,7 +139,7 @@ fn nearest<'a>(key: &str, candidates: impl Iterator<Item = &'a String>) -> Optio
         .map(|(_, candidate)| candidate.clone())
 }
 
-/// Levenshtein distance that takes `-` and `_` for the same, the usual slip in these keys.
+/// Levenshtein distance in which `-` equals `_`, the usual typo in these keys.
 fn edits(left: &str, right: &str) -> usize {
     let fold = |c: char| {
         if c == '_' {
@@ -253,7 +253,7 @@ mod tests {
             let errors = resolve_overrides(&declared, &given(key, text(value))).unwrap_err();
             assert_eq!(errors[0].key(), key, "{value:?}");
         }
-        // How a float is written is lost before it gets here: 1.10 would be the text 1.1.
+        // The original text of a float is lost before this point: 1.10 would become the text 1.1.
         resolve_overrides(&declared, &given("name", ConfigValue::Float(1.1))).unwrap_err();
     }
 

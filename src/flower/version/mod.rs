@@ -1,7 +1,7 @@
-//! What differs between Flower releases, as data.
+//! The differences between Flower releases, as data.
 //!
-//! A release is looked up once, when a configuration is read; everything that talks to Flower or
-//! starts it then asks the row, never the number. Adding a release is adding or widening a row.
+//! The provider looks up a release once, when it reads a configuration; all later code uses the
+//! row, never the version number. To add a release, add or widen a row.
 
 mod row;
 mod table;
@@ -29,7 +29,7 @@ pub struct FlowerVersion {
 }
 
 impl FlowerVersion {
-    /// The release of these three numbers, whether it exists or not.
+    /// The release with these numbers, which need not exist.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
         Self {
             major,
@@ -67,22 +67,22 @@ impl FromStr for FlowerVersion {
     }
 }
 
-/// Why a text is no release that can be used.
+/// Why a text is not a usable release.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VersionError {
-    /// Not three numbers.
+    /// The text is not three numbers.
     #[error("{text:?} is not a Flower version like {DEFAULT}")]
     Malformed {
-        /// The text as given.
+        /// The text.
         text: String,
     },
-    /// A release this provider has no row for.
+    /// The table has no row for the release.
     #[error(
         "Flower {version} is not among the versions that this provider knows ({oldest} to \
          {newest})"
     )]
     Unknown {
-        /// The release asked for.
+        /// The release.
         version: FlowerVersion,
         /// The first release of the table.
         oldest: FlowerVersion,
@@ -92,7 +92,7 @@ pub enum VersionError {
 }
 
 impl VersionError {
-    /// What to do about it.
+    /// The remedy, if there is one.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Malformed { .. } => {
@@ -108,7 +108,7 @@ impl VersionError {
     }
 }
 
-/// A number as releases write it: digits only, no sign, no leading zero.
+/// A number in the form of releases: digits only, no sign, no leading zero.
 fn number(text: &str) -> Option<u16> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| plain)

@@ -1,9 +1,9 @@
-//! What can differ between releases: the columns of the table.
+//! The columns of the version table: what can differ between releases.
 
-/// How the Control API is reached.
+/// The transport of the Control API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControlPlane {
-    /// gRPC on a port of its own, set with this flag.
+    /// gRPC on a separate port, set with this flag.
     Grpc {
         /// `--exec-api-address` or `--control-api-address`.
         flag: &'static str,
@@ -12,77 +12,77 @@ pub enum ControlPlane {
     Http,
 }
 
-/// How apps reach the SuperLink or SuperNode that they belong to.
+/// How apps connect to their SuperLink or SuperNode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppPlane {
-    /// gRPC without TLS, on a port of its own (`--serverappio-api-address`,
+    /// gRPC without TLS on a separate port (`--serverappio-api-address`,
     /// `--clientappio-api-address`).
     GrpcOwnPort,
-    /// HTTP without TLS on `--host` and `--port`, which nothing else uses.
+    /// HTTP without TLS on `--host` and `--port`, which only apps use.
     HttpOwnPort,
-    /// HTTP on the `--host` and `--port` of everything else, with its TLS.
+    /// HTTP on the shared `--host` and `--port`, with the same TLS.
     HttpSamePort,
 }
 
-/// How a SuperLink knows the SuperNodes that may connect.
+/// How a SuperLink authenticates SuperNodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeAuth {
-    /// From a file of public keys that is read once, at its start. SuperNodes need both halves of
-    /// their key.
+    /// With a file of public keys that the SuperLink reads only at its start. SuperNodes need both
+    /// halves of their key.
     KeyList {
-        /// Whether the SuperLink needs a key pair of its own, too.
+        /// Whether the SuperLink needs its own key pair, too.
         own_key: bool,
-        /// Whether it can check keys with its database in a file: Flower 1.13 does so in a thread
-        /// that must not use it, and refuses every SuperNode.
+        /// Whether it can check keys with its database in a file: Flower 1.13 does this in a thread
+        /// that must not use the database, and refuses every SuperNode.
         database: bool,
     },
-    /// From registrations over the Control API, at any time.
+    /// With registrations through the Control API, at any time.
     Registration,
 }
 
-/// What runs apps beside a SuperLink or SuperNode with `isolation = "process"`.
+/// The process that runs apps for a SuperLink or SuperNode with `isolation = "process"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppRunner {
     /// `flwr-serverapp` and `flwr-clientapp`, which run one app after the other.
     AppProcess,
     /// `flower-superexec`.
     SuperExec {
-        /// With what it is told whom to dial: `--appio-api-address` or `--runtime-api-address`.
+        /// The flag with the address of the API: `--appio-api-address` or `--runtime-api-address`.
         api_flag: &'static str,
         plugin_type: PluginType,
     },
 }
 
-/// How SuperNodes reach the SuperLink.
+/// The transport between SuperNodes and the SuperLink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FleetPlane {
-    /// gRPC on a port of its own, set with `--fleet-api-address`.
+    /// gRPC on a separate port, set with `--fleet-api-address`.
     GrpcOwnPort,
-    /// HTTP on the same port as everything else.
+    /// HTTP on the shared port.
     HttpSamePort,
 }
 
-/// What SuperNodes and their SuperLink say to each other. Those of different generations do not
-/// understand each other, and may not notice: a SuperNode of 1.15 goes on for ever on a SuperLink of
-/// 1.20, which never hears of it.
+/// The protocol between SuperNodes and their SuperLink. Different generations are incompatible, and
+/// may not report this: a SuperNode of 1.15 runs forever with a SuperLink of 1.20, which never sees
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FleetProtocol {
-    /// Tasks are pulled and their results pushed; nodes ping.
+    /// SuperNodes pull tasks and push their results; they send pings.
     Tasks,
-    /// Messages in place of tasks.
+    /// Messages instead of tasks.
     Messages,
-    /// Heartbeats in place of pings; the contents of messages are objects of their own, listed by id.
+    /// Heartbeats instead of pings; the contents of messages are separate objects, listed by ID.
     Objects,
-    /// The same objects, told as trees in the same fields.
+    /// The same objects, sent as trees in the same fields.
     ObjectTrees,
-    /// Nodes register and activate themselves, instead of being created.
+    /// Nodes register and activate themselves; before, the SuperLink created them.
     Registered,
     /// The same over HTTP.
     Http,
 }
 
 impl FleetProtocol {
-    /// What a SuperNode does by it, as the end of a sentence.
+    /// What a SuperNode does with this protocol, as the end of a sentence.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Tasks => "exchanges tasks",
@@ -95,7 +95,7 @@ impl FleetProtocol {
     }
 }
 
-/// Whether `flower-superexec` must be told which apps it runs.
+/// Whether `flower-superexec` needs a flag for the kind of its apps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PluginType {
     /// `--plugin-type` is a required flag.
@@ -104,54 +104,54 @@ pub enum PluginType {
     Ignored,
 }
 
-/// The Pythons, major and minor, that all wheels of a release can be installed on.
+/// The Python versions, major and minor, for which all wheels of a release exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pythons {
     pub oldest: (u32, u32),
-    /// The last one, where newer ones are known to lack wheels.
+    /// The last one, if newer ones are known to lack wheels.
     pub newest: Option<(u32, u32)>,
 }
 
-/// What holds for a range of releases.
+/// The properties of a range of releases.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VersionRow {
-    /// First release of the range, major and minor.
+    /// The first release of the range, major and minor.
     pub from: (u16, u16),
-    /// Last release of the range, major and minor.
+    /// The last release of the range, major and minor.
     pub through: (u16, u16),
-    /// What its wheels can be installed on.
+    /// The Python versions on which it can be installed.
     pub pythons: Pythons,
-    /// How the Control API is reached.
+    /// The transport of the Control API.
     pub control: ControlPlane,
-    /// How SuperNodes reach the SuperLink.
+    /// The transport of SuperNodes.
     pub fleet: FleetPlane,
-    /// What they say to each other.
+    /// The protocol of SuperNodes.
     pub fleet_protocol: FleetProtocol,
-    /// How apps reach the SuperLink or SuperNode.
+    /// How apps connect to the SuperLink or SuperNode.
     pub apps: AppPlane,
-    /// How a SuperLink knows the SuperNodes that may connect.
+    /// How a SuperLink authenticates SuperNodes.
     pub node_auth: NodeAuth,
-    /// What runs apps in process isolation.
+    /// The process that runs apps in process isolation.
     pub app_runner: AppRunner,
     /// Whether the Control API can stop a run.
     pub stops_runs: bool,
-    /// Whether later releases go on with the database of this one.
+    /// Whether later releases can use the database of this one.
     pub database_migrates: bool,
-    /// Whether threads of a SuperLink may need a new database at the same moment, as they do when
-    /// a SuperExec and a client come together. If not, one of them fails, and the database may be left
-    /// such that no start can open it.
+    /// Whether two threads of a SuperLink may create its database at the same moment, as happens
+    /// when a SuperExec and a client connect at once. If not, one of them fails, and the database
+    /// may become unusable for every later start.
     pub shares_database: bool,
-    /// The largest app bundle a SuperLink takes, in bytes.
+    /// The maximum size of an app bundle, in bytes.
     pub fab_limit: u64,
     /// Whether programs take `--health-server-address`.
     pub health_flag: bool,
-    /// Whether a SuperLink installs what apps ask for unless it is told not to.
+    /// Whether a SuperLink installs the dependencies of apps by default.
     pub installs_by_default: bool,
-    /// Whether a SuperNode writes its number into its log once it was let in. If not, one that goes
-    /// on running was let in.
+    /// Whether a SuperNode writes its node ID into its log after it has joined. If not, a SuperNode
+    /// that keeps running has joined.
     pub announces_node: bool,
-    /// Whether a SuperNode that is refused ends. If not, it stays up and does nothing.
+    /// Whether a SuperNode that is refused ends. If not, it keeps running and does nothing.
     pub ends_refused: bool,
-    /// Whether a node's name and location are stored by the SuperLink.
+    /// Whether the SuperLink stores a node's name and location.
     pub node_names: bool,
 }

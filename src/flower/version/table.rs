@@ -1,6 +1,8 @@
-//! The table: one row per range of releases between which nothing we depend on changed.
+//! The table: one row for each range of releases between which nothing changed that the provider
+//! depends on.
 //!
-//! Facts in a row were read in, and run against, the releases at both ends of the range.
+//! The facts in a row were read in the source of the releases at both ends of the range, and tested
+//! with these releases.
 
 use super::row::{
     AppPlane, AppRunner, ControlPlane, FleetPlane, FleetProtocol, NodeAuth, PluginType, Pythons,
@@ -8,15 +10,16 @@ use super::row::{
 };
 use super::{FlowerVersion, VersionError};
 
-/// The release used when none is asked for: the newest one known.
+/// The default release: the newest one in the table.
 pub const DEFAULT: FlowerVersion = FlowerVersion::new(1, 42, 0);
 
-/// The largest app bundle, in bytes, that a SuperLink of the newest release takes.
+/// The maximum size of an app bundle, in bytes, for a SuperLink of the newest release.
 pub const FAB_LIMIT: u64 = 10 * 1024 * 1024;
-/// Before releases had a limit for app bundles, that of their gRPC messages held, which is this or more.
+/// Before releases had a limit for app bundles, the limit of their gRPC messages applied, which is
+/// this or more.
 const MESSAGE_LIMIT: u64 = 512 * 1024 * 1024;
 
-/// Their grpcio has no wheels for newer ones.
+/// The grpcio of these releases has no wheels for newer Python versions.
 const UNTIL_3_12: Pythons = Pythons {
     oldest: (3, 9),
     newest: Some((3, 12)),
@@ -39,7 +42,7 @@ const RUNTIME: AppRunner = AppRunner::SuperExec {
     plugin_type: PluginType::Required,
 };
 
-/// The range of 1.23, which others are told from.
+/// The range of 1.23, on which other rows are based.
 const REGISTRATION: VersionRow = VersionRow {
     from: (1, 23),
     through: (1, 23),
@@ -83,7 +86,7 @@ const EXEC: VersionRow = VersionRow {
     ..REGISTRATION
 };
 
-/// The range of 1.40 to 1.42: everything over HTTP on one port.
+/// The range of 1.40 to 1.42: HTTP for everything, on one port.
 const ONE_PORT: VersionRow = VersionRow {
     from: (1, 40),
     through: (1, 42),
@@ -108,7 +111,7 @@ const ONE_PORT: VersionRow = VersionRow {
     node_names: true,
 };
 
-/// In order, without gaps.
+/// Sorted, without gaps.
 const ROWS: &[VersionRow] = &[
     VersionRow {
         from: (1, 13),
@@ -245,12 +248,12 @@ const ROWS: &[VersionRow] = &[
     ONE_PORT,
 ];
 
-/// Whether a release is newer than all that the table knows: it is used like the newest.
+/// Whether a release is newer than the table: the provider treats it like the newest one.
 pub fn is_newer_than_known(version: FlowerVersion) -> bool {
     version.release() > newest().release()
 }
 
-/// The row that holds for a release.
+/// The row of a release.
 pub fn row_of(version: FlowerVersion) -> Result<&'static VersionRow, VersionError> {
     let like = if is_newer_than_known(version) && version.release().0 == newest().release().0 {
         newest()
@@ -266,21 +269,21 @@ pub fn row_of(version: FlowerVersion) -> Result<&'static VersionRow, VersionErro
         })
 }
 
-/// The first release of which this holds; `None` if it holds of all.
+/// The first release for which this is true; `None` if it is true for all.
 pub fn first_with(holds: impl Fn(&VersionRow) -> bool) -> Option<FlowerVersion> {
     let (major, minor) = ROWS.iter().find(|row| holds(row))?.from;
     let first = FlowerVersion::new(major, minor, 0);
     (first != oldest()).then_some(first)
 }
 
-/// Whether a SuperLink of `after` can go on with the database of `before`: Flower migrates upwards,
-/// and promises nothing before it began to but for patch releases.
+/// Whether a SuperLink of `after` can use the database of `before`. Flower migrates a database to
+/// newer releases; before it did, only patch releases are compatible.
 pub fn keeps_state(before: FlowerVersion, after: FlowerVersion) -> bool {
     let migrates = || row_of(before).is_ok_and(|row| row.database_migrates);
     before.release() == after.release() || (before <= after && migrates())
 }
 
-/// The releases whose SuperNodes speak so, from the first to the last known.
+/// The first and the last release whose SuperNodes use this protocol.
 pub fn speakers(protocol: FleetProtocol) -> (FlowerVersion, FlowerVersion) {
     let mut rows = ROWS.iter().filter(|row| row.fleet_protocol == protocol);
     let first = rows.next();

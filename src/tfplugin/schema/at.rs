@@ -1,5 +1,5 @@
-//! Paths to the attributes of a model that the compiler has checked. A name with a typo would read
-//! as null and underline nothing, so the provider names attributes with [`at!`](crate::at) only.
+//! Paths to the attributes of a model, checked by the compiler. A name with a typo would read as
+//! null and underline nothing, so the provider names attributes only with [`at!`](crate::at).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,14 +20,14 @@ pub struct ModelPath<M> {
 }
 
 impl<M> ModelPath<M> {
-    /// For [`at!`](crate::at), which has checked the names.
+    /// For [`at!`](crate::at) only, which checks the names.
     #[doc(hidden)]
     pub const fn checked<const N: usize>(names: [&'static str; N]) -> Self {
         const { assert!(N <= MOST, "a path has at most four names") };
         Self::of(&names, &[])
     }
 
-    /// Attribute names joined by points, which nothing checks.
+    /// Attribute names joined by dots, without a check.
     #[cfg(test)]
     pub fn dotted(names: &str) -> Self {
         let names = names.split('.').map(|name| &*name.to_owned().leak());
@@ -49,12 +49,12 @@ impl<M> ModelPath<M> {
         self.names.split_at(self.len).0
     }
 
-    /// The attribute's own name, the last of the path.
+    /// The name of the attribute: the last one of the path.
     pub fn name(&self) -> &'static str {
         self.names().last().copied().unwrap_or_default()
     }
 
-    /// Whether this is a part of what `other` holds.
+    /// Whether this is an attribute inside `other`.
     pub fn is_within(&self, other: Self) -> bool {
         self.len > other.len && self.names().starts_with(other.names())
     }
@@ -65,17 +65,17 @@ impl<M> ModelPath<M> {
         Self::of(self.names(), inner.names())
     }
 
-    /// Where this attribute is when the model is the whole configuration.
+    /// The path, if the model is the root of the configuration.
     pub fn path(&self) -> Path {
         Path::default().then(*self)
     }
 
-    /// The path of an element of this map.
+    /// The path of an element of a map.
     pub fn key(&self, key: &str) -> Path {
         self.path().key(key)
     }
 
-    /// The path of an element of this list.
+    /// The path of an element of a list.
     pub fn index(&self, index: usize) -> Path {
         self.path().index(index)
     }
@@ -128,7 +128,7 @@ impl<M> From<ModelPath<M>> for Path {
     }
 }
 
-/// The names, joined by points.
+/// The names, joined by dots.
 impl<M> fmt::Display for ModelPath<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().join("."))
@@ -152,14 +152,14 @@ impl<T: Nested> Nested for WriteOnly<T> {
     type Model = T::Model;
 }
 
-/// Tells the compiler, and nobody else, which model a field holds.
+/// Tells the compiler which model a field holds.
 #[doc(hidden)]
 pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
     None
 }
 
-/// The [`ModelPath`] of an attribute: `at!(Model, control.url)`. Each name must be a field, first of
-/// the model and then of the model that the field before it holds. Elements of a list or map have an
+/// The [`ModelPath`] of an attribute: `at!(Model, control.url)`. Each name must be a field: first
+/// of the model, then of the model that the previous field holds. Elements of a list or map have an
 /// index or key: `at!(Model, volumes).key("data").then(at!(Volume, size))`. Code for several
 /// resources names all of their models: `at!(superlink::Model | supernode::Model, env)`. Such a path says
 /// where an error is; a configuration is read by paths of its own model alone.
@@ -192,7 +192,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// assert_eq!(at!(Outer, result.size).to_string(), "result.size");
 /// ```
 ///
-/// A name that no field has does not compile, in the model itself:
+/// An unknown name does not compile, neither in the model itself:
 ///
 /// ```compile_fail,E0609
 /// # use terraform_provider_flower::tfplugin::schema::required;
@@ -208,7 +208,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// at!(Outer, nmae);
 /// ```
 ///
-/// in a nested one:
+/// nor in a nested one:
 ///
 /// ```compile_fail,E0609
 /// # use terraform_provider_flower::tfplugin::schema::{optional, required};
@@ -230,7 +230,7 @@ pub fn nested<T: Nested>(_: &T) -> Option<&T::Model> {
 /// at!(Outer, settings.sise);
 /// ```
 ///
-/// or below a field that holds no model:
+/// nor below a field that holds no model:
 ///
 /// ```compile_fail,E0277
 /// # use terraform_provider_flower::tfplugin::schema::required;

@@ -1,5 +1,4 @@
-//! The Rust types that attributes have: plain ones, optional ones, what the provider computes, and
-//! what is never stored.
+//! The Rust types of attributes: plain and optional ones, computed ones, and write-only ones.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +8,7 @@ use super::super::path::Path;
 use super::super::value::{Number, Type, Value};
 use super::{Attr, Kind, Nesting};
 
-/// A value that the provider sets: unknown while planned, null when it has none.
+/// A value that the provider sets: unknown in a plan, null if there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Computed<T> {
     #[default]
@@ -37,7 +36,7 @@ impl<T> From<Option<T>> for Computed<T> {
     }
 }
 
-/// A secret that is read from the configuration while it is applied and never stored.
+/// A secret that is read from the configuration during an apply and never stored.
 #[derive(Clone, Default)]
 pub struct WriteOnly<T>(pub Option<T>);
 
@@ -47,7 +46,7 @@ impl<T> fmt::Debug for WriteOnly<T> {
     }
 }
 
-/// A value of whatever type the configuration gives it.
+/// A value of any type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dynamic(pub Value);
 
@@ -59,7 +58,7 @@ impl<T: Attr> Attr for Computed<T> {
     }
 
     fn decode(value: &Value, at: &Path) -> Result<Self> {
-        // An object of which a plan knows a part is set whole once it is made.
+        // If a plan knows only a part of an object, the whole object is computed during the apply.
         if !value.is_wholly_known() {
             Ok(Self::Unknown)
         } else if value.is_null() {
@@ -70,7 +69,7 @@ impl<T: Attr> Attr for Computed<T> {
     }
 
     fn encode(&self) -> Value {
-        // A state holds no unknowns: what did not come about is null.
+        // A state contains no unknown values: a value that was not set is null.
         self.get().map_or(Value::Null, Attr::encode)
     }
 }
@@ -99,8 +98,8 @@ impl<T: Attr> Attr for Option<T> {
     }
 
     fn decode(value: &Value, at: &Path) -> Result<Self> {
-        // A null of a given type is a value of its own where any type may stand: it goes back as it
-        // came.
+        // A dynamic attribute can hold a null of a given type; Terraform must get it back
+        // unchanged.
         if *value == Value::Null {
             return Ok(None);
         }
@@ -163,7 +162,7 @@ impl Attr for bool {
     }
 }
 
-/// Whole numbers, each with the range of its type.
+/// Implements whole numbers, each with the range of its type.
 macro_rules! whole {
     ($($ty:ty),*) => { $(
         impl Attr for $ty {
@@ -207,7 +206,7 @@ impl Attr for f64 {
     }
 
     fn encode(&self) -> Value {
-        // As text, so that 0.1 stays the 0.1 that was written.
+        // As text, so that 0.1 keeps its exact decimal value.
         Value::Number(Number::Decimal(self.to_string()))
     }
 }

@@ -1,9 +1,9 @@
-//! What a resource's configuration looks like: one description from which the wire schema, the
-//! checks, the plan, the decoding and the documentation all follow.
+//! Schemas: one description of a resource's configuration, from which the wire schema, the checks,
+//! the plan, the decoding and the documentation follow.
 //!
-//! A [`model!`](crate::model) declares a Rust struct and the attributes it stands for at once, so
-//! the two cannot drift apart. The types of the fields carry the rules: a field of an enum accepts
-//! the enum's words, one of a newtype what that parses.
+//! A [`model!`](crate::model) declares a Rust struct and its attributes together, so they cannot
+//! differ. The types of the fields contain the rules: a field of an enum accepts the names of its
+//! variants, a newtype the texts that it parses.
 
 mod at;
 mod attr;
@@ -34,11 +34,11 @@ use super::value::{Type, Value};
 /// The schema of a resource, data source, ephemeral resource or provider.
 #[derive(Debug, Clone)]
 pub struct Schema {
-    /// Raised whenever stored states need an upgrade.
+    /// Increased whenever stored states need an upgrade.
     pub version: i64,
-    /// Raised whenever stored identities need an upgrade.
+    /// Increased whenever stored identities need an upgrade.
     pub identity_version: i64,
-    /// Markdown: the first thing the page in the registry says.
+    /// Markdown: the first text on the page in the registry.
     pub description: String,
     pub attributes: Vec<Attribute>,
 }
@@ -47,48 +47,48 @@ pub struct Schema {
 #[derive(Debug, Clone)]
 pub struct Attribute {
     pub name: String,
-    /// Markdown: what it is, why one would set it, what happens by default.
+    /// Markdown: what the attribute is, what it is for, and its default.
     pub description: String,
     pub kind: Kind,
     pub presence: Presence,
     pub sensitive: bool,
-    /// Never stored: only the configuration holds it, and only while it is applied.
+    /// Never stored: it is in the configuration only, and only during an apply.
     pub write_only: bool,
-    /// What it is when the configuration says nothing.
+    /// The value if the configuration does not set the attribute.
     pub default: Option<Value>,
-    /// Why a change needs a new resource, when it does.
+    /// Why a change replaces the resource, if it does.
     pub replace: Option<&'static str>,
-    /// Whether a computed value survives a change of other attributes.
+    /// Whether a computed value stays the same when other attributes change.
     pub keep: bool,
-    /// Whether it is part of what identifies the resource for ever.
+    /// Whether it is part of the resource's identity.
     pub identity: Identity,
     pub deprecated: bool,
-    /// Parses a known value of this attribute, to find what the type forbids.
+    /// Decodes a known value, to find values that the type does not allow.
     check: fn(&Value, &Path) -> Result<()>,
 }
 
-/// Whether an attribute is part of what identifies a resource.
+/// Whether an attribute is part of a resource's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
     No,
-    /// An import by identity must name it.
+    /// An import by identity must set it.
     Required,
-    /// An import by identity may leave it out.
+    /// An import by identity may omit it.
     Optional,
 }
 
-/// Who gives an attribute its value.
+/// Who sets the value of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Required,
     Optional,
-    /// The provider alone.
+    /// Only the provider.
     Computed,
-    /// The configuration, or else the provider.
+    /// The configuration, otherwise the provider.
     OptionalComputed,
 }
 
-/// The shape of an attribute's value.
+/// The type of an attribute's value.
 #[derive(Debug, Clone)]
 pub enum Kind {
     Plain(Type),
@@ -144,27 +144,27 @@ fn object_type(attributes: &[Attribute]) -> Type {
     )
 }
 
-/// Starts an attribute that the configuration must set.
+/// Starts a required attribute.
 pub fn required() -> Attribute {
     Attribute::new(Presence::Required)
 }
 
-/// Starts an attribute that the configuration may set.
+/// Starts an optional attribute.
 pub fn optional() -> Attribute {
     Attribute::new(Presence::Optional)
 }
 
-/// Starts an attribute that the provider sets.
+/// Starts a computed attribute.
 pub fn computed() -> Attribute {
     Attribute::new(Presence::Computed)
 }
 
-/// Starts an attribute that the provider sets unless the configuration does.
+/// Starts an optional attribute that the provider sets if the configuration does not.
 pub fn optional_computed() -> Attribute {
     Attribute::new(Presence::OptionalComputed)
 }
 
-/// Starts an attribute with a value for when the configuration says nothing.
+/// Starts an optional attribute with a default value.
 pub fn defaulted(value: impl Attr) -> Attribute {
     Attribute {
         default: Some(value.encode()),
@@ -190,7 +190,7 @@ impl Attribute {
         }
     }
 
-    /// Gives the attribute the name, text and type of the field it stands for.
+    /// Sets the name, description and type of the attribute from its field.
     #[doc(hidden)]
     #[must_use]
     pub fn of<T: Attr>(mut self, name: &str, doc: &str) -> Self {
@@ -203,14 +203,14 @@ impl Attribute {
         self
     }
 
-    /// A change needs a new resource, for this reason (a clause without a full stop).
+    /// A change replaces the resource, for this reason (a clause without a full stop).
     #[must_use]
     pub fn replace(mut self, reason: &'static str) -> Self {
         self.replace = Some(reason);
         self
     }
 
-    /// The value stays what it is until the resource is replaced.
+    /// The value stays the same until the resource is replaced.
     #[must_use]
     pub fn keep(mut self) -> Self {
         self.keep = true;
@@ -230,7 +230,7 @@ impl Attribute {
         self.keep()
     }
 
-    /// The same, and an import may leave it out.
+    /// The same, but an import may omit it.
     #[must_use]
     pub fn optional_identity(mut self) -> Self {
         self.identity = Identity::Optional;

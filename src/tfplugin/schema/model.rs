@@ -1,24 +1,24 @@
-//! The bond between a Rust struct and the attributes it stands for.
+//! The traits that connect a Rust struct with its attributes.
 
 use super::super::diagnostic::Result;
 use super::super::path::Path;
 use super::super::value::Value;
 use super::{Attribute, Kind};
 
-/// A Rust type that an attribute can have.
+/// A Rust type of an attribute.
 pub trait Attr: Sized {
-    /// Whether values are only ever seen in the configuration.
+    /// Whether values exist in the configuration only.
     const WRITE_ONLY: bool = false;
 
     fn kind() -> Kind;
 
-    /// Reads a value; what the type forbids is an error at `at`.
+    /// Decodes a value; a value that the type does not allow is an error at `at`.
     fn decode(value: &Value, at: &Path) -> Result<Self>;
 
     fn encode(&self) -> Value;
 }
 
-/// A struct whose fields are attributes; made by [`model!`](crate::model).
+/// A struct whose fields are attributes; created by [`model!`](crate::model).
 pub trait Model: Attr + Send + Sync + 'static {
     /// The struct's doc comment.
     fn description() -> String;
@@ -26,7 +26,7 @@ pub trait Model: Attr + Send + Sync + 'static {
     fn attributes() -> Vec<Attribute>;
 }
 
-/// Doc comments as Markdown: lines of a paragraph joined, paragraphs kept apart, lists left alone.
+/// Doc comments as Markdown: joins the lines of each paragraph, keeps paragraphs and lists.
 pub(super) fn paragraphs(doc: &str) -> String {
     let mut text = String::new();
     for line in doc.lines().map(str::trim) {
@@ -48,7 +48,7 @@ pub(super) fn paragraphs(doc: &str) -> String {
     text.trim().to_owned()
 }
 
-/// Reads the attribute `name` of the object `value`, for [`model!`](crate::model).
+/// Decodes the attribute `name` of the object `value`, for [`model!`](crate::model).
 #[doc(hidden)]
 pub fn decode_field<T: Attr>(value: &Value, name: &str, at: &Path) -> Result<T> {
     T::decode(value.get(name), &at.name(name))
@@ -59,12 +59,12 @@ pub fn description_of(doc: &str) -> String {
     paragraphs(doc)
 }
 
-/// Declares a struct and the attributes it stands for.
+/// Declares a struct and its attributes.
 ///
 /// Each field is `name: Type = how`, where `how` starts with [`required`](super::required),
 /// [`optional`](super::optional), [`computed`](super::computed),
 /// [`optional_computed`](super::optional_computed) or [`defaulted`](super::defaulted). The doc
-/// comments are what users read.
+/// comments become the documentation for users.
 #[macro_export]
 macro_rules! model {
     (

@@ -1,38 +1,38 @@
-//! What a change would come to, from the schema alone: defaults, what stays, what becomes unknown,
-//! and what needs a new resource. A resource refines it afterwards with what only it knows.
+//! The plan that follows from the schema alone: defaults, values that stay, values that become
+//! unknown, and replacements. A resource then refines it.
 
 use super::super::path::Path;
 use super::super::value::Value;
 use super::{Attribute, Kind, Nesting};
 
-/// The outcome of planning from the schema.
+/// The plan that follows from the schema.
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub state: Value,
-    /// Attributes whose change needs a new resource.
+    /// Attributes whose change replaces the resource.
     pub replace: Vec<Path>,
 }
 
-/// Plans a create (`prior` null) or a change. `proposed` is the host's merge of the configuration
-/// with the prior state.
+/// Plans a create (`prior` is null) or an update. `proposed` is Terraform's merge of the
+/// configuration with the prior state.
 pub fn plan(attributes: &[Attribute], prior: &Value, proposed: &Value, config: &Value) -> Planned {
-    let settled = settle(attributes, proposed, config);
-    let changed = settled != *prior;
+    let merged = with_defaults(attributes, proposed, config);
+    let changed = merged != *prior;
     let state = if changed {
-        foresee(attributes, prior, settled, config)
+        with_unknowns(attributes, prior, merged, config)
     } else {
-        settled
+        merged
     };
     let mut replace = Vec::new();
     if changed && !prior.is_null() {
-        replaced(attributes, prior, &state, &Path::default(), &mut replace);
+        find_replacements(attributes, prior, &state, &Path::default(), &mut replace);
     }
     Planned { state, replace }
 }
 
-/// Defaults filled in, write-only values left out.
-fn settle(attributes: &[Attribute], proposed: &Value, config: &Value) -> Value {
-    each(attributes, proposed, config, &|attribute, value, config| {
+/// Sets defaults and removes write-only values.
+fn with_defaults(attributes: &[Attribute], proposed: &Value, config: &Value) -> Value {
+    map_attributes(attributes, proposed, config, &|attribute, value, config| {
         if attribute.write_only {
             return Value::Null;
         }
@@ -43,10 +43,10 @@ fn settle(attributes: &[Attribute], proposed: &Value, config: &Value) -> Value {
     })
 }
 
-/// Computed values that this change may change become unknown.
-fn foresee(attributes: &[Attribute], prior: &Value, settled: Value, config: &Value) -> Value {
-    let Value::Map(mut entries) = settled else {
-        return settled;
+/// Makes the computed values unknown that this change may change.
+fn with_unknowns(attributes: &[Attribute], prior: &Value, merged: Value, config: &Value) -> Value {
+    let Value::Map(mut entries) = merged else {
+        return merged;
     };
     for attribute in attributes {
         let name = &attribute.name;
@@ -63,15 +63,15 @@ fn foresee(attributes: &[Attribute], prior: &Value, settled: Value, config: &Val
             };
         } else if let Kind::Nested(nesting, inner) = &attribute.kind {
             let taken = std::mem::take(value);
-            *value = nested(*nesting, taken, config, prior, &|value, config, prior| {
-                foresee(inner, prior, value, config)
+            *value = map_objects(*nesting, taken, config, prior, &|value, config, prior| {
+                with_unknowns(inner, prior, value, config)
             });
         }
     }
     Value::Map(entries)
 }
 
-fn replaced(
+fn find_replacements(
     attributes: &[Attribute],
     prior: &Value,
     planned: &Value,
@@ -89,7 +89,7 @@ fn replaced(
             found.push(at);
         } else if let Kind::Nested(Nesting::Single, inner) = &attribute.kind {
             let mut within = Vec::new();
-            replaced(inner, before, after, &at, &mut within);
+            find_replacements(inner, before, after, &at, &mut within);
             let whole = before.is_null() || after.is_null() || after.is_unknown();
             let within = within.into_iter();
             found.extend(within.map(|inner| if whole { at.clone() } else { inner }));
@@ -97,8 +97,8 @@ fn replaced(
     }
 }
 
-/// Rebuilds an object attribute by attribute, innermost first.
-fn each(
+/// Rebuilds an object attribute by attribute, the innermost first.
+fn map_attributes(
     attributes: &[Attribute],
     value: &Value,
     config: &Value,
@@ -115,12 +115,12 @@ fn each(
         let config = config.get(&attribute.name);
         let mut taken = std::mem::take(value);
         if let Kind::Nested(nesting, inner) = &attribute.kind {
-            taken = nested(
+            taken = map_objects(
                 *nesting,
                 taken,
                 config,
                 &Value::Null,
-                &|value, config, _| each(inner, &value, config, change),
+                &|value, config, _| map_attributes(inner, &value, config, change),
             );
         }
         *value = change(attribute, taken, config);
@@ -128,8 +128,9 @@ fn each(
     Value::Map(entries)
 }
 
-/// Applies `change` to each object of a nested attribute, with its like in `config` and `prior`.
-fn nested(
+/// Applies `change` to each object of a nested attribute, with its counterparts in `config` and
+/// `prior`.
+fn map_objects(
     nesting: Nesting,
     value: Value,
     config: &Value,
@@ -151,14 +152,14 @@ fn nested(
             items
                 .into_iter()
                 .enumerate()
-                .map(|(index, item)| change(item, item_of(config, index), item_of(prior, index)))
+                .map(|(index, item)| change(item, item_at(config, index), item_at(prior, index)))
                 .collect(),
         ),
         (_, other) => other,
     }
 }
 
-fn item_of(list: &Value, index: usize) -> &Value {
+fn item_at(list: &Value, index: usize) -> &Value {
     match list {
         Value::List(items) => items.get(index).unwrap_or(&Value::Null),
         _ => &Value::Null,

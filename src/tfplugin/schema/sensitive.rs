@@ -1,4 +1,4 @@
-//! What of a value is a secret: its sensitive and write-only attributes.
+//! The secrets in a value: its sensitive and write-only attributes.
 
 use super::super::value::Value;
 use super::{Attribute, Kind, Nesting};
@@ -38,7 +38,7 @@ fn each_text(value: &Value, found: &mut impl FnMut(&str)) {
     }
 }
 
-/// The same value with null in place of what is sensitive.
+/// The value with null for every sensitive attribute.
 pub fn without_secrets(attributes: &[Attribute], mut value: Value) -> Value {
     for attribute in attributes {
         let Value::Map(object) = &mut value else {

@@ -6,8 +6,8 @@ use std::fmt;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::path::Path;
 
-/// Makes a type with `FromStr` an attribute of type string; `refuse` makes an error of a text that does
-/// not parse, and `text` is how a value is written.
+/// Makes a type with `FromStr` an attribute of type string. `refuse` creates the error for a text
+/// that does not parse; `text` writes a value.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! parsed_attribute {
@@ -32,8 +32,8 @@ macro_rules! parsed_attribute {
     };
 }
 
-/// Makes types with `FromStr` and `Display` attributes of type string: what does not parse is an
-/// error with the parser's words.
+/// Makes types with `FromStr` and `Display` attributes of type string. A text that does not parse
+/// is an error with the message of the parser.
 #[macro_export]
 macro_rules! text_attribute {
     ($($ty:ty),* $(,)?) => { $(
@@ -45,9 +45,9 @@ macro_rules! text_attribute {
     )* };
 }
 
-/// Makes types with `FromStr` attributes of type string that are only ever read, such as those of a
-/// provider's configuration. What does not parse is an error with the parser's words alone: it may
-/// be a secret, and where it is none Terraform shows its line.
+/// Makes types with `FromStr` attributes of type string that are never written, such as those of a
+/// provider configuration. The error for a text that does not parse does not quote the text, which
+/// may be a secret; if it is not, Terraform shows its line.
 #[macro_export]
 macro_rules! setting_attribute {
     ($($ty:ty),* $(,)?) => { $(
@@ -59,10 +59,10 @@ macro_rules! setting_attribute {
     )* };
 }
 
-/// Makes an enum an attribute of type string with exactly these words.
+/// Makes an enum an attribute of type string with these values.
 #[macro_export]
 macro_rules! choice_attribute {
-    ($ty:ty { $($word:literal => $variant:pat => $value:expr),+ $(,)? }) => {
+    ($ty:ty { $($name:literal => $variant:pat => $value:expr),+ $(,)? }) => {
         impl $crate::tfplugin::schema::Attr for $ty {
             fn kind() -> $crate::tfplugin::schema::Kind {
                 <String as $crate::tfplugin::schema::Attr>::kind()
@@ -74,17 +74,17 @@ macro_rules! choice_attribute {
             ) -> $crate::tfplugin::diagnostic::Result<Self> {
                 let text = <String as $crate::tfplugin::schema::Attr>::decode(value, at)?;
                 match text.as_str() {
-                    $($word => Ok($value),)+
+                    $($name => Ok($value),)+
                     _ => {
-                        let words = [$(concat!("`", $word, "`")),+].join(", ");
-                        let error = format!("it must be one of {words}");
+                        let names = [$(concat!("`", $name, "`")),+].join(", ");
+                        let error = format!("it must be one of {names}");
                         Err($crate::tfplugin::schema::refused(&text, &error, at))
                     }
                 }
             }
 
             fn encode(&self) -> $crate::tfplugin::value::Value {
-                $crate::tfplugin::value::Value::from(match self { $($variant => $word),+ })
+                $crate::tfplugin::value::Value::from(match self { $($variant => $name),+ })
             }
         }
     };
@@ -117,7 +117,7 @@ macro_rules! open_choice_attribute {
 
 #[doc(hidden)]
 pub fn refused(text: &str, error: &dyn fmt::Display, at: &Path) -> Diagnostics {
-    // Long or secret-looking texts are cut: the message must stay readable and tell little.
+    // Only the beginning is shown: the message must stay readable, and reveal little of a secret.
     let shown: String = text.chars().take(80).collect();
     Diagnostic::error(format!("Invalid value for {at}"))
         .detail(format!("{shown:?} is not accepted: {error}"))

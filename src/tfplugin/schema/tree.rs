@@ -1,4 +1,4 @@
-//! A configuration or plan of which parts may be unknown, read part by part.
+//! Typed access to a configuration or plan, parts of which may be unknown.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use super::super::diagnostic::{Diagnostic, Diagnostics, Result};
 use super::super::value::Value;
 use super::{Attr, ModelPath};
 
-/// A value that may only be known after apply.
+/// A value that may be unknown until apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Maybe<T> {
     Unknown,
@@ -31,7 +31,7 @@ impl<M> Tree<M> {
         Self(value, PhantomData)
     }
 
-    /// The part at `path`, typed; unknown when any of it is.
+    /// The decoded value at `path`; unknown if any part of it is unknown.
     pub fn get<T: Attr>(&self, path: ModelPath<M>) -> Result<Maybe<T>> {
         let value = self.value(path);
         if value.is_wholly_known() {
@@ -41,22 +41,22 @@ impl<M> Tree<M> {
         }
     }
 
-    /// The part at `path` as it is; unknown when a part above it is.
+    /// The raw value at `path`; unknown if a value above it is unknown.
     pub fn value(&self, path: ModelPath<M>) -> &Value {
         self.0.at(path)
     }
 
-    /// Whether the configuration says anything here, be it unknown.
+    /// Whether the configuration sets a value here, even an unknown one.
     pub fn is_set(&self, path: ModelPath<M>) -> bool {
         !self.value(path).is_null()
     }
 
-    /// Sets the part at `path`; where there is no object that could hold it, nothing changes.
+    /// Sets the value at `path`; does nothing if the object above it does not exist.
     pub fn set(&mut self, path: ModelPath<M>, value: Value) {
         self.0.set_at(path, value);
     }
 
-    /// An error unless exactly one of `paths` is set; unknown parts count as set.
+    /// Fails unless exactly one of `paths` is set; unknown values count as set.
     pub fn exactly_one_of(&self, within: ModelPath<M>, paths: &[ModelPath<M>]) -> Result<()> {
         let names = || {
             paths
@@ -81,7 +81,7 @@ impl<M> Tree<M> {
         }
     }
 
-    /// An error when both are set.
+    /// Fails if both are set.
     pub fn conflict(&self, first: ModelPath<M>, second: ModelPath<M>, why: &str) -> Result<()> {
         if !(self.is_set(first) && self.is_set(second)) {
             return Ok(());

@@ -1,13 +1,13 @@
-//! Checks a configuration against what its schema says, each finding at its attribute. Unknown
-//! parts are left for the time when they are known.
+//! Checks a configuration against its schema; each error names its attribute. Unknown values are
+//! checked when they are known.
 
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::path::Path;
 use super::super::value::Value;
 use super::{Attribute, Kind, Nesting};
 
-/// Everything in `config` that the attributes forbid. `write_only_allowed` says whether the host
-/// keeps write-only values out of its state; one that would store them gets an error instead.
+/// All errors of `config`. `write_only_allowed`: whether the host keeps write-only values out of
+/// its state; a host that would store them gets an error.
 pub fn validate(attributes: &[Attribute], config: &Value, write_only_allowed: bool) -> Diagnostics {
     let mut found = Diagnostics::default();
     object(
@@ -72,20 +72,20 @@ fn object(
 }
 
 fn no_write_only(at: &Path) -> Diagnostic {
-    Diagnostic::error(format!("{at} needs a Terraform with write-only attributes"))
-        .detail("This Terraform would store the value in its state. Nothing was stored.")
-        .detail("Use Terraform 1.11 or OpenTofu 1.11, or newer, or leave the attribute out.")
+    Diagnostic::error(format!("{at} needs support for write-only attributes"))
+        .detail("This version of Terraform would store the value in its state. Nothing was stored.")
+        .detail("Use Terraform 1.11 or OpenTofu 1.11, or newer, or remove the attribute.")
         .at(at.clone())
 }
 
 fn missing_version(at: &Path, version: &str) -> Diagnostic {
     Diagnostic::error(format!("{at} needs {version}"))
         .detail(
-            "A write-only value is never stored, so a change of it cannot be seen: its version \
-             says when to send it.",
+            "A write-only value is never stored, so Terraform cannot detect a new value. The \
+                         version tells Terraform when to send it.",
         )
         .detail(format!(
-            "Set `{version} = 1`, and raise it with each new value."
+            "Set `{version} = 1`, and increase it with each new value."
         ))
         .at(at.clone())
 }

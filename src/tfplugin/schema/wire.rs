@@ -1,4 +1,4 @@
-//! Schemas as the protocol carries them.
+//! Converts schemas into the types of the protocol.
 
 use super::super::proto;
 use super::{Attribute, Identity, Kind, Nesting, Presence, Schema};
@@ -16,7 +16,7 @@ pub fn to_wire(schema: &Schema) -> proto::Schema {
     }
 }
 
-/// The attributes that identify a resource; `None` when the schema names none.
+/// The attributes of a resource's identity; `None` if the schema has none.
 pub fn identity_to_wire(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
     let identity_attributes: Vec<_> = schema
         .attributes

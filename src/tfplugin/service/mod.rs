@@ -1,10 +1,10 @@
-//! The gRPC service: decodes what the host sends, calls the provider, encodes what it answers.
+//! The gRPC service: decodes requests, calls the provider, encodes responses.
 //!
-//! Every call runs as a task of its own, so that a panic becomes a message to the user instead of
-//! the end of the process and of what others have in hand.
+//! Every call runs as its own task, so that a panic becomes a diagnostic and does not end the
+//! process and other calls.
 
-mod answer;
 mod resources;
+mod response;
 mod rpc;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ use super::schema::{self, Schema};
 use super::value::{self, Value};
 use crate::masking;
 
-/// One provider, served.
+/// The service of one provider.
 pub(crate) struct Service<P: Provider>(Arc<Inner<P>>);
 
 struct Inner<P: Provider> {
@@ -40,14 +40,14 @@ struct Inner<P: Provider> {
     functions: HashMap<&'static str, Arc<dyn Function>>,
     configured: RwLock<Configured<P::Configured>>,
     stop: CancellationToken,
-    /// The calls in hand, which outlive the connection that they came by.
+    /// The running calls, which outlive their connection.
     calls: TaskTracker,
 }
 
 enum Configured<C> {
-    /// The host has not configured us: it only validates or reads schemas.
+    /// The host has not configured the provider: it only validates or reads schemas.
     NotYet,
-    /// The configuration depends on what is only known after apply.
+    /// The configuration depends on values that are unknown until apply.
     Unknown,
     Known(Arc<C>),
 }
@@ -91,7 +91,7 @@ impl<P: Provider> Inner<P> {
         lookup(&self.ephemerals, name, "ephemeral resource")
     }
 
-    /// The configured provider; `None` when it is not known yet.
+    /// The configured provider; `None` if the configuration is unknown.
     fn configured(&self) -> Option<Arc<P::Configured>> {
         let configured = self
             .configured
@@ -119,12 +119,12 @@ impl<P: Provider> Inner<P> {
             .ok_or_else(|| {
                 Diagnostic::error("The provider is not configured")
                     .detail(
-                        "Its configuration depends on values that are not known yet, so nothing \
-                         can be read or changed through it.",
+                        "Its configuration depends on values that are not known yet, so the provider \
+                         cannot read or change anything.",
                     )
                     .detail(
-                        "Apply what those values come from first, with `-target`, or write them \
-                         as constants.",
+                        "First apply the resources that these values come from, with `-target`, or \
+                         write the values as constants.",
                     )
                     .into()
             })
@@ -145,12 +145,12 @@ fn lookup<T: ?Sized>(
 ) -> Result<Arc<T>> {
     all.get(name).cloned().ok_or_else(|| {
         Diagnostic::error(format!("Unknown {what} type {name}"))
-            .detail("This provider has no such type. Its version may not be the one you expect.")
+            .detail("This version of the provider has no such type. Check `required_providers`.")
             .into()
     })
 }
 
-/// Reads a value that the host sent; a missing one is null.
+/// Decodes a value of a request; a missing one is null.
 fn read(compiled: &Compiled, wire: Option<proto::DynamicValue>) -> Result<Value> {
     let Some(wire) = wire else {
         return Ok(Value::Null);
@@ -166,7 +166,7 @@ fn read(compiled: &Compiled, wire: Option<proto::DynamicValue>) -> Result<Value>
     Ok(value)
 }
 
-/// What the provider cannot hold, at its attribute where that is known.
+/// An error for a value that the provider cannot hold, at its attribute if that is known.
 fn undecodable(error: &value::DecodeError) -> Diagnostics {
     match error.attribute() {
         Some(attribute) => Diagnostic::error(format!("Invalid value for {attribute}"))
@@ -180,7 +180,9 @@ fn undecodable(error: &value::DecodeError) -> Diagnostics {
 fn unreadable(error: &str) -> Diagnostics {
     Diagnostic::error("A value from Terraform cannot be read")
         .detail(error)
-        .detail("The state may be of another version of this provider, or damaged.")
+        .detail(
+            "Another version of this provider may have written the state, or the state is damaged.",
+        )
         .into()
 }
 
@@ -195,7 +197,7 @@ fn messages(found: Diagnostics) -> Vec<proto::Diagnostic> {
     found.into_iter().map(Into::into).collect()
 }
 
-/// What identifies the object of a state, when its schema says.
+/// The identity of the object of a state, if its schema has one.
 fn identity(schema: &Schema, state: &Value) -> Option<proto::ResourceIdentityData> {
     if state.is_null() {
         return None;

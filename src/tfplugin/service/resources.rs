@@ -1,4 +1,4 @@
-//! The calls of a managed resource's life: validate, upgrade, read, plan, apply, import, move.
+//! The calls for a managed resource: validate, upgrade, read, plan, apply, import, move.
 
 use serde_json::Value as Json;
 
@@ -11,7 +11,7 @@ use super::super::provider::Provider;
 use super::super::resource::{Compiled, Import, spawned};
 use super::super::schema::{self, Tree};
 use super::super::value::{self, Type};
-use super::answer::Answer;
+use super::response::HasDiagnostics;
 use super::{Inner, identity, read, unreadable, write};
 use crate::masking;
 
@@ -28,7 +28,7 @@ impl<P: Provider> Inner<P> {
             .is_some_and(|client| client.write_only_attributes_allowed);
         let mut found = schema::validate(&compiled.schema.attributes, &config, may_write);
         found.extend(resource.validate(config));
-        Ok(validate_resource_config::Response::only(found))
+        Ok(validate_resource_config::Response::from_diagnostics(found))
     }
 
     pub(super) fn upgrade_state(
@@ -100,7 +100,7 @@ impl<P: Provider> Inner<P> {
             private: call.private(),
             ..Default::default()
         }
-        .with(found))
+        .with_diagnostics(found))
     }
 
     pub(super) async fn plan_change(
@@ -130,7 +130,7 @@ impl<P: Provider> Inner<P> {
             planned_identity: request.prior_identity,
             ..Default::default()
         }
-        .with(outcome.messages))
+        .with_diagnostics(outcome.messages))
     }
 
     pub(super) async fn apply_change(
@@ -148,7 +148,7 @@ impl<P: Provider> Inner<P> {
                 return Ok(apply_resource_change::Response {
                     new_state: write(&prior),
                     private: request.planned_private,
-                    ..apply_resource_change::Response::only(found)
+                    ..apply_resource_change::Response::from_diagnostics(found)
                 });
             }
         };
@@ -159,7 +159,7 @@ impl<P: Provider> Inner<P> {
             private: call.private(),
             ..Default::default()
         }
-        .with(outcome.messages))
+        .with_diagnostics(outcome.messages))
     }
 
     pub(super) async fn import_state(
@@ -191,7 +191,7 @@ impl<P: Provider> Inner<P> {
             imported_resources: imported.into_iter().collect(),
             ..Default::default()
         }
-        .with(found))
+        .with_diagnostics(found))
     }
 
     pub(super) fn move_state(
@@ -201,9 +201,9 @@ impl<P: Provider> Inner<P> {
         let resource = self.resource(&request.target_type_name)?;
         let compiled = resource.compiled();
         let source = stored(request.source_state)?;
-        let Some(state) = resource.adopt(&request.source_type_name, &source) else {
+        let Some(state) = resource.move_state(&request.source_type_name, &source) else {
             return Err(Diagnostic::error(format!(
-                "A {} cannot become a {}",
+                "{} cannot be moved to {}",
                 request.source_type_name, request.target_type_name
             ))
             .detail(format!(

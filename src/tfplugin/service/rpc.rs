@@ -1,5 +1,5 @@
-//! The methods of the wire's service: each names the work and gives it a task, a log line, and an
-//! answer even when it panics.
+//! The methods of the gRPC service. Each runs its work in a task and writes a log line, and
+//! responds even if the work panics.
 
 use std::future::Future;
 use std::time::Instant;
@@ -18,36 +18,36 @@ use super::super::proto::{
 use super::super::provider::Provider;
 use super::super::resource::bug;
 use super::super::schema::{self, Tree};
-use super::answer::Answer;
+use super::response::HasDiagnostics;
 use super::{CAPABILITIES, Inner, Service, read, unmanaged, wire_schemas};
 use std::sync::Arc;
 
 type Reply<T> = std::result::Result<Response<T>, Status>;
 
 impl<P: Provider> Service<P> {
-    /// Runs one call to its end, whatever happens in it.
+    /// Runs one call to its end, even if it panics.
     async fn run<A, F>(&self, rpc: &'static str, work: impl FnOnce(Arc<Inner<P>>) -> F) -> Reply<A>
     where
-        A: Answer + Send + 'static,
+        A: HasDiagnostics + Send + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
         let began = Instant::now();
-        let answer = match self.0.calls.spawn(work(Arc::clone(&self.0))).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(found)) => A::only(found),
-            Err(failed) => A::only(bug(failed).into()),
+        let response = match self.0.calls.spawn(work(Arc::clone(&self.0))).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(found)) => A::from_diagnostics(found),
+            Err(failed) => A::from_diagnostics(bug(failed).into()),
         };
         tracing::debug!(
             tf_rpc = rpc,
             tf_req_duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "served"
         );
-        Ok(Response::new(answer))
+        Ok(Response::new(response))
     }
 }
 
-/// The service: a table of the methods whose work is a function of `Inner` (`now` for one that does
-/// not wait), and the others in full.
+/// The service. The table has the methods whose work is a function of `Inner` (`now`: one that does
+/// not wait); the other methods are written in full.
 macro_rules! service {
     (
         table { $( $rpc:ident $module:ident $work:ident $when:ident; )* }
@@ -169,7 +169,7 @@ service! {
         &self,
         _: Request<stop_provider::Request>,
     ) -> Reply<stop_provider::Response> {
-        tracing::info!("the host asked to stop: work in hand ends early");
+        tracing::info!("the host requested a stop: running operations end early");
         self.0.stop.cancel();
         Ok(Response::new(stop_provider::Response::default()))
     }
@@ -206,7 +206,7 @@ impl<P: Provider> Inner<P> {
         let config = read(self.compiled(), request.config)?;
         let mut found = schema::validate(&self.compiled().schema.attributes, &config, true);
         found.extend(self.provider.validate(&Tree::new(config)));
-        Ok(validate_provider_config::Response::only(found))
+        Ok(validate_provider_config::Response::from_diagnostics(found))
     }
 
     fn configure_provider(

@@ -1,5 +1,5 @@
-//! Calls that the Terraform of the acceptance tests does not make, or not at a time that a test can
-//! choose: made here as it would make them.
+//! Calls that Terraform does not make in the acceptance tests, or not at a time that a test can
+//! choose.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -39,7 +39,7 @@ crate::model! {
     }
 }
 
-/// Notes what it is asked for.
+/// Records its calls.
 struct Office;
 
 #[derive(Default)]
@@ -71,7 +71,7 @@ impl Provider for Office {
 
 struct Note;
 
-/// Adds a word to what is kept.
+/// Appends a word to the private data.
 fn longer(kept: &Bytes, word: &str) -> Bytes {
     [kept, word.as_bytes()].concat().into()
 }

@@ -1,4 +1,4 @@
-//! The calls of what is not managed: data sources, ephemeral resources and functions.
+//! The calls for data sources, ephemeral resources and functions.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::super::provider::Provider;
 use super::super::resource::spawned;
 use super::super::schema;
 use super::super::value::{self, Type};
-use super::answer::Answer;
+use super::response::HasDiagnostics;
 use super::{Inner, read, write};
 
 impl<P: Provider> Inner<P> {
@@ -25,7 +25,9 @@ impl<P: Provider> Inner<P> {
         let config = read(compiled, request.config)?;
         let mut found = schema::validate(&compiled.schema.attributes, &config, true);
         found.extend(source.validate(config));
-        Ok(validate_data_resource_config::Response::only(found))
+        Ok(validate_data_resource_config::Response::from_diagnostics(
+            found,
+        ))
     }
 
     pub(super) async fn read_data_source(
@@ -42,7 +44,7 @@ impl<P: Provider> Inner<P> {
             state,
             ..Default::default()
         }
-        .with(found))
+        .with_diagnostics(found))
     }
 
     pub(super) fn validate_ephemeral(
@@ -53,7 +55,7 @@ impl<P: Provider> Inner<P> {
         let compiled = ephemeral.compiled();
         let config = read(compiled, request.config)?;
         let found = schema::validate(&compiled.schema.attributes, &config, true);
-        Ok(validate_ephemeral_resource_config::Response::only(found))
+        Ok(validate_ephemeral_resource_config::Response::from_diagnostics(found))
     }
 
     pub(super) async fn open_ephemeral(
@@ -72,7 +74,7 @@ impl<P: Provider> Inner<P> {
             renew_at: opened.renew_at.map(timestamp),
             ..Default::default()
         });
-        Ok(response.unwrap_or_default().with(found))
+        Ok(response.unwrap_or_default().with_diagnostics(found))
     }
 
     pub(super) async fn renew_ephemeral(

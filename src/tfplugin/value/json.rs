@@ -1,17 +1,17 @@
-//! Stored states are JSON; a state of the current schema version is read from it as it is, which
-//! must not lose a digit.
+//! The JSON of stored states. A state of the current schema version is read without an upgrade, so
+//! no digit may get lost.
 
 use serde_json::{Map, Value as Json};
 
 use super::{Number, Type, Value};
 
-/// Reads a JSON value as one of type `ty`; what the type does not know is dropped (an attribute
-/// that a later version removed), what is missing is null.
+/// Reads a JSON value of type `ty`. Unknown attributes are dropped (a later version removed them),
+/// missing ones become null.
 pub fn from_json(json: &Json, ty: &Type) -> Result<Value, String> {
     if json.is_null() {
         return Ok(Value::Null);
     }
-    // Never with the value: a message is no place for what a state may hold.
+    // The message never contains the value: a state may contain secrets.
     let unexpected = || format!("expected {}, found {}", ty.to_json(), kind(json));
     match ty {
         Type::Bool => json.as_bool().map(Value::Bool).ok_or_else(unexpected),
@@ -83,8 +83,7 @@ const fn kind(json: &Json) -> &'static str {
     }
 }
 
-/// A value as a stored state has it, from which [`from_json`] makes the same value again; unknowns
-/// become null.
+/// The value as JSON of a stored state, which [`from_json`] reads; unknown values become null.
 pub fn to_state(value: &Value) -> Json {
     match value {
         Value::List(items) => Json::Array(items.iter().map(to_state).collect()),
@@ -102,7 +101,7 @@ pub fn to_state(value: &Value) -> Json {
     }
 }
 
-/// A known value as plain JSON, for hashes and messages; unknowns become null.
+/// A known value as plain JSON, for hashes and messages; unknown values become null.
 pub fn to_json(value: &Value) -> Json {
     match value {
         Value::Null | Value::Unknown(_) => Json::Null,

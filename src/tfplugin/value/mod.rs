@@ -1,8 +1,8 @@
-//! Terraform's values as the protocol carries them.
+//! Terraform's values in the protocol.
 //!
-//! The wire knows null, unknown (with what may already be promised of it), exact numbers and
-//! values that bring their own type. Serde's data model has none of these, so the codec here is
-//! our own: `msgpack` for the wire, `json` for stored states.
+//! The protocol has null, unknown values (with refinements), exact numbers, and values with their
+//! own type. Serde's data model has none of these, so this module has its own codecs: `msgpack` for
+//! the protocol, `json` for stored states.
 
 mod json;
 mod msgpack;
@@ -20,31 +20,32 @@ pub use types::Type;
 use super::schema::Attribute;
 use super::schema::ModelPath;
 
-/// One value. Lists, sets and tuples share a form, as do maps and objects: the type tells them apart.
+/// A value. Lists, sets and tuples have the same form, and so do maps and objects: the type
+/// differs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
-    /// Absent.
+    /// No value.
     #[default]
     Null,
-    /// To be known after apply.
+    /// Unknown until apply.
     Unknown(Refinement),
     Bool(bool),
     Number(Number),
     String(String),
     /// A list, set or tuple.
     List(Vec<Value>),
-    /// A map or an object.
+    /// A map or object.
     Map(BTreeMap<String, Value>),
-    /// A value of a dynamic attribute, with the type it was given.
+    /// A value of a dynamic attribute, with its type.
     Dynamic(Box<(Type, Value)>),
 }
 
-/// What the host promised of an unknown value, kept as it came so that it goes back unchanged.
+/// The refinements of an unknown value, kept as bytes so that they go back unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Refinement(pub(super) Vec<u8>);
 
 impl Value {
-    /// An unknown of which nothing is promised.
+    /// An unknown value without refinements.
     pub const UNKNOWN: Self = Self::Unknown(Refinement(Vec::new()));
 
     pub fn is_null(&self) -> bool {
@@ -63,7 +64,7 @@ impl Value {
         }
     }
 
-    /// Whether nothing inside is unknown.
+    /// Whether no part of it is unknown.
     pub fn is_wholly_known(&self) -> bool {
         match self {
             Self::Unknown(_) => false,
@@ -74,7 +75,7 @@ impl Value {
         }
     }
 
-    /// The text, when this is a known string.
+    /// The text of a known string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -83,8 +84,8 @@ impl Value {
         }
     }
 
-    /// The attribute at `path` of this object; null where there is none, unknown when a part above
-    /// it is.
+    /// The attribute at `path` of this object; null if it does not exist, unknown if a value above
+    /// it is unknown.
     pub fn at<M>(&self, path: ModelPath<M>) -> &Self {
         path.names().iter().fold(self, |value, name| {
             if value.is_unknown() {
@@ -101,7 +102,7 @@ impl Value {
         self.get(&attribute.name)
     }
 
-    /// The attribute or key `name`, which comes from a schema; null where there is none.
+    /// The attribute or key `name`, which comes from a schema; null if it does not exist.
     pub(in crate::tfplugin) fn get(&self, name: &str) -> &Self {
         match self {
             Self::Map(entries) => entries.get(name).unwrap_or(&Self::Null),
@@ -110,7 +111,7 @@ impl Value {
         }
     }
 
-    /// Sets the attribute at `path`; where there is no object that could hold it, nothing changes.
+    /// Sets the attribute at `path`; does nothing if the object above it does not exist.
     pub fn set_at<M>(&mut self, path: ModelPath<M>, value: Self) {
         let Some((name, above)) = path.names().split_last() else {
             return;
@@ -128,7 +129,7 @@ impl Value {
         }
     }
 
-    /// Sets the attribute or key `name`; a value that holds none is left alone.
+    /// Sets the attribute or key `name`; does nothing if this is neither a map nor an object.
     #[cfg(test)]
     pub fn set(&mut self, name: &str, value: Self) {
         if let Self::Map(entries) = self {
@@ -136,7 +137,7 @@ impl Value {
         }
     }
 
-    /// What kind of value this is, in Terraform's words, for messages.
+    /// The name of the value's type, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -150,7 +151,7 @@ impl Value {
         }
     }
 
-    /// An object of a model from its attributes.
+    /// An object of a model, from its attributes.
     pub fn of<M>(attributes: impl IntoIterator<Item = (ModelPath<M>, Self)>) -> Self {
         let mut object = Self::Map(BTreeMap::new());
         for (path, value) in attributes {
@@ -159,7 +160,7 @@ impl Value {
         object
     }
 
-    /// An object from attributes whose names come from a schema.
+    /// An object, from attributes whose names come from a schema.
     #[doc(hidden)]
     pub fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
         Self::Map(

@@ -1,8 +1,8 @@
-//! The wire form of values: msgpack, with extensions for what msgpack cannot say.
+//! The encoding of values in the protocol: msgpack with extensions.
 //!
-//! Reading is guided by the type, because a value of a dynamic attribute is a pair of type and
-//! value which otherwise looks like a list. All input is treated as hostile: lengths are checked
-//! against what is left, and nesting is bounded.
+//! Decoding needs the type, because a value of a dynamic attribute is a pair of type and value that
+//! otherwise looks like a list. All input is untrusted: lengths are checked against the remaining
+//! bytes, and nesting is limited.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use rmp::{Marker, encode as write};
 
 use super::{Number, Refinement, Type, Value};
 
-/// Why bytes are no value of the expected type.
+/// Why the bytes are not a value of the expected type.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DecodeError {
-    #[error("the value ends in the middle")]
+    #[error("the value is truncated")]
     Truncated,
     #[error("{left} bytes follow the end of the value")]
     Trailing { left: usize },
@@ -21,13 +21,13 @@ pub enum DecodeError {
     Mismatch { expected: String, found: String },
     #[error("a string is not UTF-8")]
     Utf8,
-    #[error("the type of its value is not understood, or nests more than 60 levels")]
+    #[error("the type of its value is unknown, or has more than 60 levels")]
     DynamicType,
-    #[error("it has a number that no attribute can hold: {0}")]
+    #[error("it contains a number that no attribute can hold: {0}")]
     Number(String),
-    #[error("its values nest too deeply")]
+    #[error("its values have too many levels")]
     TooDeep,
-    /// Where in an object it went wrong, for the path of a message.
+    /// The attribute of an object in which the error is.
     #[error("{cause}")]
     Within {
         attribute: String,
@@ -36,7 +36,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The outermost attribute that it is about.
+    /// The outermost attribute with the error.
     pub fn attribute(&self) -> Option<&str> {
         match self {
             Self::Within { attribute, .. } => Some(attribute),
@@ -46,10 +46,10 @@ impl DecodeError {
 }
 
 const MOST_LEVELS: usize = 128;
-/// Extension code of an unknown value that carries refinements.
+/// The extension code of an unknown value with refinements.
 const REFINED_UNKNOWN: i8 = 12;
 
-/// Reads one value of type `ty` from all of `bytes`.
+/// Decodes one value of type `ty` from all of `bytes`.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, DecodeError> {
     let mut reader = Reader { rest: bytes };
     let value = reader.value(ty, 0)?;
@@ -59,7 +59,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, DecodeError> {
     }
 }
 
-/// Writes a value; its form is fixed by the value alone.
+/// Encodes a value; the same value always gives the same bytes.
 pub fn encode(value: &Value) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     put(&mut out, value);
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         self.bounded(count)
     }
 
-    /// Each item takes a byte at least, so a larger count is a lie that must not allocate.
+    /// Each item has at least one byte, so a larger count is invalid and must not allocate memory.
     fn bounded(&self, count: usize) -> Result<usize, DecodeError> {
         if count > self.rest.len() {
             return Err(DecodeError::Truncated);
@@ -260,7 +260,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Terraform's numbers can be infinite, as `pow(10, 400)` is; no state and no attribute can.
+/// Terraform's numbers can be infinite, such as `pow(10, 400)`; a state and an attribute cannot
+/// hold that.
 fn double(float: f64) -> Result<Number, DecodeError> {
     Number::of_double(float).ok_or_else(|| DecodeError::Number(float.to_string()))
 }
@@ -273,7 +274,7 @@ fn mismatch(expected: &Type, found: Marker) -> DecodeError {
 }
 
 fn put(out: &mut Vec<u8>, value: &Value) {
-    // Writing to a vector cannot fail; the results say so by type only.
+    // Writing to a vector cannot fail, although the functions return a result.
     let _ = match value {
         Value::Null => write::write_nil(out),
         Value::Unknown(Refinement(refinement)) => {
@@ -333,7 +334,7 @@ fn put_number(out: &mut Vec<u8>, number: &Number) {
     }
 }
 
-/// Messages are bounded far below this by the transport.
+/// The transport limits messages to far less.
 fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

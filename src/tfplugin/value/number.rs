@@ -1,12 +1,12 @@
-//! Numbers that come back as they went in.
+//! Numbers that keep their exact value.
 //!
-//! Terraform's numbers are 512-bit floats. It sends those that a machine word or double holds
-//! exactly as such, and every other one as decimal text. Turning text into a double would change
-//! 0.1, and the next plan would not be empty.
+//! Terraform's numbers are 512-bit floats. It sends a number as integer or double if that is exact,
+//! and otherwise as decimal text. A conversion of the text to a double would change 0.1, and the
+//! next plan would not be empty.
 
 use std::fmt;
 
-/// A number, exactly.
+/// An exact number.
 #[derive(Debug, Clone)]
 pub enum Number {
     Int(i64),
@@ -17,12 +17,12 @@ pub enum Number {
 }
 
 impl Number {
-    /// A double from the wire; `None` for what is no number, such as an infinity.
+    /// A double from the protocol; `None` for an infinity or NaN.
     pub fn of_double(float: f64) -> Option<Self> {
         float.is_finite().then_some(Self::Float(float))
     }
 
-    /// The number that a decimal text (as in JSON) means, or `None` when it is no number.
+    /// The number of a decimal text (as in JSON), or `None` if it is not a number.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(int) = text.parse::<i64>() {
             return Some(Self::Int(int));
@@ -34,7 +34,7 @@ impl Number {
         Some(Self::Decimal(text.to_owned()))
     }
 
-    /// As an `i64`, when it is one without loss.
+    /// The number as `i64`, if that is exact.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Int(int) => Some(*int),
@@ -43,16 +43,16 @@ impl Number {
         }
     }
 
-    /// As the nearest double.
+    /// The nearest double.
     pub fn as_f64(&self) -> f64 {
         match self {
             Self::Float(float) => *float,
-            // Parsing decimal text rounds to nearest, which a cast of integers does as well.
+            // Parsing decimal text rounds to the nearest double, as a cast of an integer does.
             other => other.to_string().parse().unwrap_or(f64::NAN),
         }
     }
 
-    /// The number in plain decimal notation, all digits, no exponent.
+    /// The number in decimal notation, with all digits and without an exponent.
     pub fn plain(&self) -> String {
         match self {
             Self::Int(int) => int.to_string(),
@@ -93,22 +93,23 @@ impl From<i64> for Number {
     }
 }
 
-/// The exact decimal expansion of a double: at most 1074 binary places.
+/// The exact decimal digits of a double: at most 1074 binary places.
 fn digits_of(float: f64) -> Digits {
     Digits::parse(&format!("{float:.1074}")).unwrap_or_default()
 }
 
-/// Sign, significant digits and the position of the point, without leading or trailing zeros:
-/// two texts that mean the same number have the same `Digits`.
+/// Sign, significant digits and the position of the decimal point, without leading or trailing
+/// zeros: two texts of the same number have the same `Digits`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Digits {
     negative: bool,
     significant: String,
-    /// Digits after the point; negative when zeros follow the last digit.
+    /// The number of digits after the point; negative if zeros follow the last digit.
     scale: i64,
 }
 
-/// No number in a configuration needs more; it bounds what hostile text can make us print.
+/// No number in a configuration needs more digits; this limits how much text an untrusted number
+/// can produce.
 const MOST_DIGITS: u64 = 4096;
 const MOST_CHARACTERS: usize = 4096;
 
@@ -127,7 +128,7 @@ impl Digits {
         if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        // The smallest `i64` has no absolute value of its own type.
+        // The absolute value of the smallest `i64` does not fit into an `i64`.
         if exponent.unsigned_abs() > MOST_DIGITS || all.len() > MOST_CHARACTERS {
             return None;
         }

@@ -6,7 +6,7 @@ fn refined() -> Value {
     Value::Unknown(Refinement(vec![0x81, 0x01, 0xc2]))
 }
 
-/// A type and a value of it.
+/// A type and one of its values.
 fn typed(levels: u32) -> BoxedStrategy<(Type, Value)> {
     let number = prop_oneof![
         any::<i64>().prop_map(Number::Int),
@@ -67,7 +67,7 @@ proptest! {
         let _ = Type::from_json(&bytes);
     }
 
-    /// Every beginning of a value is an error, and every one with a changed byte is a value or an error.
+    /// A truncated value is an error; a value with one changed byte is an error or another value.
     #[test]
     fn what_is_cut_or_damaged_is_an_error_not_a_panic(
         (ty, value) in typed(3),
@@ -129,11 +129,11 @@ fn what_is_not_finite_is_refused_with_its_attribute() {
     assert_eq!(error.attribute(), Some("last"));
     assert_eq!(
         error.to_string(),
-        "it has a number that no attribute can hold: inf"
+        "it contains a number that no attribute can hold: inf"
     );
 }
 
-/// A dynamic value of which each level brings its own type.
+/// A dynamic value with its own type at each level.
 fn dynamic_in_dynamic(levels: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..levels {

@@ -11,7 +11,7 @@ pub enum Type {
     Bool,
     Number,
     String,
-    /// Any type; the value brings its own.
+    /// Any type: the value contains its own.
     Dynamic,
     List(Box<Type>),
     Set(Box<Type>),
@@ -20,7 +20,7 @@ pub enum Type {
     Tuple(Vec<Type>),
 }
 
-/// How deep a type may nest: bounds recursion over what a peer sends.
+/// How many levels a type may have: this limits recursion on untrusted input.
 const MOST_LEVELS: usize = 64;
 
 impl Type {
@@ -55,7 +55,7 @@ impl Type {
         }
     }
 
-    /// The type that JSON text describes; `None` when it describes none.
+    /// The type that a JSON text describes; `None` if it is not a type.
     pub fn from_json(bytes: &[u8]) -> Option<Self> {
         Self::read(&serde_json::from_slice(bytes).ok()?, 0)
     }

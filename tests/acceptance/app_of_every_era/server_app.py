@@ -11,7 +11,7 @@ from flwr.server.strategy import FedAvg
 def server_fn(context: Context) -> ServerAppComponents:
     fail_in = context.run_config["fail-in"]
     if fail_in == "server":
-        # Some releases take a RuntimeError for a run that was refused, and hide it.
+        # Some releases treat a RuntimeError as a refused run, and hide its message.
         raise ValueError("the ServerApp failed as asked")
     if fail_in == "never":
         time.sleep(600)

@@ -1,8 +1,8 @@
-//! One HCL on releases of every era: a federation of two SuperNodes with keys where the release has
-//! them, a run that completes, one that fails and one that is stopped, and nothing left.
+//! One configuration on releases of every era: a federation of two SuperNodes, with keys if the
+//! release supports them; one run completes, one fails, one is stopped; nothing is left at the end.
 //!
-//! `FLOWER_TEST_RELEASES` names other releases than the usual four; what each came to is appended to
-//! the file that `FLOWER_TEST_RESULTS` names, from which the table in docs/compatibility.md is made.
+//! `FLOWER_TEST_RELEASES` sets other releases than the usual four. The results are appended to the
+//! file in `FLOWER_TEST_RESULTS`; the table in docs/compatibility.md is built from them.
 
 mod upgrades;
 
@@ -15,10 +15,10 @@ use serde_json::{Value as Json, json};
 
 use crate::workspace::{Workspace, eventually};
 
-/// The last of gRPC Exec, of key lists, of gRPC Control, and of the Fleet port over gRPC.
+/// The last release with gRPC Exec, with key lists, with gRPC Control, and with a gRPC Fleet port.
 const USUAL: &str = "1.20.0,1.22.0,1.29.0,1.38.0";
 
-/// What the ServerApp writes into its log.
+/// The ServerApp writes this into its log.
 const SPOKEN: &str = "the ServerApp speaks";
 
 /// Reads that log.
@@ -36,16 +36,16 @@ fn minor(release: &str) -> u32 {
     release.split('.').nth(1).unwrap().parse().unwrap()
 }
 
-/// What a configuration has beside its SuperLink and two sites.
+/// The parts of a configuration that vary.
 #[derive(Default)]
 struct Rest<'a> {
-    /// Where apps run.
+    /// The isolation.
     isolation: &'a str,
-    /// Names of sites whose keys are on the list.
+    /// The sites whose keys are registered.
     listed: &'a str,
-    /// Names of sites.
+    /// The sites.
     sites: &'a str,
-    /// Settings of the run; none, no run.
+    /// The settings of the run; no run if `None`.
     run: Option<&'a str>,
 }
 
@@ -123,7 +123,7 @@ resource "flower_app_run" "r" {{
     text
 }
 
-/// The run that the state holds, and what the SuperLink says of it.
+/// The run in the state, and the status that the SuperLink reports.
 fn listed(it: &Workspace) -> (String, String) {
     let id = it.state("flower_app_run.r")["run_id"]
         .as_str()
@@ -136,9 +136,10 @@ fn listed(it: &Workspace) -> (String, String) {
     (id, said)
 }
 
-/// What was seen of a release; the first thing that failed ends it.
+/// Runs all steps on a release and records those that passed; the first error ends this.
 fn try_release(release: &str, seen: &mut Vec<&'static str>) {
-    // What runs apps is a program of its own here, and the SuperLink's child below.
+    // Here, a separate program runs the apps; in the other configurations, a child process of the
+    // SuperLink.
     let apart = Rest {
         isolation: "process",
         ..with("timeouts = { create = \"180s\" }")
@@ -162,8 +163,8 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     only_the_listed_join(release, &it, &apart);
     seen.push("keys");
 
-    // Up to 1.22 a SuperLink that was restarted does not hear its SuperNodes say goodbye, and never
-    // takes their keys again: they must go on as they are.
+    // Up to 1.22, a SuperLink that restarts does not notice that its SuperNodes disconnect, and
+    // never accepts their keys again: the SuperNodes must keep running.
     let isolation = if minor(release) < 23 {
         apart.isolation
     } else {
@@ -206,7 +207,8 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     seen.push("stopped");
 }
 
-/// A SuperNode whose key is not on the list is refused; once it is, it joins, and the others stay.
+/// A SuperNode whose key is not registered is refused. After the registration it joins, and the
+/// others stay connected.
 fn only_the_listed_join(release: &str, it: &Workspace, before: &Rest<'_>) {
     let stranger = Rest {
         sites: THREE,
@@ -225,7 +227,7 @@ fn only_the_listed_join(release: &str, it: &Workspace, before: &Rest<'_>) {
     }
     it.apply().succeeded();
     if minor(release) < 14 {
-        // Its database is in memory, and the SuperNodes that it forgets end.
+        // Its database is in memory, and the SuperNodes end because it does not know them any more.
         plan.says(&["Once they have ended, apply again"]);
         let ended = || {
             it.run(&["apply", "-refresh-only", "-auto-approve", "-no-color"])
@@ -242,7 +244,7 @@ fn only_the_listed_join(release: &str, it: &Workspace, before: &Rest<'_>) {
     assert_eq!(key.as_object().unwrap().len(), 3);
 }
 
-/// Leaves a line for the page.
+/// Writes a result for the page.
 fn note(line: &Json) {
     let Some(path) = std::env::var_os("FLOWER_TEST_RESULTS") else {
         return;
@@ -362,7 +364,7 @@ resource "flower_supernode" "a" {{
     let first = it.state("flower_supernode.a")["node_id"].clone();
     it.kill_processes();
     if minor(release) < 23 {
-        // It is never forgotten: only a new key gets in.
+        // The SuperLink never forgets it: only a new key can join.
         it.apply()
             .failed_with(&["never forgets a killed SuperNode", "`rotation`"]);
         it.configure(&supernode("a", "main", "2"));

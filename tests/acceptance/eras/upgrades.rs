@@ -1,4 +1,4 @@
-//! One SuperLink through several releases, with all that it has.
+//! Upgrades one SuperLink through several releases, and checks that it keeps its data.
 
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ fn nothing_runs_again_because_its_superlink_was_changed() {
     it.configure(&upgraded);
     is_the_same();
 
-    // Free again once its listener is gone.
+    // The port is free again when its listener is dropped.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .unwrap()
@@ -83,7 +83,7 @@ fn an_upgrade_keeps_what_flower_can_migrate() {
         }));
         assert!(tried.is_ok(), "{pair:?}");
     }
-    // The SuperNodes came along: they train.
+    // The SuperNodes were upgraded, too: they train.
     let (before, _) = listed(&it);
     it.run(&[
         "apply",
@@ -95,7 +95,7 @@ fn an_upgrade_keeps_what_flower_can_migrate() {
     let (after, said) = listed(&it);
     assert_ne!(after, before);
     assert_eq!(said, "finished:completed");
-    // Downwards there is no way.
+    // A downgrade is refused.
     it.configure(&config("1.41.0"));
     it.plan().failed_with(&[
         "Flower 1.41.0 cannot use the database of Flower 1.42.0",
@@ -121,7 +121,7 @@ fn a_database_that_no_release_migrates_is_lost_only_when_told_to() {
         .says(&["1 added, 0 changed, 1 destroyed"]);
     it.plan_is_empty();
 
-    // What a release cannot do is said before it is tried.
+    // The plan refuses what a release does not support.
     it.configure(&superlink("1.13.1", "  allow_state_loss = true"));
     it.plan()
         .failed_with(&["Flower 1.13.1 cannot check node keys and keep its database"]);

@@ -1,4 +1,4 @@
-//! What runs for a folder: Terraform, its plugins, and the processes of Flower; and their ends.
+//! The processes of a folder (Terraform, its plugins and Flower), and ways to end them.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Workspace;
 
 impl Workspace {
-    /// Begins a command and ends it after a moment: as a kill of its provider does, or as Ctrl-C.
+    /// Starts a command and ends it after a moment, like a kill of its provider or Ctrl-C.
     pub fn cut(&self, args: &[&str], milliseconds: u64, how: Cut) {
         let mut command = self.command(args);
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -20,7 +20,7 @@ impl Workspace {
         cut.wait().unwrap();
     }
 
-    /// Kills all processes of Flower, as a machine that fails does.
+    /// Kills all processes of Flower, like a failure of the machine.
     pub fn kill_processes(&self) {
         for pid in self.processes() {
             signal(pid, "-9");
@@ -28,7 +28,7 @@ impl Workspace {
         eventually("the end of the processes", || self.processes().is_empty());
     }
 
-    /// Kills those of the processes that run `program`.
+    /// Kills the processes that run `program`.
     #[allow(dead_code)]
     pub fn kill_program(&self, program: &str) {
         for pid in self.processes() {
@@ -41,14 +41,14 @@ impl Workspace {
         });
     }
 
-    /// The command lines of those of [`Self::processes`] that run `program`.
+    /// The command lines of those [`Self::processes`] that run `program`.
     pub fn command_lines(&self, program: &str) -> Vec<String> {
         let all = self.processes().into_iter();
         let those = all.filter(|pid| runs(*pid, program));
         those.map(command_line).collect()
     }
 
-    /// Processes that were started for objects of this folder.
+    /// The processes of objects of this folder.
     pub fn processes(&self) -> Vec<u32> {
         let mark = format!(
             "TERRAFORM_PROVIDER_FLOWER_PROCESS={}",
@@ -90,7 +90,7 @@ fn runs(pid: u32, program: &str) -> bool {
     command_line(pid).contains(&format!("/{program} "))
 }
 
-/// What Ctrl-C sends.
+/// The signal of Ctrl-C.
 pub fn interrupt(process: &Child) {
     signal(process.id(), "-INT");
 }
@@ -109,7 +109,7 @@ pub fn kill_children(parent: u32) {
         .unwrap();
 }
 
-/// Kills a Terraform, and waits until its plugin processes have noticed and ended.
+/// Kills a Terraform, and waits until its plugin processes have noticed this and ended.
 #[allow(dead_code)]
 pub fn kill(mut terraform: Child) {
     let parent = terraform.id().to_string();
@@ -117,12 +117,12 @@ pub fn kill(mut terraform: Child) {
     let children = String::from_utf8(children.unwrap().stdout).unwrap();
     terraform.kill().unwrap();
     terraform.wait().unwrap();
-    // One that ended and that nobody waits for has no command line.
+    // A process that has ended but is not waited for has no command line.
     let lives = |pid: &str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty());
     eventually("the end of the plugins", || !children.lines().any(lives));
 }
 
-/// Waits until `there`, a minute at most.
+/// Waits until `there` returns true, for at most a minute.
 #[track_caller]
 pub fn eventually(what: &str, there: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_mins(1);

@@ -1,4 +1,5 @@
-//! Who a test is to a cluster: the administrator of the kubeconfig, or the account of the documentation.
+//! The account of a test in a cluster: the administrator of the kubeconfig, or the account of the
+//! documentation.
 
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -10,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::tenant::{Tenant, kubeconfig, soon, wait};
 
-/// Where the cluster is, and the client certificate of the kubeconfig.
+/// The address of the cluster, and the client certificate of the kubeconfig.
 pub struct Cluster {
     pub host: String,
     pub ca: String,
@@ -19,7 +20,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The tenant's, or `None`, said aloud, where the kubeconfig leads in by other means.
+    /// Those of the tenant, or `None` with a message if the kubeconfig uses other credentials.
     pub fn of(tenant: &Tenant) -> Option<Self> {
         let file = Kubeconfig::read_from(kubeconfig()).unwrap();
         let file = serde_json::to_value(file).unwrap();
@@ -65,7 +66,8 @@ fn pem(data: &Json) -> Option<String> {
     Some(String::from_utf8(bytes.unwrap()).unwrap())
 }
 
-/// The ServiceAccount of `examples/kubernetes/role.yaml`, and nothing more, in a tenant's namespace.
+/// The ServiceAccount of `examples/kubernetes/role.yaml`, with only its rights, in a tenant's
+/// namespace.
 pub struct Account {
     pub token: String,
     cluster_wide: String,
@@ -76,7 +78,7 @@ impl Account {
         let text = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/kubernetes/role.yaml");
         let text = std::fs::read_to_string(text).unwrap();
         let documents: Vec<Json> = serde_saphyr::from_multiple(&text).unwrap();
-        // Tests stand beside each other, and so does what belongs to no namespace.
+        // Tests run in parallel, so cluster-wide objects need unique names.
         let cluster_wide = format!("terraform-provider-flower-{}", tenant.namespace);
         for mut one in documents {
             if let Some(namespace) = one["metadata"].get_mut("namespace") {
@@ -107,7 +109,7 @@ impl Account {
         account
     }
 
-    /// Removes what does not go with the namespace.
+    /// Removes the objects that do not belong to the namespace.
     pub fn remove(&self, tenant: &Tenant) {
         let roles = tenant.cluster::<ClusterRole>();
         let bindings = tenant.cluster::<ClusterRoleBinding>();
@@ -117,8 +119,8 @@ impl Account {
     }
 }
 
-/// Rights are known to the API server a moment after they were given: those of the `ClusterRole`, which
-/// is the last of them.
+/// Waits until the API server knows the new rights: those of the `ClusterRole`, which is created
+/// last.
 fn may_begin(tenant: &Tenant) -> Option<()> {
     let review: SubjectAccessReview = serde_json::from_value(json!({
         "metadata": {},
@@ -146,13 +148,13 @@ where
     wait(all.create(&PostParams::default(), &object)).unwrap();
 }
 
-/// A token of this ServiceAccount, for an hour.
+/// A token of this ServiceAccount, valid for an hour.
 pub fn token(tenant: &Tenant, account: &str) -> String {
     let all = tenant.all::<ServiceAccount>();
     let request: TokenRequest =
         serde_json::from_value(json!({ "spec": { "audiences": [], "expirationSeconds": 3600 } }))
             .unwrap();
-    // The account `default` is made a moment after its namespace.
+    // The account `default` is created a moment after its namespace.
     soon("a token", || {
         let made = wait(all.create_token_request(account, &PostParams::default(), &request));
         Some(made.ok()?.status?.token)

@@ -1,4 +1,4 @@
-//! A proxy on the way to a cluster, which asks for a password.
+//! A proxy in front of a cluster that requires a password.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::tenant::wait;
 
 pub const PASSWORD: &str = "let-me-through-7f3a";
 
-/// It passes on what CONNECT asks for, as an HTTP proxy does.
+/// Forwards CONNECT requests, as an HTTP proxy does.
 pub struct Proxy {
     port: u16,
     passed: Arc<AtomicUsize>,
@@ -39,7 +39,7 @@ impl Proxy {
         format!("http://flower:{PASSWORD}@127.0.0.1:{}", self.port)
     }
 
-    /// How many connections went through it.
+    /// How many connections it has forwarded.
     pub fn passed(&self) -> usize {
         self.passed.load(Ordering::Relaxed)
     }

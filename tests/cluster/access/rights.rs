@@ -1,4 +1,4 @@
-//! The Role of `examples/kubernetes/role.yaml` is enough, and what is missing of it is named.
+//! The Role of `examples/kubernetes/role.yaml` is sufficient, and errors name missing rights.
 
 use k8s_openapi::api::rbac::v1::Role;
 use serde_json::{Value as Json, json};
@@ -38,7 +38,7 @@ fn the_role_of_the_documentation_is_all_that_a_federation_takes() {
     tenant.nothing_left();
 }
 
-/// The table of docs/guides/kubernetes.md is for people, and role.yaml for clusters.
+/// The table in docs/guides/kubernetes.md is for people, role.yaml for clusters.
 #[test]
 fn the_guide_says_what_the_role_allows() {
     let text = include_str!("../../../examples/kubernetes/role.yaml");
@@ -70,7 +70,7 @@ fn the_guide_says_what_the_role_allows() {
     assert_eq!(told, allowed);
 }
 
-/// A SuperLink under the documented Role but for one verb, and how to give that back.
+/// A SuperLink with the documented Role without one verb, and a way to restore the verb.
 fn superlink_without(tenant: &Tenant, account: &Account, right: (&str, &str)) -> Workspace {
     let cluster = Cluster::of(tenant).unwrap();
     let settings = format!("{}token = {:?}\n", cluster.host(), account.token);
@@ -87,7 +87,7 @@ fn superlink_without(tenant: &Tenant, account: &Account, right: (&str, &str)) ->
         }
     }
     tenant.patch_as::<Role>("test", ROLE, json!({ "rules": rules }));
-    // Rights are known to the API server a moment after they were taken.
+    // The API server notices a removed right a moment later.
     std::thread::sleep(std::time::Duration::from_secs(1));
     it
 }

@@ -1,5 +1,5 @@
-//! Nodes and addresses that a cluster may make on demand: waited for as long as was said, and named when
-//! the time is over.
+//! Nodes and addresses that a cluster may create on demand: the apply waits as long as it is set
+//! to, and names them at the timeout.
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Patch, PatchParams};
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::tenant::wait;
 
-/// A label of all nodes, taken off again when this is dropped.
+/// A label on all nodes; removed on drop.
 struct Label<'a>(&'a Tenant, String);
 
 impl Label<'_> {
@@ -82,7 +82,7 @@ fn a_load_balancer_that_nobody_makes_is_named() {
         eprintln!("NOT RUN in {}: it may have load balancers", tenant.context);
         return;
     }
-    // A name of one's own that leads to it makes none, either.
+    // A `hostname` does not create an address either.
     for hostname in ["", ", hostname = \"fleet.example.org\""] {
         let it = Workspace::new(&format!(
             "{}resource \"flower_superlink\" \"main\" {{\n  name = \"main\"\n  \

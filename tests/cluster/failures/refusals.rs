@@ -1,4 +1,4 @@
-//! What the API server refuses: quotas, names that are not there, and rights.
+//! Requests that the API server refuses: quotas, unknown names and missing rights.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ fn a_quota_of_pods_that_is_used_up() {
         json!({ "spec": { "hard": { "pods": "5" } } }),
     );
     it.apply().succeeded();
-    // A change of what stands ends in the same way, and goes on as soon as it may.
+    // An update fails in the same way, and continues as soon as the quota allows it.
     tenant.patch_as::<ResourceQuota>(
         "kubectl",
         "small",
@@ -71,7 +71,7 @@ fn a_change_that_is_refused_leaves_no_trace() {
     let tenant = Tenant::a();
     let it = workspace(&tenant, "");
     it.apply().succeeded();
-    // Whatever refuses a change of the Deployment: here its field belongs to somebody else.
+    // Whatever refuses a change of the Deployment: here, another manager owns its field.
     let theirs = json!({ "example.org/x": "theirs" });
     tenant.patch_as::<Deployment>(
         "kubectl",
@@ -94,7 +94,8 @@ fn a_change_that_is_refused_leaves_no_trace() {
     it.configure(&format!("{}{changed}", tenant.provider()));
     it.apply()
         .failed_with(&["superlink-main", "kubectl", "example.org/x"]);
-    // What comes before the Deployment was not changed either, and nothing is unfinished.
+    // The objects that are updated before the Deployment were not changed either, so nothing is
+    // incomplete.
     tenant.get::<NetworkPolicy>("superlink-main");
     it.configure(&format!("{}{}", tenant.provider(), superlink("")));
     it.plan_is_empty();
@@ -113,7 +114,8 @@ fn a_quota_that_wants_to_know() {
     quota(&tenant, &hard);
     let resources = "{ requests = { cpu = \"10m\", memory = \"128Mi\" }, \
                      limits = { cpu = \"1\", memory = \"1Gi\" } }";
-    // In the one a container runs the apps beside the SuperLink, and in the other it runs them itself.
+    // In one case a container beside the SuperLink runs the apps, in the other the SuperLink
+    // itself.
     for (isolation, servers) in [
         ("subprocess", ["resources", "gateway_resources"].as_slice()),
         (
@@ -192,7 +194,7 @@ fn names_that_pods_are_refused_for() {
     gone(&tenant, &it);
 }
 
-/// Takes rights from the account, or gives them all back.
+/// Removes rights from the account, or restores them all.
 fn allow_all_but(tenant: &Tenant, rules: &Json, resource: &str, lacking: &[&str]) {
     let mut rules = rules.clone();
     for rule in rules.as_array_mut().unwrap() {
@@ -207,7 +209,7 @@ fn allow_all_but(tenant: &Tenant, rules: &Json, resource: &str, lacking: &[&str]
     tenant.patch_as::<Role>("kubectl", ROLE, json!({ "rules": rules }));
 }
 
-/// As `examples/kubernetes/role.yaml` calls it.
+/// Its name in `examples/kubernetes/role.yaml`.
 const ROLE: &str = "terraform-provider-flower";
 
 #[test]
@@ -258,7 +260,7 @@ fn a_right_that_is_lacking() {
             role,
         ],
     );
-    // What only adds words is done without.
+    // Rights that only improve messages are optional.
     allow_all_but(&tenant, &rules, "events", &["list", "watch"]);
     it.configure(&with("kubernetes = { image = \"flwr/superlink:no-such\" }"));
     fails(
@@ -281,7 +283,7 @@ fn a_right_that_is_lacking() {
     allow_all_but(&tenant, &rules, "", &[]);
     it.configure(&with(""));
     it.apply().succeeded();
-    // That a SuperNode was let in stands in its log alone.
+    // Only the SuperNode's log tells that it has joined.
     allow_all_but(&tenant, &rules, "pods/log", &["get"]);
     let with_supernode = format!(
         "{}resource \"flower_supernode\" \"a\" {{\n  name = \"a\"\n  \

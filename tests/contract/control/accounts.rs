@@ -1,5 +1,5 @@
-//! A SuperLink with accounts, as far as open-source Flower can show it: a real SuperLink behind a proxy
-//! that lets nobody in without the right token.
+//! A SuperLink with accounts, as far as open-source Flower supports them: a real SuperLink behind a
+//! proxy that requires the right token.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::rig::SuperLink;
 
 const REFUSAL: &str = "{\"code\":36,\"detail\":\"Authentication failed\"}";
 
-/// Passes on what comes with the token `right`, and refuses the rest as Flower does.
+/// Forwards requests with the token `right`, and refuses others as Flower does.
 async fn guard(upstream: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -56,9 +56,9 @@ async fn a_token_opens_a_superlink_with_accounts() {
     };
     let client = with("right");
     assert!(client.list_runs().await.unwrap().runs.is_empty());
-    // A token that somebody else renews counts from then on, in both directions.
+    // A token that another program renews is used at once, whether it is valid or not.
     std::fs::write(dir.path().join("right"), "expired").unwrap();
-    // The guard looks at the first request of a connection; an idle one is closed by now.
+    // The proxy checks the first request of a connection; an idle connection is closed by now.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let error = client.list_runs().await.unwrap_err();
     assert!(

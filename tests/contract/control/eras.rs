@@ -1,5 +1,5 @@
-//! The releases that speak gRPC, each with a real SuperLink of its own: what the client says of them
-//! is the same as of today's, as far as they can do it.
+//! The releases with gRPC, each with its own real SuperLink: the client behaves as with the newest
+//! release, as far as they support it.
 
 mod lost;
 mod old;
@@ -20,7 +20,7 @@ use time::{Duration, OffsetDateTime};
 use super::rig::{finished, node_key, overrides, unused_port, wait, whole_log};
 use old::{Old, app};
 
-/// Everything a client does.
+/// All operations of a client.
 async fn everything(version: &str) {
     let superlink = Old::plain(version);
     let client = superlink.healthy().await;
@@ -174,7 +174,7 @@ async fn nodes(client: &ControlClient, superlink: &Old) {
     assert!(matches!(error, ControlError::KeyInvalid(_)), "{error:?}");
 }
 
-/// Ports at which something else or nothing answers.
+/// Ports with another server or no server.
 async fn strangers(superlink: &Old) {
     let fleet = superlink.client_at(superlink.fleet);
     for error in [
@@ -192,7 +192,7 @@ async fn strangers(superlink: &Old) {
     assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
 }
 
-/// Reaches a SuperLink as a port-forward does, whatever its address says.
+/// Connects to a SuperLink as a port-forward does, whatever its address is.
 struct Forward(u16);
 
 #[async_trait::async_trait]
@@ -223,7 +223,8 @@ async fn a_pod_of_which_no_release_is_given_is_found_to_speak_grpc() {
     }
 }
 
-/// Releases named in the environment, such as `FLOWER_ERAS=1.13.1,1.22.0`: each takes 200 MB of disk.
+/// The releases in an environment variable, such as `FLOWER_ERAS=1.13.1,1.22.0`: each uses 200 MB
+/// on disk.
 #[tokio::test]
 async fn flower_of_the_environment_is_spoken_to() {
     let versions = std::env::var("FLOWER_ERAS").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A network that fails between the client and the SuperLink: a proxy that cuts replies, a server that
-//! is gone and comes back.
+//! A faulty network between the client and the SuperLink: a proxy that drops replies, and a server
+//! that stops and starts again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::rig::{SuperLink, app, overrides, quick, wait};
 
-/// Forwards to a SuperLink; while `cut` is above zero it swallows the reply to a StartRun and closes.
+/// Forwards to a SuperLink; while `cut` is above zero, it drops the reply to a StartRun and closes
+/// the connection.
 struct Proxy {
     port: u16,
     cut: Arc<AtomicUsize>,
@@ -87,7 +88,7 @@ fn submission(start: StartRun) -> Submission {
 async fn a_run_whose_reply_was_cut_is_adopted_and_exists_once() {
     let superlink = SuperLink::plain(Isolation::Process);
     let direct = superlink.healthy().await;
-    // The same app with the same configuration, submitted before: not ours.
+    // An earlier submission of the same app with the same configuration: it must not match.
     let start = StartRun::new(app("time.sleep(600)"), overrides(), "");
     let earlier = direct.start_run(&start).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -108,7 +109,7 @@ async fn a_run_whose_reply_was_cut_is_adopted_and_exists_once() {
     assert_eq!(all.len(), 3, "one more, and only one");
     assert!(matches!(submitted, Submitted::Adopted(id) if !lost.contains(&id) && id != earlier));
 
-    // Two that could be ours: one of them submitted elsewhere after our moment.
+    // Two runs that match: one of them was submitted by another client after our start time.
     let mine = submission(start.clone());
     direct.start_run(&start).await.unwrap();
     proxy.cut.store(1, Ordering::SeqCst);

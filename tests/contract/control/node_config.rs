@@ -1,4 +1,4 @@
-//! Node configuration, read by Flower's own parser.
+//! Node configurations, read by Flower's own parser.
 
 use std::collections::BTreeMap;
 use std::process::Command;

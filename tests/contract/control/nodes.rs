@@ -1,4 +1,4 @@
-//! Nodes, keys and trust.
+//! Nodes, keys and TLS.
 
 use terraform_provider_flower::flower::control::{
     ControlClient, ControlEndpoint, ControlError, NewNode, NodeStatus, SubStatus, TlsReason,
@@ -27,7 +27,7 @@ async fn a_node_is_registered_connects_and_is_gone_for_good_after() {
     assert_eq!(stranger[0].wait_for_exit().code(), Some(1));
     let exit = FlowerExit::in_log(&stranger[0].log()).unwrap();
     assert_eq!(exit.code, 305, "{exit:?}");
-    assert!(exit.said.contains("2004"), "{exit:?}");
+    assert!(exit.message.contains("2004"), "{exit:?}");
 
     let id = client.register_node(&new).await.unwrap();
     let again = client.register_node(&new).await.unwrap_err();

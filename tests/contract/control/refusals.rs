@@ -1,4 +1,4 @@
-//! What a SuperLink refuses, told apart, in its own words.
+//! The refusals of a SuperLink: the client distinguishes them and repeats their reasons.
 
 use std::collections::BTreeMap;
 

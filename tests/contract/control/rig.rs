@@ -1,5 +1,5 @@
-//! A real SuperLink and its nodes for the tests beside this file: the folders, keys and certificates
-//! they need, and an end for every process they start.
+//! A real SuperLink and its nodes for the tests beside this file: creates the folders, keys and
+//! certificates, and ends all processes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ use crate::flower_env;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A process of a test, killed with all its children when the test is over.
+/// A process of a test; drop kills it with all its children.
 pub struct Running {
     child: Child,
     log: PathBuf,
@@ -95,7 +95,7 @@ impl Drop for Running {
 }
 
 pub struct SuperLink {
-    // Declared first: processes end before their folder goes.
+    // Declared first: processes are dropped before their folder.
     pub processes: Vec<Running>,
     pub settings: SuperLinkSettings,
     pub ca: Option<String>,
@@ -240,8 +240,9 @@ impl Drop for SuperLink {
     }
 }
 
-/// Ends what Flower started. It starts its SuperExec in a session of its own, and that one's ServerApps
-/// outlive both; all of them have inherited a variable that names the test's folder.
+/// Ends the processes that Flower started. Its SuperExec runs in a separate session, and the
+/// ServerApps of the SuperExec outlive both; all of them have inherited a variable with the test's
+/// folder.
 pub fn end_all_of(flwr_home: &str) {
     let mark = format!("FLWR_HOME={flwr_home}");
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -268,8 +269,8 @@ pub fn environment(dir: &Path) -> ProcessEnvironment {
     }
 }
 
-/// A port at which nothing listens and that no other test is given. It lies below those that the kernel
-/// hands out: one of them could be taken by any connection before a SuperLink has started.
+/// A port that no server and no other test uses. It is below the ports that the kernel assigns: a
+/// connection could take one of those before a SuperLink has started.
 pub fn unused_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % 64).unwrap() * 128;
@@ -289,7 +290,7 @@ pub struct Authority {
 pub fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // OpenSSL takes a certificate with its authority's own name for a self-signed one.
+    // OpenSSL treats a certificate with the same name as its CA as self-signed.
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, "test authority");
@@ -338,7 +339,7 @@ pub async fn finished(client: &ControlClient, id: RunId) -> Run {
     .await
 }
 
-/// All that a run prints, once the SuperLink has ended its log.
+/// The complete output of a run, after the SuperLink has ended its log.
 pub async fn whole_log(logs: &mut LogStream) -> String {
     let mut text = String::new();
     let read = async {
@@ -351,7 +352,7 @@ pub async fn whole_log(logs: &mut LogStream) -> String {
     text
 }
 
-/// An app whose ServerApp prints its configuration, then does what `body` says.
+/// An app whose ServerApp prints its configuration, then executes `body`.
 pub fn app(body: &str) -> Bytes {
     let pyproject = "[project]\nname = \"probe\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\"]\n\
         [tool.flwr.app]\npublisher = \"acme\"\n\

@@ -1,4 +1,4 @@
-//! Runs when all is well: started, listed, followed, stopped.
+//! Runs without faults: start, list, log and stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ async fn a_run_is_started_read_and_its_log_is_complete() {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
     assert!(!text.contains('\u{1b}'));
-    // Nothing comes twice when the stream goes on from its end.
+    // No text is repeated when the stream continues from its end.
     let mut rest = client.stream_logs(id, logs.resume_from()).await.unwrap();
     assert!(rest.next().await.is_none());
     let tail = client.log_tail(id, 3).await.unwrap();

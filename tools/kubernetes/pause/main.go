@@ -1,4 +1,4 @@
-// Pause is the process that holds a pod's namespaces while its containers come and go.
+// Pause keeps the namespaces of a pod while its containers start and end.
 package main
 
 import (

@@ -1,9 +1,8 @@
-//! Counts what a plugin's process used, although Terraform started it.
+//! Measures the resources that a plugin's process used, although Terraform started it.
 //!
-//! Terraform is given a script in the plugin's place, which runs this command.
-//! It starts the real plugin on the same standard streams, waits for it, and
-//! appends one line to a file. A plugin ends by itself when Terraform asks it
-//! to, over its own connection, so nothing has to be forwarded.
+//! Terraform starts a script instead of the plugin, and the script runs this command. It starts the
+//! real plugin with the same standard streams, waits for it, and appends one line to a file.
+//! Terraform ends the plugin over its own connection, so this command need not forward anything.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -22,7 +21,7 @@ use crate::process::quoted;
 /// `xtask __account FILE -- PLUGIN [ARGUMENT…]`
 pub const COMMAND: &str = "__account";
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let words: Vec<OsString> = arguments.raw_args()?.collect();
     let (file, plugin, rest) = match words.as_slice() {
@@ -30,12 +29,12 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
         _ => return Err(format!("usage: xtask {COMMAND} FILE -- PLUGIN [ARGUMENT…]").into()),
     };
     let status = Command::new(plugin).args(rest).status()?;
-    // The plugin was our only child, so its figures are all there are.
+    // The plugin was the only child process, so the figures are its own.
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let microseconds =
         usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    // One write of a short line in append mode: plugins that end at the same
-    // time do not mix.
+    // One write of a short line in append mode: lines of plugins that end at the same time do not
+    // mix.
     OpenOptions::new()
         .create(true)
         .append(true)
@@ -45,8 +44,8 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Writes the script that stands in for `plugin` and appends to `file`.
-pub fn write_stand_in(script: &Path, plugin: &Path, file: &Path) -> Result<()> {
+/// Writes the script that Terraform starts instead of `plugin` and that appends to `file`.
+pub fn write_wrapper(script: &Path, plugin: &Path, file: &Path) -> Result<()> {
     let word = |path: &Path| quoted(&path.to_string_lossy());
     let ourselves = std::env::current_exe()?;
     let line = format!(
@@ -60,20 +59,20 @@ pub fn write_stand_in(script: &Path, plugin: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What all the plugin processes of one command used.
+/// The resources that all plugin processes of one command used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     pub cpu_seconds: f64,
-    /// Of the largest of them.
+    /// Of the largest process.
     pub peak_kib: f64,
     pub processes: usize,
 }
 
 impl Usage {
-    /// Reads a file that stand-ins have written, and clears it.
+    /// Reads a file of the wrapper script, and clears it.
     pub fn take(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file)
-            .map_err(|e| format!("no plugin has ended with an account: {e}"))?;
+            .map_err(|e| format!("no plugin has recorded its usage: {e}"))?;
         fs::remove_file(file)?;
         text.lines().try_fold(Self::default(), Self::plus)
     }
@@ -83,7 +82,7 @@ impl Usage {
             .split_once(' ')
             .and_then(|(cpu, peak)| Some((cpu.parse::<f64>().ok()?, peak.parse::<f64>().ok()?)));
         let (microseconds, peak_kib) =
-            numbers.ok_or_else(|| format!("{line:?} is not an account of a plugin"))?;
+            numbers.ok_or_else(|| format!("{line:?} is not the usage of a plugin"))?;
         Ok(Self {
             cpu_seconds: self.cpu_seconds + microseconds / 1e6,
             peak_kib: self.peak_kib.max(peak_kib),
@@ -92,7 +91,7 @@ impl Usage {
     }
 }
 
-/// The command line that [`run`] takes, for tests and for the curious.
+/// The command line of [`run`], for tests.
 #[cfg(test)]
 fn command_line(file: &Path, plugin: &[&str]) -> Parser {
     let mut words: Vec<OsString> = vec![file.into(), "--".into()];

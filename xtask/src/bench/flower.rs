@@ -1,8 +1,7 @@
-//! Packing an app and submitting a run: ours beside Flower's own `flwr`.
+//! Measures building an app and submitting a run, against Flower's own `flwr`.
 //!
-//! Both sides start a process per operation, because that is what a pipeline
-//! would do with either. The SuperLink runs in process isolation without a
-//! SuperExec, so that runs queue up and no training disturbs the figures.
+//! Both sides start one process per operation, as a pipeline would. The SuperLink runs in process
+//! isolation without a SuperExec, so runs stay in the queue and no training disturbs the figures.
 
 mod superlink;
 
@@ -20,15 +19,14 @@ use super::stats::{Series, cell, digits};
 use super::table::Table;
 use superlink::SuperLink;
 
-/// Our side of both operations, an example of the provider's package:
-/// `flower-bench build APP FILE` writes a FAB, and
-/// `flower-bench run http://HOST:PORT APP` prints the run's id.
+/// Our side of both operations, an example program of the provider's package: `flower-bench build
+/// APP FILE` writes a FAB, and `flower-bench run http://HOST:PORT APP` prints the ID of the run.
 const OURS: &str = "flower-bench";
 
-/// The folder with `flwr` and `flower-superlink`, where they are not to be installed for this.
+/// The folder with `flwr` and `flower-superlink`, if they should not be installed for the bench.
 const FLOWER_FOLDER: &str = "FLOWER_BIN";
 
-/// What is installed.
+/// The packages to install.
 const FLOWER: &str = "flwr==1.42.0";
 
 const PYPROJECT: &str = r#"[build-system]
@@ -61,7 +59,7 @@ struct Pair {
     flwr: Series,
 }
 
-/// The table of both operations.
+/// Measures both operations and returns their table.
 pub fn measure(repository: &Repository, peer_only: bool, quick: bool) -> Result<String> {
     let programs = programs(repository)?;
     let (flwr, server) = (programs.join("flwr"), programs.join("flower-superlink"));
@@ -74,7 +72,7 @@ pub fn measure(repository: &Repository, peer_only: bool, quick: bool) -> Result<
 
     eprintln!("packing: {rounds} rounds");
     let mut packing = Pair::default();
-    // The first round only warms the page cache.
+    // The first round only fills the page cache.
     for round in 0..=rounds {
         let theirs = timed(
             flower_command(&flwr, folder.path())
@@ -144,7 +142,7 @@ impl Pair {
     }
 }
 
-/// Builds our side, where the package has one.
+/// Builds our side, if the package has it.
 fn ours(repository: &Repository) -> Result<Option<PathBuf>> {
     let metadata =
         capture(
@@ -153,7 +151,7 @@ fn ours(repository: &Repository) -> Result<Option<PathBuf>> {
                 .args(["metadata", "--format-version", "1", "--no-deps"]),
         )?;
     if !metadata.contains(&format!("\"name\":\"{OURS}\"")) {
-        eprintln!("there is no example {OURS}: only `flwr` is measured");
+        eprintln!("there is no example {OURS}; measuring only `flwr`");
         return Ok(None);
     }
     crate::process::run(repository.cargo().args([
@@ -168,7 +166,7 @@ fn ours(repository: &Repository) -> Result<Option<PathBuf>> {
     Ok(Some(target.join("release/examples").join(OURS)))
 }
 
-/// The folder of Flower's programs, in an environment of the bench's own unless another was named.
+/// The folder with Flower's programs, in an environment of the bench unless another one is set.
 fn programs(repository: &Repository) -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os(FLOWER_FOLDER) {
         return Ok(PathBuf::from(folder));
@@ -188,7 +186,7 @@ fn programs(repository: &Repository) -> Result<PathBuf> {
     Ok(programs)
 }
 
-/// A Flower command with a home of its own, which asks nobody for updates.
+/// A Flower command with its own home folder and without update checks.
 fn flower_command(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -203,7 +201,7 @@ fn timed(command: &mut Command) -> Result<f64> {
     let started = Instant::now();
     let answer = capture(command)?;
     let elapsed = started.elapsed().as_secs_f64();
-    // `flwr` can end with 0 and say only in words that it failed.
+    // `flwr` can fail with the exit code 0; then only its output tells.
     if answer.contains("\"success\":false") || answer.contains("❌") {
         return Err(format!("`{}` answered: {answer}", crate::process::line_of(command)).into());
     }
@@ -220,7 +218,7 @@ fn write_app(app: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `flwr build` names its file after its hash; ours is `ours.fab`.
+/// `flwr build` puts the hash into its file name; our file is `ours.fab`.
 fn same_bytes(folder: &Path) -> Result<bool> {
     let ours = fs::read(folder.join("ours.fab"))?;
     for entry in fs::read_dir(folder)? {
@@ -231,5 +229,5 @@ fn same_bytes(folder: &Path) -> Result<bool> {
             return Ok(fs::read(entry.path())? == ours);
         }
     }
-    Err("`flwr build` left no FAB in the folder it ran in".into())
+    Err("`flwr build` wrote no FAB into its working folder".into())
 }

@@ -1,9 +1,9 @@
-//! How long a plugin takes until Terraform can talk to it and has its schema,
-//! and what it then holds.
+//! Measures how long a plugin takes until Terraform has its schema, and how much memory it then
+//! uses.
 //!
-//! Terraform starts a provider three or four times per command, so this is
-//! paid each time. The plugin is started as Terraform does it: with a client
-//! certificate, which makes it create its own before it answers (AutoMTLS).
+//! Terraform starts a provider three or four times per command, so this time counts each time. The
+//! bench starts a plugin as Terraform does: with a client certificate, so that the plugin creates
+//! its own before it responds (AutoMTLS).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -23,11 +23,10 @@ use super::table::Table;
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
-/// A P-521 certificate, the kind that Terraform makes. `benches/host` has its
-/// key.
+/// A P-521 certificate, as Terraform creates it. `benches/host` has its key.
 const CLIENT_CERTIFICATE: &str = include_str!("../../../src/tfplugin/testdata/host.p521.crt");
 
-/// Lets a plugin finish starting up before its memory is read.
+/// Lets a plugin finish its start before its memory is read.
 const SETTLE: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
@@ -38,7 +37,7 @@ struct Figures {
     peak_kib: Series,
 }
 
-/// The table of all plugins.
+/// Measures all plugins and returns the table.
 pub fn measure(binaries: &Binaries, quick: bool) -> Result<Table> {
     let rounds = if quick { 10 } else { 40 };
     let plugins: Vec<&Plugin> = binaries.all().collect();
@@ -46,7 +45,7 @@ pub fn measure(binaries: &Binaries, quick: bool) -> Result<Table> {
     eprintln!("handshake: {rounds} rounds");
     for round in 0..=rounds {
         for (plugin, figures) in plugins.iter().zip(&mut figures) {
-            // The first round only warms the page cache.
+            // The first round only fills the page cache.
             let mut uncounted = Figures::default();
             let figures = if round > 0 { figures } else { &mut uncounted };
             one_round(plugin, binaries.host.as_deref(), figures)
@@ -80,8 +79,8 @@ pub fn measure(binaries: &Binaries, quick: bool) -> Result<Table> {
     Ok(table)
 }
 
-/// Two starts: one is left alone until its memory is read, the other one is
-/// asked for its schema at once.
+/// Starts a plugin twice: one runs idle until its memory is read; the other one must send its
+/// schema at once.
 fn one_round(plugin: &Plugin, host: Option<&Path>, figures: &mut Figures) -> Result<()> {
     let idle = Started::new(plugin)?;
     sleep(SETTLE);
@@ -97,7 +96,7 @@ fn one_round(plugin: &Plugin, host: Option<&Path>, figures: &mut Figures) -> Res
     let microseconds: u32 = capture(Command::new(host).arg(&asked.address))?
         .trim()
         .parse()
-        .map_err(|e| format!("{} gave no number: {e}", host.display()))?;
+        .map_err(|e| format!("{} printed no number: {e}", host.display()))?;
     let taken = Duration::from_micros(microseconds.into());
     figures.schema_milliseconds.push(milliseconds(taken));
     Ok(())
@@ -107,12 +106,12 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// A plugin that has told where it listens; ended when dropped.
+/// A plugin that has printed its address; killed on drop.
 struct Started {
     child: Child,
     address: String,
     after: Duration,
-    /// A plugin that is killed leaves its socket behind: let it be in here.
+    /// A killed plugin does not delete its socket, so this folder contains it.
     _folder: TempDir,
 }
 
@@ -143,10 +142,10 @@ impl Started {
         // CORE|APP|NETWORK|ADDRESS|PROTOCOL|SERVER_CERTIFICATE
         let parts: Vec<&str> = line.trim_end().split('|').collect();
         let [_, _, "unix", address, _, certificate] = parts[..] else {
-            return Err(format!("its handshake is not one on a unix socket: {line:?}").into());
+            return Err(format!("its handshake has no Unix socket: {line:?}").into());
         };
         if certificate.is_empty() {
-            return Err(format!("its handshake is not one with a certificate: {line:?}").into());
+            return Err(format!("its handshake has no certificate: {line:?}").into());
         }
         address.clone_into(&mut started.address);
         Ok(started)

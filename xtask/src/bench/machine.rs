@@ -1,4 +1,4 @@
-//! What the figures were measured on: without it they mean nothing.
+//! Describes the machine: the figures mean nothing without it.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::process::capture;
 use crate::tools::Terraform;
 
-/// A sentence for the head of the tables.
+/// A sentence for the beginning of the tables.
 pub fn describe(terraform: &Terraform) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "CPU unknown".into());
@@ -26,8 +26,8 @@ pub fn describe(terraform: &Terraform) -> Result<String> {
         .map_or_else(|_| "no Go".to_owned(), |text| first_words(&text, 3));
     Ok(format!(
         "Measured on {cores} cores ({processor}), {memory}, Linux {kernel}, with {}, {rustc}, {go}. \
-         Cells are median (least–most) over the rounds; the sides take turns within a round, and \
-         ratios are taken round by round.\n",
+         Cells are median (min–max) over the rounds; the sides take turns within a round, and \
+         ratios are computed per round.\n",
         terraform.title()
     ))
 }

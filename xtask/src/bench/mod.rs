@@ -1,9 +1,9 @@
-//! `cargo xtask bench`: what this provider costs, beside a Go provider that
-//! does the same and beside no provider at all.
+//! `cargo xtask bench`: the costs of this provider, compared with an equivalent Go provider and
+//! with no provider.
 //!
-//! All sides are measured in turns in one run, so that whatever else the
-//! machine does hits each of them alike. The result is Markdown on standard
-//! output for `docs/performance.md`; progress goes to standard error.
+//! One run measures all sides in turns, so that other load on the machine affects them equally. The
+//! result is Markdown on standard output for `docs/performance.md`; progress goes to standard
+//! error.
 
 pub mod account;
 mod flower;
@@ -30,21 +30,21 @@ use sides::{Binaries, PEER, Plugin};
 use table::Table;
 
 const HELP: &str = "\
-Measures this provider beside a Go one (benches/peer) and beside `terraform_data`.
-Prints Markdown for docs/performance.md and writes nothing.
+Compares this provider with a Go provider (benches/peer) and with `terraform_data`.
+Prints Markdown for docs/performance.md and writes no file.
 
 Usage: cargo xtask bench [options]
 
 Options:
   --quick       fewer rounds, and at most 100 instances
-  --peer-only   leave our own providers out (nothing of Rust is built)
-  --only PART   one part: handshake, size, terraform or flower
+  --peer-only   do not measure our own providers (builds no Rust code)
+  --only PART   measure only this part: handshake, size, terraform or flower
 ";
 
 /// In the order of the report.
 const PARTS: [&str; 4] = ["size", "handshake", "terraform", "flower"];
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let (mut quick, mut peer_only, mut only) = (false, false, None);
     while let Some(argument) = arguments.next()? {
@@ -80,7 +80,7 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
 }
 
 fn build(repository: &Repository, peer_only: bool) -> Result<Binaries> {
-    // Absolute: Terraform and the plugins run in folders of their own.
+    // Absolute paths: Terraform and the plugins run in other folders.
     let target = std::path::absolute(repository.target())?;
     let release = target.join("release");
     let (provider, echo, host) = if peer_only {

@@ -1,11 +1,11 @@
-//! Who is measured.
+//! The sides of the comparison.
 
 use std::path::PathBuf;
 
-/// What the tables call the Go peer.
+/// The name of the Go peer in the tables.
 pub const PEER: &str = "Go echo";
 
-/// A provider binary, and what the tables call it.
+/// A provider binary and its name in the tables.
 #[derive(Clone)]
 pub struct Plugin {
     pub label: &'static str,
@@ -19,15 +19,15 @@ impl Plugin {
     }
 }
 
-/// Everything that was built for the bench.
+/// The programs that were built for the bench.
 pub struct Binaries {
-    /// The product itself.
+    /// The provider.
     pub provider: Option<Plugin>,
-    /// A resource that does nothing, on our plugin layer.
+    /// An echo provider on our plugin layer.
     pub echo: Option<Plugin>,
-    /// The client that asks each of them for its schema.
+    /// The client that requests the schema of each provider.
     pub host: Option<PathBuf>,
-    /// The same resource on the framework that most providers are written in.
+    /// The same echo provider on the framework of most providers.
     pub peer: Plugin,
 }
 
@@ -41,21 +41,21 @@ impl Binaries {
     }
 }
 
-/// One way to plan and apply many resources that do nothing.
+/// A way to plan and apply many resources that do nothing.
 pub enum Side {
-    /// Through a provider; the variables are for its process.
+    /// With a provider; the variables are for its process.
     Plugin {
         label: String,
         plugin: Plugin,
         environment: Vec<(&'static str, &'static str)>,
     },
-    /// Through `terraform_data` with one string, which is inside Terraform: the
-    /// floor, below which no provider can get.
+    /// With `terraform_data` and one string, which Terraform itself implements: no provider can be
+    /// faster.
     BuiltIn,
 }
 
 impl Side {
-    /// All sides of a bench; the first of ours, where it is there, leads.
+    /// All sides of a bench; ours is first, if it is measured.
     pub fn all(binaries: &Binaries) -> Vec<Self> {
         let mut sides: Vec<Self> = binaries
             .echo
@@ -67,10 +67,10 @@ impl Side {
                 environment: Vec::new(),
             })
             .collect();
-        // The framework writes every trace line to stderr, and Terraform reads
-        // them all, unless its own switch says otherwise.
+        // The framework writes all trace lines to standard error, and Terraform reads them all,
+        // unless its own variable turns them off.
         sides.push(Self::Plugin {
-            label: format!("{}, its logs off", binaries.peer.label),
+            label: format!("{}, logs off", binaries.peer.label),
             plugin: binaries.peer.clone(),
             environment: vec![("TF_LOG_SDK", "off")],
         });
@@ -78,13 +78,13 @@ impl Side {
         sides
     }
 
-    /// The one that the others are compared with: the Go peer as it comes.
+    /// Whether the others are compared with this side: the Go peer without changes.
     pub fn is_base(&self) -> bool {
         matches!(self, Self::Plugin { plugin, environment, .. }
             if plugin.label == PEER && environment.is_empty())
     }
 
-    /// What the tables call it.
+    /// The name in the tables.
     pub fn label(&self) -> &str {
         match self {
             Self::Plugin { label, .. } => label,

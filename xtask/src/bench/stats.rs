@@ -1,10 +1,9 @@
-//! Repeated measurements: least, median, most.
+//! Repeated measurements: minimum, median, maximum.
 //!
-//! The machine is shared and small, so a mean would tell more about its
-//! neighbours than about us. Sides are compared by the ratio of each round,
-//! not of sums: both halves of a ratio then saw the same neighbours.
+//! The machine is small and shared, so a mean would mostly show the load of others. Sides are
+//! compared by the ratio of each round, not of sums: other load then affects both sides of a ratio.
 
-/// Measurements of one thing, in the order of the rounds.
+/// Measurements of one quantity, in the order of the rounds.
 #[derive(Clone, Default)]
 pub struct Series(Vec<f64>);
 
@@ -25,13 +24,13 @@ impl Series {
         })
     }
 
-    /// Round by round, this over `base`.
+    /// The ratio of this series to `base` in each round.
     pub fn over(&self, base: &Self) -> Self {
         Self(self.0.iter().zip(&base.0).map(|(a, b)| a / b).collect())
     }
 }
 
-/// Least, median and most of a series.
+/// Minimum, median and maximum of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub min: f64,
@@ -40,7 +39,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// `median (min–max)`, each by `format`; one figure where all read alike.
+    /// `median (min–max)`, each formatted by `format`; one figure if all are equal.
     pub fn show(&self, format: impl Fn(f64) -> String) -> String {
         let [min, median, max] = [self.min, self.median, self.max].map(format);
         if min == max {
@@ -51,14 +50,14 @@ impl Spread {
     }
 }
 
-/// A cell of a table: the spread, or a dash where nothing was measured.
+/// A cell of a table: the spread, or a dash without measurements.
 pub fn cell(series: &Series, format: impl Fn(f64) -> String) -> String {
     series
         .spread()
         .map_or_else(|| "–".to_owned(), |spread| spread.show(format))
 }
 
-/// Three digits that count, whatever the size.
+/// Three significant digits.
 pub fn digits(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! A Markdown table, row by row: the first column is words, the rest figures.
+//! A Markdown table: the first column is text, the others are figures.
 
 use std::fmt;
 

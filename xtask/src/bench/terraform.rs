@@ -1,5 +1,5 @@
-//! Plan and apply of many instances of a resource that does nothing: what is
-//! left is the cost of the plugin layer, and of Terraform itself.
+//! Plans and applies many instances of a resource that does nothing: this measures the plugin layer
+//! and Terraform itself.
 
 mod project;
 
@@ -15,11 +15,11 @@ use super::stats::{Series, cell, digits};
 use super::table::Table;
 use project::Project;
 
-/// Instances, and how many rounds in full and in a quick bench.
+/// The numbers of instances, and of rounds in a full and in a quick bench.
 const SIZES: [(usize, usize, usize); 3] = [(1, 9, 3), (100, 5, 1), (1000, 3, 0)];
 
-/// A start and its account cost the small sizes some milliseconds, so wall
-/// time and account come from separate commands up to this size.
+/// The wrapper costs some milliseconds, so up to this size, separate commands measure the time and
+/// the usage of the plugin.
 const ACCOUNT_APART_UP_TO: usize = 100;
 
 #[derive(Default)]
@@ -36,7 +36,7 @@ struct Both {
     plan: Figures,
 }
 
-/// The tables of all sides.
+/// Measures all sides and returns the tables.
 pub fn measure(terraform: &Terraform, binaries: &Binaries, quick: bool) -> Result<String> {
     let sides = Side::all(binaries);
     let mut tables = Vec::new();
@@ -110,8 +110,8 @@ fn timed(project: &Project<'_>, arguments: &[&str], accounted: bool) -> Result<D
     let started = Instant::now();
     let done = output(&mut command)?;
     let elapsed = started.elapsed();
-    // For a plan, success means: nothing to do. Anything else is not a
-    // measurement of what the table says.
+    // A plan succeeds if there is nothing to do. Otherwise, the measurement is not that of the
+    // table.
     if done.status.success() {
         Ok(elapsed)
     } else {

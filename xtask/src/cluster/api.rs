@@ -1,4 +1,4 @@
-//! The little that we ask of a cluster's API server ourselves.
+//! A small client of a cluster's API server.
 
 use std::fs;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::Result;
 use super::layout::{STORAGE_CLASS, Tenant};
 use super::volumes::PROVISIONER;
 
-/// A cluster, as its administrator.
+/// A cluster, with the rights of its administrator.
 pub struct Api {
     agent: Agent,
     server: String,
 }
 
 impl Api {
-    /// With the keys among the tenant's files.
+    /// Uses the keys in the tenant's folder.
     pub fn new(tenant: &Tenant) -> Result<Self> {
         let pem = |name: &str| {
             let path = tenant.path(&format!("pki/{name}"));
@@ -37,7 +37,7 @@ impl Api {
             .tls_config(tls)
             .timeout_global(Some(Duration::from_secs(10)))
             .http_status_as_error(false)
-            // The cluster is on this machine, whatever the environment says.
+            // The cluster is on this machine, so the proxy of the environment does not apply.
             .proxy(None)
             .build()
             .new_agent();
@@ -47,7 +47,7 @@ impl Api {
         })
     }
 
-    /// Whether a path is there and well.
+    /// Whether a GET of the path succeeds.
     pub fn answers(&self, path: &str) -> bool {
         self.agent
             .get(format!("{}{path}", self.server))
@@ -55,12 +55,12 @@ impl Api {
             .is_ok_and(|response| response.status() == 200)
     }
 
-    /// What is at a path.
+    /// Reads a path.
     pub fn get(&self, path: &str) -> Result<Value> {
         self.send(&Method::GET, path, None)
     }
 
-    /// Makes an object.
+    /// Creates an object.
     pub fn create(&self, path: &str, object: &Value) -> Result<Value> {
         self.send(&Method::POST, path, Some(object))
     }
@@ -75,7 +75,7 @@ impl Api {
         self.send(&Method::DELETE, path, None)
     }
 
-    /// Whether pods would run: the node is ready, and they have an account.
+    /// Whether pods can run: the node is ready, and their ServiceAccount exists.
     pub fn takes_pods(&self, node: &str) -> bool {
         let ready = |node: &Value| {
             node.pointer("/status/conditions")
@@ -92,7 +92,7 @@ impl Api {
             && self.answers("/api/v1/namespaces/default/configmaps/kube-root-ca.crt")
     }
 
-    /// Makes the class of volumes that `volumes` provides.
+    /// Creates the StorageClass of the volumes that `volumes` provisions.
     pub fn create_storage_class(&self) -> Result<()> {
         self.create(
             "/apis/storage.k8s.io/v1/storageclasses",

@@ -12,17 +12,17 @@ use crate::repository::Repository;
 use super::layout::{Folders, remove_folder};
 
 const NO_GO: &str = "\
-there is no `go` to build Kubernetes with.
+`go` is not installed, but it is needed to build Kubernetes.
 Install Go 1.26 or newer: https://go.dev/dl";
 
-/// One module of `tools/`, and what is built from it.
+/// A module of `tools/`, and the programs that are built from it.
 struct Module {
     name: &'static str,
-    /// What else goes into its programs, beside go.mod and go.sum.
+    /// Further files that its programs depend on, besides go.mod and go.sum.
     sources: &'static [&'static str],
-    /// Each program's package and name.
+    /// The package and name of each program.
     programs: &'static [(&'static str, &'static str)],
-    /// The dependency whose version the programs are to tell, and where.
+    /// The dependency whose version the programs report, and the variables for it.
     version: Option<(&'static str, &'static str)>,
 }
 
@@ -86,13 +86,13 @@ const MODULES: [Module; 4] = [
     },
 ];
 
-/// Where the programs are.
+/// The folders of the programs.
 pub struct Binaries {
     folders: Vec<(&'static Module, PathBuf)>,
 }
 
 impl Binaries {
-    /// The programs of the present pins, built first where they are missing.
+    /// The programs of the current pins; builds those that are missing.
     pub fn find_or_build(repository: &Repository, folders: &Folders) -> Result<Self> {
         let mut found = Vec::new();
         for module in &MODULES {
@@ -101,12 +101,12 @@ impl Binaries {
         Ok(Self { folders: found })
     }
 
-    /// Where they are.
+    /// The folders.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         self.folders.iter().map(|(_, folder)| folder.as_path())
     }
 
-    /// A program, by its name.
+    /// The path of a program.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folders
             .iter()
@@ -118,19 +118,19 @@ impl Binaries {
 impl Module {
     fn find_or_build(&self, repository: &Repository, folders: &Folders) -> Result<PathBuf> {
         let source = repository.path("tools").join(self.name);
-        let built = folders.kept(&format!("{}-{:016x}", self.name, self.pin(&source)?));
+        let built = folders.cache(&format!("{}-{:016x}", self.name, self.pin(&source)?));
         if built.exists() {
             return Ok(built);
         }
-        let parent = built.parent().ok_or("the cache folder has no name")?;
+        let parent = built.parent().ok_or("the cache folder has no parent")?;
         fs::create_dir_all(parent)
-            .map_err(|e| format!("{} cannot be made: {e}", parent.display()))?;
-        // Two builds at once would take twice as long, and one be for nothing.
+            .map_err(|e| format!("{} cannot be created: {e}", parent.display()))?;
+        // Two builds at the same time would take twice as long, and one of them would be useless.
         let lock = File::create(built.with_extension("lock"))?;
         lock.lock()?;
         if !built.exists() {
-            // Built beside its place and moved there, so that an interrupted
-            // build never leaves half a set behind.
+            // Built in another folder and then moved, so that an interrupted build never leaves an
+            // incomplete set.
             let partial = built.with_extension("partial");
             remove_folder(&partial)?;
             self.build(&source, &partial)?;
@@ -146,7 +146,7 @@ impl Module {
         let count = self.programs.len();
         for (index, (package, name)) in self.programs.iter().enumerate() {
             eprintln!(
-                "building {name} from tools/{} ({} of {count}); this is done once",
+                "building {name} from tools/{} ({} of {count}); this happens only once",
                 self.name,
                 index + 1
             );
@@ -163,7 +163,7 @@ impl Module {
         Ok(())
     }
 
-    /// Built from elsewhere than its own repository, a program has no version.
+    /// Without these flags, a program that is built outside its own repository has no version.
     fn linker_flags(&self, source: &Path) -> Result<String> {
         let Some((dependency, variable)) = self.version else {
             return Ok("-s -w".to_owned());
@@ -172,7 +172,7 @@ impl Module {
         let version = pinned(&pins, dependency)
             .ok_or_else(|| format!("tools/{}/go.mod does not pin {dependency}", self.name))?;
         let mut values = vec![(variable.to_owned(), version)];
-        // Clients also compare the two numbers that Kubernetes keeps beside it.
+        // Clients also compare the two numbers that Kubernetes stores beside the version.
         if let Some(base) = variable.strip_suffix("gitVersion") {
             let names = ["gitMajor", "gitMinor"].map(|name| format!("{base}{name}"));
             values.extend(

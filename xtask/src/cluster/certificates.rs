@@ -1,4 +1,4 @@
-//! The keys and certificates of one cluster: an authority of its own, made anew at every start.
+//! The keys and certificates of one cluster: a new CA for each start.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -9,21 +9,21 @@ use crate::Result;
 
 use super::layout::{Tenant, write};
 
-/// The authority of one cluster.
+/// The certificate authority of one cluster.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its certificate, as PEM.
+    /// The CA certificate as PEM.
     pub pem: String,
 }
 
-/// A certificate and its key, as PEM.
+/// A certificate and its key as PEM.
 pub struct Identity {
     pub certificate: String,
     pub key: String,
 }
 
 impl Authority {
-    /// An authority that nothing trusts yet.
+    /// A new CA.
     pub fn new(tenant: &Tenant) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(
@@ -40,7 +40,7 @@ impl Authority {
         })
     }
 
-    /// Whom the API server takes for `user`, member of `group`.
+    /// A client certificate for `user`, a member of `group`.
     pub fn client(&self, user: &str, group: Option<&str>) -> Result<Identity> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, user);
@@ -52,7 +52,7 @@ impl Authority {
         self.sign(params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    /// A server that answers under these names and addresses.
+    /// A server certificate for these names and addresses.
     pub fn server(&self, name: &str, answers_to: &[&str]) -> Result<Identity> {
         let names: Vec<String> = answers_to.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
@@ -77,16 +77,16 @@ impl Authority {
 }
 
 impl Identity {
-    /// Writes `<name>.pem` and `<name>.key` among the tenant's files.
+    /// Writes `<name>.pem` and `<name>.key` into the tenant's folder.
     pub fn write(&self, tenant: &Tenant, name: &str) -> Result<()> {
         write(&tenant.path(&format!("pki/{name}.pem")), &self.certificate)?;
         write(&tenant.path(&format!("pki/{name}.key")), &self.key)
     }
 }
 
-/// Writes everything that the programs of one cluster identify themselves with.
-/// Returns the authority and the administrator, for clients outside.
-pub fn make(tenant: &Tenant) -> Result<(Authority, Identity)> {
+/// Creates the certificates of all programs of one cluster. Returns the CA and the administrator's
+/// certificate, for clients outside the cluster.
+pub fn create(tenant: &Tenant) -> Result<(Authority, Identity)> {
     let authority = Authority::new(tenant)?;
     write(&tenant.path("pki/ca.pem"), &authority.pem)?;
 
@@ -118,7 +118,7 @@ pub fn make(tenant: &Tenant) -> Result<(Authority, Identity)> {
         ("controller-manager", "system:kube-controller-manager", None),
         ("scheduler", "system:kube-scheduler", None),
         ("proxy", "system:kube-proxy", None),
-        // No role that Kubernetes brings reads policies and nodes.
+        // No built-in role of Kubernetes may read policies and nodes.
         ("kube-router", "kube-router", Some("system:masters")),
         (
             "kubelet",

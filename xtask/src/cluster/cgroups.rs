@@ -1,20 +1,20 @@
-//! The control groups that everything of the clusters runs in.
+//! The control groups of all processes of the clusters.
 //!
-//! They are also the kernel's own list of what was started: a process cannot
-//! leave its group by forking or by outliving its parent, so `down` needs no
-//! trust in recorded pids that may have been given to somebody else since.
+//! The kernel also uses them as the list of started processes: a process cannot leave its group by
+//! a fork or by living longer than its parent. So `down` does not need recorded pids, which may
+//! belong to other processes by now.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// Our group in every hierarchy.
+/// Our group in each hierarchy.
 const ROOT: &str = "flower-cluster";
-/// What we start ourselves is here, what kubelets start is beside it.
+/// For the programs that xtask starts; the kubelets' pods are in groups beside it.
 const PROGRAMS: &str = "programs";
 
-/// One mounted tree of groups.
+/// A mounted hierarchy of groups.
 struct Hierarchy {
     mount: PathBuf,
     unified: bool,
@@ -28,8 +28,8 @@ impl Hierarchy {
 
     /// Reads `cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0`.
     fn of_line(line: &str) -> Option<Self> {
-        let mut words = line.split(' ').skip(1);
-        let (mount, kind) = (words.next()?, words.next()?);
+        let mut fields = line.split(' ').skip(1);
+        let (mount, kind) = (fields.next()?, fields.next()?);
         ["cgroup", "cgroup2"].contains(&kind).then(|| Self {
             mount: mount.into(),
             unified: kind == "cgroup2",
@@ -41,8 +41,8 @@ impl Hierarchy {
     }
 }
 
-/// Makes the group that a kubelet puts its pods into, and returns its name as
-/// the kubelet wants it.
+/// Creates the group for the pods of a kubelet, and returns its name in the form that the kubelet
+/// expects.
 pub fn for_pods(letter: &str) -> Result<String> {
     for hierarchy in Hierarchy::all()? {
         make(&hierarchy.root())?;
@@ -51,21 +51,22 @@ pub fn for_pods(letter: &str) -> Result<String> {
     Ok(format!("/{ROOT}/{letter}"))
 }
 
-/// Makes the group for the programs that we start, and returns its folder.
+/// Creates the group for the programs that xtask starts, and returns its folder.
 pub fn for_programs() -> Result<PathBuf> {
     let folder = programs(&Hierarchy::all()?)?;
-    fs::create_dir_all(&folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+    fs::create_dir_all(&folder)
+        .map_err(|e| format!("{} cannot be created: {e}", folder.display()))?;
     Ok(folder)
 }
 
-/// The processes of the clusters: ours, and those of the kubelets' pods.
+/// The processes of the clusters: xtask's own, and those of the kubelets' pods.
 pub struct Members {
     pub programs: Vec<i32>,
     pub pods: Vec<i32>,
 }
 
 impl Members {
-    /// As of now.
+    /// The current processes.
     pub fn now() -> Result<Self> {
         let programs = programs(&Hierarchy::all()?)?;
         let mut found = Self {
@@ -79,13 +80,13 @@ impl Members {
         Ok(found)
     }
 
-    /// Whether none is left.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.programs.is_empty() && self.pods.is_empty()
     }
 }
 
-/// Removes every group of ours. They must be empty.
+/// Removes all our groups, which must be empty.
 pub fn remove() -> Result<()> {
     for hierarchy in Hierarchy::all()? {
         prune(&hierarchy.root())?;
@@ -93,31 +94,36 @@ pub fn remove() -> Result<()> {
     Ok(())
 }
 
-/// One hierarchy is enough to keep count in. It is `pids` where there is
-/// version 1, so that memory stays accounted to whoever accounts for it now.
+/// One hierarchy is enough to list the processes. With version 1 it is `pids`, so that the memory
+/// accounting stays unchanged.
 fn programs(hierarchies: &[Hierarchy]) -> Result<PathBuf> {
     hierarchies
         .iter()
         .find(|one| one.mount.ends_with("pids"))
         .or_else(|| hierarchies.iter().find(|one| one.unified))
         .map(|one| one.root().join(PROGRAMS))
-        .ok_or_else(|| "no control groups are mounted, and kubelets need them".into())
+        .ok_or_else(|| "no control groups are mounted, but kubelets need them".into())
 }
 
 fn make(folder: &Path) -> Result<()> {
-    let fail = |e| format!("the control group {} cannot be made: {e}", folder.display());
+    let fail = |e| {
+        format!(
+            "the control group {} cannot be created: {e}",
+            folder.display()
+        )
+    };
     fs::create_dir_all(folder).map_err(fail)?;
     let Some(parent) = folder.parent() else {
         return Ok(());
     };
-    // A cpuset that names no processors takes no processes.
+    // A cpuset without processors accepts no processes.
     for file in ["cpuset.cpus", "cpuset.mems"] {
         if let Ok(text) = fs::read(parent.join(file)) {
-            // Of version 2, where an empty one inherits, the root has none.
+            // In version 2, an empty file inherits; the root group has no such file.
             fs::write(folder.join(file), text).map_err(fail)?;
         }
     }
-    // Version 2 hands a controller down only where it is told to.
+    // Version 2 enables a controller in a child group only on request.
     for controller in fs::read_to_string(parent.join("cgroup.controllers"))
         .unwrap_or_default()
         .split_whitespace()

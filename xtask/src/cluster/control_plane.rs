@@ -1,4 +1,4 @@
-//! What makes a node into a cluster: etcd, the API server and its controllers.
+//! The control plane of a cluster: etcd, the API server and the controllers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::layout::{Tenant, write};
 use super::network::namespace;
 use super::program::{Program, wait_for};
 
-/// Starts programs in a node's network.
+/// Starts programs in the network namespace of a node.
 pub struct Starter<'a> {
     pub state: &'a Path,
     pub tenant: &'a Tenant,
@@ -20,23 +20,23 @@ pub struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    /// Starts one of our binaries in the node's network.
+    /// Starts one of our binaries in the network namespace of the node.
     pub fn start(&self, name: &str, flags: &[String]) -> Result<Program> {
         self.start_with(name, &["nsenter".into(), namespace(self.tenant)], flags)
     }
 
-    /// The same, by way of other programs.
-    pub fn start_with(&self, name: &str, way: &[String], flags: &[String]) -> Result<Program> {
+    /// The same, through other programs.
+    pub fn start_with(&self, name: &str, wrapper: &[String], flags: &[String]) -> Result<Program> {
         let binary = self.binaries.path(name).to_string_lossy().into_owned();
-        let words = [way, &[binary], flags].concat();
+        let command_line = [wrapper, &[binary], flags].concat();
         Program::start(
             self.state,
             &format!("{}-{name}", self.tenant.letter()),
-            &words,
+            &command_line,
         )
     }
 
-    /// Starts etcd and the API server. It is not ready yet when this returns.
+    /// Starts etcd and the API server, which is not ready yet when this returns.
     pub fn api_server(&self) -> Result<Vec<Program>> {
         Ok(vec![
             self.start("etcd", &self.etcd_flags())?,
@@ -44,9 +44,9 @@ impl Starter<'_> {
         ])
     }
 
-    /// Waits for the API server, then starts what works for it.
+    /// Waits for the API server, then starts the controllers.
     pub fn controllers(&self, api: &Api, programs: &mut Vec<Program>) -> Result<()> {
-        // Before it is ready the roles of the others are missing, and they end.
+        // Before it is ready, the roles of the other programs do not exist, and these would exit.
         wait_for(
             &format!("the API server of {}", self.tenant.context()),
             Duration::from_mins(1),
@@ -66,7 +66,7 @@ impl Starter<'_> {
         let data = self.tenant.text("etcd");
         flags(&[
             ("data-dir", &data),
-            // What a power cut would lose is gone at the next start anyway.
+            // Data that a power failure would lose is deleted at the next start anyway.
             ("unsafe-no-fsync", "true"),
             ("listen-client-urls", "http://127.0.0.1:2379"),
             ("advertise-client-urls", "http://127.0.0.1:2379"),
@@ -118,7 +118,7 @@ impl Starter<'_> {
         all
     }
 
-    /// What the controller manager and the scheduler have in common.
+    /// The common flags of the controller manager and the scheduler.
     fn client_flags(&self, keys: &str) -> Vec<String> {
         flags(&[
             (
@@ -127,7 +127,7 @@ impl Starter<'_> {
             ),
             ("bind-address", "127.0.0.1"),
             ("authentication-skip-lookup", "true"),
-            // There is nobody to elect against, and the vote takes seconds.
+            // There is only one instance, and an election takes seconds.
             ("leader-elect", "false"),
         ])
     }
@@ -150,7 +150,7 @@ impl Starter<'_> {
     }
 }
 
-/// `--name=value`, for each.
+/// Writes each pair as `--name=value`.
 pub fn flags(pairs: &[(&str, &str)]) -> Vec<String> {
     pairs
         .iter()

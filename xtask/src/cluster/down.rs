@@ -1,4 +1,4 @@
-//! Ending everything, and leaving nothing.
+//! Ends all processes of the clusters and removes all their files.
 
 use std::fs;
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::cgroups::{self, Members};
 use super::layout::{Folders, Tenant, remove_folder};
 use super::{MOST_TENANTS, network, node, sysctl};
 
-/// Nothing that runs is needed again, so there is little to wait for.
+/// No process has work to finish, so the grace period is short.
 const GRACE: Duration = Duration::from_secs(2);
 const DEATH: Duration = Duration::from_secs(20);
 
-/// Ends whatever there is of the clusters, complete or not.
+/// Removes the clusters, even incomplete ones.
 pub fn clear(folders: &Folders) -> Result<()> {
     let state = folders.state();
     end_processes()?;
@@ -25,7 +25,7 @@ pub fn clear(folders: &Folders) -> Result<()> {
     cgroups::remove()?;
     sysctl::restore(&state)?;
     for folder in node::COVERED {
-        // Only where it is empty, so only where it was made for us to cover.
+        // Removed only if it is empty, so only if it was created as a mount point.
         fs::remove_dir(folder).ok();
     }
     check_mounts(&state)?;
@@ -34,12 +34,13 @@ pub fn clear(folders: &Folders) -> Result<()> {
 
 fn end_processes() -> Result<()> {
     let started = Instant::now();
-    // Containers first asked would be started again, so ours go first.
+    // Otherwise, the kubelet would restart containers that end first, so our own programs end
+    // first.
     send(&Members::now()?.programs, Signal::SIGTERM);
     while started.elapsed() < GRACE && !Members::now()?.is_empty() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    // One that is about to fork may need a second look.
+    // A process that is about to fork needs a second pass.
     while started.elapsed() < DEATH {
         let members = Members::now()?;
         if members.is_empty() {
@@ -51,7 +52,7 @@ fn end_processes() -> Result<()> {
     }
     let left = Members::now()?;
     Err(format!(
-        "these processes do not end: {:?} {:?}",
+        "these processes did not end: {:?} {:?}",
         left.programs, left.pods
     )
     .into())
@@ -59,12 +60,12 @@ fn end_processes() -> Result<()> {
 
 fn send(pids: &[i32], signal: Signal) {
     for &pid in pids {
-        // It may have ended by itself meanwhile.
+        // It may have ended already.
         kill(Pid::from_raw(pid), signal).ok();
     }
 }
 
-/// A mount that is left would have its content removed with the folder.
+/// Removing the folder would also remove the content of a mount.
 fn check_mounts(state: &Path) -> Result<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let left: Vec<&str> = mounts

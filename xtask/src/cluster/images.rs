@@ -1,8 +1,8 @@
-//! The registry, and the images in it.
+//! The image registry and its images.
 //!
-//! Flower's official images are on a public registry that a test must not
-//! depend on. `tests/cluster/images` makes the like of them from Debian
-//! packages and wheels; the registry's storage is kept, so this is done once.
+//! Flower's official images are in a public registry, which a test must not depend on.
+//! `tests/cluster/images` builds equivalent images from Debian packages and wheels; the storage of
+//! the registry is kept, so this happens only once.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,20 +22,20 @@ use super::layout::{Folders, HOST, REGISTRY, make_folder, remove_folder, write};
 use super::packages::AS_ROOT;
 use super::program::{Program, wait_for};
 
-/// The image of the container that holds a pod together.
+/// The pause image, which keeps the namespaces of a pod.
 pub const PAUSE: &str = "flwr/pause:1";
-/// Debian's release that the images are made of, and the Python in it.
+/// The Debian release of the images, and its Python.
 const SUITE: &str = "bookworm";
 const PYTHON: &str = "3.11";
 const PACKAGES: &str = "python3,python3-venv,nginx-light";
 
-/// What does not depend on Flower's version: target and tag.
+/// Targets and tags that do not depend on the Flower version.
 const BASE: [(&str, &str); 3] = [
     ("python", "flwr/python:1"),
     ("gateway", "nginxinc/nginx-unprivileged:1.29-alpine"),
     ("pause", PAUSE),
 ];
-/// What runs apps is called `superexec` since 1.21.
+/// Since 1.21, `superexec` is the program that runs apps.
 const FLOWER: [&str; 5] = [
     "superlink",
     "supernode",
@@ -52,7 +52,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// Where they are kept, whether made or not; `registry` will serve them.
+    /// The images and their storage, whether they exist or not; `registry` serves them.
     pub fn find(repository: &Repository, folders: &Folders, registry: PathBuf) -> Result<Self> {
         let recipes = repository.path("tests/cluster/images");
         let mut pin = DefaultHasher::new();
@@ -65,22 +65,22 @@ impl Images {
         }
         Ok(Self {
             recipes,
-            folder: folders.kept(&format!("images-{:016x}", pin.finish())),
+            folder: folders.cache(&format!("images-{:016x}", pin.finish())),
             registry,
         })
     }
 
-    /// Where they are kept.
+    /// The storage.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Forgets them.
+    /// Deletes them.
     pub fn remove(&self) -> Result<()> {
         remove_folder(&self.folder)
     }
 
-    /// Starts the registry on the host's end of the bridge.
+    /// Starts the registry on the host's address of the bridge.
     pub fn serve(&self, state: &Path) -> Result<Program> {
         let config = json!({
             "version": "0.1",
@@ -109,7 +109,7 @@ impl Images {
         Ok(program)
     }
 
-    /// Makes the images that are missing, and pushes them to the registry.
+    /// Builds the missing images and pushes them to the registry.
     pub fn ensure(&self, binaries: &Binaries, versions: &[String]) -> Result<()> {
         if !self.made("base") {
             self.make("base", |work| self.make_base(work, binaries))?;
@@ -127,9 +127,9 @@ impl Images {
         self.folder.join("made").join(name).exists()
     }
 
-    /// Makes something in a folder that is gone afterwards.
+    /// Builds something in a temporary folder.
     fn make(&self, name: &str, step: impl FnOnce(&Workshop) -> Result<()>) -> Result<()> {
-        eprintln!("making the images of {name}; this is done once");
+        eprintln!("building the images of {name}; this happens only once");
         let work = Workshop::new(self.folder.join("work"))?;
         step(&work)?;
         remove_folder(&work.folder)?;
@@ -143,7 +143,7 @@ impl Images {
                 .args(["--variant=minbase", "--quiet"])
                 .arg(format!("--include={PACKAGES}"))
                 .arg(format!("--aptopt={AS_ROOT}"))
-                // Nobody reads them in a container.
+                // Nobody reads the documentation in a container.
                 .arg("--dpkgopt=path-exclude=/usr/share/doc/*")
                 .arg("--dpkgopt=path-exclude=/usr/share/man/*")
                 .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
@@ -195,7 +195,7 @@ impl Images {
     }
 }
 
-/// Whether the official images of a release have one of this name.
+/// Whether the official images of a release include one with this name.
 fn exists(role: &str, version: &str) -> bool {
     let minor = version
         .split('.')
@@ -209,7 +209,7 @@ fn exists(role: &str, version: &str) -> bool {
     }
 }
 
-/// A folder in which buildah keeps everything of its own.
+/// A temporary folder for all files of buildah.
 struct Workshop {
     folder: PathBuf,
 }
@@ -246,7 +246,7 @@ impl Workshop {
         let tag = format!("{REGISTRY}/{tag}");
         capture(
             self.buildah("build")
-                // The image's own root may not be what a kernel lets us enter.
+                // Some kernels do not allow entering the root of the image.
                 .args(["--isolation=chroot", "--layers", "--quiet"])
                 .args(["--target", target, "--tag", &tag])
                 .args(options)
@@ -254,7 +254,7 @@ impl Workshop {
                 .arg(recipe)
                 .arg(self.context()),
         )?;
-        // Packing costs more than it saves between two folders of one disk.
+        // Compression between two folders on the same disk costs more than it saves.
         capture(self.buildah("push").args(["--disable-compression", &tag])).map(drop)
     }
 

@@ -1,4 +1,4 @@
-//! The kubeconfig files. They are written as JSON, which every YAML reader takes.
+//! The kubeconfig files, as JSON, which every YAML parser accepts.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use crate::Result;
 use super::certificates::{Authority, Identity};
 use super::layout::{Tenant, write};
 
-/// Contexts for people and tests, with all keys inside.
+/// Contexts for users and tests, with all keys inline.
 #[derive(Default)]
 pub struct Kubeconfig {
     clusters: Vec<Value>,
@@ -41,7 +41,7 @@ impl Kubeconfig {
         }));
     }
 
-    /// The whole file; the first cluster is the current one.
+    /// The file; the context of the first cluster is the current one.
     pub fn text(&self) -> String {
         let current = self.contexts.first().and_then(|first| first.get("name"));
         format!(
@@ -58,7 +58,7 @@ impl Kubeconfig {
     }
 }
 
-/// Writes `<name>.kubeconfig` for a program of the cluster that has the keys `name`.
+/// Writes `<name>.kubeconfig` for a program of the cluster that uses the key `name`.
 pub fn for_program(tenant: &Tenant, name: &str) -> Result<()> {
     let config = json!({
         "apiVersion": "v1",

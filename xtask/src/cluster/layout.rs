@@ -1,7 +1,7 @@
-//! Where the clusters keep their files, and which names and addresses they have.
+//! The folders, names and addresses of the clusters.
 //!
-//! Everything that runs is described below the state folder, so that `down`
-//! removes it with one folder. What took long to make is kept beside it.
+//! The state folder contains everything of running clusters, so that `down` removes one folder.
+//! Files that take long to create are kept beside it.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::tools::cache_folder;
 
-/// The host's end of the bridge that all nodes are on.
+/// The host's address on the bridge of all nodes.
 pub const HOST: &str = "10.200.0.1";
-/// The registry that every image comes from.
+/// The registry of all images.
 pub const REGISTRY: &str = "10.200.0.1:5000";
-/// The class of volumes that claims get when they name none.
+/// The default StorageClass.
 pub const STORAGE_CLASS: &str = "standard";
 
 /// The folders outside the checkout.
@@ -24,35 +24,35 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Below `XDG_CACHE_HOME`, else below `~/.cache`.
+    /// Below `XDG_CACHE_HOME`, or `~/.cache`.
     pub fn find() -> Result<Self> {
         Ok(Self {
             cache: cache_folder()?,
         })
     }
 
-    /// What `down` removes.
+    /// The folder that `down` removes.
     pub fn state(&self) -> PathBuf {
         self.cache.join("cluster")
     }
 
-    /// What one run of `up` leaves to the next: programs and images.
-    pub fn kept(&self, name: &str) -> PathBuf {
+    /// Files that a later `up` uses again: programs and images.
+    pub fn cache(&self, name: &str) -> PathBuf {
         self.cache.join("tools").join(name)
     }
 
-    /// Held while `up` or `down` works.
+    /// The lock that `up` and `down` hold.
     pub fn lock(&self) -> PathBuf {
         self.cache.join("cluster.lock")
     }
 
-    /// The file that clients are given.
+    /// The kubeconfig for clients.
     pub fn kubeconfig(&self) -> PathBuf {
         self.state().join("kubeconfig")
     }
 }
 
-/// One of the clusters: an organisation that takes part in a federation.
+/// One of the clusters: an organisation in a federation.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     letter: char,
@@ -73,22 +73,22 @@ impl Tenant {
             .collect()
     }
 
-    /// Such as `a`.
+    /// The letter, such as `a`.
     pub fn letter(&self) -> String {
         self.letter.to_string()
     }
 
-    /// Its context in the kubeconfig, such as `tenant-a`.
+    /// The context in the kubeconfig, such as `tenant-a`.
     pub fn context(&self) -> String {
         format!("tenant-{}", self.letter)
     }
 
-    /// Its node, such as `node-a`.
+    /// The name of the node, such as `node-a`.
     pub fn node(&self) -> String {
         format!("node-{}", self.letter)
     }
 
-    /// Its network namespace on the host, and the host's end of its cable.
+    /// The name of the network namespace, and of the host's end of its veth pair.
     pub fn link(&self) -> String {
         format!("flower-{}", self.letter)
     }
@@ -98,38 +98,38 @@ impl Tenant {
         format!("10.200.0.{}", self.number + 1)
     }
 
-    /// Where its API server answers.
+    /// The URL of the API server.
     pub fn server(&self) -> String {
         format!("https://{}:6443", self.address())
     }
 
-    /// The addresses of its pods.
+    /// The addresses of the pods.
     pub fn pods(&self) -> String {
         format!("10.{}.0.0/24", 241 + u16::from(self.number))
     }
 
-    /// The addresses of its Services.
+    /// The addresses of the Services.
     pub fn services(&self) -> String {
         format!("10.{}.0.0/16", 91 + u16::from(self.number))
     }
 
-    /// The Service of the API server itself.
+    /// The address of the API server's Service.
     pub fn api_service(&self) -> String {
         format!("10.{}.0.1", 91 + u16::from(self.number))
     }
 
-    /// A path among its own files.
+    /// A path in the tenant's folder.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)
     }
 
-    /// The same, for a command line or a configuration file.
+    /// The same as text, for a command line or a configuration file.
     pub fn text(&self, relative: &str) -> String {
         self.path(relative).to_string_lossy().into_owned()
     }
 }
 
-/// Writes a file that only its owner may read, with the folders it needs.
+/// Writes a file that only its owner can read, and creates its folders.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
@@ -138,16 +138,16 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
         .map_err(|e| format!("{} cannot be written: {e}", path.display()).into())
 }
 
-/// Makes a folder that only its owner may look into.
+/// Creates a folder that only its owner can read.
 pub fn make_folder(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|e| format!("{} cannot be made: {e}", path.display()).into())
+        .map_err(|e| format!("{} cannot be created: {e}", path.display()).into())
 }
 
-/// Removes a folder, if there is one.
+/// Removes a folder, if it exists.
 pub fn remove_folder(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

@@ -1,9 +1,9 @@
-//! `cargo xtask cluster`: real Kubernetes on this machine, for the tests of tier `cluster`.
+//! `cargo xtask cluster`: real Kubernetes clusters on this machine, for the tests of the tier
+//! `cluster`.
 //!
-//! Two clusters of one node each stand for two organisations, which reach each
-//! other's nodes and nothing else of each other. They are built from pinned
-//! sources and run as plain processes, so that neither a container daemon nor
-//! an account anywhere is needed.
+//! Two clusters of one node each represent two organisations, which can connect only to each
+//! other's nodes. They are built from pinned sources and run as plain processes, so they need
+//! neither a container daemon nor an account.
 
 mod api;
 mod binaries;
@@ -54,27 +54,28 @@ Usage: cargo xtask cluster up [options]
 
 Options of up:
   --tenants N        how many clusters, 1 or 2 (default: 2): contexts tenant-a and tenant-b
-  --flower VERSIONS  Flower releases to have images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0,1.32.1,1.22.0,1.20.0)
-  --rebuild          make the images anew
+  --flower VERSIONS  Flower releases to build images of, such as 1.42.0,1.37.0 (default: 1.42.0,1.38.0,1.32.1,1.22.0,1.20.0)
+  --rebuild          build the images again
 
-The first `up` builds Kubernetes (minutes); what it builds is kept in the cache folder.
+The first `up` builds Kubernetes, which takes minutes; the cache folder keeps the result.
 ";
 
-/// As many tenants as there are addresses for.
+/// The number of tenants for which there are addresses.
 const MOST_TENANTS: u8 = 2;
-/// The releases that the tests use: the newest, one whose Fleet API has a port of its own, one whose
-/// Control API is gRPC, one that reads keys from a list, and one without SuperExec and health service.
+/// The releases that the tests use: the newest, one with a separate port for the Fleet API, one
+/// whose Control API is gRPC, one that reads keys from a file, and one without SuperExec and health
+/// service.
 const FLOWER: [&str; 5] = ["1.42.0", "1.38.0", "1.32.1", "1.22.0", "1.20.0"];
 /// The command that `up` starts in the background, for one tenant.
 const PROVISION: &str = "provision";
 
-/// What `up` is to bring about.
+/// The options of `up`.
 pub struct Options {
-    /// How many clusters.
+    /// The number of clusters.
     pub tenants: u8,
-    /// The Flower releases to have images of.
+    /// The Flower releases of the images.
     pub flower: Vec<String>,
-    /// Whether to make the images anew.
+    /// Whether to build the images again.
     pub rebuild: bool,
 }
 
@@ -88,22 +89,22 @@ impl Default for Options {
     }
 }
 
-/// Clusters that are up.
+/// Running clusters.
 pub struct Cluster {
-    /// How long the start took, if they were not up already.
-    pub took: Duration,
-    /// With a context for each tenant.
+    /// How long the start took, if they were not running already.
+    pub started_in: Duration,
+    /// The kubeconfig, with a context for each tenant.
     pub kubeconfig: PathBuf,
-    /// What to write before `flwr/superlink:…`; empty, as every node takes the
-    /// images of every registry from ours.
+    /// The prefix for `flwr/superlink:…`; empty, because every node pulls the images of all
+    /// registries from ours.
     pub image_prefix: String,
-    /// The class of volumes that is the default.
+    /// The default StorageClass.
     pub storage_class: String,
-    /// Such as `tenant-a`, with the node's address.
+    /// The contexts, such as `tenant-a`, with the addresses of their nodes.
     pub tenants: Vec<(String, String)>,
 }
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let command = match arguments.next()? {
         None => return help_or_refuse(Long("help"), HELP),
@@ -152,7 +153,7 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings the clusters up, unless they are up as wanted.
+/// Starts the clusters, unless they already run with these options.
 pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
     let folders = Folders::find()?;
     let _lock = lock(&folders)?;
@@ -164,13 +165,13 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
         "binaries": binaries.folders().collect::<Vec<_>>(),
         "images": images.folder(),
     });
-    let mut took = Duration::ZERO;
-    if options.rebuild || !status::well(&folders, &plan)? {
+    let mut started_in = Duration::ZERO;
+    if options.rebuild || !status::is_healthy(&folders, &plan)? {
         down::clear(&folders)?;
         if options.rebuild {
             images.remove()?;
         }
-        took = start(&folders, &binaries, &images, options).map_err(|e| {
+        started_in = start(&folders, &binaries, &images, options).map_err(|e| {
             format!(
                 "{e}\n\nThe logs are in {}",
                 folders.state().join("logs").display()
@@ -180,12 +181,12 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
     } else {
         images.ensure(&binaries, &options.flower)?;
     }
-    eprintln!("ready in {:.1} s", took.as_secs_f64());
+    eprintln!("ready in {:.1} s", started_in.as_secs_f64());
     Ok(Cluster {
-        took,
+        started_in,
         kubeconfig: folders.kubeconfig(),
-        // The name of the registry, so that the gateway's image is asked for by its tag: ours is not
-        // the published one, and has another digest.
+        // The name of the registry, so that the gateway's image is pulled by its tag: ours differs
+        // from the published one and has another digest.
         image_prefix: "docker.io/".to_owned(),
         storage_class: STORAGE_CLASS.to_owned(),
         tenants: status::running(&folders)
@@ -195,14 +196,14 @@ pub fn up(repository: &Repository, options: &Options) -> Result<Cluster> {
     })
 }
 
-/// Ends the clusters. What was built stays in the cache.
+/// Ends the clusters. The programs and images stay in the cache.
 pub fn down() -> Result<()> {
     let folders = Folders::find()?;
     let _lock = lock(&folders)?;
     down::clear(&folders)
 }
 
-/// Starts them; how long that took once everything was built.
+/// Starts them; returns how long that took, without the builds.
 fn start(
     folders: &Folders,
     binaries: &Binaries,
@@ -211,19 +212,19 @@ fn start(
 ) -> Result<Duration> {
     let state = folders.state();
     let tenants = Tenant::first(options.tenants, &state);
-    sysctl::remember(&state)?;
+    sysctl::save(&state)?;
     network::make_bridge()?;
     images.serve(&state)?;
     images.ensure(binaries, &options.flower)?;
 
-    // A build while the clusters run replaces this program's own file.
+    // A build while the clusters run replaces the file of this program.
     std::fs::copy("/proc/self/exe", own_copy(&state))?;
 
-    let begun = Instant::now();
+    let began = Instant::now();
     let mut kubeconfig = Kubeconfig::default();
     for tenant in &tenants {
         network::make_node(tenant)?;
-        let (authority, admin) = certificates::make(tenant)?;
+        let (authority, admin) = certificates::create(tenant)?;
         kubeconfig.add(tenant, &authority, &admin);
     }
     write(&folders.kubeconfig(), kubeconfig.text())?;
@@ -237,7 +238,7 @@ fn start(
                     tenant,
                     binaries,
                 };
-                // Errors are told across the thread's end as text.
+                // Errors cross the thread boundary as text.
                 scope.spawn(move || start_tenant(&starter).map_err(|e| e.to_string()))
             })
             .collect();
@@ -247,10 +248,10 @@ fn start(
                 .map_err(|_| "starting a cluster panicked".to_owned())?
         })
     })?;
-    Ok(begun.elapsed())
+    Ok(began.elapsed())
 }
 
-/// Where this program lies for those that it starts.
+/// A copy of this program, for the processes that it starts.
 fn own_copy(state: &Path) -> PathBuf {
     state.join("xtask")
 }
@@ -283,14 +284,14 @@ fn start_tenant(starter: &Starter) -> Result<()> {
                 && TcpStream::connect(format!("{}:53", tenant.address())).is_ok())
         },
     )?;
-    // It wants to know the node's address, which the kubelet tells.
+    // It needs the node's address, which the kubelet reports.
     starter.policies(&mut programs)
 }
 
 fn tenants(count: &str) -> Result<u8> {
     let number = count.parse().ok();
     let number = number.filter(|number| (1..=MOST_TENANTS).contains(number));
-    Ok(number.ok_or_else(|| format!("--tenants takes 1 to {MOST_TENANTS}, not `{count}`"))?)
+    Ok(number.ok_or_else(|| format!("--tenants must be 1 to {MOST_TENANTS}, not `{count}`"))?)
 }
 
 fn provision(mut arguments: Parser) -> Result<()> {

@@ -1,8 +1,8 @@
-//! The bridge that the nodes are on, and the network namespace of each node.
+//! The bridge between the nodes, and the network namespace of each node.
 //!
-//! Nodes reach each other and the host over the bridge, and nothing else. Routes
-//! to pods and Services are there before any pod is, else the host would send
-//! such packets out by its default route.
+//! Over the bridge, nodes can connect only to each other and to the host. The routes to pods and
+//! Services exist before the first pod; otherwise, the host would send such packets to its default
+//! route.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,18 +13,18 @@ use crate::process::{capture, failed, output};
 use super::layout::{HOST, Tenant};
 
 const BRIDGE: &str = "flower0";
-/// What comes from a node and is for neither another node nor the host goes
-/// nowhere, even where the host forwards for other reasons.
+/// Packets from a node to anything but another node or the host are dropped, even if the host
+/// forwards packets for other reasons.
 const FORWARDED: &str = "iif flower0 priority 100 prohibit";
 const NAMESPACES: &str = "/run/netns";
-/// Pods of one node talk over its bridge, past the filter unless this is set.
+/// Without this setting, packets between pods of one node cross its bridge without the filter.
 const FILTER_BRIDGE: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 const NO_BRIDGE_FILTER: &str = "\
-the kernel cannot filter what crosses a bridge, so no NetworkPolicy would hold between pods.
-Load the module that can: modprobe br_netfilter";
+the kernel cannot filter packets on a bridge, so a NetworkPolicy would have no effect between pods.
+Load the module for this: modprobe br_netfilter";
 
-/// Makes the bridge, with the host on it.
+/// Creates the bridge and connects the host to it.
 pub fn make_bridge() -> Result<()> {
     if !std::fs::exists(FILTER_BRIDGE)? {
         return Err(NO_BRIDGE_FILTER.into());
@@ -40,7 +40,7 @@ pub fn make_bridge() -> Result<()> {
     )
 }
 
-/// Makes a node's namespace and plugs it into the bridge.
+/// Creates the namespace of a node and connects it to the bridge.
 pub fn make_node(tenant: &Tenant) -> Result<()> {
     let (link, address) = (tenant.link(), tenant.address());
     let (pods, services) = (tenant.pods(), tenant.services());
@@ -70,7 +70,7 @@ pub fn make_node(tenant: &Tenant) -> Result<()> {
         "-c",
         &format!("echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > {FILTER_BRIDGE}"),
     ]))?;
-    // The other nodes know no way back to a pod.
+    // The other nodes have no route back to a pod.
     pipe(
         Command::new("nsenter").args([&namespace, "nft", "-f", "-"]),
         &format!(
@@ -84,12 +84,12 @@ pub fn make_node(tenant: &Tenant) -> Result<()> {
     )
 }
 
-/// `nsenter`'s way into a node's namespace.
+/// The `nsenter` command for the namespace of a node.
 pub fn namespace(tenant: &Tenant) -> String {
     format!("--net={NAMESPACES}/{}", tenant.link())
 }
 
-/// Removes whatever is there of all this.
+/// Removes all of this, as far as it exists.
 pub fn remove(tenants: &[Tenant]) -> Result<()> {
     let namespaces = capture(Command::new("ip").args(["netns", "list"]))?;
     for tenant in tenants {
@@ -101,7 +101,7 @@ pub fn remove(tenants: &[Tenant]) -> Result<()> {
             capture(Command::new("ip").args(["netns", "delete", &link]))?;
         }
         remove_link(&link)?;
-        // It goes by the way it was made, so another's route is never hit.
+        // Deleted exactly as it was created, so this never deletes another route.
         output(Command::new("ip").args(["route", "del", "blackhole", &tenant.services()]))?;
     }
     remove_link(BRIDGE)?;
@@ -110,7 +110,7 @@ pub fn remove(tenants: &[Tenant]) -> Result<()> {
             .args(["rule", "del"])
             .args(FORWARDED.split(' ')),
     )?;
-    // `ip` mounts this folder when it makes a first namespace, and leaves it.
+    // `ip` mounts this folder when it creates the first namespace, and does not unmount it.
     if std::fs::read_dir(NAMESPACES).is_ok_and(|mut left| left.next().is_none()) {
         output(Command::new("umount").arg(NAMESPACES))?;
         std::fs::remove_dir(NAMESPACES).ok();
@@ -120,7 +120,7 @@ pub fn remove(tenants: &[Tenant]) -> Result<()> {
 
 fn remove_link(name: &str) -> Result<()> {
     if std::fs::exists(format!("/sys/class/net/{name}"))? {
-        // With a namespace goes its cable, but a moment later.
+        // The veth pair disappears with its namespace, but a moment later.
         let removed = output(Command::new("ip").args(["link", "delete", name]))?;
         if !removed.status.success() && std::fs::exists(format!("/sys/class/net/{name}"))? {
             return Err(format!("the link {name} cannot be removed").into());
@@ -145,7 +145,7 @@ fn pipe(command: &mut Command, text: &str) -> Result<()> {
         .spawn()
         .map_err(|e| {
             format!(
-                "`{}` could not be started: {e}",
+                "failed to start `{}`: {e}",
                 crate::process::line_of(command)
             )
         })?;

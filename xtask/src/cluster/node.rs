@@ -1,7 +1,7 @@
 //! The node of a cluster: containerd, kubelet and kube-proxy.
 //!
-//! They share a mount namespace of their own, so that whatever they mount for
-//! pods is gone with the last of their processes.
+//! They share their own mount namespace, so that all their mounts for pods disappear with the last
+//! of their processes.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use super::layout::{REGISTRY, Tenant, make_folder, write};
 use super::network::namespace;
 use super::program::{Program, wait_for};
 
-/// Folders that the programs insist on, wherever else they are told to write.
-/// The node sees empty ones of its own, in memory, in their places.
+/// Folders that the programs always use, even if they are configured to write elsewhere. The node
+/// gets empty ones in memory instead.
 pub const COVERED: [&str; 5] = [
     "/etc/cni",
     "/run/containerd",
@@ -27,8 +27,7 @@ pub const COVERED: [&str; 5] = [
     "/var/log/containers",
 ];
 
-/// Kubernetes needs mounts to be shared within the node, and we that none is
-/// shared with the host.
+/// Kubernetes needs shared mounts within the node, but no mount may be shared with the host.
 const COVER: &str = r#"
 mount --make-rshared /
 for folder in $0; do mkdir -p "$folder" && mount -t tmpfs tmpfs "$folder" || exit; done
@@ -38,7 +37,7 @@ const CNI_PLUGINS: &str = "/usr/lib/cni";
 const RUNC: &str = "/usr/sbin/runc";
 
 impl Starter<'_> {
-    /// Starts containerd, which the kubelet will need.
+    /// Starts containerd, which the kubelet needs.
     pub fn containerd(&self) -> Result<Program> {
         let tenant = self.tenant;
         write(
@@ -50,10 +49,10 @@ impl Starter<'_> {
         )?;
         write(&tenant.path("cni/10-bridge.conflist"), cni(tenant))?;
         write(&tenant.path("containerd.toml"), self.containerd_config())?;
-        // Images are many small files: on a disk, unpacking them slows the first
-        // pods down, and removing them takes `down` up to a minute.
+        // Images contain many small files: on a disk, unpacking them would delay the first pods,
+        // and removing them would take up to a minute.
         let in_memory = format!("{} {}", COVERED.join(" "), tenant.text("containerd"));
-        let way = [
+        let wrapper = [
             "nsenter",
             &namespace(tenant),
             "unshare",
@@ -67,12 +66,12 @@ impl Starter<'_> {
         .map(str::to_owned);
         self.start_with(
             "containerd",
-            &way,
+            &wrapper,
             &[format!("--config={}", tenant.text("containerd.toml"))],
         )
     }
 
-    /// Starts the kubelet beside `containerd`, and kube-proxy.
+    /// Starts the kubelet and kube-proxy.
     pub fn kubelet(&self, containerd: Program, programs: &mut Vec<Program>) -> Result<()> {
         let tenant = self.tenant;
         let mounts = format!("--mount=/proc/{}/ns/mnt", containerd.pid());
@@ -201,7 +200,7 @@ fn kubelet_config(tenant: &Tenant) -> Result<String> {
         "oomScoreAdj": 0,
         "maxOpenFiles": 20_000,
         "serializeImagePulls": false,
-        // A developer's disk may be fuller than a server's.
+        // The disk of a developer may be fuller than that of a server.
         "evictionHard": {
             "memory.available": "100Mi",
             "nodefs.available": "1%",
@@ -225,7 +224,7 @@ fn proxy_config(tenant: &Tenant) -> String {
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "oomScoreAdj": 0,
-        // Zero leaves the host's connection tracking as it is.
+        // Zero does not change the connection tracking of the host.
         "conntrack": { "maxPerCore": 0, "min": 0 },
     })
     .to_string()

@@ -1,4 +1,4 @@
-//! What the clusters need of the operating system.
+//! The packages of the operating system that the clusters need.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::process::{find_program, run};
 use super::layout::{Folders, make_folder, remove_folder};
 
 const NOT_HERE: &str = "\
-the test clusters run on Debian (or Ubuntu), as root: they make network namespaces and
-control groups of their own, and install packages where some are missing";
+the test clusters run on Debian (or Ubuntu), as root: they create network namespaces and
+control groups, and install missing packages";
 
-/// A file that each package brings, and the package.
+/// A file of each package, and the package.
 const NEEDED: [(&str, &str); 9] = [
     ("/usr/sbin/runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
@@ -28,7 +28,7 @@ const NEEDED: [(&str, &str); 9] = [
 
 const REGISTRY: &str = "docker-registry";
 
-/// Installs what is missing, and returns the registry's program.
+/// Installs the missing packages, and returns the program of the registry.
 pub fn ensure(folders: &Folders) -> Result<PathBuf> {
     if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
         return Err(NOT_HERE.into());
@@ -47,13 +47,13 @@ pub fn ensure(folders: &Folders) -> Result<PathBuf> {
     registry(folders)
 }
 
-/// Installed, the registry's package would start a registry for everybody who
-/// can reach this machine. Its program alone is enough.
+/// The package of the registry would start a registry that everyone who can reach this machine
+/// could use, so only its program is extracted.
 fn registry(folders: &Folders) -> Result<PathBuf> {
     if let Some(installed) = find_program(REGISTRY) {
         return Ok(installed);
     }
-    let folder = folders.kept(REGISTRY);
+    let folder = folders.cache(REGISTRY);
     let program = folder.join("usr/bin").join(REGISTRY);
     if !program.exists() {
         let partial = folder.with_extension("partial");
@@ -74,13 +74,13 @@ fn registry(folders: &Folders) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// What lets apt do all as root: its own user may reach less than it needs of a machine made for CI.
+/// Lets apt run as root: on a CI machine, its own user may not have enough rights.
 pub const AS_ROOT: &str = "APT::Sandbox::User=root";
 
 fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     let run_apt = || {
         let mut apt = Command::new("apt-get");
-        // Standard output is for what `up` has to say to a shell.
+        // Standard output is reserved for the lines of `up` for a shell.
         run(arguments(
             apt.args(["-o", AS_ROOT])
                 .env("DEBIAN_FRONTEND", "noninteractive")
@@ -88,7 +88,7 @@ fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
         ))
     };
     run_apt().or_else(|_| {
-        // Mostly this means that the lists of packages are old or not there.
+        // The usual cause is an outdated or missing package list.
         run(Command::new("apt-get")
             .args(["-o", AS_ROOT, "update"])
             .stdout(std::io::stderr()))?;

@@ -1,8 +1,8 @@
-//! What makes NetworkPolicies hold: kube-router, as a firewall and nothing else.
+//! Enforces NetworkPolicies: kube-router, only as a firewall.
 //!
-//! The bridge plugin knows no policies, so that a cluster of its own would take
-//! them and let every packet through. kube-router keeps one chain for each pod
-//! in the node's network namespace, and its rules are gone with that.
+//! The bridge plugin does not implement policies, so a cluster without this would accept them and
+//! let every packet through. kube-router adds one chain for each pod to the node's network
+//! namespace; its rules disappear with the namespace.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use super::kubeconfig;
 use super::network::namespace;
 use super::program::{Program, wait_for};
 
-/// The last of the chains that are there before the first policy is.
+/// The last chain that exists before the first policy.
 const CHAIN: &str = "KUBE-NWPLCY-DEFAULT";
 
 impl Starter<'_> {
-    /// Starts it on a node that is registered, and waits until it works.
+    /// Starts it on a registered node, and waits until it works.
     pub fn policies(&self, programs: &mut Vec<Program>) -> Result<()> {
         let tenant = self.tenant;
         kubeconfig::for_program(tenant, "kube-router")?;

@@ -1,4 +1,4 @@
-//! Programs that outlive the command that starts them.
+//! Programs that keep running after the command that starts them.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,10 +13,10 @@ use super::cgroups;
 use super::layout::{make_folder, write};
 
 const POLL: Duration = Duration::from_millis(50);
-/// Joins the group before the program starts, so that nothing it starts is outside.
+/// Joins the group before the program starts, so that all its child processes are in it.
 const JOIN: &str = r#"echo $$ > "$0/cgroup.procs" && exec "$@""#;
 
-/// A program in the background, with a log of its own.
+/// A program in the background with its own log.
 pub struct Program {
     name: String,
     log: PathBuf,
@@ -24,9 +24,9 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a command line. Nothing of our environment is handed on: a proxy
-    /// or a log level of the caller's would change what the tests see.
-    pub fn start(state: &Path, name: &str, words: &[impl AsRef<OsStr>]) -> Result<Self> {
+    /// Starts a command line without our environment: a proxy or log level of the caller would
+    /// influence the tests.
+    pub fn start(state: &Path, name: &str, command_line: &[impl AsRef<OsStr>]) -> Result<Self> {
         let log = state.join("logs").join(format!("{name}.log"));
         make_folder(&state.join("logs"))?;
         let out = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
@@ -34,7 +34,7 @@ impl Program {
         let child = Command::new("sh")
             .args(["-c", JOIN])
             .arg(cgroups::for_programs()?)
-            .args(words)
+            .args(command_line)
             .env_clear()
             .env("PATH", path)
             .env("HOME", "/")
@@ -42,7 +42,7 @@ impl Program {
             .stdout(out.try_clone()?)
             .stderr(out)
             .current_dir("/")
-            // Ctrl-C at the terminal is meant for the command, not for the cluster.
+            // Ctrl-C in the terminal is for the command, not for the cluster.
             .process_group(0)
             .spawn()
             .map_err(|e| format!("{name} could not be started: {e}"))?;
@@ -54,12 +54,12 @@ impl Program {
         })
     }
 
-    /// Its process; the whole command line becomes the program, by exec.
+    /// The pid; the command line ends in the program through exec.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// An error with the program's own words, once it has ended.
+    /// An error with the end of the program's log, if it has ended.
     fn check(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else {
             return Ok(());
@@ -79,7 +79,7 @@ impl Program {
     }
 }
 
-/// Waits until `ready`, as long as all of the programs run.
+/// Waits until `ready` returns true, as long as all programs run.
 pub fn wait_for(
     what: &str,
     limit: Duration,
@@ -97,7 +97,7 @@ pub fn wait_for(
     Ok(())
 }
 
-/// Every program that was started, with its pid.
+/// All programs that were started, with their pids.
 pub fn recorded(state: &Path) -> Vec<(String, i32)> {
     let mut found: Vec<_> = fs::read_dir(state.join("programs"))
         .into_iter()

@@ -1,4 +1,4 @@
-//! `cargo xtask cluster status`: what runs, and whether it is well.
+//! `cargo xtask cluster status`: the programs and nodes, and whether all of them work.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::cgroups::Members;
 use super::layout::{Folders, STORAGE_CLASS, Tenant, write};
 use super::program::recorded;
 
-/// Prints it, and says whether everything is as `up` left it.
+/// Prints the status; returns whether everything is as `up` left it.
 pub fn print(folders: &Folders) -> Result<bool> {
     let state = folders.state();
     let tenants = running(folders);
@@ -20,16 +20,16 @@ pub fn print(folders: &Folders) -> Result<bool> {
         println!("no cluster is up");
         return Ok(members.is_empty());
     }
-    let mut well = true;
+    let mut is_healthy = true;
     for (name, pid) in recorded(&state) {
         let runs = members.programs.contains(&pid);
-        well &= runs;
-        let word = if runs { "runs" } else { "has ended" };
+        is_healthy &= runs;
+        let word = if runs { "runs" } else { "ended" };
         println!("{name:<28} {word} (pid {pid})");
     }
     for tenant in &tenants {
         let ready = Api::new(tenant).is_ok_and(|api| api.takes_pods(&tenant.node()));
-        well &= ready;
+        is_healthy &= ready;
         let word = if ready { "ready" } else { "not ready" };
         println!(
             "{:<28} {word}, {} at {}",
@@ -42,10 +42,10 @@ pub fn print(folders: &Folders) -> Result<bool> {
     println!("{:<28} {STORAGE_CLASS}", "storage class");
     println!("{:<28} {}", "kubeconfig", folders.kubeconfig().display());
     println!("{:<28} {}", "logs", state.join("logs").display());
-    Ok(well)
+    Ok(is_healthy)
 }
 
-/// What the last `up` was for, if it got to its end.
+/// Records the options of the last complete `up`.
 pub fn record(folders: &Folders, plan: &Value) -> Result<()> {
     write(&folders.state().join("plan.json"), plan.to_string())
 }
@@ -55,7 +55,7 @@ fn recorded_plan(folders: &Folders) -> Option<Value> {
     serde_json::from_slice(&text).ok()
 }
 
-/// The tenants that are up, as far as is recorded.
+/// The tenants that run according to the record.
 pub fn running(folders: &Folders) -> Vec<Tenant> {
     let count = recorded_plan(folders)
         .and_then(|plan| u8::try_from(plan.get("tenants")?.as_u64()?).ok())
@@ -63,8 +63,8 @@ pub fn running(folders: &Folders) -> Vec<Tenant> {
     Tenant::first(count, &folders.state())
 }
 
-/// Whether what is planned is up already, and well.
-pub fn well(folders: &Folders, plan: &Value) -> Result<bool> {
+/// Whether the clusters already run with these options, and work.
+pub fn is_healthy(folders: &Folders, plan: &Value) -> Result<bool> {
     let members = Members::now()?;
     Ok(recorded_plan(folders).as_ref() == Some(plan)
         && recorded(&folders.state())

@@ -1,4 +1,4 @@
-//! The settings of the kernel that kubelets change for the whole machine.
+//! Kernel settings that kubelets change for the whole machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +17,8 @@ const CHANGED: [&str; 6] = [
     "kernel/keys/root_maxbytes",
 ];
 
-/// Notes what they are, unless an earlier start that was never undone did.
-pub fn remember(state: &Path) -> Result<()> {
+/// Records their values, unless an earlier start did so and was not undone.
+pub fn save(state: &Path) -> Result<()> {
     let file = record(state);
     if file.exists() {
         return Ok(());
@@ -30,7 +30,7 @@ pub fn remember(state: &Path) -> Result<()> {
     write(&file, serde_json::to_string(&values)?)
 }
 
-/// Puts them back to what they were.
+/// Restores the recorded values.
 pub fn restore(state: &Path) -> Result<()> {
     let Ok(text) = fs::read(record(state)) else {
         return Ok(());

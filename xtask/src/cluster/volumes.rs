@@ -1,9 +1,8 @@
-//! Volumes for claims, in folders of the node.
+//! Provisions volumes for claims, as folders of the node.
 //!
-//! Kubernetes' own host-path provisioner leaves volumes that only root can
-//! write to. `local` volumes get the group that a pod asks for, as a cloud's
-//! disks do, but somebody has to make them: a process that polls is enough for
-//! the handful of claims of a test.
+//! Kubernetes' own host-path provisioner creates volumes that only root can write to. `local`
+//! volumes get the group that a pod requests, like disks of a cloud provider, but something must
+//! create them: a process that polls is enough for the few claims of a test.
 
 use std::fs;
 use std::path::Path;
@@ -16,29 +15,29 @@ use crate::Result;
 use super::api::Api;
 use super::layout::{STORAGE_CLASS, Tenant, remove_folder};
 
-/// The name that claims and classes know us by.
+/// The name of our provisioner in claims and classes.
 pub const PROVISIONER: &str = "flower.test/volumes";
 
 const POLL: Duration = Duration::from_millis(300);
 const CLAIMS: &str = "/api/v1/persistentvolumeclaims";
 const VOLUMES: &str = "/api/v1/persistentvolumes";
 
-/// Something that a claim or a volume is waiting for.
+/// A step that a claim or volume waits for.
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// A claim has a pod on our node, and no volume.
+    /// A claim has a pod on our node, but no volume.
     Provide { name: String, volume: Value },
-    /// A claim asks for more than it has.
+    /// A claim requests more than its volume has.
     Grow {
         volume: String,
         claim: String,
         size: Value,
     },
-    /// A volume's claim is gone.
+    /// The claim of a volume no longer exists.
     Remove { name: String },
 }
 
-/// Serves the claims of one cluster until it is ended.
+/// Serves the claims of one cluster until the process ends.
 pub fn serve(tenant: &Tenant) -> Result<()> {
     let api = Api::new(tenant)?;
     let folder = tenant.path("volumes");
@@ -82,7 +81,7 @@ fn take(api: &Api, folder: &Path, step: &Step) -> Result<()> {
     Ok(())
 }
 
-/// What is to be done, from what there is.
+/// The steps that follow from the claims and volumes.
 fn due(claims: &[Value], volumes: &[Value], folder: &Path, node: &str) -> Vec<Step> {
     let ours = |object: &Value| text(object, "/spec/storageClassName") == STORAGE_CLASS;
     let lasting = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_none();
@@ -111,12 +110,12 @@ fn due(claims: &[Value], volumes: &[Value], folder: &Path, node: &str) -> Vec<St
     steps
 }
 
-/// Where the scheduler says for which node a volume is wanted.
+/// The annotation in which the scheduler names the node of a volume.
 const SELECTED_NODE: &str = "/metadata/annotations/volume.kubernetes.io~1selected-node";
 
 fn growth(claim: &Value) -> Option<Step> {
     let wanted = claim.pointer("/spec/resources/requests/storage")?;
-    // The server writes equal quantities alike, and admits no smaller one.
+    // The server normalises equal quantities, and refuses smaller ones.
     (claim.pointer("/status/capacity/storage")? != wanted).then(|| Step::Grow {
         volume: text(claim, "/spec/volumeName").to_owned(),
         claim: format!(

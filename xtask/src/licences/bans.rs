@@ -1,7 +1,6 @@
-//! `[bans]` of `deny.toml`: crates that must not be there, versions that are
-//! not named, and crates that are there twice.
+//! `[bans]` of `deny.toml`: banned crates, wildcard versions, and duplicate crates.
 //!
-//! As with cargo-deny, a crate that only tests use may be there twice.
+//! As in cargo-deny, a crate that only tests use may occur in two versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +8,10 @@ use serde_json::Value;
 
 use super::section;
 
-/// What the file says, as far as it is needed here.
+/// The parts of the file that are needed here.
 pub struct Bans {
     denied: BTreeSet<String>,
-    /// `crate@version`, each with a reason in the file.
+    /// `crate@version`; the file contains a reason for each.
     skipped: BTreeSet<String>,
 }
 
@@ -32,7 +31,7 @@ impl Bans {
         }
     }
 
-    /// Everything in the graph of `metadata` that the file does not let pass.
+    /// All packages in the graph of `metadata` that the file does not allow.
     pub fn found(&self, metadata: &Value) -> Vec<String> {
         let mut found = Vec::new();
         let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -40,13 +39,13 @@ impl Bans {
         for package in array(&metadata["packages"]) {
             let (name, version) = (text(&package["name"]), text(&package["version"]));
             if self.denied.contains(name) {
-                found.push(format!("{name} {version}: it is denied"));
+                found.push(format!("{name} {version}: it is banned"));
             }
             for needed in array(&package["dependencies"]) {
                 if needed["req"] == "*" && needed["kind"] != "dev" {
                     let needed = text(&needed["name"]);
                     found.push(format!(
-                        "{name} {version}: it takes any version of {needed}"
+                        "{name} {version}: it accepts any version of {needed}"
                     ));
                 }
             }
@@ -58,7 +57,7 @@ impl Bans {
         for (name, versions) in versions.iter().filter(|(_, versions)| versions.len() > 1) {
             let versions: Vec<&str> = versions.iter().copied().collect();
             found.push(format!(
-                "{name}: it is there {} times ({}); bring them together, or skip one with a reason",
+                "{name}: it has {} versions ({}); unify them, or skip one with a reason",
                 versions.len(),
                 versions.join(", ")
             ));
@@ -67,7 +66,7 @@ impl Bans {
     }
 }
 
-/// The packages that something other than a test reaches.
+/// The packages that are not used by tests only.
 fn used(metadata: &Value) -> BTreeSet<&str> {
     let resolved = metadata.pointer("/resolve/nodes").unwrap_or(&Value::Null);
     let nodes: BTreeMap<&str, &Value> = array(resolved)
@@ -152,7 +151,7 @@ deny = [
         assert_eq!(
             Bans::of(POLICY).found(&metadata),
             [
-                "ours 0.1.0: it takes any version of twice",
+                "ours 0.1.0: it accepts any version of twice",
                 "openssl 3.0.0: it is denied",
                 "twice: it is there 2 times (1.0.0, 2.0.0); bring them together, or skip one with \
                  a reason",

@@ -1,7 +1,7 @@
-//! Looks for processes that outlived their `destroy`.
+//! Finds processes that still run after `destroy`.
 //!
-//! A process of the local runtime has its data folder in its command line, its
-//! environment, or as the folder it works in. Nobody else's has.
+//! A process of the local runtime has its data folder in its command line, in its environment, or
+//! as its working folder; other processes do not.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// A process that was told to end may need this long to be gone.
+/// How long a process may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(250);
 
-/// Fails, and names them, when processes of that data folder remain.
+/// Fails and lists the processes if processes of this data folder still run.
 pub fn none_remain(data_folder: &Path) -> Result<()> {
     let proc = Path::new("/proc");
     if !proc.join("self").exists() {
-        println!("This system has no /proc: whether processes remain was not checked.");
+        println!(
+            "This system has no /proc, so the quickstart cannot check whether processes remain."
+        );
         return Ok(());
     }
     let mut waited = Duration::ZERO;
@@ -30,7 +32,7 @@ pub fn none_remain(data_folder: &Path) -> Result<()> {
         }
         if waited >= GRACE {
             return Err(format!(
-                "these processes outlived the destroy, which is a bug of the provider:\n  {}",
+                "these processes still run after the destroy; this is a bug in the provider:\n  {}",
                 left.join("\n  ")
             )
             .into());
@@ -57,15 +59,14 @@ fn processes_of(proc: &Path, data_folder: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// A process that ends while it is looked at has nothing to show, and does not
-/// belong.
+/// A process that ends during the check has no data, and does not belong.
 fn belongs(process: &Path, data_folder: &Path) -> bool {
     let path = data_folder.as_os_str().as_bytes();
     let mentions = |file: &str| {
         fs::read(process.join(file)).is_ok_and(|text| {
             text.windows(path.len())
                 .enumerate()
-                // The whole folder name, not the start of a longer one.
+                // The whole folder name, not the beginning of a longer one.
                 .any(|(at, part)| {
                     part == path
                         && text
@@ -93,7 +94,7 @@ mod tests {
             .env("SOME_HOME", folder.path())
             .spawn()
             .unwrap();
-        // A process just started has no environment to show yet.
+        // A process that has just started has no environment yet.
         let found = (0..100)
             .map(|_| {
                 sleep(Duration::from_millis(10));

@@ -1,19 +1,19 @@
-//! Puts what was applied into a few lines: the outputs, and how the run ended.
+//! Summarizes the apply in a few lines: the outputs, and how the run ended.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// The resource whose end is what the quickstart is for.
+/// The resource type of the run.
 const RUN: &str = "flower_app_run";
 
-/// Words for the answer of `terraform show -json`.
+/// Summarizes the output of `terraform show -json`.
 pub fn describe(state: &Value) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let outputs = state.pointer("/values/outputs").and_then(Value::as_object);
     if let Some(outputs) = outputs.filter(|outputs| !outputs.is_empty()) {
-        text.push_str("What stands:\n");
+        text.push_str("Outputs:\n");
         for (name, output) in outputs {
             let shown = match output.get("sensitive").and_then(Value::as_bool) {
                 Some(true) => "(sensitive)".to_owned(),
@@ -52,7 +52,7 @@ fn runs(state: &Value) -> impl Iterator<Item = &Value> {
         .filter(|resource| resource.get("type").is_some_and(|kind| kind == RUN))
 }
 
-/// A string as itself, anything else as JSON.
+/// A string without quotes, any other value as JSON.
 fn plain(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -82,7 +82,7 @@ mod tests {
         }}));
         assert_eq!(
             text,
-            "What stands:\n  address = 127.0.0.1:9092\n  token = (sensitive)\n\
+            "Outputs:\n  address = 127.0.0.1:9092\n  token = (sensitive)\n\
              flower_app_run.train: run 17 is finished, completed\n"
         );
         assert_eq!(describe(&json!({})), "");

@@ -1,4 +1,4 @@
-//! One `cargo test`, streamed as it runs and counted as it goes, and ended if a test of it hangs.
+//! Runs one `cargo test`: streams and counts its output, and ends it if a test hangs.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -12,32 +12,32 @@ use crate::repository::Repository;
 
 use super::report::Outcome;
 
-/// Builds every test there is, in one go.
+/// Builds all tests at once.
 ///
-/// The same `--workspace` as in each tier: another selection of packages would
-/// be another selection of features, and build the dependencies again.
+/// It uses the same `--workspace` as each tier: another selection of packages would select other
+/// features and build the dependencies again.
 pub fn build_all(repository: &Repository) -> Result<()> {
     run(repository.cargo().args(["test", "--workspace", "--no-run"]))
 }
 
-/// Builds the programs that acceptance tests start. With `--test`, cargo builds
-/// the package's binaries but not its examples.
+/// Builds the programs that acceptance tests start. With `--test`, cargo builds the package's
+/// binaries but not its examples.
 pub fn build_examples(repository: &Repository) -> Result<()> {
     run(repository
         .cargo()
         .args(["build", "--workspace", "--examples"]))
 }
 
-/// Has each test's line say how long it took. The harness calls that unstable, so it is told that it may;
-/// told to the compiler as well, it would build everything anew.
+/// Makes the test harness print the time of each test. This option is unstable, so this variable
+/// allows it; setting it for the compiler, too, would rebuild everything.
 const TIMED: [&str; 3] = ["-Z", "unstable-options", "--report-time"];
 const RUNNER: &str = "env RUSTC_BOOTSTRAP=1";
 
-/// Tests that say nothing for so long hang: the longest of all take a third of it, and a cold build of
-/// one tier alone, which is as silent, less than that. The harness itself waits for ever.
+/// A test run without output for this time hangs: the longest test takes a third of it, and a cold
+/// build of one tier, which prints nothing either, takes less. The harness itself has no timeout.
 const SILENCE: Duration = Duration::from_mins(15);
 
-/// Where cargo looks for the program that starts tests on this platform.
+/// The variable with the program through which cargo starts tests on this platform.
 fn runner_variable() -> Result<String> {
     let host = Repository::host()?;
     let host = host.replace(['-', '.'], "_").to_ascii_uppercase();
@@ -67,13 +67,13 @@ impl CargoTest {
         }
     }
 
-    /// How many at a time.
+    /// The number of tests that run at the same time.
     pub fn threads(mut self, count: &str) -> Self {
         self.threads = Some(count.to_owned());
         self
     }
 
-    /// Only tests with one of these in their names.
+    /// Only tests whose names contain one of these texts.
     pub fn only(mut self, parts: &[&str]) -> Self {
         self.only = parts.iter().map(|&part| part.to_owned()).collect();
         self
@@ -85,13 +85,13 @@ impl CargoTest {
         self
     }
 
-    /// Something the tests read.
+    /// Sets a variable that the tests read.
     pub fn environment(mut self, name: &'static str, value: OsString) -> Self {
         self.environment.push((name, value));
         self
     }
 
-    /// Runs them. Whatever goes wrong is in the outcome, as a failure.
+    /// Runs the tests. Every error is a failure in the outcome.
     pub fn run(self, repository: &Repository) -> Outcome {
         let started = Instant::now();
         let mut outcome = Outcome::new(&self.name);
@@ -155,35 +155,35 @@ fn stream_for(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|e| format!("cargo could not be started: {e}"))?;
+        .map_err(|e| format!("failed to start cargo: {e}"))?;
     let lines = child.stdout.take().map(lines_of);
-    // Should our own output break, the child is still waited for.
+    // The child must be waited for even if our own output fails.
     let copied = lines.map_or(Ok(()), |lines| copy(&lines, silence, screen, outcome));
-    if let Err(Trouble::Silent(_)) = &copied {
+    if let Err(StreamError::Silent(_)) = &copied {
         end(&mut child);
     }
     let status = child.wait()?;
-    copied.map_err(|trouble| trouble.say(silence))?;
+    copied.map_err(|error| error.describe(silence))?;
     if !status.success() && outcome.failed == 0 {
-        // It did not build, or a test took its whole process down with it.
-        return Err(format!("`cargo test` ended before its tests did ({status})").into());
+        // The build failed, or a test ended the whole test process.
+        return Err(format!("`cargo test` failed before all tests ended ({status})").into());
     }
     Ok(())
 }
 
-/// Why the output was not read to its end.
-enum Trouble {
-    /// Nothing came any more. These had been told to take long, and their end was not.
+/// Why the output could not be read to its end.
+enum StreamError {
+    /// There was no output for too long. These tests were reported as slow and had not ended.
     Silent(Vec<String>),
     Output(std::io::Error),
 }
 
-impl Trouble {
-    fn say(self, silence: Duration) -> String {
+impl StreamError {
+    fn describe(self, silence: Duration) -> String {
         match self {
             Self::Output(error) => error.to_string(),
             Self::Silent(slow) => format!(
-                "no test ended for {} s, and they were killed; still running: {}",
+                "no test ended for {} s, so the tests were killed; still running: {}",
                 silence.as_secs(),
                 slow.join(", ")
             ),
@@ -191,7 +191,7 @@ impl Trouble {
     }
 }
 
-/// Ends cargo and the test program that it started, and whose end it would wait for.
+/// Ends cargo and the test program that it started; cargo would wait for that program.
 fn end(child: &mut Child) {
     let _ = Command::new("pkill")
         .args(["-KILL", "-P", &child.id().to_string()])
@@ -199,7 +199,7 @@ fn end(child: &mut Child) {
     let _ = child.kill();
 }
 
-/// Lines as they come. The thread ends with the output, or with the first line that nobody wants.
+/// Sends the lines to a channel. The thread ends with the output, or when the receiver is gone.
 fn lines_of(from: ChildStdout) -> Receiver<std::io::Result<Vec<u8>>> {
     let (to, lines) = sync_channel(64);
     std::thread::spawn(move || {
@@ -220,21 +220,21 @@ fn copy(
     silence: Duration,
     screen: &mut dyn Write,
     outcome: &mut Outcome,
-) -> std::result::Result<(), Trouble> {
+) -> std::result::Result<(), StreamError> {
     let mut slow = Vec::new();
     loop {
         let line = match lines.recv_timeout(silence) {
-            Ok(line) => line.map_err(Trouble::Output)?,
-            Err(RecvTimeoutError::Timeout) => return Err(Trouble::Silent(slow)),
+            Ok(line) => line.map_err(StreamError::Output)?,
+            Err(RecvTimeoutError::Timeout) => return Err(StreamError::Silent(slow)),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        screen.write_all(&line).map_err(Trouble::Output)?;
-        screen.flush().map_err(Trouble::Output)?;
+        screen.write_all(&line).map_err(StreamError::Output)?;
+        screen.flush().map_err(StreamError::Output)?;
         let text = String::from_utf8_lossy(&line);
         slow.extend(is_slow(&text));
-        if let Some((seconds, name)) = took(&text) {
+        if let Some((seconds, name)) = duration_of(&text) {
             slow.retain(|other| *other != name);
-            outcome.took.push((seconds, name));
+            outcome.durations.push((seconds, name));
         }
         if let Some(counts) = Counts::of_line(&text) {
             outcome.passed += counts.passed;
@@ -253,13 +253,13 @@ fn is_slow(line: &str) -> Option<String> {
 }
 
 /// Reads `test superlink::starts ... ok <12.345s>`.
-fn took(line: &str) -> Option<(f64, String)> {
+fn duration_of(line: &str) -> Option<(f64, String)> {
     let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let seconds = rest.trim_end().strip_suffix("s>")?.rsplit_once('<')?.1;
     Some((seconds.parse().ok()?, name.to_owned()))
 }
 
-/// What one test binary says when it is done.
+/// The result line of one test binary.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: u64,
@@ -308,18 +308,21 @@ mod tests {
     #[test]
     fn reads_how_long_a_test_took() {
         assert_eq!(
-            took("test superlink::starts ... ok <12.345s>\n"),
+            duration_of("test superlink::starts ... ok <12.345s>\n"),
             Some((12.345, "superlink::starts".to_owned()))
         );
-        assert!(took("test superlink::starts ... FAILED <1.000s>").is_some());
-        assert_eq!(took("test x has been running for over 60 seconds"), None);
-        assert_eq!(took("test x ... ok"), None);
+        assert!(duration_of("test superlink::starts ... FAILED <1.000s>").is_some());
+        assert_eq!(
+            duration_of("test x has been running for over 60 seconds"),
+            None
+        );
+        assert_eq!(duration_of("test x ... ok"), None);
     }
 
     #[test]
     fn counts_a_run_and_notices_one_that_died() {
         let mut outcome = Outcome::new("x");
-        // Not the real screen: these lines would be counted by a run of ours.
+        // Not the real standard output, where an outer run would count these lines.
         let mut screen = Vec::new();
         let mut good = Command::new("sh");
         good.args([
@@ -335,13 +338,13 @@ mod tests {
         let error = stream(&mut dead, &mut screen, &mut outcome)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("before its tests did"), "{error}");
+        assert!(error.contains("before all tests ended"), "{error}");
     }
 
     #[test]
     fn tests_that_hang_are_killed_and_named() {
         let mut outcome = Outcome::new("x");
-        // As cargo does: the one that hangs is its child, and has its output.
+        // As with cargo: the test that hangs is a child process and has the output.
         let mut hung = Command::new("sh");
         hung.args([
             "-c",
@@ -355,9 +358,9 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "no test ended for 1 s, and they were killed; still running: b"
+            "no test ended for 1 s, so the tests were killed; still running: b"
         );
         assert!(started.elapsed() < Duration::from_mins(1));
-        assert_eq!(outcome.took, [(61.0, "a".to_owned())]);
+        assert_eq!(outcome.durations, [(61.0, "a".to_owned())]);
     }
 }

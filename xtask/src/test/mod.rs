@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every check and every tier, and one line that sums it up.
+//! `cargo xtask test`: runs all checks and tiers, and prints one line with the sum.
 //!
-//! Nothing is skipped in silence. A tier whose programs are missing, that does
-//! not build, or in which no test ran is a failed tier, on a laptop as in CI.
+//! Nothing is skipped silently. A tier fails if its programs are missing, if it does not build, or
+//! if no test ran, on a laptop as in CI.
 
 mod cargo_test;
 mod report;
@@ -33,26 +33,25 @@ Options:
   --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster; may
                      be repeated
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
-  --test-threads N   tests at a time in each tier but the unit tests (default 3, and 2 of the cluster
-                     tier, which runs beside the contract and acceptance tiers)
+  --test-threads N   how many tests of a tier run in parallel, except for unit tests (default: 3, and 2
+                     for the cluster tier, which runs beside the contract and acceptance tiers)
 
 Checks (each counts as one): formatting, clippy, documentation tests, dependencies (licences,
-bans, known weaknesses), docs/ against the schema.
+bans, known vulnerabilities), docs/ against the schema.
 Tiers:
   unit         beside the code; no network
   contract     against the real Flower programs
-  acceptance   through Terraform; in part once more through OpenTofu, built here if need be
-  cluster      through Terraform, in part once more through OpenTofu, on a real Kubernetes: the one
-               that KUBECONFIG names, if FLOWER_TEST_IMAGE_PREFIX is set too, else one that is
-               built and started here (`cargo xtask cluster up`) and taken down again
+  acceptance   with Terraform; some tests also with OpenTofu, which is built if it is missing
+  cluster      with Terraform, some tests also with OpenTofu, on real Kubernetes: the cluster of
+               KUBECONFIG if FLOWER_TEST_IMAGE_PREFIX is also set, otherwise clusters that are
+               built and started (`cargo xtask cluster up`) and removed at the end
 ";
 
-/// The quick acceptance tests: the plugin layer itself, and the resource that
-/// starts no process.
+/// The quick acceptance tests: the plugin layer, and the resource that starts no process.
 const QUICK: [&str; 2] = ["plugin::", "supernode_key::"];
 
-/// What runs on the second client: all that can differ between Terraform and
-/// OpenTofu, the examples, and a whole federation made, read, imported and destroyed.
+/// The tests for the second client: everything that can differ between Terraform and OpenTofu, the
+/// examples, and a whole federation that is created, read, imported and destroyed.
 const SECOND: [&str; 5] = [
     "plugin::",
     "supernode_key::",
@@ -61,24 +60,24 @@ const SECOND: [&str; 5] = [
     "examples::",
 ];
 
-/// The same of the cluster tier: the examples, one of which spans two clusters.
+/// The same for the cluster tier: the examples, one of which uses two clusters.
 const CLUSTER_SECOND: [&str; 1] = ["examples::"];
 
-/// Tests of how soon something is said: they run when nothing else does.
+/// Tests that measure how soon an error is reported: they run when nothing else does.
 const TIMED: [&str; 4] = ["failures::", "rights::a_", "claims::", "retries::"];
 
 /// How many tests run at a time, of the tiers of this machine and of the cluster's.
 const THREADS: &str = "3";
 const CLUSTER_THREADS: &str = "2";
 
-/// How long clusters may take to start, once they are built.
+/// How long the start of the clusters may take, without builds.
 const READY: Duration = Duration::from_secs(30);
 
-/// Tells the tests which cluster to use, and what to put before image names.
+/// Tells the tests the cluster and the prefix of image names.
 const KUBECONFIG_VARIABLE: &str = "KUBECONFIG";
 const IMAGES_VARIABLE: &str = "FLOWER_TEST_IMAGE_PREFIX";
 
-/// Tells the acceptance tests which binary to drive.
+/// Tells the acceptance tests the binary to run.
 const TERRAFORM_VARIABLE: &str = "FLOWER_TEST_TERRAFORM";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,7 +103,7 @@ impl FromStr for Tier {
 }
 
 struct Options {
-    /// The tiers that were named; none, all of them and the checks.
+    /// The tiers that the user names; if none, all of them and the checks.
     only: Vec<Tier>,
     quick: bool,
     threads: Option<String>,
@@ -120,7 +119,7 @@ impl Options {
     }
 }
 
-/// Entry of the command.
+/// Runs the command.
 pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     let mut options = Options {
         only: Vec::new(),
@@ -140,7 +139,7 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
 
     if options.only.is_empty() {
         report.add(checks(&repository));
-        // All tests in one build: a tier of its own would link everything again.
+        // Builds all tests at once: building each tier would link everything again.
         if let Err(error) = build_all(&repository) {
             report.add(Outcome::not_run("build", error));
             return Ok(report.print());
@@ -206,7 +205,7 @@ fn checks(repository: &Repository) -> Outcome {
         Err(error) => {
             eprintln!("{name}: {error}");
             outcome.failed += 1;
-            outcome.troubles.push(format!("{name}: {error}"));
+            outcome.errors.push(format!("{name}: {error}"));
         }
     };
     note(
@@ -224,7 +223,7 @@ fn checks(repository: &Repository) -> Outcome {
             "warnings",
         ])),
     );
-    // They show what must not compile.
+    // They contain code that must not compile.
     note(
         "documentation tests",
         run_command(repository.cargo().args(["test", "--workspace", "--doc"])),
@@ -286,7 +285,7 @@ impl Clients {
             Some(Err(error)) if std::env::var_os("CI").is_some() => {
                 report.add(Outcome::not_run(&format!("{tier} (OpenTofu)"), error));
             }
-            Some(Err(error)) => report.note(&format!("{tier} was not run on OpenTofu: {error}")),
+            Some(Err(error)) => report.note(&format!("{tier} did not run with OpenTofu: {error}")),
             None => {}
         }
     }
@@ -331,9 +330,12 @@ impl Cluster {
         }
         match cluster::up(repository, &cluster::Options::default()) {
             Ok(cluster) => {
-                if cluster.took > READY {
+                if cluster.started_in > READY {
                     let mut late = Outcome::new("cluster up");
-                    late.fail(format!("the clusters took {:.0?} to start", cluster.took));
+                    late.fail(format!(
+                        "the clusters took {:.0?} to start",
+                        cluster.started_in
+                    ));
                     report.add(late);
                 }
                 Self::Started([
@@ -394,7 +396,7 @@ fn kubernetes(
     }
 }
 
-/// One run of a tier's tests through one binary.
+/// Runs the tests of a tier with one binary.
 fn drive(tier: &str, terraform: &Terraform, subset: &[&str]) -> CargoTest {
     let part = if subset.is_empty() { "" } else { ", in part" };
     let name = format!("{tier} ({}{part})", terraform.title());

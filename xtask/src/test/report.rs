@@ -1,12 +1,12 @@
-//! What the tiers came to: a table, then one line that a machine can read.
+//! The report: a table of the tiers, then one machine-readable line.
 
 use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
-/// How many of the slowest tests are named.
+/// How many of the slowest tests to list.
 const SLOWEST: usize = 10;
 
-/// What one tier, or the checks together, came to.
+/// The result of one tier, or of all checks.
 #[derive(Debug, Default)]
 pub struct Outcome {
     name: String,
@@ -14,14 +14,14 @@ pub struct Outcome {
     pub failed: u64,
     pub ignored: u64,
     pub seconds: f64,
-    /// How many seconds each test took.
-    pub took: Vec<(f64, String)>,
-    /// What went wrong apart from tests that failed and have said so.
-    pub troubles: Vec<String>,
+    /// The duration of each test in seconds.
+    pub durations: Vec<(f64, String)>,
+    /// Errors besides those that failed tests have printed.
+    pub errors: Vec<String>,
 }
 
 impl Outcome {
-    /// Nothing counted yet.
+    /// An empty outcome.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -29,21 +29,21 @@ impl Outcome {
         }
     }
 
-    /// A tier that could not run at all: one failure, and why.
+    /// The outcome of a tier that could not run: one failure with its reason.
     pub fn not_run(name: &str, error: impl Display) -> Self {
         let mut outcome = Self::new(name);
         outcome.fail(error.to_string());
         outcome
     }
 
-    /// Counts a failure that no test has reported.
-    pub fn fail(&mut self, trouble: String) {
+    /// Counts a failure that no test has printed.
+    pub fn fail(&mut self, error: String) {
         self.failed += 1;
-        self.troubles.push(trouble);
+        self.errors.push(error);
     }
 }
 
-/// All outcomes of one invocation.
+/// All outcomes of one run.
 #[derive(Default)]
 pub struct Report {
     outcomes: Vec<Outcome>,
@@ -62,12 +62,12 @@ impl Report {
         self.notes.extend(other.notes);
     }
 
-    /// Adds a remark that is no failure.
+    /// Adds a note, which is not a failure.
     pub fn note(&mut self, text: &str) {
         self.notes.push(text.to_owned());
     }
 
-    /// Prints everything and says how the process should end.
+    /// Prints everything and returns the exit code.
     pub fn print(&self) -> ExitCode {
         print!("\n{}", self.render());
         if self.total(|outcome| outcome.failed) == 0 {
@@ -102,24 +102,24 @@ impl Report {
                 "{name:width$}  {passed:>7}  {failed:>7}  {ignored:>7}  {seconds:>8.1}"
             );
         }
-        let mut took: Vec<_> = self
+        let mut durations: Vec<_> = self
             .outcomes
             .iter()
-            .flat_map(|outcome| &outcome.took)
+            .flat_map(|outcome| &outcome.durations)
             .collect();
-        took.sort_by(|one, other| other.0.total_cmp(&one.0));
-        if !took.is_empty() {
+        durations.sort_by(|one, other| other.0.total_cmp(&one.0));
+        if !durations.is_empty() {
             text.push_str("\nslowest tests\n");
         }
-        for (seconds, test) in took.into_iter().take(SLOWEST) {
+        for (seconds, test) in durations.into_iter().take(SLOWEST) {
             let _ = writeln!(text, "{seconds:>8.1}  {test}");
         }
         for note in &self.notes {
             let _ = writeln!(text, "\nNOTE: {note}");
         }
         for outcome in &self.outcomes {
-            for trouble in &outcome.troubles {
-                let _ = writeln!(text, "\nFAILED {}: {}", outcome.name, trouble.trim_end());
+            for error in &outcome.errors {
+                let _ = writeln!(text, "\nFAILED {}: {}", outcome.name, error.trim_end());
             }
         }
         let _ = writeln!(
@@ -146,7 +146,7 @@ mod tests {
         let mut unit = Outcome::new("unit");
         unit.passed = 12;
         unit.ignored = 3;
-        unit.took = vec![(1.0, "quick".to_owned()), (20.25, "slow".to_owned())];
+        unit.durations = vec![(1.0, "quick".to_owned()), (20.25, "slow".to_owned())];
         report.add(unit);
         report.add(Outcome::not_run("acceptance", std::fmt::Error));
         report.note("no OpenTofu");

@@ -1,1 +1,1 @@
-"""A federated average that needs nothing but Flower."""
+"""A federated average that needs only Flower."""

@@ -1,4 +1,4 @@
-"""One site's part: moves the shared number towards the site's own."""
+"""The ClientApp of a site: moves the shared number towards the number of the site."""
 
 import numpy as np
 from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict

@@ -1,4 +1,4 @@
-"""The server's part: averages what the sites send."""
+"""The ServerApp: averages the numbers of the sites."""
 
 import time
 

@@ -1,5 +1,5 @@
-//! The one HTTP/2 connection to a SuperLink: made when needed, shared by all calls, made again when it
-//! broke.
+//! The one HTTP/2 connection to a SuperLink: opened on demand, shared by all calls, and reopened
+//! after it broke.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use tokio::time::Instant;
 
 use super::super::dial::{Connector, Dial, DialError};
 use super::super::endpoint::ControlEndpoint;
-use super::super::http::words;
+use super::super::http::error_chain;
 use super::greeting::Greeted;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// Room for a log or a listing of many runs without a stop for each piece.
+/// Large enough for a log or a long listing to arrive without pauses.
 const WINDOW: u32 = 4 * 1024 * 1024;
-/// A status carries its text in a header.
+/// The text of a status is in a header.
 const HEADERS: u32 = 64 * 1024;
 
-/// Why there is no answer to a request.
+/// Why there is no response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// It was not sent.
+    /// The request was not sent.
     Never(DialError),
-    /// It was not sent, because what listens there is something else.
+    /// The request was not sent, because the server is not a gRPC server.
     Stranger(String),
-    /// It was sent.
+    /// The request was sent.
     Lost(String),
 }
 
@@ -49,12 +49,12 @@ impl Connections {
         }
     }
 
-    /// Makes a connection unless there is one.
+    /// Opens a connection unless there is one.
     pub(super) async fn ready(&self, until: Instant) -> Result<(), Broken> {
         self.sender(until).await.map(|_| ())
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the headers of the response.
     pub(super) async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
@@ -67,7 +67,7 @@ impl Connections {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            // A request that comes back was not sent: the connection ended just before.
+            // A returned request was not sent: the connection had just ended.
             match error.take_message() {
                 Some(unsent) if tries == 0 => {
                     tries += 1;
@@ -75,14 +75,16 @@ impl Connections {
                     self.forget().await;
                 }
                 Some(_) => {
-                    return Err(Broken::Never(DialError::Unreachable(words(error.error()))));
+                    return Err(Broken::Never(DialError::Unreachable(error_chain(
+                        error.error(),
+                    ))));
                 }
                 None => return Err(lost(error.error())),
             }
         }
     }
 
-    /// The next request gets a new connection; those under way keep theirs.
+    /// Makes the next request open a new connection; running ones keep theirs.
     pub(super) async fn forget(&self) {
         self.current.lock().await.take();
     }
@@ -103,7 +105,7 @@ impl Connections {
             .unwrap_or_else(late)
     }
 
-    /// A connection whose other end has said that it speaks HTTP/2.
+    /// A connection whose server has confirmed that it uses HTTP/2.
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {
         let link = self.connector.clone().connect().await;
         let link = link.map_err(Broken::Never)?.into_inner();
@@ -115,7 +117,7 @@ impl Connections {
             .max_header_list_size(HEADERS)
             .handshake(TokioIo::new(link))
             .await
-            .map_err(|error| unreachable(&words(&error)))?;
+            .map_err(|error| unreachable(&error_chain(&error)))?;
         tokio::spawn(connection);
         match tokio::time::timeout(CONNECT, greeting).await {
             Ok(Ok(greeting)) => greeting.objection().map_or(Ok(sender), |objection| {
@@ -139,13 +141,13 @@ fn unreachable(cause: &str) -> Broken {
 
 fn lost(error: &hyper::Error) -> Broken {
     match reset(error) {
-        // HTTP/2 promises that such a request was not looked at.
+        // HTTP/2 guarantees that the server did not process such a request.
         Some(h2::Reason::REFUSED_STREAM) => unreachable("it accepts no more requests"),
-        _ => Broken::Lost(words(error)),
+        _ => Broken::Lost(error_chain(error)),
     }
 }
 
-/// The reason with which the server ended one request, if that is what happened.
+/// The reason with which the server reset one request, if it did.
 pub(super) fn reset(error: &hyper::Error) -> Option<h2::Reason> {
     let error = error.source()?.downcast_ref::<h2::Error>()?;
     error

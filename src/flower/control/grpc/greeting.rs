@@ -1,7 +1,7 @@
-//! Waits for the first words of an HTTP/2 server before anything is asked of it.
+//! Waits for the first bytes of an HTTP/2 server before a request is sent.
 //!
-//! Such a server begins with its settings. Whatever begins otherwise, or says nothing, has not had a
-//! request from us then, and can be named for what it is.
+//! Such a server first sends its settings. A server that sends something else, or nothing, is not a
+//! gRPC server; it has not received a request, and an error can say what it is.
 
 use std::io;
 use std::pin::Pin;
@@ -10,16 +10,16 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// Length of the head of an HTTP/2 frame; its fourth byte is the kind.
+/// The length of an HTTP/2 frame header; the fourth byte is the type.
 const HEAD: usize = 9;
 const SETTINGS: u8 = 4;
 
-/// How a server began.
+/// The first bytes of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Greeting {
-    /// As an HTTP/2 server does.
+    /// Those of an HTTP/2 server.
     Http2,
-    /// With something else.
+    /// Something else.
     Other(Vec<u8>),
     /// It closed the connection.
     Nothing,
@@ -29,23 +29,23 @@ impl Greeting {
     fn of(head: &[u8]) -> Self {
         match head.get(3) {
             None if head.is_empty() => Self::Nothing,
-            // A settings frame belongs to no stream.
+            // A settings frame has the stream ID 0.
             Some(&SETTINGS) if head.len() == HEAD && head.ends_with(&[0; 4]) => Self::Http2,
             _ => Self::Other(head.to_vec()),
         }
     }
 
-    /// True if nothing is known of the server.
+    /// Whether the server has sent nothing.
     pub(super) fn is_silence(&self) -> bool {
         *self == Self::Nothing
     }
 
-    /// Why that is no gRPC server; `None` if it may be one.
+    /// Why this is not a gRPC server; `None` if it may be one.
     pub(super) fn objection(&self) -> Option<String> {
         match self {
             Self::Http2 => None,
             Self::Nothing => Some(
-                "it closed the connection without an answer; if it has TLS, the scheme is grpcs"
+                "it closed the connection without a response; if it has TLS, the scheme is grpcs"
                     .to_owned(),
             ),
             Self::Other(head) if head.starts_with(b"HTTP/1") => Some(
@@ -61,7 +61,7 @@ impl Greeting {
     }
 }
 
-/// A connection that reports its first bytes, once.
+/// A connection that reports its first bytes once.
 pub(super) struct Greeted<T> {
     inner: T,
     head: Vec<u8>,
@@ -159,7 +159,7 @@ mod tests {
             (&b"HTTP/1.1 400 Bad Request"[..], "from Flower 1.37 on"),
             (&[21, 3, 3, 0, 2, 2, 10], "needs TLS"),
             (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak gRPC"),
-            (b"", "without an answer"),
+            (b"", "without a response"),
         ] {
             let said = greeted(said).await.objection().unwrap();
             assert!(said.contains(objection), "{said}");

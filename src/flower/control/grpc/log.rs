@@ -1,4 +1,4 @@
-//! The messages of a streaming call, from its opening on.
+//! The messages of a streaming call, including its start.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tonic::Code;
 
-use super::answer::{Answer, Piece};
+use super::response_reader::{Piece, ResponseReader};
 use super::{Call, ControlError, Failure, Inner, Service};
 
-/// What was opened, at which service, and the first thing it sent.
-pub(super) type Opened = Result<(Service, Answer, Piece), Failure>;
+/// The service that answered, its response, and the first part of it.
+pub(super) type Opened = Result<(Service, ResponseReader, Piece), Failure>;
 
 enum State {
     Opening(BoxFuture<'static, Opened>),
-    Open(Answer),
+    Open(ResponseReader),
     Ended,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// One that is opened when it is first asked.
+    /// A stream that is opened by the first call of `next`.
     pub(super) fn new(inner: Arc<Inner>, call: Call, request: Bytes, until: Instant) -> Self {
         let opening = Arc::clone(&inner);
         Self {
@@ -40,7 +40,7 @@ impl Log {
         }
     }
 
-    /// Can be dropped while it waits, and called again.
+    /// Returns the next message. It is safe to drop the future and call this again.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, ControlError>> {
         let piece = match &mut self.state {
             State::Ended => return None,
@@ -60,7 +60,7 @@ impl Log {
         let end = match piece {
             Piece::Message(message) => return Some(Ok(message)),
             Piece::End(status) => {
-                // Up to 1.15 this is how a SuperLink ends the log of a finished run.
+                // Up to 1.15, a SuperLink ends the log of a finished run this way.
                 let is_over = self.service == Service::Exec && status.code == Code::Cancelled;
                 if is_over {
                     None
@@ -70,7 +70,7 @@ impl Log {
                 }
             }
             Piece::Cut(cause) => Some(self.inner.lost(self.call, cause)),
-            Piece::Odd(cause) => Some(self.inner.odd(self.call, cause)),
+            Piece::Odd(cause) => Some(self.inner.unexpected_reply(self.call, cause)),
         };
         self.state = State::Ended;
         end.map(Err)

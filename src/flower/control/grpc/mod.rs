@@ -1,14 +1,14 @@
-//! The Control API as gRPC, which every release up to 1.36 speaks: as the service `Control`, and up to
+//! The Control API over gRPC, which all releases up to 1.36 use: as the service `Control`, up to
 //! 1.20 under its earlier name `Exec`.
 //!
-//! Frames and statuses are read here and not by a client library, because such a library ends every
-//! failure in a status: whether a request was never sent, was answered, or got lost on its way decides
-//! here whether a run may be submitted again.
+//! This module reads frames and statuses itself, because a client library turns every failure into
+//! a status: the provider must know whether a request was not sent, was answered, or got lost, to
+//! decide whether it may submit a run again.
 
-mod answer;
 mod connection;
 mod greeting;
 mod log;
+mod response_reader;
 mod status;
 
 use std::sync::Arc;
@@ -34,19 +34,19 @@ use super::framing::FrameDecoder;
 use super::token::Login;
 use super::transport::{Frames, Transport, secret_header};
 use super::{refusal, wire};
-use answer::{Answer, Piece};
 use connection::{Broken, Connections};
 use log::{Log, Opened};
+use response_reader::{Piece, ResponseReader};
 use status::Status;
 
-/// Calls in flight to one SuperLink, streams apart; it works on about as many at a time itself.
+/// Parallel calls to one SuperLink, not counting streams; it handles about as many in parallel.
 const AT_ONCE: usize = 16;
 const MAX_REFUSAL: usize = 64 * 1024;
-/// A gRPC server sends nothing before the first message, so that a stream without a word by then is
-/// taken as open: its run has printed nothing yet.
+/// A gRPC server sends nothing before the first message, so a stream without data after this time
+/// counts as open: its run has printed nothing yet.
 const OPENING: Duration = Duration::from_millis(500);
 
-/// The names under which releases serve the API.
+/// The names of the service in different releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Control,
@@ -71,7 +71,7 @@ impl Service {
 
 /// Why a call failed.
 enum Failure {
-    /// The server does not know the service, or not this method of it: nothing was done.
+    /// The server does not have the service or the method, so the call had no effect.
     NoMethod,
     Error(ControlError),
 }
@@ -91,9 +91,9 @@ struct Inner {
     /// The token of the account, for SuperLinks with accounts.
     login: Option<Arc<Login>>,
     permits: Semaphore,
-    /// The service that answered last; a SuperLink can be upgraded behind its address.
+    /// The service that answered last; a SuperLink can be upgraded at the same address.
     is_exec: AtomicBool,
-    /// True once one answered.
+    /// Whether a service has answered yet.
     is_known: AtomicBool,
 }
 
@@ -126,21 +126,21 @@ impl Inner {
         self.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// Makes a call with a deadline that starts when it is its turn.
+    /// Makes a call; its deadline starts when the call may start.
     async fn ask(
         &self,
         call: Call,
         message: &Bytes,
         deadline: Duration,
     ) -> Result<Bytes, ControlError> {
-        // The semaphore is never closed; without it the call would merely not be held back.
+        // The semaphore is never closed; if it were, calls would only not be limited.
         let _turn = self.permits.acquire().await.ok();
         let until = Instant::now() + deadline;
         let asking = self.ask_either(call, message, until);
         if let Ok(result) = tokio::time::timeout_at(until, asking).await {
             return result;
         }
-        // The connection may have died without a word.
+        // The connection may be dead without an error.
         self.connections.forget().await;
         Err(ControlError::Timeout {
             at: self.at.clone(),
@@ -149,8 +149,8 @@ impl Inner {
         })
     }
 
-    /// Asks the service the SuperLink has. One that does not know a method cannot have carried it
-    /// out, so that asking the other as well does nothing twice.
+    /// Calls the service that the SuperLink has. A service without the method cannot have executed
+    /// the call, so it is safe to call the other service, too.
     async fn ask_either(
         &self,
         call: Call,
@@ -171,7 +171,8 @@ impl Inner {
         if call.since().is_none() || self.is_known.load(Ordering::Relaxed) {
             return Err(self.no_method(call));
         }
-        // Either an old release, or no Control API at all: a call that every release has tells.
+        // Either an old release, or no Control API at all: a call that every release has tells
+        // which.
         let health = wire::ListRunsRequest {
             limit: Some(1),
             ..Default::default()
@@ -193,18 +194,22 @@ impl Inner {
         loop {
             match answer.next().await {
                 Piece::Message(message) if reply.is_none() => reply = Some(message),
-                Piece::Message(_) => return Err(self.unread(call, "it answered twice").into()),
+                Piece::Message(_) => {
+                    return Err(self.unreadable_reply(call, "it sent two responses").into());
+                }
                 Piece::End(status) => {
                     self.check(call, &status)?;
-                    return reply.ok_or_else(|| self.unread(call, "its answer is empty").into());
+                    return reply.ok_or_else(|| {
+                        self.unreadable_reply(call, "its response is empty").into()
+                    });
                 }
                 Piece::Cut(cause) => return Err(self.lost(call, cause).into()),
-                Piece::Odd(cause) => return Err(self.unread(call, cause).into()),
+                Piece::Odd(cause) => return Err(self.unreadable_reply(call, cause).into()),
             }
         }
     }
 
-    /// Opens a stream at the service the SuperLink has, and waits for the first thing it sends.
+    /// Opens a stream at the service that the SuperLink has, and waits for its first part.
     async fn begin(&self, call: Call, message: &Bytes, until: Instant) -> Opened {
         let first = self.service();
         for service in [first, first.other()] {
@@ -222,16 +227,16 @@ impl Inner {
         Err(Failure::NoMethod)
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the headers of its response.
     async fn open(
         &self,
         service: Service,
         call: Call,
         message: &Bytes,
         until: Instant,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ResponseReader, Failure> {
         let name = format!("{}/{}", service.name(), call.grpc_name());
-        // The connector decides about TLS; to HTTP/2 every address is plain.
+        // The connector adds TLS; HTTP/2 sees a plain address.
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{}/{name}", self.authority))
@@ -247,7 +252,7 @@ impl Inner {
         }
         let request = request
             .body(Full::new(FrameDecoder::grpc_frame(message)))
-            .map_err(|error| self.odd(call, error))?;
+            .map_err(|error| self.unexpected_reply(call, error))?;
         let response = self.connections.send(request, until).await;
         let response = response.map_err(|broken| self.broken(call, broken))?;
         let status = response.status();
@@ -261,12 +266,14 @@ impl Inner {
         }
         let kind = response.headers().get(header::CONTENT_TYPE);
         if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-            return Err(self.odd(call, "its answer is not of gRPC's type").into());
+            return Err(self
+                .unexpected_reply(call, "its response does not have the content type of gRPC")
+                .into());
         }
-        Ok(Answer::new(response))
+        Ok(ResponseReader::new(response))
     }
 
-    /// Reads the status with which the server ended a call.
+    /// The status with which the server ended a call.
     fn check(&self, call: Call, status: &Status) -> Result<(), Failure> {
         match (status.code, status.text.as_str()) {
             (Code::Ok, _) => Ok(()),
@@ -278,7 +285,7 @@ impl Inner {
     fn broken(&self, call: Call, broken: Broken) -> ControlError {
         match broken {
             Broken::Never(error) => error.at(&self.at),
-            Broken::Stranger(cause) => self.odd(call, cause),
+            Broken::Stranger(cause) => self.unexpected_reply(call, cause),
             Broken::Lost(cause) => self.lost(call, cause),
         }
     }
@@ -290,24 +297,24 @@ impl Inner {
                 call,
                 since,
             },
-            None => self.odd(
+            None => self.unexpected_reply(
                 call,
-                "it speaks gRPC but has no Control API; is this another port of the SuperLink?",
+                "it uses gRPC but has no Control API; this may be another port of the SuperLink",
             ),
         }
     }
 
-    /// The answer to a call that was taken up, and cannot be understood. What the server made of a
-    /// change is not known.
-    fn unread(&self, call: Call, cause: impl ToString) -> ControlError {
+    /// The error for a reply that cannot be decoded. It is unknown whether the server made the
+    /// change.
+    fn unreadable_reply(&self, call: Call, cause: impl ToString) -> ControlError {
         if call.is_read() {
-            self.odd(call, cause)
+            self.unexpected_reply(call, cause)
         } else {
             self.lost(call, cause)
         }
     }
 
-    fn odd(&self, call: Call, cause: impl ToString) -> ControlError {
+    fn unexpected_reply(&self, call: Call, cause: impl ToString) -> ControlError {
         ControlError::Protocol {
             at: self.at.clone(),
             call,
@@ -334,7 +341,7 @@ impl Transport for Grpc {
         Dialect::Grpc
     }
 
-    /// gRPC has no path for it, so that the cheapest read of every release answers.
+    /// gRPC has no health check here, so this uses the cheapest read that every release has.
     async fn health(&self, deadline: Duration) -> Result<(), ControlError> {
         let request = wire::ListRunsRequest {
             limit: Some(1),
@@ -370,7 +377,7 @@ impl Transport for Grpc {
         let ready = inner.connections.ready(until).await;
         ready.map_err(|broken| inner.broken(call, broken))?;
         let mut log = Log::new(inner, call, request, until);
-        // A refusal comes at once, and belongs to this call and not to the stream.
+        // A refusal arrives at once, and is the error of this call, not of the stream.
         let first = tokio::time::timeout(OPENING, log.next()).await.ok();
         let head = match first {
             Some(Some(Err(error))) => return Err(error),

@@ -1,5 +1,5 @@
-//! The status at the end of a gRPC answer. Read here, because tonic panics over details it cannot
-//! decode, and they come from the network.
+//! The status at the end of a gRPC response. The provider decodes it itself, because tonic panics
+//! over details that it cannot decode, and these come from the network.
 
 use http::{HeaderMap, HeaderValue};
 use tonic::Code;
@@ -22,7 +22,7 @@ impl Status {
     }
 }
 
-/// A header's text, in which some bytes are written as `%` and two digits.
+/// The text of a header, in which some bytes are written as `%` and two digits.
 fn decoded(header: &HeaderValue) -> String {
     let mut rest = header.as_bytes();
     let mut bytes = Vec::with_capacity(rest.len());

@@ -1,5 +1,5 @@
-//! The gRPC transport against servers on loopback that fail on demand: what a real SuperLink does is
-//! in the contract tests.
+//! The gRPC transport against servers on loopback that fail on demand. The contract tests use a
+//! real SuperLink.
 
 use std::sync::Mutex;
 
@@ -15,7 +15,7 @@ use super::*;
 const SOON: Duration = Duration::from_secs(5);
 const MESSAGE: &[u8] = b"\0\0\0\0\x02ab";
 
-/// How an answer ends.
+/// How a response ends.
 #[derive(Clone)]
 enum End {
     Status(&'static str),
@@ -56,13 +56,14 @@ type Script = dyn Fn(&str, usize) -> Reply + Send + Sync;
 struct Server {
     port: u16,
     calls: Arc<Mutex<Vec<String>>>,
-    /// What each call gave as the account's token.
+    /// The token that each call sent.
     logins: Arc<Mutex<Vec<Option<String>>>>,
     connections: Arc<Mutex<usize>>,
 }
 
 impl Server {
-    /// Answers each call as the script says, which is given its name and how many came before.
+    /// Answers each call with the result of the script; its input is the name of the call and the
+    /// number of earlier calls.
     async fn with(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
@@ -148,7 +149,7 @@ async fn serve(
             }
             End::Nothing => body.send_data(Bytes::new(), true).unwrap(),
             End::Reset(reason) => {
-                // After the data is on its way.
+                // After the data was sent.
                 let sent = std::future::poll_fn(|cx| connection.poll_closed(cx));
                 let _ = tokio::time::timeout(Duration::from_millis(50), sent).await;
                 body.send_reset(reason);
@@ -345,7 +346,7 @@ async fn every_call_says_whose_it_is() {
     let endpoint = endpoint.with_token_file(&token).unwrap();
     let transport = Grpc::new(&endpoint, Arc::new(Tcp::to(&endpoint)));
     transport.health(SOON).await.unwrap();
-    // Renewed by whoever renews it.
+    // As another program renews it.
     std::fs::write(&token, "renewed").unwrap();
     let unary = transport.unary(Call::StartRun, Bytes::new(), SOON).await;
     unary.unwrap();
@@ -423,7 +424,7 @@ async fn what_is_not_grpc_is_refused() {
     };
     let error = asked(html).await.unwrap_err();
     assert!(matches!(error, ControlError::Protocol { .. }), "{error:?}");
-    // Whoever began to answer as gRPC does may have started the run.
+    // A server that began a gRPC response may have started the run.
     for odd in [long, compressed, twice, nothing] {
         let error = asked(odd).await.unwrap_err();
         assert!(error.outcome_unknown(), "{error:?}");

@@ -30,7 +30,7 @@ const MAX_PARENTHESES: usize = 100;
 impl Scan<'_> {
     pub(super) fn marker(&mut self, depth: usize) -> Result<(), String> {
         if depth > MAX_PARENTHESES {
-            return Err("its parentheses are nested too deep".to_owned());
+            return Err("its parentheses are nested too deeply".to_owned());
         }
         loop {
             self.blanks();

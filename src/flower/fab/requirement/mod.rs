@@ -1,7 +1,7 @@
-//! Dependency declarations (PEP 508), read the way Flower's packaging library reads them.
+//! Parses dependencies (PEP 508) like Flower's packaging library.
 //!
-//! Flower refuses an app with any dependency that it cannot read, so a typo must be found here.
-//! Only the syntax matters, and the version bounds of `flwr` itself; markers are checked and not evaluated.
+//! Flower refuses an app with an unreadable dependency, so a typo must be found here. Only the
+//! syntax and the version bounds of `flwr` matter; markers are checked but not evaluated.
 
 mod marker;
 mod scan;
@@ -24,11 +24,11 @@ pub(super) struct Bound {
     pub(super) version: String,
 }
 
-/// Longest first where one starts with another.
+/// If one operator is the beginning of another, the longer one is first.
 const OPERATORS: [&str; 8] = ["===", "~=", "==", "!=", "<=", ">=", "<", ">"];
 
 impl Requirement {
-    /// Reads a declaration. The error says what was expected and where.
+    /// Parses a dependency. The error names the expected token and the position.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut scan = Scan { rest: text };
         scan.blanks();
@@ -112,7 +112,7 @@ impl<'a> Scan<'a> {
         self.blanks();
         let mut bounds = Vec::new();
         while let Some(bound) = self.bound() {
-            // The arbitrary operator takes everything up to a blank, commas included.
+            // The arbitrary operator accepts everything up to a blank, including commas.
             let mut parts = bound.version.split(',');
             bounds.push(Bound {
                 operator: bound.operator,

@@ -1,6 +1,6 @@
 //! A text that is read from its beginning.
 
-/// What has not been read yet.
+/// The rest of the text.
 pub(super) struct Scan<'a> {
     pub(super) rest: &'a str,
 }
@@ -8,7 +8,7 @@ pub(super) struct Scan<'a> {
 impl<'a> Scan<'a> {
     pub(super) fn expected(&self, what: &str) -> String {
         if self.rest.is_empty() {
-            format!("expected {what}, but it ends there")
+            format!("expected {what}, but the text ends there")
         } else {
             format!("expected {what} at {:?}", self.rest)
         }
@@ -43,12 +43,12 @@ impl<'a> Scan<'a> {
         !self.eat_while(|c| matches!(c, ' ' | '\t')).is_empty()
     }
 
-    /// Python's `$`: one line end at the very end does not count.
+    /// Python's `$`: it ignores one line end at the end of the text.
     pub(super) fn at_end(&self) -> bool {
         matches!(self.rest, "" | "\n")
     }
 
-    /// A word that does not go on.
+    /// A whole word.
     pub(super) fn word(&mut self, word: &str) -> bool {
         let rest = self
             .rest

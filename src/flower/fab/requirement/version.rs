@@ -6,7 +6,7 @@ const PRE: [&str; 8] = ["alpha", "beta", "preview", "pre", "a", "b", "c", "rc"];
 const POST: [&str; 3] = ["post", "rev", "r"];
 
 impl Scan<'_> {
-    /// A version in any of its spellings (PEP 440). What may follow it depends on the operator.
+    /// A version in any spelling of PEP 440. What may follow depends on the operator.
     pub(super) fn version(&mut self, operator: &str) -> bool {
         let digit = |c: char| c.is_ascii_digit();
         let equality = matches!(operator, "==" | "!=");
@@ -16,7 +16,7 @@ impl Scan<'_> {
             if self.eat_while(digit).is_empty() {
                 return false;
             }
-            // An epoch comes first and does not count.
+            // An epoch comes first and is not counted.
             if parts == 0 && self.eat("!") && self.eat_while(digit).is_empty() {
                 return false;
             }

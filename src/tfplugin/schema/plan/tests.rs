@@ -81,7 +81,8 @@ fn a_create_has_defaults_and_unknowns_and_no_secret() {
 
 #[test]
 fn no_change_is_no_change() {
-    // The host proposes the prior's computed values; a write-only value must not make a difference.
+    // Terraform proposes the computed values of the prior state; a write-only value must not count
+    // as a change.
     let mut proposed = state();
     proposed.set("secret_wo", "hunter2".into());
     let config = config(&[("secret_wo", "hunter2".into())]);

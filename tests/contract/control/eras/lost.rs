@@ -1,4 +1,4 @@
-//! A reply that is lost on its way from a SuperLink that speaks gRPC.
+//! A lost reply of a SuperLink with gRPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::old::{Old, app};
 
-/// Time for a SuperLink to do what it was asked for.
+/// The time that a SuperLink needs to execute a request.
 const WORK: Duration = Duration::from_secs(1);
 
-/// Forwards to a SuperLink; once, when told so, it swallows what comes back and closes.
+/// Forwards to a SuperLink; on demand, it drops one reply and closes the connection.
 struct Proxy {
     port: u16,
     cut: Arc<AtomicBool>,
@@ -122,6 +122,6 @@ async fn a_run_of_1_20_whose_reply_was_cut_is_adopted() {
 
 #[tokio::test]
 async fn a_run_of_1_25_whose_reply_was_cut_is_adopted() {
-    // Without a name the reply that is cut would be a refusal.
+    // Without a federation, the lost reply would be a refusal.
     adopted("1.25.0", "default").await;
 }

@@ -1,4 +1,4 @@
-//! A SuperLink of a release that speaks gRPC, started with that release's flags.
+//! A SuperLink of a release with gRPC, started with the flags of that release.
 
 use std::fs;
 
@@ -124,9 +124,10 @@ impl Drop for Old {
 
 /// An app that all releases can run.
 ///
-/// It takes a second, since from 1.25 to at least 1.29 an app that ends before its first heartbeat is
-/// answered may never count as finished: its outputs end its token, the heartbeat is refused, and the
-/// process interrupts itself before it has told its status (once in about fifty runs on a busy machine).
+/// It takes a second, because from 1.25 to at least 1.29, an app that ends before the reply to its
+/// first heartbeat may never count as finished: its outputs end its token, the heartbeat is
+/// refused, and the process interrupts itself before it has reported its status (in about one of
+/// fifty runs on a busy machine).
 pub fn app(body: &str) -> Bytes {
     let pyproject = "[project]\nname = \"probe\"\nversion = \"1.0.0\"\ndependencies = [\"flwr\"]\n\
         [tool.flwr.app]\npublisher = \"acme\"\n\

@@ -1,4 +1,4 @@
-//! A real SuperLink for as long as the bench needs it.
+//! A real SuperLink for the bench.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -12,13 +12,13 @@ use crate::Result;
 
 use super::flower_command;
 
-/// What `flwr run` calls it.
+/// Its name for `flwr run`.
 pub const NAME: &str = "bench";
 
 const PATIENCE: u32 = 300;
 const STEP: Duration = Duration::from_millis(100);
 
-/// Killed when it is dropped.
+/// The process is killed on drop.
 pub struct SuperLink {
     child: Child,
     address: SocketAddr,
@@ -26,7 +26,7 @@ pub struct SuperLink {
 }
 
 impl SuperLink {
-    /// Starts it on a free port of the loopback, tells `flwr` of it, and waits
+    /// Starts it on a free port of the loopback, adds it to the configuration of `flwr`, and waits
     /// until it is healthy.
     pub fn start(program: &Path, folder: &Path) -> Result<Self> {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
@@ -57,7 +57,7 @@ impl SuperLink {
         Ok(link)
     }
 
-    /// Where its Control API answers.
+    /// The URL of its Control API.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -68,14 +68,14 @@ impl SuperLink {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                return Err(self.trouble(&format!("ended ({status})")).into());
+                return Err(self.failure(&format!("ended ({status})")).into());
             }
             sleep(STEP);
         }
-        Err(self.trouble("did not become healthy").into())
+        Err(self.failure("did not become healthy").into())
     }
 
-    fn trouble(&self, what: &str) -> String {
+    fn failure(&self, what: &str) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         format!("flower-superlink {what}; its log:\n{log}")
     }
@@ -83,7 +83,7 @@ impl SuperLink {
 
 impl Drop for SuperLink {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nobody left to tell.
+        // It may have ended already, so errors are ignored.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

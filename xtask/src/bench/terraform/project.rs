@@ -1,4 +1,4 @@
-//! A folder with a configuration, ready for one side's plan and apply.
+//! A folder with a configuration for one side.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,13 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::Result;
-use crate::bench::account::write_stand_in;
+use crate::bench::account::write_wrapper;
 use crate::bench::sides::Side;
 use crate::tools::{Terraform, dev_overrides};
 
 const SOURCE: &str = "flower/echo";
 
-/// Every attribute of `echo_thing` that can be set, at the size that a real
-/// resource has.
+/// All attributes of `echo_thing` that can be set, with values of a realistic size.
 const ATTRIBUTES: &str = r#"
     s1 = "a string of some forty characters or so 1"
     s2 = "a string of some forty characters or so 2"
@@ -41,7 +40,7 @@ const ATTRIBUTES: &str = r#"
     nested = { a = "inside", b = 7 }
 "#;
 
-/// One side's folder. It is removed when this is dropped.
+/// The folder of one side; removed on drop.
 pub struct Project<'a> {
     terraform: &'a Terraform,
     folder: TempDir,
@@ -51,8 +50,7 @@ pub struct Project<'a> {
 }
 
 impl<'a> Project<'a> {
-    /// Writes the configuration, and the plugin folders with and without the
-    /// stand-in that keeps account.
+    /// Writes the configuration, and the plugin folders with and without the wrapper script.
     pub fn write(terraform: &'a Terraform, side: &Side, instances: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let root = folder.path();
@@ -70,7 +68,7 @@ impl<'a> Project<'a> {
                 fs::create_dir(&plugins)?;
                 let name = plugins.join("terraform-provider-echo");
                 if accounted {
-                    write_stand_in(&name, &plugin.binary, &account)?;
+                    write_wrapper(&name, &plugin.binary, &account)?;
                 } else {
                     std::os::unix::fs::symlink(&plugin.binary, &name)?;
                 }
@@ -91,7 +89,7 @@ impl<'a> Project<'a> {
         })
     }
 
-    /// A Terraform command here, with or without account of the plugin.
+    /// A Terraform command in this folder, with or without the wrapper script.
     pub fn command(&self, accounted: bool) -> Command {
         let root = self.folder.path();
         let mut command = self.terraform.command(root, &cli_config(root, accounted));
@@ -102,7 +100,7 @@ impl<'a> Project<'a> {
         command
     }
 
-    /// Back to nothing applied. No instance is more than its state.
+    /// Deletes the state. An instance is nothing but its state.
     pub fn forget_state(&self) -> Result<()> {
         for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
             let path = self.folder.path().join(name);
@@ -113,12 +111,12 @@ impl<'a> Project<'a> {
         Ok(())
     }
 
-    /// Whether there is a process of a plugin to keep account of.
+    /// Whether the side has a plugin process to measure.
     pub fn has_plugin(&self) -> bool {
         self.has_plugin
     }
 
-    /// Where the stand-in writes.
+    /// The file of the wrapper script.
     pub fn account(&self) -> &Path {
         &self.account
     }

@@ -1,18 +1,20 @@
-//! What is never a file of an app, wherever the app comes from: the provider's own files and Terraform's.
+//! Files that never belong to an app, whatever its source is: the provider's own files and
+//! Terraform's.
 //!
-//! A configuration often lies beside the app's `pyproject.toml`. The provider keeps private keys there, Terraform
-//! keeps states and variables, and each apply changes them: in a bundle they would reach every node, and every plan
-//! would find another app. Flower's own rules let them ship, so they are left out before any of those rules.
+//! A configuration often lies beside the app's `pyproject.toml`. The provider keeps private keys
+//! there, Terraform keeps states and variables, and each apply changes them: in a bundle they would
+//! reach every node, and every plan would see a changed app. Flower's own rules would ship them, so
+//! they are excluded before these rules apply.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{TreeError, read_error};
 
-/// Folders of the provider and of Terraform that have a name of their own.
+/// Folders of the provider and of Terraform with a fixed name.
 const FOLDERS: [&str; 2] = [".flower", ".terraform"];
 const FILES: [&str; 1] = [".terraform.lock.hcl"];
-/// States, their backups, and the folder of the states of workspaces, `terraform.tfstate.d`.
+/// States, their backups, and `terraform.tfstate.d`, the folder with the states of workspaces.
 const STATE: &str = ".tfstate";
 /// Variables, saved plans, credentials, and configurations in JSON.
 const ENDINGS: [&str; 8] = [
@@ -26,8 +28,8 @@ const ENDINGS: [&str; 8] = [
     ".tftest.json",
 ];
 
-/// Whether a file or folder of this name is the provider's or Terraform's, at any depth.
-/// Some file systems do not tell capitals from small letters.
+/// Whether a file or folder with this name belongs to the provider or to Terraform, at any depth.
+/// The case does not matter: some file systems ignore it.
 pub(super) fn is_named(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     FOLDERS.contains(&name.as_str())
@@ -36,12 +38,12 @@ pub(super) fn is_named(name: &str) -> bool {
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The folders of the provider within an app, whatever they are called there.
+/// The provider's folders inside an app, whatever their names are.
 pub(super) struct OwnFolders(Vec<PathBuf>);
 
 impl OwnFolders {
-    /// Those of `own` that lie in the app at `root`, however either is reached. One that does not exist is in
-    /// no app.
+    /// Those of `own` that lie in the app at `root`, also through links. A folder that does not
+    /// exist is skipped.
     pub(super) fn within(root: &Path, own: &[PathBuf]) -> Result<Self, TreeError> {
         let real = root
             .canonicalize()
@@ -51,7 +53,7 @@ impl OwnFolders {
             let folder = match folder.canonicalize() {
                 Ok(folder) => folder,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                // What cannot be looked at goes by its name.
+                // A path that cannot be resolved is compared by its name.
                 Err(_) => folder.clone(),
             };
             if folder == real {

@@ -1,4 +1,4 @@
-//! Reads the body of a gRPC answer: messages, then a status.
+//! Reads the body of a gRPC response: messages, then a status.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -7,29 +7,29 @@ use hyper::body::Incoming;
 use tonic::Code;
 
 use super::super::framing::{FrameDecoder, MAX_FRAME};
-use super::super::http::words;
+use super::super::http::error_chain;
 use super::connection::reset;
 use super::status::Status;
 
-/// What comes next in an answer.
+/// The next part of a response.
 pub(super) enum Piece {
     Message(Bytes),
-    /// The end, with the status the server gave it.
+    /// The end, with the status of the call.
     End(Status),
     /// The connection broke, or the status is missing.
     Cut(String),
-    /// Not what a gRPC server sends.
+    /// Something that a gRPC server does not send.
     Odd(String),
 }
 
-pub(super) struct Answer {
+pub(super) struct ResponseReader {
     body: Incoming,
     decoder: FrameDecoder,
-    /// Where there is no message, the status comes with the head.
+    /// Without messages, the headers contain the status.
     early: Option<Status>,
 }
 
-impl Answer {
+impl ResponseReader {
     pub(super) fn new(response: Response<Incoming>) -> Self {
         Self {
             early: Status::read(response.headers()),
@@ -51,7 +51,7 @@ impl Answer {
             let frame = match self.body.frame().await {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return broken(&error),
-                None => return Piece::Cut("the answer ended without a status".to_owned()),
+                None => return Piece::Cut("the response ended without a status".to_owned()),
             };
             match frame.into_data() {
                 Ok(data) => self.decoder.push(&data),
@@ -62,9 +62,9 @@ impl Answer {
 
     fn end(&self, trailers: Option<&HeaderMap>) -> Piece {
         match trailers.and_then(Status::read) {
-            None => Piece::Cut("the answer ended without a status".to_owned()),
+            None => Piece::Cut("the response ended without a status".to_owned()),
             Some(status) if status.code == Code::Ok && !self.decoder.is_at_boundary() => {
-                Piece::Cut("the last message was cut".to_owned())
+                Piece::Cut("the last message is incomplete".to_owned())
             }
             Some(status) => Piece::End(status),
         }
@@ -77,6 +77,6 @@ fn broken(error: &hyper::Error) -> Piece {
             code: Code::Cancelled,
             text: "it cancelled the call".to_owned(),
         }),
-        _ => Piece::Cut(words(error)),
+        _ => Piece::Cut(error_chain(error)),
     }
 }

@@ -1,27 +1,27 @@
-//! How an answer carries messages: one place, so that no call can forget them.
+//! Adds diagnostics to responses, so that no call can forget them.
 
 use super::super::diagnostic::Diagnostics;
 use super::super::proto;
 use super::messages;
 
-/// A response of the protocol that has room for messages.
-pub(super) trait Answer: Default {
+/// A response of the protocol that has diagnostics.
+pub(super) trait HasDiagnostics: Default {
     fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic>;
 
-    /// An answer that is only messages.
-    fn only(found: Diagnostics) -> Self {
-        Self::default().with(found)
+    /// A response with these diagnostics and nothing else.
+    fn from_diagnostics(found: Diagnostics) -> Self {
+        Self::default().with_diagnostics(found)
     }
 
-    fn with(mut self, found: Diagnostics) -> Self {
+    fn with_diagnostics(mut self, found: Diagnostics) -> Self {
         self.diagnostics().extend(messages(found));
         self
     }
 }
 
-macro_rules! answers {
+macro_rules! has_diagnostics {
     ($($module:ident),*) => { $(
-        impl Answer for proto::$module::Response {
+        impl HasDiagnostics for proto::$module::Response {
             fn diagnostics(&mut self) -> &mut Vec<proto::Diagnostic> {
                 &mut self.diagnostics
             }
@@ -29,7 +29,7 @@ macro_rules! answers {
     )* };
 }
 
-answers!(
+has_diagnostics!(
     get_provider_schema,
     validate_provider_config,
     validate_resource_config,
