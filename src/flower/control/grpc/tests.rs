@@ -241,7 +241,7 @@ async fn strangers_are_asked_nothing() {
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "http or https"),
         (&[21, 3, 3, 0, 2, 2, 10, 0, 0], "grpcs"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak gRPC"),
-        (b"", "without an answer"),
+        (b"", "without a response"),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
