@@ -1,4 +1,4 @@
-// Pins kube-router, which enforces NetworkPolicies in the clusters that `cargo xtask cluster` starts.
+// Pins what enforces NetworkPolicies in the clusters that `cargo xtask cluster` starts.
 module terraform-provider-flower/tools/kube-router
 
 go 1.26.0

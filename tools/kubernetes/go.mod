@@ -1,4 +1,4 @@
-// Pins the Kubernetes that `cargo xtask cluster` runs, and its etcd.
+// Pins the Kubernetes that `cargo xtask cluster` runs, and the etcd that goes with it.
 module terraform-provider-flower/tools/kubernetes
 
 go 1.26.0
@@ -189,7 +189,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-// Kubernetes refers to its modules by folders of its own repository; these are the published versions.
+// Kubernetes names its parts by folders of its own repository; this is where they are published.
 replace (
 	k8s.io/api => k8s.io/api v0.36.3
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.3

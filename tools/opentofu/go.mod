@@ -1,5 +1,5 @@
-// Pins the OpenTofu that the tests and benches use besides Terraform.
-// `cargo xtask` builds it from here if neither terraform nor tofu is on PATH.
+// Pins the OpenTofu that the tests and benches drive beside Terraform.
+// `cargo xtask` builds it from here when neither terraform nor tofu is on PATH.
 module terraform-provider-flower/tools/opentofu
 
 go 1.26.6

@@ -1,4 +1,4 @@
-// Pause keeps the namespaces of a pod while its containers start and end.
+// Pause is the process that holds a pod's namespaces while its containers come and go.
 package main
 
 import (
