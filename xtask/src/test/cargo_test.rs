@@ -50,7 +50,6 @@ pub struct CargoTest {
     targets: Vec<String>,
     threads: Option<String>,
     only: Vec<String>,
-    skipped: Vec<String>,
     environment: Vec<(&'static str, OsString)>,
 }
 
@@ -62,7 +61,6 @@ impl CargoTest {
             targets: targets.iter().map(|&target| target.to_owned()).collect(),
             threads: None,
             only: Vec::new(),
-            skipped: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -76,12 +74,6 @@ impl CargoTest {
     /// Only tests whose names contain one of these texts.
     pub fn only(mut self, parts: &[&str]) -> Self {
         self.only = parts.iter().map(|&part| part.to_owned()).collect();
-        self
-    }
-
-    /// No tests with one of these in their names.
-    pub fn skip(mut self, parts: &[&str]) -> Self {
-        self.skipped = parts.iter().map(|&part| part.to_owned()).collect();
         self
     }
 
@@ -111,32 +103,12 @@ impl CargoTest {
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(&self.targets);
         command.arg("--").args(&self.only).args(TIMED);
-        for part in &self.skipped {
-            command.args(["--skip", part]);
-        }
         command.env(runner_variable()?, RUNNER);
         if let Some(threads) = &self.threads {
             command.args(["--test-threads", threads]);
         }
         command.envs(self.environment);
-        stream(&mut command, &mut Labelled(&self.name), outcome)
-    }
-}
-
-/// The screen, with the tier before each line: another tier may write at the same time.
-struct Labelled<'a>(&'a str);
-
-impl Write for Labelled<'_> {
-    /// Takes a whole line.
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut screen = std::io::stdout().lock();
-        write!(screen, "{} | ", self.0)?;
-        screen.write_all(line)?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stdout().flush()
+        stream(&mut command, &mut std::io::stdout().lock(), outcome)
     }
 }
 

@@ -33,8 +33,8 @@ Options:
   --tier TIER        only this tier, without the checks: unit, contract, acceptance or cluster; may
                      be repeated
   --quick            acceptance and cluster: only the quick tests, and no second run on OpenTofu
-  --test-threads N   how many tests of a tier run in parallel, except for unit tests (default: 3, and 2
-                     for the cluster tier, which runs beside the contract and acceptance tiers)
+  --test-threads N   how many tests run in parallel, except for unit tests (default: 3, and 2 for the
+                     cluster tier)
 
 Checks (each counts as one): formatting, clippy, documentation tests, dependencies (licences,
 bans, known vulnerabilities), docs/ against the schema.
@@ -62,9 +62,6 @@ const SECOND: [&str; 5] = [
 
 /// The same for the cluster tier: the examples, one of which uses two clusters.
 const CLUSTER_SECOND: [&str; 1] = ["examples::"];
-
-/// Tests that measure how soon an error is reported: they run when nothing else does.
-const TIMED: [&str; 4] = ["failures::", "rights::a_", "claims::", "retries::"];
 
 /// How many tests run at a time, of the tiers of this machine and of the cluster's.
 const THREADS: &str = "3";
@@ -148,14 +145,14 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
     if options.includes(Tier::Unit) {
         report.add(unit(&repository));
     }
-    side_by_side(&repository, &options, &mut report);
+    with_programs(&repository, &options, &mut report);
     Ok(report.print())
 }
 
-/// Runs the tiers that mostly wait for other programs: those of this machine, and the cluster's.
-fn side_by_side(repository: &Repository, options: &Options, report: &mut Report) {
+/// Runs the tiers that start other programs, one after the other. Side by side on two cores they take
+/// as long, and Flower restarts programs that answer too late.
+fn with_programs(repository: &Repository, options: &Options, report: &mut Report) {
     let includes = |tier| options.includes(tier);
-    let (mut local, mut pods) = (Report::default(), Report::default());
     let clients = if includes(Tier::Acceptance) || includes(Tier::Cluster) {
         build_examples(repository)
             .and_then(|()| Clients::find_or_build(repository, options.quick))
@@ -163,28 +160,15 @@ fn side_by_side(repository: &Repository, options: &Options, report: &mut Report)
     } else {
         Err("not asked for".to_owned())
     };
-    // Before anything else runs: how long the cluster takes to start is a check of its own.
-    let cluster = includes(Tier::Cluster).then(|| Cluster::start(repository, &mut pods));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            if includes(Tier::Contract) {
-                local.add(contract(repository, options));
-            }
-            if includes(Tier::Acceptance) {
-                acceptance(repository, options, &clients, &mut local);
-            }
-        });
-        if let Some(cluster) = &cluster {
-            scope.spawn(|| kubernetes(repository, options, &clients, cluster, &mut pods));
-        }
-    });
-    report.append(local);
-    report.append(pods);
-    if let Some(cluster) = cluster {
-        if let (Ok(clients), false) = (&clients, options.quick || cluster.has_failed()) {
-            let tests = cluster.tests(options, &clients.first, &TIMED);
-            report.add(tests.threads(options.threads_or(THREADS)).run(repository));
-        }
+    if includes(Tier::Contract) {
+        report.add(contract(repository, options));
+    }
+    if includes(Tier::Acceptance) {
+        acceptance(repository, options, &clients, report);
+    }
+    if includes(Tier::Cluster) {
+        let cluster = Cluster::start(repository, report);
+        kubernetes(repository, options, &clients, &cluster, report);
         cluster.end(report);
     }
 }
@@ -347,10 +331,6 @@ impl Cluster {
         }
     }
 
-    const fn has_failed(&self) -> bool {
-        matches!(self, Self::Failed(_))
-    }
-
     /// Tests of it through one binary.
     fn tests(&self, options: &Options, client: &Terraform, subset: &[&str]) -> CargoTest {
         let mut tests =
@@ -387,10 +367,7 @@ fn kubernetes(
         (Ok(clients), Cluster::Given | Cluster::Started(_)) => {
             let subset: &[&str] = if options.quick { &CLUSTER_SECOND } else { &[] };
             clients.drive(TIER, report, [subset, &CLUSTER_SECOND], |client, subset| {
-                cluster
-                    .tests(options, client, subset)
-                    .skip(&TIMED)
-                    .run(repository)
+                cluster.tests(options, client, subset).run(repository)
             });
         }
     }

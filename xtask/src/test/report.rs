@@ -56,12 +56,6 @@ impl Report {
         self.outcomes.push(outcome);
     }
 
-    /// Adds all that another one has.
-    pub fn append(&mut self, other: Self) {
-        self.outcomes.extend(other.outcomes);
-        self.notes.extend(other.notes);
-    }
-
     /// Adds a note, which is not a failure.
     pub fn note(&mut self, text: &str) {
         self.notes.push(text.to_owned());
