@@ -29,6 +29,8 @@ fn the_readmes_configuration_works_with_init_and_a_backend() {
         .arg(provider)
         .arg("--mirror")
         .arg(&mirror)
+        // As `cargo xtask` would set it: these tests have the provider's own folder in it.
+        .env("CARGO_MANIFEST_DIR", Path::new(ROOT).join("xtask"))
         .current_dir(ROOT)
         .output()
         .unwrap();

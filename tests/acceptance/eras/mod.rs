@@ -185,6 +185,10 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     let goes_on = "run_config = { fail-in = \"never\" }\n  timeouts = { create = \"8s\" }";
     it.configure(&federation(release, &later(goes_on)));
     it.apply().succeeded().says(&["is still in progress"]);
+    // A status that changes is a change of the output, too.
+    eventually("the start of the run", || {
+        listed(&it).1.starts_with("running")
+    });
     it.plan_is_empty();
     // 1.13 cannot stop a run: it ends with its SuperLink.
     if minor(release) < 14 {
