@@ -152,9 +152,8 @@ deny = [
             Bans::of(POLICY).found(&metadata),
             [
                 "ours 0.1.0: it accepts any version of twice",
-                "openssl 3.0.0: it is denied",
-                "twice: it is there 2 times (1.0.0, 2.0.0); bring them together, or skip one with \
-                 a reason",
+                "openssl 3.0.0: it is banned",
+                "twice: it has 2 versions (1.0.0, 2.0.0); unify them, or skip one with a reason",
             ]
         );
     }
