@@ -1,7 +1,7 @@
 //! The Terraform provider for Flower.
 //!
-//! Arrows point one way: `provider → data_sources → resources → {flower, runtime, pki}`, and resources speak to
-//! Terraform through `tfplugin`, which knows no Flower. All of them may know `masking` and `pod_address`, which
+//! Arrows point one way: `provider → data_sources → resources → {report, flower, runtime, pki}` and `report →
+//! flower`, and resources speak to Terraform through `tfplugin`, which knows no Flower. All of them may know `masking` and `pod_address`, which
 //! know none of them.
 
 pub mod data_sources;
@@ -11,6 +11,7 @@ pub mod masking;
 pub mod pki;
 pub mod pod_address;
 pub mod provider;
+pub mod report;
 pub mod resources;
 pub mod runtime;
 mod terminal;

@@ -112,7 +112,11 @@ pub(crate) fn shortened(line: &str, most: usize) -> Cow<'_, str> {
         None => line.into(),
         Some((end, _)) => {
             let (kept, rest) = kept.split_at_checked(end).unwrap_or((kept, ""));
-            format!("{kept}{}", mark(before + rest.chars().count())).into()
+            format!(
+                "{kept}{}",
+                mark(before.saturating_add(rest.chars().count()))
+            )
+            .into()
         }
     }
 }
@@ -252,6 +256,15 @@ mod tests {
         assert_eq!(
             plain("می\u{200c}خواهم 👩\u{200d}🔬"),
             "می\u{200c}خواهم 👩\u{200d}🔬"
+        );
+    }
+
+    #[test]
+    fn a_line_that_claims_any_length_is_cut() {
+        let line = format!("{} … ({} more characters)", "x".repeat(9), usize::MAX);
+        assert_eq!(
+            shortened(&line, 3),
+            format!("xxx … ({} more characters)", usize::MAX)
         );
     }
 

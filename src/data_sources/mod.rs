@@ -1,7 +1,10 @@
 //! The data sources: apps, and what a SuperLink reports. Each has a schema and a `read`.
 
 mod app;
+mod log;
 mod run_log;
+mod run_metrics;
+mod run_report;
 mod runs;
 mod supernodes;
 
@@ -10,7 +13,10 @@ use std::time::Duration;
 use crate::flower::control::Timestamp;
 
 pub use app::App;
+pub use log::Log;
 pub use run_log::RunLog;
+pub use run_metrics::RunMetrics;
+pub use run_report::RunReportSource;
 pub use runs::Runs;
 pub use supernodes::Supernodes;
 

@@ -8,5 +8,6 @@ pub mod exit_meaning;
 pub mod fab;
 pub mod launch;
 pub mod node_config;
+pub mod progress;
 pub mod run_config;
 pub mod version;

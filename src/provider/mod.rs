@@ -97,7 +97,10 @@ impl Provider for Flower {
     fn data_sources(&self) -> Vec<Arc<dyn AnyDataSource<Configured>>> {
         vec![
             tfplugin::data_source::<data_sources::App>(),
+            tfplugin::data_source::<data_sources::Log>(),
             tfplugin::data_source::<data_sources::RunLog>(),
+            tfplugin::data_source::<data_sources::RunMetrics>(),
+            tfplugin::data_source::<data_sources::RunReportSource>(),
             tfplugin::data_source::<data_sources::Runs>(),
             tfplugin::data_source::<data_sources::Supernodes>(),
         ]

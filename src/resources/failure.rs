@@ -162,6 +162,20 @@ impl BringUp<'_> {
         }
     }
 
+    /// Adds to the message of a failure that the time of the operation was over, if it was.
+    pub fn bounded(&self, failure: &Failure, message: Diagnostic) -> Diagnostic {
+        if failure.out_of_time {
+            message.detail(format!(
+                "It was not ready after {} s, the time of `{}`. Raise it if the object only needs \
+                 more time.",
+                self.limit.as_secs(),
+                self.operation.attribute()
+            ))
+        } else {
+            message
+        }
+    }
+
     async fn within_and<T>(
         &self,
         more: Duration,
@@ -212,6 +226,7 @@ mod tests {
                 "Exit Code: 305".to_owned(),
             ],
             remedy: None,
+            out_of_time: false,
         };
         let message = report("SuperNode \"a\" did not join 127.0.0.1:9", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
@@ -227,6 +242,7 @@ mod tests {
                     how: "it ended with exit status: 2".to_owned(),
                     log: vec!["usage: flower-superlink [-h]".to_owned(), last.to_owned()],
                     remedy: None,
+                    out_of_time: false,
                 },
             )
         };
@@ -275,6 +291,7 @@ mod tests {
             how: "its image cannot be pulled (ErrImagePull): image \"x\", not found".to_owned(),
             log: Vec::new(),
             remedy: Some("Check the name in `kubernetes.image`.".to_owned()),
+            out_of_time: false,
         };
         let message = report("SuperLink \"a\" did not start", &failure);
         insta::assert_snapshot!(format!("{}\n\n{}", message.summary, message.detail));
@@ -287,6 +304,7 @@ mod tests {
             how: "it ended".to_owned(),
             log: (1..=30).map(|number| format!("line {number}.")).collect(),
             remedy: None,
+            out_of_time: false,
         };
         let detail = report("SuperLink \"a\" did not start", &failure).detail;
         let shown = |number: u32| detail.contains(&format!("line {number}."));

@@ -28,6 +28,8 @@ pub struct Failure {
     pub log: Vec<String>,
     /// What to do about it, where that is known.
     pub remedy: Option<String>,
+    /// Whether it might still have passed, and [`WaitPolicy::until`] was near.
+    pub out_of_time: bool,
 }
 
 impl Failure {

@@ -342,10 +342,10 @@ fn whatever_raises_in_an_app_is_told() {
     let failing = |rest: &str| run(&format!("{WAIT}\n{rest}"));
     let it = Workspace::new(&failing("run_config = { fail-in = \"client\" }"));
     it.app();
-    // Flower tells the ServerApp that a ClientApp failed, but not why: the message names the log to
-    // read.
     it.apply().failed_with(&[
         "ended as failed",
+        "SuperNodes failed:",
+        "(hospital-a), round 1 (train): <class 'RuntimeError'>:<'the ClientApp failed as asked'>",
         "not enough values to unpack",
         "in the log of its SuperNode",
         "hospital-a",

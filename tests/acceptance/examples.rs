@@ -38,6 +38,63 @@ fn the_examples_of_the_reference_pages_work() {
 }
 
 #[test]
+fn a_training_is_measured_and_shown() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let it = Workspace::new("");
+    let main = include_str!("../../examples/metrics/main.tf");
+    assert!(main.contains("${path.module}/../quickstart/app"));
+    let app = root.join("quickstart/app").display().to_string();
+    let main = main.replace("${path.module}/../quickstart/app", &app);
+    it.file("main.tf", &main);
+    it.apply().succeeded();
+    it.plan_is_empty();
+    // The quickstart's sites pull the number to 1 and 2.
+    let error = it.output("metrics")["error"].as_f64().unwrap();
+    assert!((0.5..1.0).contains(&error), "{error}");
+    assert!(it.output("bytes").as_u64().unwrap() > 0);
+    let run = it.state("flower_app_run.training");
+    let html = fs::read_to_string(it.path("reports/training.html")).unwrap();
+    let id = run["run_id"].as_str().unwrap();
+    for part in [id, "hospital-a", "hospital-b", "<svg", "[ROUND 2/2]"] {
+        assert!(html.contains(part), "{part}");
+    }
+    let last = run["rounds"][1]["evaluate"]["metrics"]["error"].to_string();
+    assert!(html.contains(&format!("data-value=\"{last}\"")), "{last}");
+    let summary = fs::read_to_string(it.path("reports/training.md")).unwrap();
+    assert!(summary.contains(id), "{summary}");
+
+    // A report that is moved is written again, and one that would change the app is refused.
+    it.file(
+        "main.tf",
+        &main.replace("reports/training.html", "other/page.html"),
+    );
+    it.apply().succeeded();
+    let again = fs::read_to_string(it.path("other/page.html")).unwrap();
+    assert!(again.contains(id) && again.contains("<svg"));
+    it.file(
+        "main.tf",
+        &main.replace("${path.root}/reports/training.md", &format!("{app}/x.md")),
+    );
+    it.plan()
+        .failed_with(&["would become a part of the app", "report.markdown"]);
+    it.file(
+        "main.tf",
+        &main.replace("reports/training.html", "main.tf/page.html"),
+    );
+    it.plan()
+        .failed_with(&["The report cannot be written", "is not a folder"]);
+
+    // What the model is not good enough for fails the apply.
+    it.file(
+        "main.tf",
+        &main.replace("[\"error\"] < 1", "[\"error\"] < 0.1"),
+    );
+    it.apply().failed_with(&["the model is not good enough"]);
+    it.file("main.tf", &main);
+    it.destroy();
+}
+
+#[test]
 fn the_quickstart_works_as_it_is() {
     let it = Workspace::new("");
     it.file("main.tf", include_str!("../../examples/quickstart/main.tf"));

@@ -32,4 +32,5 @@ mod plugin;
 mod superlink;
 mod supernode;
 mod supernode_key;
+mod training;
 mod workspace;

@@ -164,7 +164,7 @@ pub(super) async fn tail(
     run: RunId,
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
-    let mut tail = Tail::of(lines);
+    let mut tail = LogTail::of(lines);
     // A SuperLink may not respond before there is output, and a log may grow without end.
     let reading = async {
         let mut logs = LogStream::open(client, run, 0.0).await?;
@@ -189,7 +189,7 @@ pub(super) async fn end(
 ) -> Result<Vec<String>, ControlError> {
     let at = client.at().to_owned();
     let mut logs = LogStream::open(client, run, 0.0).await?;
-    let mut tail = Tail::of(lines);
+    let mut tail = LogTail::of(lines);
     let mut is_empty = true;
     let until = Instant::now() + LONGEST_END;
     loop {
@@ -216,15 +216,17 @@ pub(super) async fn end(
     }
 }
 
-/// The last lines of a text that arrives in pieces.
-struct Tail {
+/// The last lines of a log that arrives in pieces.
+#[derive(Debug, Default)]
+pub struct LogTail {
     most: usize,
     kept: VecDeque<String>,
     lines: Lines,
 }
 
-impl Tail {
-    fn of(most: usize) -> Self {
+impl LogTail {
+    /// Keeps this many lines.
+    pub fn of(most: usize) -> Self {
         Self {
             most,
             kept: VecDeque::new(),
@@ -232,7 +234,8 @@ impl Tail {
         }
     }
 
-    fn add(&mut self, text: &str) {
+    /// Reads a piece.
+    pub fn add(&mut self, text: &str) {
         let Self { most, kept, lines } = self;
         lines.add(text.as_bytes(), |line| {
             keep(kept, line, *most);
@@ -240,7 +243,13 @@ impl Tail {
         });
     }
 
-    fn end(mut self) -> Vec<String> {
+    /// The whole lines so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.kept.iter().cloned().collect()
+    }
+
+    /// The lines of a log that has ended.
+    pub fn end(mut self) -> Vec<String> {
         if let Some(line) = self.lines.rest() {
             keep(&mut self.kept, &line, self.most);
         }

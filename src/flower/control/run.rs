@@ -69,6 +69,19 @@ pub struct Run {
     pub running_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// What its clients used so far; `None` up to 1.24, and before a client did anything.
+    pub usage: Option<Usage>,
+}
+
+/// What the clients of a run used, as the SuperLink counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Usage {
+    /// Bytes that the SuperLink sent to SuperNodes.
+    pub bytes_sent: u64,
+    /// Bytes that it received from them.
+    pub bytes_received: u64,
+    /// How long `ClientApp`s ran, in seconds, all together.
+    pub clientapp_seconds: f64,
 }
 
 impl Run {
@@ -93,6 +106,12 @@ impl Run {
             starting_at: Timestamp::parse(run.starting_at),
             running_at: Timestamp::parse(run.running_at),
             finished_at: Timestamp::parse(run.finished_at),
+            usage: Some(Usage {
+                bytes_sent: run.bytes_sent,
+                bytes_received: run.bytes_recv,
+                clientapp_seconds: run.clientapp_runtime,
+            })
+            .filter(|usage| *usage != Usage::default() && usage.clientapp_seconds.is_finite()),
         }
     }
 }

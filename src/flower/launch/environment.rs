@@ -21,7 +21,8 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    const fn variable(self) -> &'static str {
+    /// The word for it, as in `FLWR_LOG_LEVEL`.
+    pub const fn variable(self) -> &'static str {
         match self {
             Self::Debug => "DEBUG",
             Self::Info => "INFO",

@@ -1,7 +1,7 @@
 //! The app of a run: built from its source, with the configuration checked against what it declares.
 
+use super::cause::AppParts;
 use super::model::{Model, Source};
-use super::verdict::AppParts;
 use crate::at;
 use crate::flower::app_source::AppTree;
 use crate::flower::fab::{self, AppKind, Fab, FabError};

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::flower::control::NodeId;
+use crate::flower::control::{Node, NodeId};
 use crate::flower::launch::Isolation;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::recorded_configuration;
 use crate::resources::{superlink, supernode};
 use crate::runtime::{Kind, ObjectRef, Readiness, Runtime};
+use crate::terminal::visible;
 use crate::tfplugin::schema::Model;
 
 /// How often processes are looked at while something is waited for.
@@ -55,6 +56,28 @@ impl Federation {
         };
         self.supernodes.iter().filter(wanted).collect()
     }
+}
+
+/// The names of SuperNodes: as the SuperLink lists them (from 1.38), and as this provider's runtime
+/// knows them.
+pub(super) async fn names(
+    runtime: &dyn Runtime,
+    control: &ControlInput,
+    nodes: &[Node],
+) -> BTreeMap<NodeId, String> {
+    let listed = nodes.iter().filter_map(|node| {
+        let name = node.name.as_deref()?;
+        Some((node.id, visible(name).into_owned()))
+    });
+    let mut names: BTreeMap<_, _> = listed.collect();
+    if let Some(federation) = Federation::of(runtime, control).await {
+        for supernode in federation.supernodes {
+            if let Some(id) = supernode.model.node_id.get() {
+                names.insert(*id, supernode.object.name.as_str().to_owned());
+            }
+        }
+    }
+    names
 }
 
 impl Member<supernode::Model> {

@@ -1,19 +1,28 @@
 //! Following a run: its way to the end, and what that means for the apply.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use super::cause::AppParts;
 use super::federation::{Federation, dead_now, first_dead};
-use super::model::{Model, Status, Until};
+use super::model::{Model, OnStall, Status, Until};
+use super::outputs;
 use super::ready::online_words;
-use super::verdict::{self, AppParts};
+use super::run_log::RunLog;
+use super::run_report::{LOG_LINES, LiveReport, RunReport};
+use super::stall::{STALL, Stall, StallWatch};
+use super::training;
+use super::verdict;
 use crate::at;
-use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus};
+use crate::flower::control::{
+    ControlClient, ControlError, NodeId, Run, RunId, RunStatus, SubStatus,
+};
+use crate::flower::progress::Progress;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::operation::{Waited, wait};
 use crate::resources::report::{self, quoted};
 use crate::runtime::Runtime;
-use crate::terminal::{plain, shortened};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
@@ -27,6 +36,8 @@ const UNSEEN: Duration = Duration::from_secs(20);
 pub(super) struct Followed {
     waited: Waited<std::result::Result<(), Broken>>,
     last: Option<Run>,
+    progress: Progress,
+    names: BTreeMap<NodeId, String>,
 }
 
 /// Why a run could not be followed to its end.
@@ -35,6 +46,8 @@ enum Broken {
     Control(ControlError),
     /// The SuperLink is gone, and the run with it; what is gone.
     Dead(String),
+    /// The run does not get on, and `on_stall` says that it is to end.
+    Stalled(Stall),
 }
 
 /// Follows the run as far as `wait` asks, and writes what it came to into the state.
@@ -45,25 +58,83 @@ pub(super) async fn to_the_end(
     model: &mut Model,
     limit: Duration,
 ) -> Followed {
-    let wait_for = model.wait.as_ref();
-    let goal = wait_for.map_or(Until::Completed, |wait| wait.until);
+    let mut log = model
+        .report
+        .as_ref()
+        .map_or_else(RunLog::default, |_| RunLog::with_lines(LOG_LINES));
     let mut last = None;
     let runtime = call.provider.runtime.as_ref();
     let control = &model.control;
-    let following = async {
+    let following = Box::pin(async {
         tokio::select! {
-            done = until(client, id, goal, &mut last) => done.map_err(Broken::Control),
+            done = until(call, client, id, model, &mut log, &mut last) => done,
             dead = superlink_dies(runtime, control) => Err(Broken::Dead(dead)),
         }
-    };
+    });
     let waited = wait(&call.stop, limit, following).await;
+    let finished = last.as_ref().is_some_and(Run::is_finished);
+    if finished {
+        log.finish(client, id).await;
+    }
+    if let Waited::Done(Err(Broken::Stalled(_))) = &waited {
+        last = stopped(client, id).await.or(last);
+    }
     if let Some(run) = &last {
         record(model, run);
     }
     if let Waited::Done(Err(Broken::Control(ControlError::NotFound(_)))) = &waited {
         model.status.set(Status::Lost);
     }
-    Followed { waited, last }
+    let lines = log.lines();
+    let progress = match &last {
+        Some(run) => log.end_of(run),
+        None => Progress::default(),
+    };
+    let names = record_progress(call, client, model, &progress).await;
+    if let (Some(files), Some(run)) = (&model.report, &last) {
+        let mut report = RunReport::of(call, client, &model.control, run.clone()).await;
+        report.progress = progress.clone();
+        report.log = lines;
+        if let Some(unwritten) = files.write(&report) {
+            call.warn(unwritten);
+        }
+    }
+    Followed {
+        waited,
+        last,
+        progress,
+        names,
+    }
+}
+
+/// Writes what the log told into the state, and returns the names of SuperNodes that failed.
+pub(super) async fn record_progress(
+    call: &Call<Configured>,
+    client: &ControlClient,
+    model: &mut Model,
+    progress: &Progress,
+) -> BTreeMap<NodeId, String> {
+    let (nodes, names) = outputs::nodes_of(call, client, &model.control, progress).await;
+    outputs::record(model, progress, &nodes, &names);
+    names
+}
+
+/// How long a run that stalled may take to stop.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Stops a run, and returns how it ended.
+async fn stopped(client: &ControlClient, id: RunId) -> Option<Run> {
+    let stop = async {
+        client.stop_run(id).await.ok()?;
+        loop {
+            let run = client.run(id).await.ok()?;
+            if run.is_finished() {
+                return Some(run);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(STOP, stop).await.ok().flatten()
 }
 
 /// Waits until the SuperLink that is asked so is seen to be dead, for ever where others run it.
@@ -90,14 +161,31 @@ pub(super) async fn conclude(
     parts: &AppParts,
     followed: Followed,
 ) -> Result<()> {
-    match (followed.waited, followed.last) {
+    let Followed {
+        waited,
+        last,
+        progress,
+        names,
+    } = followed;
+    match (waited, last) {
         // The run is there, and may go on well: an error would have it replaced.
         (Waited::Done(Err(Broken::Control(error))), _) => call.warn(unfollowed(id, &error)),
         (Waited::Done(Err(Broken::Dead(dead))), _) => {
             return Err(without_superlink(id, &dead).into());
         }
+        (Waited::Done(Err(Broken::Stalled(stall))), last) => {
+            let runtime = call.provider.runtime.as_ref();
+            let limit = stall_limit(model);
+            let why = stall.explained(runtime, client, model, limit).await;
+            let stopped = last.as_ref().is_some_and(Run::is_finished);
+            return Err(stalled(id, &why, stopped).into());
+        }
         (Waited::Done(Ok(())), Some(run)) => {
-            return verdict::of(call, client, model, parts, &run).await;
+            let failures = training::told(&progress, &names);
+            verdict::of(call, client, model, parts, &run, &failures).await?;
+            if run.is_finished() && run.sub_status == SubStatus::Completed {
+                return training::judge(call, model, parts, &progress, &names).await;
+            }
         }
         (Waited::Done(Ok(())), None) => {}
         (Waited::Stopped, _) => call.warn(still_running(id, "Terraform was interrupted")),
@@ -111,44 +199,55 @@ pub(super) async fn conclude(
 
 /// Waits until the run has come as far as asked; passing disturbances are waited out.
 async fn until(
+    call: &Call<Configured>,
     client: &ControlClient,
     id: RunId,
-    until: Until,
+    model: &Model,
+    log: &mut RunLog,
     last: &mut Option<Run>,
-) -> std::result::Result<(), ControlError> {
-    let mut read = 0.0;
+) -> std::result::Result<(), Broken> {
+    let wait = model.wait.as_ref();
+    let until = wait.map_or(Until::Completed, |wait| wait.until);
+    let mut watch = StallWatch::new(stall_limit(model), Instant::now());
+    let mut report = LiveReport::of(model);
     loop {
         match client.run(id).await {
             Ok(run) => {
                 let there = run.is_finished()
                     || until == Until::Submitted
                     || (until == Until::Running && run.status == RunStatus::Running);
+                let status = run.status.clone();
+                report.saw(call, client, model, &run).await;
                 *last = Some(run);
                 if there {
                     return Ok(());
                 }
+                if let Some(stall) = watch.look(&status, log.progress(), Instant::now()) {
+                    if wait.and_then(|wait| wait.on_stall) == Some(OnStall::Error) {
+                        return Err(Broken::Stalled(stall));
+                    }
+                    let runtime = call.provider.runtime.as_ref();
+                    let why = stall.explained(runtime, client, model, watch.limit());
+                    tracing::warn!(run = %id, "{}", why.await);
+                }
                 if until == Until::Completed {
-                    let following = follow_log(client, id, &mut read);
-                    let _ = tokio::time::timeout(UNSEEN, following).await;
+                    let unseen = UNSEEN.min(watch.limit());
+                    let mut write = |log: &RunLog| report.write(log);
+                    let following = log.follow(client, id, &mut write);
+                    let _ = tokio::time::timeout(unseen, following).await;
                 }
             }
             Err(error) if error.may_pass() => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(Broken::Control(error)),
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Passes the ServerApp's log on to ours until it ends, which it does with the run. `read` is how
-/// far it was passed on.
-async fn follow_log(client: &ControlClient, id: RunId, read: &mut f64) {
-    let Ok(mut log) = client.stream_logs(id, *read).await else {
-        return;
-    };
-    while let Some(Ok(chunk)) = log.next().await {
-        tracing::debug!(run = %id, "{}", plain(&chunk.text));
-        *read = log.resume_from();
-    }
+fn stall_limit(model: &Model) -> Duration {
+    let wait = model.wait.as_ref();
+    let limit = wait.and_then(|wait| wait.stall_timeout.as_ref());
+    limit.map_or(STALL, crate::tfplugin::GoDuration::get)
 }
 
 /// Writes what is known of the run into the state.
@@ -158,25 +257,16 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     };
     model.status.set(run.status.clone().into());
     model.sub_status.set(run.sub_status.clone());
-    model.details.set(details(run));
+    model.details.set(outputs::details(run));
     model.pending_at = time(&run.pending_at);
     model.running_at = time(&run.running_at);
     model.finished_at = time(&run.finished_at);
-}
-
-/// How much of Flower's words is kept: an exception may carry a whole page.
-const DETAILS: usize = 1000;
-
-/// Flower's words about the end of a run.
-fn details(run: &Run) -> String {
-    let lines = plain(&run.details);
-    let lines: Vec<_> = lines.lines().map(str::trim_end).collect();
-    shortened(lines.join("\n").trim(), DETAILS).into_owned()
+    model.usage = run.usage.as_ref().map(outputs::usage).into();
 }
 
 /// The same as it stands in a message: an app can write into it.
 pub(super) fn words(run: &Run) -> String {
-    let details = details(run);
+    let details = outputs::details(run);
     if details.is_empty() {
         "Flower gave no details.".to_owned()
     } else {
@@ -201,6 +291,22 @@ fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
              submits a new run that replaces this one.",
         )
         .at(at!(Model, control))
+}
+
+/// The run did not get on, and was stopped.
+fn stalled(id: RunId, why: &str, stopped: bool) -> Diagnostic {
+    let end = if stopped {
+        "The provider stopped the run."
+    } else {
+        "The provider asked the SuperLink to stop the run, but it did not stop within 30 s."
+    };
+    Diagnostic::error(format!("The run {id} stalled"))
+        .detail(why)
+        .detail(format!(
+            "{end} The next apply submits a new run that replaces this one. To let a run wait \
+             longer, raise `wait.stall_timeout` or remove `wait.on_stall`."
+        ))
+        .at(at!(Model, wait.on_stall))
 }
 
 fn still_running(id: RunId, why: &str) -> Diagnostic {
@@ -252,12 +358,24 @@ async fn last_lines(client: &ControlClient, id: RunId, model: &Model, log: Log) 
     read.ok().map(|log| verdict::shown(&log, model.log_lines))
 }
 
-/// A run ended otherwise than well while no apply waited for it.
-pub(super) async fn failed_meanwhile(
+/// A run ended while no apply waited for it: records what its log tells, and warns if it did not end
+/// well.
+pub(super) async fn ended_meanwhile(
+    call: &Call<Configured>,
     client: &ControlClient,
-    model: &Model,
+    model: &mut Model,
     run: &Run,
-) -> Diagnostic {
+) {
+    let progress = RunLog::read(client, run).await;
+    let names = record_progress(call, client, model, &progress).await;
+    if run.sub_status == SubStatus::Completed {
+        training::judge_later(call, model, &progress, &names).await;
+    } else {
+        call.warn(failed_meanwhile(client, model, run).await);
+    }
+}
+
+async fn failed_meanwhile(client: &ControlClient, model: &Model, run: &Run) -> Diagnostic {
     Diagnostic::warning(format!(
         "The run {} ended as {}",
         run.id,

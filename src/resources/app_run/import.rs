@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::address::{Address, AddressError};
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing, Source};
+use super::run_log::RunLog;
 use crate::at;
 use crate::flower::control::{RunId, is_default_federation};
 use crate::flower::run_config::{ConfigValue, RunConfig};
@@ -90,6 +91,8 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         triggers: None,
         wait: None,
         on_failure: OnFailure::Error,
+        on_client_failure: None,
+        report: None,
         on_missing: OnMissing::Keep,
         stop_on_destroy: true,
         log_lines: 20,
@@ -103,8 +106,17 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         pending_at: None.into(),
         running_at: None.into(),
         finished_at: None.into(),
+        rounds: None.into(),
+        metrics: None.into(),
+        client_failures: None.into(),
+        usage: None.into(),
+        node_ids: None.into(),
     };
     follow::record(&mut model, &found);
+    if found.is_finished() {
+        let progress = RunLog::read(client, &found).await;
+        follow::record_progress(call, client, &mut model, &progress).await;
+    }
     Ok(model)
 }
 

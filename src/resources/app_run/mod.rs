@@ -2,16 +2,23 @@
 
 mod address;
 mod app;
+mod cause;
 mod changes;
 mod federation;
 mod follow;
 mod import;
 mod model;
+mod outputs;
 mod planned_app;
 mod ready;
+mod report_files;
 mod requirements;
+mod run_log;
+mod run_report;
+mod stall;
 mod submission;
 mod tainted;
+mod training;
 mod verdict;
 
 use std::sync::Arc;
@@ -21,7 +28,7 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use crate::at;
-use crate::flower::control::{ControlError, RunId, RunStatus, SubStatus};
+use crate::flower::control::{ControlError, RunId, RunStatus};
 use crate::flower::version::FlowerVersion;
 use crate::resources::Configured;
 use crate::resources::config_values::flatten;
@@ -40,8 +47,12 @@ pub(crate) use app::build;
 use changes::Values;
 pub use model::{Model, Source};
 use model::{OnMissing, Status};
+pub use outputs::{
+    ClientFailureOutput, MetricsOutput, PhaseOutput, RoundOutput, RunOutputs, UsageOutput,
+};
 use planned_app::PlannedApp;
 use ready::ready;
+pub use run_report::RunReport;
 pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);
@@ -70,6 +81,7 @@ impl Resource for AppRun {
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         ready::check(plan)?;
+        report_files::check(plan)?;
         if !plan.is_create() {
             // Where a run is was decided when it was submitted.
             let place = plan.prior.value(at!(Model, place)).clone();
@@ -103,6 +115,7 @@ impl Resource for AppRun {
             Err(error) => return tainted::without_app(provider.as_deref(), plan, &source, &error),
         };
         app::runs_unattended(&fab)?;
+        report_files::check_bundle(plan, &source, &fab)?;
         let run_config = plan.config.get::<Option<Dynamic>>(at!(Model, run_config))?;
         if let Maybe::Known(run_config) = run_config {
             app::overrides(&fab, run_config.as_ref())?;
@@ -189,9 +202,8 @@ impl Resource for AppRun {
         match control.run(id, SHARED).await {
             Ok(run) => {
                 follow::record(&mut state, &run);
-                if run.is_finished() && run.sub_status != SubStatus::Completed {
-                    // Only then: a refresh may find the end of a thousand runs at once.
-                    call.warn(follow::failed_meanwhile(control.client(), &state, &run).await);
+                if run.is_finished() {
+                    follow::ended_meanwhile(&call, control.client(), &mut state, &run).await;
                 }
                 Ok(Some(state))
             }
@@ -225,6 +237,9 @@ impl Resource for AppRun {
         call.keep_private(Bytes::new());
         if let Some(id) = prior.run_id.get().copied() {
             journal::settle_run(&call.provider, id).await;
+        }
+        if planned.report.is_some() && planned.report != prior.report {
+            rewrite_report(&call, &planned).await;
         }
         if prior.source.is_imported() {
             submission::settle_import(call.provider.runtime.as_ref(), &planned).await;
@@ -307,6 +322,29 @@ async fn check_place(call: &Call<Configured>, id: RunId, state: &mut Model) -> R
     }
     let runtime = call.provider.runtime.as_ref();
     place::check_run(runtime, &format!("The run {id}"), &state.place).await
+}
+
+/// Writes a report that was configured after the run was submitted.
+async fn rewrite_report(call: &Call<Configured>, model: &Model) {
+    let (Some(files), Some(id)) = (&model.report, model.run_id.get().copied()) else {
+        return;
+    };
+    let Ok(control) = control(call, &model.control) else {
+        return;
+    };
+    let client = control.client();
+    match client.run(id).await {
+        Ok(run) => {
+            let report = RunReport::read(call, client, &model.control, run).await;
+            if let Some(unwritten) = files.write(&report) {
+                call.warn(unwritten);
+            }
+        }
+        Err(error) => call.warn(
+            report::warning("The report of the run could not be written", &error)
+                .at(at!(Model, report)),
+        ),
+    }
 }
 
 fn taken_over(id: RunId) -> Diagnostic {

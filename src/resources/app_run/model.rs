@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::outputs::{ClientFailureOutput, MetricsOutput, RoundOutput, UsageOutput};
+use super::report_files::ReportFiles;
 use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::timeouts::Timeouts;
@@ -41,10 +43,20 @@ model! {
         /// interrupt), no apply fails: the next plan prints a warning, and nothing is submitted
         /// again.
         on_failure: OnFailure = defaulted(OnFailure::Error),
+        /// What an apply does if the run completed and SuperNodes failed in it, as far as the
+        /// ServerApp's log tells. Allowed values: `error` (the apply fails if any SuperNode failed,
+        /// and the next apply submits a new run that replaces this one), `warn` and `ignore`.
+        /// Default: an error if no SuperNode returned a result in the last round, and a warning if
+        /// some SuperNodes failed. With `on_failure = "record"`, it is a warning at most.
+        on_client_failure: Option<OnClientFailure> = optional(),
         /// What to do if the SuperLink no longer knows this run although the run had not finished.
         /// Allowed values: `recreate` (submit the run again) and `keep` (default; `status` becomes
         /// `lost`).
         on_missing: OnMissing = defaulted(OnMissing::Keep),
+        /// Files that show the run: written while an apply follows it, each time a round ends, and
+        /// once at its end. A destroy keeps them. For other runs, or strings instead of files, use
+        /// the data source `flower_run_report`.
+        report: Option<ReportFiles> = optional(),
         /// Whether a destroy stops the run if it is still in progress.
         stop_on_destroy: bool = defaulted(true),
         /// How many lines of the ServerApp's log an error shows. The data source `flower_run_log`
@@ -81,6 +93,23 @@ model! {
         running_at: Computed<String> = computed().keep(),
         /// When the run ended.
         finished_at: Computed<String> = computed().keep(),
+        /// The rounds that the ServerApp's log tells of, at most the last 1000. Null if the log
+        /// tells of none: Flower's strategies log them at level INFO, a strategy of your own may
+        /// not.
+        rounds: Computed<Vec<RoundOutput>> = computed().keep(),
+        /// The last value of each metric that the log tells of, such as
+        /// `metrics.evaluate["accuracy"]`. At most 64 for each round and phase; a list becomes
+        /// `name[0]`, a nested value `name.key`. Null for a metric that is NaN or infinite. Null if
+        /// the log tells of no round.
+        metrics: Computed<MetricsOutput> = computed().keep(),
+        /// The errors with which SuperNodes replied, at most the last 1000. Strategies from before
+        /// the Message API (Flower 1.21) do not log them. Null if the log tells of no round.
+        client_failures: Computed<Vec<ClientFailureOutput>> = computed().keep(),
+        /// What the run used. Null before the first use, and with Flower 1.24 and older.
+        usage: Computed<UsageOutput> = computed().keep(),
+        /// The IDs of the SuperNodes that took part. The log only tells how many were asked, so
+        /// this is null unless each round asked all SuperNodes that are online.
+        node_ids: Computed<Vec<NodeId>> = computed().keep(),
     }
 }
 
@@ -115,6 +144,14 @@ model! {
         /// How long to wait until these SuperNodes are online, such as `30m`. Default: 15 minutes.
         /// It cannot exceed `timeouts.create`.
         nodes_timeout: Option<GoDuration> = optional(),
+        /// After which time without progress a run counts as stalled, such as `10m`: no ServerApp
+        /// was started for it, or the ServerApp waits for more SuperNodes. Training itself takes as
+        /// long as it takes. Default: 5 minutes.
+        stall_timeout: Option<GoDuration> = optional(),
+        /// What to do if the run stalls. Allowed values: `error` (stop the run; the apply fails and
+        /// says which SuperNodes are missing) and `warn` (default; a warning in Terraform's log,
+        /// and the apply continues to wait).
+        on_stall: Option<OnStall> = optional(),
     }
 }
 
@@ -174,6 +211,21 @@ pub enum OnFailure {
     Record,
 }
 
+/// What it means if SuperNodes failed in a run that completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnClientFailure {
+    Error,
+    Warn,
+    Ignore,
+}
+
+/// What it means if a run does not get on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStall {
+    Error,
+    Warn,
+}
+
 /// What the loss of an unfinished run means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnMissing {
@@ -213,6 +265,17 @@ choice_attribute!(Until {
 choice_attribute!(OnFailure {
     "error" => Self::Error => Self::Error,
     "record" => Self::Record => Self::Record,
+});
+
+choice_attribute!(OnClientFailure {
+    "error" => Self::Error => Self::Error,
+    "warn" => Self::Warn => Self::Warn,
+    "ignore" => Self::Ignore => Self::Ignore,
+});
+
+choice_attribute!(OnStall {
+    "error" => Self::Error => Self::Error,
+    "warn" => Self::Warn => Self::Warn,
 });
 
 choice_attribute!(OnMissing {

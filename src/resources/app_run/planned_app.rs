@@ -11,8 +11,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::app;
+use super::cause::AppParts;
 use super::model::{Model, Source};
-use super::verdict::AppParts;
 use crate::at;
 use crate::flower::control::StartRun;
 use crate::flower::fab::{Fab, FabError};

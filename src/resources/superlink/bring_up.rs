@@ -78,7 +78,9 @@ pub(super) async fn bring_up(
             .await
             .map_err(|error| failure::not_started(what.as_str(), &error))?;
         tokio::select! {
-            failure = runtime.watch_failure(object, coming.wait_policy(&workload.pod)) => Err(failure::report(&what, &failure).into()),
+            failure = runtime.watch_failure(object, coming.wait_policy(&workload.pod)) => {
+                Err(coming.bounded(&failure, failure::report(&what, &failure)).into())
+            }
             stands = async {
                 let ready = runtime.ready(object).await;
                 ready.map_err(|error| report::error(what.as_str(), &error))?;

@@ -221,7 +221,8 @@ async fn join(
         };
         if !may_pass || Instant::now() + AGAIN > until {
             let entry = awaited.registrar.as_ref().and_then(Registrar::entry);
-            return Err(turned_away(what, &failure, exit.as_ref(), entry).into());
+            let message = turned_away(what, &failure, exit.as_ref(), entry);
+            return Err(coming.bounded(&failure, message).into());
         }
         tracing::info!(object = %coming.object, "refused, trying again");
         tokio::time::sleep(AGAIN).await;
@@ -301,6 +302,7 @@ async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure>
         how: rejection.to_string(),
         log,
         remedy: None,
+        out_of_time: false,
     })
 }
 

@@ -37,6 +37,7 @@ impl Diagnosis for LocalRuntime {
                     how: started.end(),
                     log,
                     remedy,
+                    out_of_time: false,
                 };
             }
             tokio::time::sleep(LOOK).await;

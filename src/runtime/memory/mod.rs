@@ -150,6 +150,7 @@ impl Diagnosis for MemoryRuntime {
                     how: "exit code 1".to_owned(),
                     log: Vec::new(),
                     remedy: None,
+                    out_of_time: false,
                 };
             }
             tokio::time::sleep(LOOK).await;

@@ -193,6 +193,23 @@ macro_rules! whole {
 
 whole!(i64, u32, u16);
 
+impl Attr for Number {
+    fn kind() -> Kind {
+        Kind::Plain(Type::Number)
+    }
+
+    fn decode(value: &Value, at: &Path) -> Result<Self> {
+        match value {
+            Value::Number(number) => Ok(number.clone()),
+            other => Err(mismatch(other, "a number", at)),
+        }
+    }
+
+    fn encode(&self) -> Value {
+        Value::Number(self.clone())
+    }
+}
+
 impl Attr for f64 {
     fn kind() -> Kind {
         Kind::Plain(Type::Number)

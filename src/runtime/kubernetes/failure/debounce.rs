@@ -29,6 +29,8 @@ pub(super) struct Debounce {
     told: BTreeSet<DiagnosisId>,
     /// Whether somebody makes a node or a volume, once that was asked for.
     it_comes: Option<bool>,
+    /// Whether what is due is due only because the time for all of it is nearly over.
+    out_of_time: bool,
 }
 
 impl Debounce {
@@ -39,6 +41,7 @@ impl Debounce {
             placing: None,
             told: BTreeSet::new(),
             it_comes: None,
+            out_of_time: false,
         }
     }
 
@@ -72,7 +75,13 @@ impl Debounce {
         if waited >= slow && !is_over {
             self.tell(id, diagnosis);
         }
-        is_over || self.is_late(now)
+        self.out_of_time = !is_over && self.is_late(now);
+        is_over || self.out_of_time
+    }
+
+    /// Whether it would still be waited for if there were more time.
+    pub(super) const fn is_out_of_time(&self) -> bool {
+        self.out_of_time
     }
 
     /// Whether the time of a node or a volume is over that was waited for in this way for so long.

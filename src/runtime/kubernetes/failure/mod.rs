@@ -79,6 +79,7 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
                 how: format!("the provider cannot read its status: {error}"),
                 log: Vec::new(),
                 remedy: error.remedy(),
+                out_of_time: false,
             };
         }
         if !(deployment_known && pods_known && events_known) {
@@ -104,7 +105,9 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
             continue;
         }
         diagnosis.waited = debounce.waited(&diagnosis, Instant::now());
-        return report(api, &snapshot, diagnosis).await;
+        let mut failure = report(api, &snapshot, diagnosis).await;
+        failure.out_of_time = debounce.is_out_of_time();
+        return failure;
     }
 }
 
@@ -200,6 +203,7 @@ async fn report(api: &Api, snapshot: &Snapshot, mut diagnosis: Diagnosis) -> Fai
         process: diagnosis.process,
         log,
         remedy: diagnosis.remedy.map(str::to_owned),
+        out_of_time: false,
     }
 }
 

@@ -1,0 +1,86 @@
+# A training whose result decides: the apply fails if the model is not good enough, and a report
+# shows how the training went.
+
+terraform {
+  required_providers {
+    flower = {
+      source = "flower/flower"
+    }
+  }
+}
+
+provider "flower" {}
+
+locals {
+  sites = {
+    hospital-a = { partition = 0 }
+    hospital-b = { partition = 1 }
+  }
+}
+
+resource "flower_supernode_key" "site" {
+  for_each = local.sites
+  name     = each.key
+}
+
+resource "flower_superlink" "main" {
+  name = "metrics"
+  supernodes = {
+    for name, key in flower_supernode_key.site : name => { public_key = key.public_key }
+  }
+}
+
+resource "flower_supernode" "site" {
+  for_each  = local.sites
+  name      = each.key
+  superlink = flower_superlink.main.fleet
+  key       = flower_supernode_key.site[each.key].secret
+
+  node_config = {
+    partition-id = each.value.partition
+  }
+}
+
+resource "flower_app_run" "training" {
+  control    = flower_superlink.main.control
+  source     = { path = "${path.module}/../quickstart/app" }
+  run_config = { num-server-rounds = 2 }
+
+  # The apply fails if any site fails, and if the run waits for a site longer than two minutes.
+  on_client_failure = "error"
+  wait = {
+    nodes         = [for node in flower_supernode.site : node.node_id]
+    stall_timeout = "2m"
+    on_stall      = "error"
+  }
+
+  # Rewritten while the apply runs. In a GitHub workflow, append the Markdown to
+  # $GITHUB_STEP_SUMMARY.
+  report = {
+    path     = "${path.root}/reports/training.html"
+    markdown = "${path.root}/reports/training.md"
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = self.metrics.evaluate["error"] < 1
+      error_message = "The mean error is ${self.metrics.evaluate["error"]}: the model is not good enough."
+    }
+  }
+}
+
+# A check warns and does not fail the apply.
+check "every_site_took_part" {
+  assert {
+    condition     = alltrue([for round in flower_app_run.training.rounds : round.train.failures == 0])
+    error_message = "A site failed in a round: see reports/training.html."
+  }
+}
+
+output "metrics" {
+  value = flower_app_run.training.metrics.evaluate
+}
+
+output "bytes" {
+  value = flower_app_run.training.usage.bytes_sent + flower_app_run.training.usage.bytes_received
+}

@@ -1,0 +1,291 @@
+//! What a run's log told, as attributes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::federation::names;
+use super::model::Model;
+use super::run_log::RunLog;
+use crate::flower::control::{ControlClient, Node, NodeId, NodeStatus, Run, Usage};
+use crate::flower::progress::{
+    LastMetrics, MetricValue, Metrics, Phase, PhaseKind, Progress, Round,
+};
+use crate::model;
+use crate::resources::Configured;
+use crate::resources::connection_attributes::ControlInput;
+use crate::terminal::{plain, shortened, visible};
+use crate::tfplugin::Call;
+use crate::tfplugin::schema::{Computed, computed};
+use crate::tfplugin::value::Number;
+
+/// How many failures of clients the state keeps: the last ones.
+const MOST_FAILURES: usize = 1000;
+
+/// Metrics by name; null for NaN and infinities, which Terraform's numbers cannot be.
+pub type Numbers = BTreeMap<String, Option<Number>>;
+
+model! {
+    /// A round of training.
+    pub struct RoundOutput {
+        /// The number of the round, from 1. Round 0 is an evaluation of the model before the first
+        /// round.
+        round: u32 = computed(),
+        /// The name of the strategy, such as `FedAvg`. Null if the log does not name it.
+        strategy: Option<String> = computed(),
+        /// How long the round took, in seconds, exact to about 3 seconds. Null if the apply did not
+        /// follow it.
+        seconds: Option<f64> = computed(),
+        /// The training on the SuperNodes. Null if the log does not tell of it.
+        train: Option<PhaseOutput> = computed(),
+        /// The evaluation on the SuperNodes. Null if the log does not tell of it.
+        evaluate: Option<PhaseOutput> = computed(),
+        /// The metrics of the evaluation in the ServerApp, by name.
+        server_metrics: Numbers = computed(),
+    }
+}
+
+model! {
+    /// What the SuperNodes did in a part of a round.
+    pub struct PhaseOutput {
+        /// How many SuperNodes were asked.
+        sampled: Option<u32> = computed(),
+        /// How many results came back.
+        results: Option<u32> = computed(),
+        /// How many SuperNodes replied with an error.
+        failures: Option<u32> = computed(),
+        /// The aggregated metrics, by name.
+        metrics: Numbers = computed(),
+    }
+}
+
+model! {
+    /// The last value of each metric.
+    pub struct MetricsOutput {
+        /// Of the training on the SuperNodes.
+        train: Numbers = computed(),
+        /// Of the evaluation on the SuperNodes.
+        evaluate: Numbers = computed(),
+        /// Of the evaluation in the ServerApp.
+        server: Numbers = computed(),
+    }
+}
+
+model! {
+    /// An error with which a SuperNode replied.
+    pub struct ClientFailureOutput {
+        /// The number of the round.
+        round: u32 = computed(),
+        /// `train` or `evaluate`.
+        phase: String = computed(),
+        /// The ID of the SuperNode.
+        node_id: NodeId = computed(),
+        /// The name of the SuperNode. Null if the SuperLink has none.
+        name: Option<String> = computed(),
+        /// Flower's reason: the type and text of the exception.
+        reason: String = computed(),
+    }
+}
+
+model! {
+    /// What a run used.
+    pub struct UsageOutput {
+        /// How many bytes the SuperLink sent to SuperNodes for the run.
+        bytes_sent: i64 = computed(),
+        /// How many bytes the SuperLink received from SuperNodes for the run.
+        bytes_received: i64 = computed(),
+        /// How long the ClientApps ran, in seconds, all together.
+        clientapp_seconds: f64 = computed(),
+    }
+}
+
+/// What is known of a run's training.
+#[derive(Debug, Clone, Default)]
+pub struct RunOutputs {
+    pub rounds: Computed<Vec<RoundOutput>>,
+    pub metrics: Computed<MetricsOutput>,
+    pub client_failures: Computed<Vec<ClientFailureOutput>>,
+    pub usage: Computed<UsageOutput>,
+    pub node_ids: Computed<Vec<NodeId>>,
+}
+
+impl RunOutputs {
+    /// Reads the log of a run, as far as it goes.
+    pub async fn of(
+        call: &Call<Configured>,
+        client: &ControlClient,
+        control: &ControlInput,
+        run: &Run,
+    ) -> Self {
+        let progress = RunLog::read(client, run).await;
+        let (nodes, names) = nodes_of(call, client, control, &progress).await;
+        let mut outputs = Self::from(&progress, &nodes, &names);
+        outputs.usage = run.usage.as_ref().map(usage).into();
+        outputs
+    }
+
+    /// All but the usage. `nodes` are those that the SuperLink lists.
+    fn from(progress: &Progress, nodes: &[Node], names: &BTreeMap<NodeId, String>) -> Self {
+        if !progress.is_known() {
+            return Self::default();
+        }
+        Self {
+            rounds: Computed::Known(progress.rounds.iter().map(round).collect()),
+            metrics: Computed::Known(last(&progress.last_metrics())),
+            client_failures: Computed::Known(failures(progress, names)),
+            usage: Computed::Null,
+            node_ids: participants(progress, nodes).into(),
+        }
+    }
+}
+
+/// The nodes that the SuperLink lists, and the names of SuperNodes if one failed; nothing for a run
+/// without rounds.
+pub(super) async fn nodes_of(
+    call: &Call<Configured>,
+    client: &ControlClient,
+    control: &ControlInput,
+    progress: &Progress,
+) -> (Vec<Node>, BTreeMap<NodeId, String>) {
+    if !progress.is_known() {
+        return Default::default();
+    }
+    let nodes = client.list_nodes().await.unwrap_or_default();
+    let runtime = call.provider.runtime.as_ref();
+    let names = if progress.has_failures() {
+        names(runtime, control, &nodes).await
+    } else {
+        BTreeMap::new()
+    };
+    (nodes, names)
+}
+
+/// Writes what the log told into the state.
+pub(super) fn record(
+    model: &mut Model,
+    progress: &Progress,
+    nodes: &[Node],
+    names: &BTreeMap<NodeId, String>,
+) {
+    let outputs = RunOutputs::from(progress, nodes, names);
+    model.rounds = outputs.rounds;
+    model.metrics = outputs.metrics;
+    model.client_failures = outputs.client_failures;
+    model.node_ids = outputs.node_ids;
+    if progress.rounds_omitted > 0 {
+        tracing::warn!(
+            "`rounds` has the last {} rounds; {} earlier ones are left out",
+            progress.rounds.len(),
+            progress.rounds_omitted
+        );
+    }
+}
+
+pub(super) fn usage(usage: &Usage) -> UsageOutput {
+    UsageOutput {
+        bytes_sent: i64::try_from(usage.bytes_sent).unwrap_or(i64::MAX),
+        bytes_received: i64::try_from(usage.bytes_received).unwrap_or(i64::MAX),
+        clientapp_seconds: usage.clientapp_seconds,
+    }
+}
+
+fn round(round: &Round) -> RoundOutput {
+    RoundOutput {
+        round: round.number,
+        strategy: round.strategy.clone(),
+        seconds: round.seconds,
+        train: round.train.as_ref().map(phase),
+        evaluate: round.evaluate.as_ref().map(phase),
+        server_metrics: numbers(&round.server_metrics),
+    }
+}
+
+fn phase(phase: &Phase) -> PhaseOutput {
+    PhaseOutput {
+        sampled: phase.sampled,
+        results: phase.results,
+        failures: phase.failures,
+        metrics: numbers(&phase.metrics),
+    }
+}
+
+fn last(last: &LastMetrics<'_>) -> MetricsOutput {
+    let numbers = |metrics: Option<&Metrics>| metrics.map(numbers).unwrap_or_default();
+    MetricsOutput {
+        train: numbers(last.train),
+        evaluate: numbers(last.evaluate),
+        server: numbers(last.server),
+    }
+}
+
+fn numbers(metrics: &Metrics) -> Numbers {
+    metrics
+        .iter()
+        .map(|(name, value)| (visible(name).into_owned(), number(value)))
+        .collect()
+}
+
+/// As text, so that 0.1 keeps its exact decimal value.
+fn number(value: MetricValue) -> Option<Number> {
+    match value {
+        MetricValue::Int(int) => Some(Number::Int(int)),
+        MetricValue::Float(float) if float.is_finite() => Some(Number::Decimal(float.to_string())),
+        MetricValue::Float(_) => None,
+    }
+}
+
+/// The word for a phase.
+pub(super) const fn phase_name(kind: PhaseKind) -> &'static str {
+    match kind {
+        PhaseKind::Train => "train",
+        PhaseKind::Evaluate => "evaluate",
+    }
+}
+
+fn failures(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Vec<ClientFailureOutput> {
+    let all: Vec<_> = progress
+        .rounds
+        .iter()
+        .flat_map(|round| {
+            let phases = round.phases();
+            phases.flat_map(move |(kind, phase)| {
+                let failed = phase.failed.iter();
+                failed.map(move |failure| (round.number, kind, failure))
+            })
+        })
+        .collect();
+    let from = all.len().saturating_sub(MOST_FAILURES);
+    let kept = all.into_iter().skip(from);
+    kept.map(|(round, kind, failure)| ClientFailureOutput {
+        round,
+        phase: phase_name(kind).to_owned(),
+        node_id: failure.node,
+        name: names.get(&failure.node).cloned(),
+        reason: visible(&failure.reason).into_owned(),
+    })
+    .collect()
+}
+
+/// The nodes that took part, where that is certain: all connected nodes were asked in each round,
+/// and as many are online now. The log does not name the nodes that replied with results.
+fn participants(progress: &Progress, nodes: &[Node]) -> Option<Vec<NodeId>> {
+    let online = nodes
+        .iter()
+        .filter(|node| node.status == NodeStatus::Online);
+    let online: BTreeSet<_> = online.map(|node| node.id).collect();
+    let count = u32::try_from(online.len()).ok().filter(|count| *count > 0);
+    let mut phases = progress.trained().flat_map(Round::phases).peekable();
+    phases.peek()?;
+    let asked_all = phases
+        .filter(|(_, phase)| phase.sampled != Some(0))
+        .all(|(_, phase)| phase.sampled == count && phase.available == count);
+    asked_all.then(|| online.into_iter().collect())
+}
+
+/// How much of Flower's words is kept: an exception may carry a whole page.
+const DETAILS: usize = 1000;
+
+/// Flower's words about the end of a run.
+pub(super) fn details(run: &Run) -> String {
+    let lines = plain(&run.details);
+    let lines: Vec<_> = lines.lines().map(str::trim_end).collect();
+    shortened(lines.join("\n").trim(), DETAILS).into_owned()
+}

@@ -1,0 +1,198 @@
+//! The log of a run's ServerApp, read as progress: while the run is followed, piece by piece, and at
+//! its end as a whole. Each round that ends is one line at level INFO in Terraform's own log, so that
+//! `TF_LOG=INFO` shows how a training goes.
+
+use std::time::{Duration, Instant};
+
+use crate::flower::control::{ControlClient, LogStream, LogTail, Run, RunId};
+use crate::flower::progress::{Metrics, Progress, ProgressReader, Round};
+use crate::terminal::plain;
+
+/// How long the next piece of a finished run's log may take.
+const NEXT_PIECE: Duration = Duration::from_secs(15);
+/// How long reading the log of a finished run may take: it may be large.
+const WHOLE: Duration = Duration::from_mins(2);
+/// The same for a run that has not ended: its log so far comes at once.
+const FIRST_PIECE: Duration = Duration::from_secs(2);
+const MORE: Duration = Duration::from_millis(300);
+const SO_FAR: Duration = Duration::from_secs(20);
+/// How many metrics a line shows.
+const SHOWN_METRICS: usize = 4;
+
+/// How far the log of a run was read, and what it told.
+#[derive(Debug, Default)]
+pub(super) struct RunLog {
+    reader: ProgressReader,
+    /// The time of the last piece, behind which reading continues.
+    read: f64,
+    /// How many rounds that ended were told.
+    told: u64,
+    /// The last lines, if a report shows them.
+    tail: Option<LogTail>,
+}
+
+impl RunLog {
+    /// A log of which this many of the last lines are kept.
+    pub(super) fn with_lines(lines: usize) -> Self {
+        Self {
+            tail: Some(LogTail::of(lines)),
+            ..Self::default()
+        }
+    }
+
+    /// What a run's log tells.
+    pub(super) async fn read(client: &ControlClient, run: &Run) -> Progress {
+        let mut log = Self::default();
+        log.read_all(client, run).await;
+        log.end_of(run)
+    }
+
+    /// Reads as far as possible: to the end of the log if the run has finished.
+    pub(super) async fn read_all(&mut self, client: &ControlClient, run: &Run) {
+        // Rounds of before are no news.
+        self.told = u64::MAX;
+        if run.is_finished() {
+            self.finish(client, run.id).await;
+        } else {
+            self.so_far(client, run.id).await;
+        }
+    }
+
+    /// What was read of the log of this run.
+    pub(super) fn end_of(self, run: &Run) -> Progress {
+        if run.is_finished() {
+            self.reader.end()
+        } else {
+            self.reader.progress().clone()
+        }
+    }
+
+    /// The last lines.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.tail.as_ref().map(LogTail::lines).unwrap_or_default()
+    }
+
+    /// Reads what a run has logged so far.
+    async fn so_far(&mut self, client: &ControlClient, id: RunId) {
+        let reading = async {
+            let Ok(mut log) = client.stream_logs(id, self.read).await else {
+                return;
+            };
+            // A SuperLink may not respond before there is output.
+            let mut patience = FIRST_PIECE;
+            while let Ok(true) = tokio::time::timeout(patience, self.add_next(&mut log, id)).await {
+                patience = MORE;
+            }
+        };
+        let _ = tokio::time::timeout(SO_FAR, reading).await;
+    }
+
+    pub(super) const fn progress(&self) -> &Progress {
+        self.reader.progress()
+    }
+
+    /// Reads until the log ends, which it does with the run, and calls `on_round` after each round.
+    /// May be cancelled and called again.
+    pub(super) async fn follow(
+        &mut self,
+        client: &ControlClient,
+        id: RunId,
+        on_round: &mut (dyn FnMut(&Self) + Send),
+    ) {
+        let Ok(mut log) = client.stream_logs(id, self.read).await else {
+            return;
+        };
+        let mut told = self.told;
+        while self.add_next(&mut log, id).await {
+            if self.told != told {
+                told = self.told;
+                on_round(self);
+            }
+        }
+    }
+
+    /// Reads the rest of a finished run's log.
+    pub(super) async fn finish(&mut self, client: &ControlClient, id: RunId) {
+        let Ok(mut log) = client.stream_logs(id, self.read).await else {
+            tracing::warn!(run = %id, "the end of its log could not be read");
+            return;
+        };
+        let until = Instant::now() + WHOLE;
+        while Instant::now() < until {
+            match tokio::time::timeout(NEXT_PIECE, self.add_next(&mut log, id)).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => break,
+            }
+        }
+        tracing::warn!(run = %id, "its log did not end; the last lines may be missing");
+    }
+
+    async fn add_next(&mut self, log: &mut LogStream, id: RunId) -> bool {
+        let Some(Ok(piece)) = log.next().await else {
+            return false;
+        };
+        tracing::debug!(run = %id, "{}", plain(&piece.text));
+        self.reader.add(&piece.text, Some(piece.latest));
+        if let Some(tail) = &mut self.tail {
+            tail.add(&piece.text);
+        }
+        self.read = log.resume_from();
+        self.tell(id);
+        true
+    }
+
+    /// Tells the rounds that have ended since.
+    fn tell(&mut self, id: RunId) {
+        let progress = self.reader.progress();
+        let ended = progress.rounds.iter().filter(|round| round.ended);
+        let known = u64::try_from(ended.clone().count()).unwrap_or(u64::MAX);
+        let all = progress.rounds_omitted + known;
+        let new = usize::try_from(all.saturating_sub(self.told)).unwrap_or(usize::MAX);
+        let skipped = usize::try_from(known)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(new);
+        for round in ended.skip(skipped) {
+            tracing::info!(run = %id, "{}", line(round));
+        }
+        self.told = all.max(self.told);
+    }
+}
+
+/// A round as one line: `round 2 of 3: train 2 results, 1 failure (loss 0.5)`.
+fn line(round: &Round) -> String {
+    let of = round.of.map(|of| format!(" of {of}")).unwrap_or_default();
+    let mut parts = Vec::new();
+    for (name, phase) in [("train", &round.train), ("evaluate", &round.evaluate)] {
+        let Some(phase) = phase else { continue };
+        let failures = phase.failures.filter(|failures| *failures > 0);
+        let counts = [
+            phase.results.map(|count| counted(count, "result")),
+            failures.map(|count| counted(count, "failure")),
+        ];
+        let counts: Vec<_> = counts.into_iter().flatten().collect();
+        let counts = format!("{name} {}", counts.join(", "));
+        parts.push(format!("{}{}", counts.trim_end(), shown(&phase.metrics)));
+    }
+    if !round.server_metrics.is_empty() {
+        parts.push(format!("server{}", shown(&round.server_metrics)));
+    }
+    if let Some(seconds) = round.seconds {
+        parts.push(format!("{seconds:.0} s"));
+    }
+    format!("round {}{of}: {}", round.number, parts.join("; "))
+}
+
+fn shown(metrics: &Metrics) -> String {
+    if metrics.is_empty() {
+        return String::new();
+    }
+    let values = metrics.iter().take(SHOWN_METRICS);
+    let values = values.map(|(name, value)| format!("{} {}", plain(name), value.as_f64()));
+    format!(" ({})", values.collect::<Vec<_>>().join(", "))
+}
+
+/// `1 result`, `2 results`.
+pub(super) fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,215 @@
+//! What a report shows of a run, gathered from the SuperLink and the log.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::model::Model;
+use super::outputs;
+use super::report_files::ReportFiles;
+use super::run_log::RunLog;
+use crate::flower::control::{ControlClient, Node, NodeId, Run, Timestamp};
+use crate::flower::progress::Progress;
+use crate::flower::run_config::ConfigValue;
+use crate::report::{self as page, Report};
+use crate::resources::Configured;
+use crate::resources::connection_attributes::ControlInput;
+use crate::tfplugin::Call;
+
+/// How many lines of the log a report shows.
+pub(super) const LOG_LINES: usize = 200;
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Html,
+    Markdown,
+}
+
+/// What a report shows.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    pub(super) run: Run,
+    url: String,
+    flower_version: Option<String>,
+    nodes: Vec<Node>,
+    /// Names that only this provider's runtime knows.
+    names: BTreeMap<NodeId, String>,
+    pub(super) progress: Progress,
+    pub(super) log: Vec<String>,
+}
+
+impl RunReport {
+    /// A report on a run that was not read yet.
+    pub(super) async fn of(
+        call: &Call<Configured>,
+        client: &ControlClient,
+        control: &ControlInput,
+        run: Run,
+    ) -> Self {
+        let nodes = client.list_nodes().await.unwrap_or_default();
+        let runtime = call.provider.runtime.as_ref();
+        let names = super::federation::names(runtime, control, &nodes).await;
+        Self {
+            run,
+            url: control.url.clone(),
+            flower_version: control.flower_version.map(|version| version.to_string()),
+            nodes,
+            names,
+            progress: Progress::default(),
+            log: Vec::new(),
+        }
+    }
+
+    /// A report on any run of a SuperLink.
+    pub async fn read(
+        call: &Call<Configured>,
+        client: &ControlClient,
+        control: &ControlInput,
+        run: Run,
+    ) -> Self {
+        let mut log = RunLog::with_lines(LOG_LINES);
+        log.read_all(client, &run).await;
+        let lines = log.lines();
+        let progress = log.end_of(&run);
+        let mut report = Self::of(call, client, control, run).await;
+        report.log = lines;
+        report.progress = progress;
+        report
+    }
+
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        self.shown(Format::Html)
+    }
+
+    /// The summary as Markdown.
+    pub fn markdown(&self) -> String {
+        self.shown(Format::Markdown)
+    }
+
+    fn shown(&self, format: Format) -> String {
+        let run = &self.run;
+        let time = |stamp: &Option<Timestamp>| stamp.as_ref().map(|time| time.as_str().to_owned());
+        let (pending, running, finished) = (
+            time(&run.pending_at),
+            time(&run.running_at),
+            time(&run.finished_at),
+        );
+        let configuration: Vec<_> = run
+            .override_config
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect();
+        let nodes: Vec<_> = self.nodes.iter().map(|node| self.node(node)).collect();
+        // The same report of a finished run has the same text.
+        let written_at = finished.clone().unwrap_or_else(now);
+        let id = run.id.to_string();
+        let details = outputs::details(run);
+        let report = Report {
+            run: page::Run {
+                id: &id,
+                status: run.status.as_str(),
+                sub_status: Some(run.sub_status.as_str()).filter(|word| !word.is_empty()),
+                details: &details,
+                pending_at: pending.as_deref(),
+                running_at: running.as_deref(),
+                finished_at: finished.as_deref(),
+            },
+            superlink: page::SuperLink {
+                url: &self.url,
+                flower_version: self.flower_version.as_deref(),
+            },
+            app: page::App {
+                name: &run.app_id,
+                version: &run.app_version,
+                fab_hash: &run.fab_hash,
+            },
+            configuration: &configuration,
+            nodes: &nodes,
+            usage: run.usage.map(|usage| page::Usage {
+                bytes_sent: usage.bytes_sent,
+                bytes_received: usage.bytes_received,
+                clientapp_seconds: usage.clientapp_seconds,
+            }),
+            progress: &self.progress,
+            log: &self.log,
+            written_by: concat!("terraform-provider-flower ", env!("CARGO_PKG_VERSION")),
+            written_at: &written_at,
+        };
+        match format {
+            Format::Html => report.html(),
+            Format::Markdown => report.markdown(),
+        }
+    }
+
+    fn node<'a>(&'a self, node: &'a Node) -> page::Node<'a> {
+        let known = self.names.get(&node.id).map(String::as_str);
+        page::Node {
+            id: node.id,
+            name: node.name.as_deref().or(known),
+            location: node.location.as_deref(),
+            state: node.status.as_str(),
+        }
+    }
+}
+
+/// The report of a run that an apply follows, rewritten when a round has ended.
+pub(super) struct LiveReport<'a> {
+    files: Option<&'a ReportFiles>,
+    report: Option<RunReport>,
+}
+
+impl<'a> LiveReport<'a> {
+    /// The report that a run is to have, if any.
+    pub(super) fn of(model: &'a Model) -> Self {
+        Self {
+            files: model.report.as_ref(),
+            report: None,
+        }
+    }
+
+    /// Takes in how the run is.
+    pub(super) async fn saw(
+        &mut self,
+        call: &Call<Configured>,
+        client: &ControlClient,
+        model: &Model,
+        run: &Run,
+    ) {
+        if self.files.is_none() {
+            return;
+        }
+        if let Some(report) = &mut self.report {
+            report.run.clone_from(run);
+        } else {
+            let report = RunReport::of(call, client, &model.control, run.clone());
+            self.report = Some(report.await);
+        }
+    }
+
+    /// Writes what the log told so far. A file that cannot be written is told at the end.
+    pub(super) fn write(&mut self, log: &RunLog) {
+        if let (Some(files), Some(report)) = (self.files, &mut self.report) {
+            report.progress = log.progress().clone();
+            report.log = log.lines();
+            let _ = files.write(report);
+        }
+    }
+}
+
+fn now() -> String {
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0);
+    let now = now.ok().and_then(|now| now.format(&Rfc3339).ok());
+    now.unwrap_or_default()
+}
+
+fn text(value: &ConfigValue) -> String {
+    match value {
+        ConfigValue::Bool(value) => value.to_string(),
+        ConfigValue::Int(value) => value.to_string(),
+        ConfigValue::Float(value) => value.to_string(),
+        ConfigValue::Str(value) => value.clone(),
+    }
+}

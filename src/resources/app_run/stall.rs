@@ -1,0 +1,225 @@
+//! A run that does not get on: nothing began or ended in it for a while, and it waits for nodes, or
+//! was never started. Flower's strategies wait for nodes without bound and the run is `running`
+//! meanwhile, so that it looks like slow training.
+
+use std::time::{Duration, Instant};
+
+use super::federation::{Federation, dead_now};
+use super::model::Model;
+use super::ready::online_words;
+use crate::flower::control::{ControlClient, Node, NodeStatus, RunStatus};
+use crate::flower::progress::{NodesAwaited, Progress};
+use crate::runtime::Runtime;
+
+/// What `wait.stall_timeout` is by default.
+pub(super) const STALL: Duration = Duration::from_mins(5);
+
+/// For how long a line that says that a run waits counts: Flower writes one each second.
+const SAID: Duration = Duration::from_secs(45);
+
+/// What a run that does not get on waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// It waits for nodes; how many, if the log tells.
+    Nodes(Option<NodesAwaited>),
+    /// Nobody starts it: its status.
+    Start(RunStatus),
+}
+
+/// Watches whether a run gets on.
+#[derive(Debug)]
+pub(super) struct StallWatch {
+    limit: Duration,
+    since: Instant,
+    seen: Option<(RunStatus, u64)>,
+    /// When the log last said that it waits, and how often it had.
+    waits: Option<(Instant, u64)>,
+    told: bool,
+}
+
+impl StallWatch {
+    pub(super) fn new(limit: Duration, now: Instant) -> Self {
+        Self {
+            limit,
+            since: now,
+            seen: None,
+            waits: None,
+            told: false,
+        }
+    }
+
+    pub(super) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Looks at a run; returns what it waits for once it has not moved for the limit, once.
+    pub(super) fn look(
+        &mut self,
+        status: &RunStatus,
+        progress: &Progress,
+        now: Instant,
+    ) -> Option<Stall> {
+        let seen = (status.clone(), progress.steps);
+        if self.seen.as_ref() != Some(&seen) {
+            self.seen = Some(seen);
+            self.since = now;
+            self.told = false;
+        }
+        if progress.waits > self.waits.map_or(0, |(_, waits)| waits) {
+            self.waits = Some((now, progress.waits));
+        }
+        let waits = match status {
+            RunStatus::Pending | RunStatus::Starting => Some(Stall::Start(status.clone())),
+            RunStatus::Running if self.says_that_it_waits(progress, now) => {
+                Some(Stall::Nodes(progress.waiting))
+            }
+            RunStatus::Running if progress.waits_silently() => Some(Stall::Nodes(None)),
+            _ => None,
+        };
+        if waits.is_none() {
+            // It works. A wait that follows is measured from its beginning.
+            self.since = now;
+        }
+        let stalled = waits.filter(|_| !self.told && now.duration_since(self.since) >= self.limit);
+        self.told |= stalled.is_some();
+        stalled
+    }
+
+    /// Whether the wait goes on. A strategy of the app's own may end it without a word.
+    fn says_that_it_waits(&self, progress: &Progress, now: Instant) -> bool {
+        let said = self.waits.map(|(at, _)| now.duration_since(at));
+        progress.waiting.is_some() && said.is_some_and(|ago| ago < SAID)
+    }
+}
+
+impl Stall {
+    /// What it waits for, and what a person looks at: in sentences.
+    pub(super) async fn explained(
+        &self,
+        runtime: &dyn Runtime,
+        client: &ControlClient,
+        model: &Model,
+        limit: Duration,
+    ) -> String {
+        let nodes = client.list_nodes().await.ok();
+        let mut sentences = vec![self.summary(limit)];
+        if let Some(nodes) = &nodes {
+            sentences.push(online_words(nodes));
+            sentences.extend(offline_words(model, nodes));
+        }
+        if let Some(federation) = Federation::of(runtime, &model.control).await {
+            let supernodes = federation.supernodes.iter().map(|one| &one.object);
+            let supernodes: Vec<_> = supernodes.collect();
+            if let Some((object, how)) = dead_now(runtime, &supernodes).await {
+                sentences.push(format!("{object} {how}."));
+            }
+        }
+        sentences.push(self.remedy().to_owned());
+        sentences.join(" ")
+    }
+
+    fn summary(&self, limit: Duration) -> String {
+        let minutes = limit.as_secs_f64() / 60.0;
+        match self {
+            Self::Nodes(Some(nodes)) => format!(
+                "The ServerApp has waited {minutes:.1} min for SuperNodes: {} of the {} that it \
+                 needs are connected.",
+                nodes.connected, nodes.required
+            ),
+            Self::Nodes(None) => format!(
+                "The ServerApp began a round and has asked no SuperNode for {minutes:.1} min: it \
+                 waits for more SuperNodes to connect."
+            ),
+            Self::Start(status) => format!(
+                "The run has been {} for {minutes:.1} min: no SuperExec has started its ServerApp.",
+                status.as_str()
+            ),
+        }
+    }
+
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Nodes(_) => {
+                "Start the missing SuperNodes, or lower the minimum number of nodes in the app's \
+                 strategy (`min_available_nodes`, `min_train_nodes`)."
+            }
+            Self::Start(_) => "Read the log of the SuperLink and of its SuperExec.",
+        }
+    }
+}
+
+/// Which of the nodes that the run names are not online.
+fn offline_words(model: &Model, nodes: &[Node]) -> Option<String> {
+    let awaited = model.wait.as_ref()?.nodes.as_ref()?;
+    let is_online = |id| {
+        nodes
+            .iter()
+            .any(|node| node.id == id && node.status == NodeStatus::Online)
+    };
+    let offline = awaited.iter().flatten().filter(|id| !is_online(**id));
+    let offline: Vec<_> = offline
+        .map(|id| {
+            let name = nodes.iter().find(|node| node.id == *id);
+            let name = name.and_then(|node| node.name.as_deref());
+            name.map_or_else(|| id.to_string(), |name| format!("{id} ({name})"))
+        })
+        .collect();
+    (!offline.is_empty()).then(|| format!("Of `wait.nodes`, not online: {}.", offline.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flower::progress::ProgressReader;
+
+    const WAITS: &str =
+        "INFO :      Waiting for nodes to connect: 1 connected (minimum required: 2).\n";
+
+    #[test]
+    fn a_run_that_waits_for_nodes_stalls_once() {
+        let begin = Instant::now();
+        let mut watch = StallWatch::new(Duration::from_mins(1), begin);
+        let mut reader = ProgressReader::default();
+        let mut look = |lines: &str, seconds| {
+            reader.add(lines, None);
+            let now = begin + Duration::from_secs(seconds);
+            watch.look(&RunStatus::Running, reader.progress(), now)
+        };
+        assert_eq!(look("INFO :      [ROUND 1/3]\n", 0), None);
+        assert_eq!(look(WAITS, 1), None);
+        assert_eq!(look(WAITS, 30), None);
+        let nodes = NodesAwaited {
+            connected: 1,
+            required: 2,
+        };
+        assert_eq!(look(WAITS, 60), Some(Stall::Nodes(Some(nodes))));
+        assert_eq!(look(WAITS, 600), None);
+        // Training takes as long as it takes.
+        let sampled = "INFO :      configure_train: Sampled 2 nodes (out of 2)\n";
+        assert_eq!(look(sampled, 601), None);
+        assert_eq!(look("", 6000), None);
+        // A wait that ends without a word is no wait.
+        assert_eq!(look(WAITS, 6001), None);
+        assert_eq!(look("", 6100), None);
+        // A legacy strategy waits without a word.
+        assert_eq!(look("INFO :      [ROUND 2]\n", 7000), None);
+        assert_eq!(look("", 7061), Some(Stall::Nodes(None)));
+    }
+
+    #[test]
+    fn a_run_that_nobody_starts_stalls() {
+        let begin = Instant::now();
+        let mut watch = StallWatch::new(Duration::from_mins(1), begin);
+        let progress = Progress::default();
+        let later = begin + Duration::from_secs(61);
+        assert_eq!(watch.look(&RunStatus::Pending, &progress, begin), None);
+        assert_eq!(
+            watch.look(&RunStatus::Pending, &progress, later),
+            Some(Stall::Start(RunStatus::Pending))
+        );
+        // An app that logs nothing is never stalled.
+        assert_eq!(watch.look(&RunStatus::Running, &progress, later), None);
+        let much_later = later + Duration::from_hours(9);
+        assert_eq!(watch.look(&RunStatus::Running, &progress, much_later), None);
+    }
+}

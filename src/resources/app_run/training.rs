@@ -1,0 +1,302 @@
+//! Whether a run that completed has trained. Flower calls a run completed whose SuperNodes all failed
+//! in each round; the ServerApp's log knows better.
+
+use std::collections::BTreeMap;
+
+use super::cause::{AppParts, Cause, places, sites_of};
+use super::federation::Federation;
+use super::model::{Model, OnClientFailure, OnFailure};
+use super::outputs::phase_name;
+use super::run_log::counted;
+use crate::flower::control::{NodeId, RunId};
+use crate::flower::launch::LogLevel;
+use crate::flower::progress::{Outcome, Progress, Round};
+use crate::resources::Configured;
+use crate::resources::report::quoted;
+use crate::tfplugin::Call;
+use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
+
+/// How many failures a message shows.
+const SHOWN: usize = 10;
+
+/// What the rounds of a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Training {
+    /// Each round had results, as far as the log tells.
+    Fine,
+    /// Some SuperNodes failed, and the last round had results.
+    SomeFailed,
+    /// The last round had no result.
+    LastHadNone,
+    /// No round had a result.
+    NoneHad,
+}
+
+impl Training {
+    pub(super) fn of(progress: &Progress) -> Self {
+        let outcomes = progress.trained().map(|round| progress.outcome(round));
+        let told: Vec<_> = outcomes
+            .filter(|outcome| *outcome != Outcome::Unknown)
+            .collect();
+        let failed = progress.trained().flat_map(Round::phases);
+        let mut failed = failed.filter(|(_, phase)| phase.failures.is_some_and(|count| count > 0));
+        match told.last() {
+            Some(Outcome::NoResult) if told.iter().all(|one| *one == Outcome::NoResult) => {
+                Self::NoneHad
+            }
+            Some(Outcome::NoResult) => Self::LastHadNone,
+            _ if told.contains(&Outcome::NoResult) || failed.next().is_some() => Self::SomeFailed,
+            _ => Self::Fine,
+        }
+    }
+
+    /// How bad that is by the configuration; `None` if nothing is said.
+    fn severity(self, model: &Model) -> Option<Severity> {
+        let severity = match (model.on_client_failure, self) {
+            (_, Self::Fine) | (Some(OnClientFailure::Ignore), _) => return None,
+            (Some(OnClientFailure::Warn), _) | (None, Self::SomeFailed) => Severity::Warning,
+            (Some(OnClientFailure::Error), _) | (None, Self::LastHadNone | Self::NoneHad) => {
+                Severity::Error
+            }
+        };
+        // A run that may fail may also train badly.
+        let recorded = model.on_failure == OnFailure::Record;
+        Some(if recorded {
+            Severity::Warning
+        } else {
+            severity
+        })
+    }
+
+    fn summary(self, id: RunId) -> String {
+        match self {
+            Self::NoneHad => format!("No round of the run {id} had a result"),
+            Self::LastHadNone => format!("The last round of the run {id} had no result"),
+            Self::SomeFailed | Self::Fine => format!("SuperNodes failed in the run {id}"),
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::NoneHad => {
+                "Flower reports the run as completed, but no SuperNode returned a result in any \
+                 round: nothing was trained."
+            }
+            Self::LastHadNone => {
+                "Flower reports the run as completed, but no SuperNode returned a result in its \
+                 last round."
+            }
+            Self::SomeFailed | Self::Fine => {
+                "The run completed, but not all SuperNodes took part in all of its rounds."
+            }
+        }
+    }
+}
+
+/// What the rounds mean for the apply: an error, a warning, or nothing.
+pub(super) async fn judge(
+    call: &Call<Configured>,
+    model: &Model,
+    parts: &AppParts,
+    progress: &Progress,
+    names: &BTreeMap<NodeId, String>,
+) -> Result<()> {
+    let training = Training::of(progress);
+    let Some(id) = model.run_id.get().copied() else {
+        return Ok(());
+    };
+    if !progress.is_known() {
+        warn_of_silence(call, id, model).await;
+    }
+    let Some(severity) = training.severity(model) else {
+        return Ok(());
+    };
+    let message = message(call, training, id, model, parts, progress, names).await;
+    match severity {
+        Severity::Warning => {
+            call.warn(message);
+            Ok(())
+        }
+        Severity::Error => {
+            let mut error = message.detail(
+                "Fix the app or its data and apply. The apply submits a new run that replaces this \
+                 one. To accept such a run, set `on_client_failure = \"warn\"`.",
+            );
+            error.severity = severity;
+            Err(error.into())
+        }
+    }
+}
+
+/// A warning if a log level of the SuperLink hides the rounds.
+async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
+    let runtime = call.provider.runtime.as_ref();
+    let federation = Federation::of(runtime, &model.control).await;
+    let level = federation.and_then(|federation| federation.superlink.model.log_level);
+    if let Some(level @ (LogLevel::Warning | LogLevel::Error)) = level {
+        call.warn(
+            Diagnostic::warning(format!("The rounds of the run {id} are not known"))
+                .detail(format!(
+                    "The `log_level` of its SuperLink is `{}`, and Flower logs rounds, results \
+                     and failures of SuperNodes at level INFO. So `rounds`, `metrics` and \
+                     `client_failures` are null, and a training in which all SuperNodes failed \
+                     looks like a good one.",
+                    level.variable()
+                ))
+                .detail("Remove `log_level` from the `flower_superlink`, or set it to \"INFO\"."),
+        );
+    }
+}
+
+/// The same for a run that nobody waited for: a warning at most.
+pub(super) async fn judge_later(
+    call: &Call<Configured>,
+    model: &Model,
+    progress: &Progress,
+    names: &BTreeMap<NodeId, String>,
+) {
+    let training = Training::of(progress);
+    let Some(id) = model.run_id.get().copied() else {
+        return;
+    };
+    if training.severity(model).is_some() {
+        let parts = AppParts::default();
+        let message = message(call, training, id, model, &parts, progress, names).await;
+        call.warn(message.detail(
+            "The provider does not submit it again by itself. To run it again, use `-replace`.",
+        ));
+    }
+}
+
+async fn message(
+    call: &Call<Configured>,
+    training: Training,
+    id: RunId,
+    model: &Model,
+    parts: &AppParts,
+    progress: &Progress,
+    names: &BTreeMap<NodeId, String>,
+) -> Diagnostic {
+    let mut message = Diagnostic::warning(training.summary(id)).detail(training.meaning());
+    message = message.detail(told(progress, names));
+    let failures = progress.rounds.iter().flat_map(Round::phases);
+    let reasons = failures.flat_map(|(_, phase)| &phase.failed);
+    let cause = reasons
+        .into_iter()
+        .find_map(|failure| Cause::of_client(&failure.reason));
+    if let Some(cause) = cause {
+        message = message.detail(cause.told(parts, model.control.is_in_cluster()));
+    }
+    let runtime = call.provider.runtime.as_ref();
+    let federation = Federation::of(runtime, &model.control).await;
+    let sites = sites_of(runtime, federation.as_ref(), false).await;
+    if sites.is_empty() {
+        message
+    } else {
+        let places = places(&sites);
+        message.detail(format!(
+            "Exceptions of a ClientApp are in the log of its SuperNode{places}"
+        ))
+    }
+}
+
+/// The failures, one on a line, each with the rounds that it was in.
+pub(super) fn told(progress: &Progress, names: &BTreeMap<NodeId, String>) -> String {
+    let mut rounds: BTreeMap<(NodeId, &str), Vec<String>> = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for round in progress.trained() {
+        for (kind, phase) in round.phases() {
+            let place = format!("{} ({})", round.number, phase_name(kind));
+            for failure in &phase.failed {
+                let key = (failure.node, failure.reason.as_str());
+                rounds.entry(key).or_default().push(place.clone());
+            }
+            let asked = phase
+                .sampled
+                .filter(|_| progress.outcome(round) == Outcome::NoResult);
+            if phase.failed.is_empty() && (phase.failures > Some(0) || asked > Some(0)) {
+                let results = counted(phase.results.unwrap_or(0), "result");
+                let failures = counted(phase.failures.unwrap_or(0), "failure");
+                unnamed.push(format!("  round {place}: {results} and {failures}"));
+            }
+        }
+    }
+    let with_reason = rounds.into_iter().map(|((node, reason), places)| {
+        let name = names.get(&node).map(|name| format!(" ({name})"));
+        let title = format!(
+            "  SuperNode {node}{}, round {}",
+            name.unwrap_or_default(),
+            some_of(&places)
+        );
+        quoted(&title, reason)
+    });
+    let mut lines: Vec<_> = with_reason.chain(unnamed).collect();
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!(
+            "  and {more} more: see `client_failures` and `rounds`"
+        ));
+    }
+    lines.join("\n")
+}
+
+/// The first of the places where a failure was.
+fn some_of(places: &[String]) -> String {
+    const FIRST: usize = 4;
+    let first = places.get(..FIRST).unwrap_or(places).join(", ");
+    match places.len().checked_sub(FIRST) {
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flower::progress::ProgressReader;
+    use crate::terminal::uncoloured;
+
+    fn progress(log: &str) -> Progress {
+        let mut reader = ProgressReader::default();
+        reader.add(&uncoloured(log), None);
+        reader.end()
+    }
+
+    fn rounds(results: &[(u32, u32)]) -> Progress {
+        let lines = results.iter().enumerate().map(|(at, (results, failures))| {
+            format!(
+                "INFO :      [ROUND {n}/9]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n\
+                 INFO :      aggregate_train: Received {results} results and {failures} failures\n",
+                n = at + 1
+            )
+        });
+        progress(&lines.collect::<String>())
+    }
+
+    #[test]
+    fn a_training_is_good_if_its_last_round_had_a_result() {
+        let of = |results: &[(u32, u32)]| Training::of(&rounds(results));
+        assert_eq!(of(&[]), Training::Fine);
+        assert_eq!(of(&[(2, 0), (2, 0)]), Training::Fine);
+        assert_eq!(of(&[(2, 0), (1, 1)]), Training::SomeFailed);
+        assert_eq!(of(&[(0, 2), (2, 0)]), Training::SomeFailed);
+        assert_eq!(of(&[(2, 0), (0, 2)]), Training::LastHadNone);
+        assert_eq!(of(&[(0, 2), (0, 2)]), Training::NoneHad);
+        // An app that logs nothing is not judged.
+        assert_eq!(
+            Training::of(&progress("INFO :      hello\n")),
+            Training::Fine
+        );
+    }
+
+    #[test]
+    fn failures_are_told_with_their_nodes_and_rounds() {
+        let log = include_str!("../../flower/progress/testdata/flwr-1.42.0-failing-fedavg.log");
+        let names = BTreeMap::from([(NodeId(1_234_567_890_123_456_789), "clinic".to_owned())]);
+        insta::assert_snapshot!(told(&progress(log), &names));
+        let log =
+            include_str!("../../flower/progress/testdata/flwr-1.42.0-failing-fedavg-legacy.log");
+        insta::assert_snapshot!(told(&progress(log), &names));
+    }
+}
