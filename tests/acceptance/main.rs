@@ -18,6 +18,7 @@
 mod accounts;
 mod app_run;
 mod automtls;
+mod browser;
 mod canary;
 mod data_sources;
 mod earlier_state;

@@ -28,6 +28,16 @@ Flower needs Python 3.11 or newer with the venv module, but `python3` on PATH do
 Install it: `apt-get install -y python3 python3-venv` (Debian, Ubuntu), `dnf install python3` (Fedora),
 or any Python from https://www.python.org/downloads.";
 
+/// Lets apt run as root: on a CI machine, its own user may not have enough rights.
+pub const AS_ROOT: &str = "APT::Sandbox::User=root";
+
+const NO_BROWSER: &str = "\
+the tests look at reports in a browser, and there is no Chromium on PATH.
+Install it: `apt-get install -y chromium` (Debian), `dnf install chromium` (Fedora).";
+
+/// The names of Chromium.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
 /// Prints the version if it is new enough.
 const PYTHON_PROBE: &str = "import sys; assert sys.version_info >= (3, 11); \
      print('.'.join(map(str, sys.version_info[:3])))";
@@ -171,18 +181,37 @@ pub fn python_or_install() -> Result<(PathBuf, String)> {
     if !(Path::new("/etc/debian_version").exists() && is_root()) {
         return Err(missing);
     }
-    let Some(apt) = find_program("apt-get") else {
+    if find_program("apt-get").is_none() {
         return Err(missing);
-    };
-    for arguments in [
-        &["update"][..],
-        &["install", "-y", "python3", "python3-venv"],
-    ] {
-        run(Command::new(&apt)
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
+    install(&["python3", "python3-venv"])?;
     python()
+}
+
+/// Chromium, in which the tests look at reports; installed on Debian as root if it is missing.
+pub fn browser_or_install() -> Result<PathBuf> {
+    let find = || BROWSERS.into_iter().find_map(find_program);
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let is_debian = Path::new("/etc/debian_version").exists();
+    if !(is_debian && is_root() && find_program("apt-get").is_some()) {
+        return Err(NO_BROWSER.into());
+    }
+    install(&["chromium"])?;
+    find().ok_or_else(|| NO_BROWSER.into())
+}
+
+/// Installs packages of Debian.
+fn install(packages: &[&str]) -> Result<()> {
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get")
+            .args(["-o", AS_ROOT])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())
 }
 
 /// A PATH that leads to a Python itself: the `python3` of a version manager is a shell script, which

@@ -15,11 +15,11 @@ use serde_json::json;
 use crate::Result;
 use crate::process::capture;
 use crate::repository::Repository;
+use crate::tools::AS_ROOT;
 use crate::tools::python;
 
 use super::binaries::Binaries;
 use super::layout::{Folders, HOST, REGISTRY, make_folder, remove_folder, write};
-use super::packages::AS_ROOT;
 use super::program::{Program, wait_for};
 
 /// The pause image, which keeps the namespaces of a pod.

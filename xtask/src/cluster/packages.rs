@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::Result;
 use crate::process::{find_program, run};
+use crate::tools::AS_ROOT;
 
 use super::layout::{Folders, make_folder, remove_folder};
 
@@ -73,9 +74,6 @@ fn registry(folders: &Folders) -> Result<PathBuf> {
     }
     Ok(program)
 }
-
-/// Lets apt run as root: on a CI machine, its own user may not have enough rights.
-pub const AS_ROOT: &str = "APT::Sandbox::User=root";
 
 fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     let run_apt = || {

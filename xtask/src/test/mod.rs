@@ -17,7 +17,7 @@ use lexopt::{Parser, ValueExt as _};
 use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::Repository;
-use crate::tools::{Product, Terraform, path_to_python, python_or_install};
+use crate::tools::{Product, Terraform, browser_or_install, path_to_python, python_or_install};
 use crate::{Result, cluster, docs, licences};
 
 pub use cargo_test::build_examples;
@@ -76,6 +76,9 @@ const IMAGES_VARIABLE: &str = "FLOWER_TEST_IMAGE_PREFIX";
 
 /// Tells the acceptance tests the binary to run.
 const TERRAFORM_VARIABLE: &str = "FLOWER_TEST_TERRAFORM";
+
+/// Tells the acceptance tests the browser to look at reports with.
+const BROWSER_VARIABLE: &str = "FLOWER_TEST_BROWSER";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tier {
@@ -282,8 +285,9 @@ fn acceptance(
     report: &mut Report,
 ) {
     const TIER: &str = "acceptance";
-    let (path, clients) = match (search_path(), clients) {
-        (Ok(path), Ok(clients)) => (path, clients),
+    let programs = search_path().and_then(|path| Ok((path, browser_or_install()?)));
+    let (path, browser, clients) = match (programs, clients) {
+        (Ok((path, browser)), Ok(clients)) => (path, browser, clients),
         (Err(error), _) => return report.add(Outcome::not_run(TIER, error)),
         (_, Err(error)) => return report.add(Outcome::not_run(TIER, error)),
     };
@@ -292,6 +296,7 @@ fn acceptance(
         drive(TIER, client, subset)
             .threads(options.threads_or(THREADS))
             .environment("PATH", path.clone())
+            .environment(BROWSER_VARIABLE, browser.clone().into_os_string())
             .run(repository)
     });
 }
