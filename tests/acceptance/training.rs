@@ -19,31 +19,14 @@ fn configured(fail_in: &str, rounds: u32, rest: &str) -> String {
     ))
 }
 
-fn workspace(main: &str) -> Workspace {
-    let it = Workspace::new(main);
-    it.app();
-    for (name, text) in [
-        (
-            "server_app.py",
-            include_str!("app_that_fails/server_app.py"),
-        ),
-        (
-            "client_app.py",
-            include_str!("app_that_fails/client_app.py"),
-        ),
-    ] {
-        it.file(&format!("app/quickstart/{name}"), text);
-    }
-    it
-}
-
 /// Metrics that a configuration checks, as in the guide.
 const CHECKED: &str = "lifecycle {\n    postcondition {\n      condition     = self.metrics.server[\"accuracy\"] >= 0.95\n      error_message = \"accuracy ${self.metrics.server[\"accuracy\"]} is below 0.95\"\n    }\n  }";
 
 #[test]
 fn a_run_tells_which_sites_failed_and_what_it_learned() {
     // Flower reports such a run as completed.
-    let it = workspace(&configured("clients", 1, ""));
+    let it = Workspace::new(&configured("clients", 1, ""));
+    it.app_that_fails();
     it.apply().failed_with(&[
         "No round of the run",
         "nothing was trained",

@@ -163,6 +163,24 @@ impl Workspace {
         }
     }
 
+    /// The same with an app that fails at the sites that its configuration names, and that needs
+    /// three sites.
+    pub fn app_that_fails(&self) {
+        self.app();
+        for (name, text) in [
+            (
+                "server_app.py",
+                include_str!("app_that_fails/server_app.py"),
+            ),
+            (
+                "client_app.py",
+                include_str!("app_that_fails/client_app.py"),
+            ),
+        ] {
+            self.file(&format!("app/quickstart/{name}"), text);
+        }
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.terraform);
         command

@@ -34,6 +34,7 @@ mod retries;
 mod runs;
 mod services;
 mod tenant;
+mod training;
 // Shared with the acceptance tier, which uses all of it.
 #[allow(dead_code)]
 #[path = "../acceptance/workspace.rs"]
