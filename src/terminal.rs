@@ -48,30 +48,53 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
 /// that move the cursor: line ends, tabs, carriage returns and backspaces.
 pub(crate) fn uncoloured(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\u{1b}' {
-            let moves = matches!(c, '\n' | '\t' | '\r' | '\u{8}');
-            if moves || !(c.is_control() || is_invisible(c)) {
-                out.push(c);
-            }
-            continue;
-        }
+    let mut rest = text;
+    loop {
+        // Most of a log are plain runs.
+        let end = rest.bytes().position(is_special).unwrap_or(rest.len());
+        let (run, special) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        out.push_str(run);
+        let mut chars = special.chars();
         match chars.next() {
-            // CSI: parameters, then one final character.
-            Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
-            // OSC: up to BEL or ESC \.
-            Some(']') => {
-                while let Some(c) = chars.next() {
-                    if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
-                        break;
-                    }
+            None => return out,
+            Some('\u{1b}') => rest = after_escape(chars.as_str()),
+            Some(c) => {
+                if !(c.is_control() || is_invisible(c)) {
+                    out.push(c);
                 }
+                rest = chars.as_str();
             }
-            _ => {}
         }
     }
-    out
+}
+
+/// Whether a byte begins more than a character that is shown as it is, or moves the cursor.
+const fn is_special(byte: u8) -> bool {
+    let moves = matches!(byte, b'\n' | b'\t' | b'\r' | 8);
+    byte < b' ' && !moves || byte >= 0x7f
+}
+
+/// The text after an escape sequence.
+fn after_escape(text: &str) -> &str {
+    let mut chars = text.chars();
+    match chars.next() {
+        // CSI: parameters, then one final character.
+        Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
+        // OSC: up to BEL or ESC \.
+        Some(']') => {
+            while let Some(c) = chars.next() {
+                let ends = c == '\u{1b}' && chars.as_str().starts_with('\\');
+                if ends {
+                    chars.next();
+                }
+                if ends || c == '\u{7}' {
+                    break;
+                }
+            }
+        }
+        _ => {}
+    }
+    chars.as_str()
 }
 
 /// The text as a terminal finally shows it: of each line only the text after the last carriage

@@ -84,9 +84,10 @@ impl History {
             let Literal::List { items, .. } = values else {
                 continue;
             };
+            let name = name.into_text();
             for item in items {
                 if let Some((round, value)) = pair(&item) {
-                    self.set(rounds, phase, round, &name.text(), value);
+                    self.set(rounds, phase, round, &name, value);
                 }
             }
         }
@@ -102,7 +103,7 @@ impl History {
     ) {
         let at = self.index.get(&round);
         if let Some(round) = at.and_then(|at| rounds.get_mut(*at)) {
-            round.phase_mut(phase).metrics.set(name, value);
+            round.phase_mut(phase).metrics.set(name.to_owned(), value);
         }
     }
 }

@@ -239,11 +239,11 @@ fn progress(text: &str) -> Option<Event<'_>> {
 fn with_loss(loss: &str, metrics: &str) -> Metrics {
     let mut all = Metrics::default();
     if let Some(loss) = number(loss) {
-        all.set("loss", loss);
+        all.set("loss".to_owned(), loss);
     }
     let metrics = Metrics::parse(metrics).unwrap_or_default();
     for (name, value) in metrics.iter() {
-        all.set(name, value);
+        all.set(name.to_owned(), value);
     }
     all.omitted += metrics.omitted;
     all

@@ -30,9 +30,9 @@ pub(super) enum Literal<'a> {
 
 impl Literal<'_> {
     /// A key as text.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn into_text(self) -> String {
         match self {
-            Self::Text(text) => text.clone().into_owned(),
+            Self::Text(text) => text.into_owned(),
             Self::Number(MetricValue::Int(int)) => int.to_string(),
             Self::Number(MetricValue::Float(float)) => float.to_string(),
             _ => "?".to_owned(),

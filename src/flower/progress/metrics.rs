@@ -48,38 +48,37 @@ impl Metrics {
     /// The numbers of a Python dictionary; `None` if the text is none.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (value, _) = literal(text, MOST_VALUES)?;
-        Self::of(&value)
+        Self::of(value)
     }
 
-    pub(super) fn of(value: &Literal<'_>) -> Option<Self> {
+    fn of(value: Literal<'_>) -> Option<Self> {
         let Literal::Dict { entries, cut } = value else {
             return None;
         };
         let mut metrics = Self::default();
+        metrics.values.reserve(entries.len().min(MOST_METRICS));
         for (name, value) in entries {
-            metrics.add(&name.text(), value);
+            metrics.add(name.into_text(), value);
         }
-        if *cut {
-            metrics.omitted += 1;
-        }
+        metrics.omitted += usize::from(cut);
         Some(metrics)
     }
 
     /// Adds a value and what is in it.
-    fn add(&mut self, name: &str, value: &Literal<'_>) {
+    fn add(&mut self, name: String, value: Literal<'_>) {
         match value {
-            Literal::Number(number) => self.set(name, *number),
+            Literal::Number(number) => self.set(name, number),
             Literal::List { items, cut } => {
-                for (index, item) in items.iter().enumerate() {
-                    self.add(&format!("{name}[{index}]"), item);
+                for (index, item) in items.into_iter().enumerate() {
+                    self.add(format!("{name}[{index}]"), item);
                 }
-                self.omitted += usize::from(*cut);
+                self.omitted += usize::from(cut);
             }
             Literal::Dict { entries, cut } => {
                 for (key, item) in entries {
-                    self.add(&format!("{name}.{}", key.text()), item);
+                    self.add(format!("{name}.{}", key.into_text()), item);
                 }
-                self.omitted += usize::from(*cut);
+                self.omitted += usize::from(cut);
             }
             Literal::None => {}
             Literal::Text(_) | Literal::Other => self.omitted += 1,
@@ -87,13 +86,16 @@ impl Metrics {
     }
 
     /// Adds or replaces a number, if there is room.
-    pub(super) fn set(&mut self, name: &str, value: MetricValue) {
-        let end = name.char_indices().nth(LONGEST_NAME).map(|(end, _)| end);
-        let name = end.and_then(|end| name.get(..end)).unwrap_or(name);
-        if let Some((_, known)) = self.values.iter_mut().find(|(known, _)| known == name) {
+    pub(super) fn set(&mut self, mut name: String, value: MetricValue) {
+        if name.len() > LONGEST_NAME
+            && let Some((end, _)) = name.char_indices().nth(LONGEST_NAME)
+        {
+            name.truncate(end);
+        }
+        if let Some((_, known)) = self.values.iter_mut().find(|(known, _)| *known == name) {
             *known = value;
         } else if self.values.len() < MOST_METRICS {
-            self.values.push((name.to_owned(), value));
+            self.values.push((name, value));
         } else {
             self.omitted += 1;
         }

@@ -150,6 +150,9 @@ fn try_release(release: &str, seen: &mut Vec<&'static str>) {
     let run = it.state("flower_app_run.r");
     assert_eq!(run["sub_status"], "completed");
     seen.push("completed");
+    let rounds = run["rounds"].as_array().map(Vec::len);
+    assert_eq!(rounds, Some(1), "{run}");
+    assert_eq!(run["rounds"][0]["train"]["results"], 2, "{run}");
     it.plan_is_empty();
     seen.push("empty plan");
     it.configure(&format!("{}{LOG}", federation(release, &apart)));
