@@ -466,6 +466,16 @@ pub fn pool(place: &str) -> Option<Pool> {
         ),
         "federation" => texts(&["@none/default", "default"], &[]),
         "on_failure" => texts(&["error", "record"], &["", "ignore"]),
+        "on_client_failure" => texts(&["error", "warn", "ignore"], &["", "record"]),
+        "wait.on_stall" => texts(&["error", "warn"], &["", "stop"]),
+        "report" => any(
+            json!([{ "path": "target/generated/page.html" }, { "markdown": "target/generated/page.md" }]),
+            json!([{}]),
+        ),
+        "report.path" | "report.markdown" => texts(
+            &["target/generated/page.html"],
+            &["", "a\n", "/", "/proc/version/page.html"],
+        ),
         "on_missing" => texts(&["keep", "recreate"], &["", "ignore"]),
         "wait.until" => texts(&["completed", "running", "submitted"], &["", "finished"]),
         "wait.nodes" => any(
@@ -476,7 +486,9 @@ pub fn pool(place: &str) -> Option<Pool> {
             json!([0, 1, 20]),
             json!([-1, 1.5, 4_294_967_296_u64, "a", 1e30]),
         ),
-        "wait.nodes_timeout" => texts(&["30m", "0"], &["", "1", "-1s", "1e400h"]),
+        "wait.nodes_timeout" | "wait.stall_timeout" => {
+            texts(&["30m", "0"], &["", "1", "-1s", "1e400h"])
+        }
         "status" => any(json!([null]), json!(["", "Running", "a"])),
         "run_id" => texts(
             &["1", "18446744073709551615"],

@@ -31,6 +31,8 @@ pub(super) const SUPERLINK: &str = "superlink";
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a run's status may go unseen while its log is followed.
 const UNSEEN: Duration = Duration::from_secs(20);
+/// The least time for which its log is read at a stretch.
+const SEEN: Duration = Duration::from_secs(1);
 
 /// How following a run ended, and what was seen of it last.
 pub(super) struct Followed {
@@ -231,7 +233,7 @@ async fn until(
                     tracing::warn!(run = %id, "{}", why.await);
                 }
                 if until == Until::Completed {
-                    let unseen = UNSEEN.min(watch.limit());
+                    let unseen = UNSEEN.min(watch.limit().max(SEEN));
                     let mut write = |log: &RunLog| report.write(log);
                     let following = log.follow(client, id, &mut write);
                     let _ = tokio::time::timeout(unseen, following).await;
