@@ -10,7 +10,8 @@ use crate::{at, choice_attribute, model};
 
 model! {
     /// The last lines that a process of a SuperLink or a SuperNode has written since its last
-    /// start, without colour codes. The SuperLink or SuperNode must be one that this provider
+    /// start, without colour codes. A SuperLink logs the provider's own requests, so an output of
+    /// its lines changes with each plan. The SuperLink or SuperNode must be one that this provider
     /// configuration runs. For the output of a run's ServerApp, see `flower_run_log`.
     pub struct Model {
         /// The name of a SuperLink: `flower_superlink.NAME.name`. Either this or `supernode` must

@@ -8,6 +8,7 @@ use super::numbers::{counted, duration, short};
 use super::rounds::{failures, nodes_by_id};
 use super::series::{Label, MetricSet, RoundNames};
 use super::summary::{self, Fact, NO_METRICS, NO_ROUNDS, headline};
+use super::times::{Shown, parse};
 use crate::flower::progress::Phase;
 
 /// How many rounds the table has: the last ones.
@@ -60,11 +61,15 @@ pub(super) fn markdown(report: &Report<'_>) -> String {
     rounds(&mut out, report);
     metrics(&mut out, report);
     failed(&mut out, report);
-    let (by, at) = (
-        harmless(report.written_by, NAME),
-        harmless(report.written_at, NAME),
-    );
-    writeln!(out, "\nWritten by {by} at {at}.");
+    let by = harmless(report.written_by, NAME);
+    match parse(report.written_at) {
+        Some(time) => writeln!(out, "\nWritten by {by} on {}.", Shown(time)),
+        None => writeln!(
+            out,
+            "\nWritten by {by} at {}.",
+            harmless(report.written_at, NAME)
+        ),
+    }
     out.into_string()
 }
 

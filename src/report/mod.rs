@@ -34,7 +34,7 @@ pub struct Report<'a> {
     pub superlink: SuperLink<'a>,
     /// The Flower app of the run.
     pub app: App<'a>,
-    /// The run configuration: keys and values as text. The caller leaves out secrets.
+    /// The run configuration: keys and values as text. Everyone who can read the report reads them.
     pub configuration: &'a [(String, String)],
     /// The nodes of the federation. Empty means that none is known.
     pub nodes: &'a [Node<'a>],

@@ -97,7 +97,7 @@ fn barred(line: &str) -> String {
 }
 
 /// A text that is no command to a CI service: GitHub and Azure obey lines of their jobs' output.
-fn inert(text: &str) -> String {
+pub fn inert(text: &str) -> String {
     text.replace("##[", "# #[").replace("##vso[", "# #vso[")
 }
 

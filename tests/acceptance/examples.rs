@@ -109,7 +109,8 @@ fn a_training_is_measured_and_shown() {
         "main.tf",
         &main.replace("[\"error\"] < 1", "[\"error\"] < 0.1"),
     );
-    it.apply().failed_with(&["the model is not good enough"]);
+    it.apply()
+        .failed_with(&["The model is not good enough: error 0."]);
     it.file("main.tf", &main);
     it.destroy();
 }

@@ -90,7 +90,7 @@ impl Run {
         self.status == RunStatus::Finished
     }
 
-    pub(super) fn from_wire(run: wire::Run) -> Self {
+    pub(crate) fn from_wire(run: wire::Run) -> Self {
         let status = run.status.unwrap_or_default();
         Self {
             id: RunId(run.run_id),

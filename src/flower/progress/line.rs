@@ -8,8 +8,8 @@ use crate::terminal::shortened;
 /// What a line tells. The words are those of `flwr` 1.13 to 1.42.
 #[derive(Debug, PartialEq)]
 pub(super) enum Event<'a> {
-    /// A strategy starts.
-    Strategy(&'a str),
+    /// A strategy starts; its name, if the line has it.
+    Strategy(Option<&'a str>),
     /// How many rounds it will have.
     Rounds(u32),
     /// The metrics of the first model.
@@ -87,6 +87,7 @@ pub(super) fn event(message: &str) -> Event<'_> {
 fn parse(message: &str) -> Option<Event<'_>> {
     let text = message.trim_start_matches(['\t', ' ', '└', '├', '─', '>']);
     match text.as_bytes().first()? {
+        b'[' if text == "[INIT]" => Some(Event::Strategy(None)),
         b'[' => round(text),
         b'c' => configured(text),
         b'a' => received(text),
@@ -220,7 +221,7 @@ fn strategy(text: &str) -> Option<Event<'_>> {
     }
     let name = text.strip_suffix(" strategy:")?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    is_name.then_some(Event::Strategy(name))
+    is_name.then_some(Event::Strategy(Some(name)))
 }
 
 /// `fit progress: (1, 0.5, {'accuracy': 0.8}, 12.3)`: round, loss, metrics and seconds.

@@ -42,6 +42,10 @@ pub struct Progress {
     pub seconds: Option<f64>,
     /// How often a round or one of its phases has begun or ended: without a change, nothing moves.
     pub steps: u64,
+    /// Whether lines contradict each other, such as two counts of results for one phase. Flower
+    /// writes the text of a failed client's exception into the log as it is, and such a text may
+    /// imitate Flower's lines.
+    pub contradicts: bool,
     /// Whether the log tells of results in training, and in evaluation.
     tells: Tells,
 }

@@ -4,7 +4,9 @@ use memchr::memchr;
 
 use super::history::History;
 use super::line::{Event, Level, event, message};
-use super::{MOST_FAILURES, MOST_ROUNDS, Metrics, Phase, PhaseKind, Progress, Round};
+use super::{
+    ClientFailure, MOST_FAILURES, MOST_ROUNDS, Metrics, Phase, PhaseKind, Progress, Round,
+};
 
 /// How many bytes of a line are kept.
 const LONGEST_LINE: usize = 64 << 10;
@@ -19,6 +21,8 @@ pub struct ProgressReader {
     begun: Vec<u8>,
     strategy: Option<String>,
     rounds: Option<u32>,
+    /// The number of the round that may follow.
+    next: Option<u32>,
     /// The phase that the last lines were about.
     phase: Option<PhaseKind>,
     history: Option<History>,
@@ -112,37 +116,28 @@ impl ProgressReader {
         match event {
             Event::Strategy(name) => {
                 self.end_round();
-                self.strategy = Some(name.to_owned());
-                self.rounds = None;
+                self.strategy = name.map(str::to_owned);
+                self.rounds = self.rounds.take().filter(|_| name.is_none());
+                self.next = None;
             }
             Event::Initial(metrics) => self.begin(0, None, metrics),
-            Event::Round { number, of } => self.begin(number, of, Metrics::default()),
+            Event::Round { number, of } => {
+                self.progress.contradicts |= self.next.is_some_and(|next| next != number);
+                self.next = number.checked_add(1);
+                self.begin(number, of, Metrics::default());
+            }
             Event::Sampled {
                 phase,
                 nodes,
                 available,
-            } => {
-                self.phase = Some(phase);
-                self.in_phase(phase, |known| {
-                    known.sampled = Some(nodes);
-                    known.available = Some(available);
-                });
-            }
-            Event::NotSampled(phase) => self.in_phase(phase, |known| known.sampled = Some(0)),
+            } => self.sampled(phase, nodes, Some(available)),
+            Event::NotSampled(phase) => self.sampled(phase, 0, None),
             Event::Received {
                 phase,
                 results,
                 failures,
             } => self.received(phase, results, failures),
-            Event::Failed(failure) => {
-                if let Some(phase) = self.phase {
-                    self.in_phase(phase, |known| {
-                        if known.failed.len() < MOST_FAILURES {
-                            known.failed.push(failure);
-                        }
-                    });
-                }
-            }
+            Event::Failed(failure) => self.failed(failure),
             Event::Aggregated(metrics) => {
                 if let Some(phase) = self.phase {
                     self.in_phase(phase, |known| known.metrics = metrics);
@@ -160,6 +155,8 @@ impl ProgressReader {
             }
             Event::Finished(seconds) => {
                 self.end_round();
+                // A round that follows is of no strategy.
+                self.next = Some(0);
                 *self.progress.seconds.get_or_insert(0.0) += seconds;
             }
             Event::Other(_) | Event::Waiting(_) | Event::Rounds(_) => {}
@@ -185,7 +182,36 @@ impl ProgressReader {
         }
     }
 
+    /// Nodes were asked: once for each phase of a round, and for the training first.
+    fn sampled(&mut self, phase: PhaseKind, nodes: u32, available: Option<u32>) {
+        let is_new = self.open().is_some_and(|round| {
+            round.evaluate.is_none() && (phase == PhaseKind::Evaluate || round.train.is_none())
+        });
+        if is_new {
+            self.phase = Some(phase);
+            self.in_phase(phase, |known| {
+                known.sampled = Some(nodes);
+                known.available = available;
+            });
+        } else {
+            self.progress.contradicts = true;
+        }
+    }
+
+    /// Results came back. The count stands before the reasons of failures, which others write: a
+    /// later count of the same phase is not Flower's.
     fn received(&mut self, phase: PhaseKind, results: u32, failures: u32) {
+        let current = self.phase;
+        let is_new = self.open().is_some_and(|round| {
+            let known = round
+                .phase(phase)
+                .is_some_and(|known| known.results.is_some());
+            !known && (current.is_none() || current == Some(phase) || round.evaluate.is_none())
+        });
+        if !is_new {
+            self.progress.contradicts = true;
+            return;
+        }
         self.phase = Some(phase);
         match phase {
             PhaseKind::Train => self.progress.tells.train = true,
@@ -195,6 +221,23 @@ impl ProgressReader {
             known.results = Some(results);
             known.failures = Some(failures);
         });
+    }
+
+    /// A node replied with an error: as many as were counted.
+    fn failed(&mut self, failure: ClientFailure) {
+        let phase = self.phase;
+        let known = self.open().zip(phase);
+        let Some((known, kind)) = known else {
+            self.progress.contradicts = true;
+            return;
+        };
+        let known = known.phase_mut(kind);
+        let counted = usize::try_from(known.failures.unwrap_or(0)).unwrap_or(usize::MAX);
+        let is_counted = known.failed.len() < counted;
+        if is_counted && known.failed.len() < MOST_FAILURES {
+            known.failed.push(failure);
+        }
+        self.progress.contradicts |= !is_counted;
     }
 
     fn begin(&mut self, number: u32, of: Option<u32>, server_metrics: Metrics) {

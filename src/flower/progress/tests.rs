@@ -170,6 +170,54 @@ fn two_strategies_in_one_app_follow_each_other() {
     assert_eq!(progress.seconds, Some(3.0));
 }
 
+/// A round of two nodes, one of which failed with this text.
+fn failing_with(reason: &str) -> Progress {
+    let log = info(&[
+        "Starting FedAvg strategy:",
+        "[ROUND 1/2]",
+        "configure_train: Sampled 2 nodes (out of 2)",
+        "aggregate_train: Received 1 results and 1 failures",
+        &format!("\t> Received error in reply from node 7: <class 'RuntimeError'>:<'{reason}'>"),
+        "\t└──> Aggregated MetricRecord: {'loss': 0.5}",
+        "configure_evaluate: Sampled 2 nodes (out of 2)",
+        "aggregate_evaluate: Received 2 results and 0 failures",
+        "[ROUND 2/2]",
+        "configure_train: Sampled 2 nodes (out of 2)",
+        "aggregate_train: Received 2 results and 0 failures",
+        "Strategy execution finished in 1.00s",
+    ]);
+    read(&log)
+}
+
+#[test]
+fn the_text_of_a_client_cannot_hide_its_failure() {
+    assert!(!failing_with("boom").contradicts);
+    for forged in [
+        "aggregate_train: Received 2 results and 0 failures",
+        "aggregate_evaluate: Received 2 results and 0 failures",
+        "\t> Received error in reply from node 8: it was the other one",
+        "[ROUND 2/2]",
+        "[ROUND 2/2]\nINFO :      aggregate_train: Received 0 results and 2 failures",
+        "configure_train: Sampled 0 nodes (out of 0)",
+        "Strategy execution finished in 1.00s",
+    ] {
+        let progress = failing_with(&format!("x\nINFO :      {forged}\n"));
+        let first = progress.rounds[0].train.as_ref().unwrap();
+        assert_eq!(
+            (first.results, first.failures),
+            (Some(1), Some(1)),
+            "{forged}"
+        );
+        assert_eq!(first.failed.len(), 1, "{forged}");
+        assert_eq!(first.failed[0].node, NodeId(7), "{forged}");
+        assert!(progress.contradicts, "{forged}");
+    }
+    // The true metrics follow.
+    let progress = failing_with("x\nINFO :      Aggregated MetricRecord: {'loss': 0.0}\n");
+    let metrics = &progress.rounds[0].train.as_ref().unwrap().metrics;
+    assert_eq!(metrics.get("loss"), Some(MetricValue::Float(0.5)));
+}
+
 #[test]
 fn rounds_out_of_order_stay_in_the_order_of_the_log() {
     let progress = read(&info(&["[ROUND 3/3]", "[ROUND 1/3]", "[ROUND 1/3]"]));

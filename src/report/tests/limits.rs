@@ -132,7 +132,7 @@ fn many_nodes_values_failures_and_lines_are_cut() {
     let round = |number| {
         format!(
             "INFO :      [ROUND {number}]\nINFO :      configure_train: Sampled 90 nodes (out of 90)\n\
-             {failed}INFO :      aggregate_train: Received 0 results and 90 failures\n"
+             INFO :      aggregate_train: Received 0 results and 90 failures\n{failed}"
         )
     };
     let progress = progress(&(1..=10).map(round).collect::<Vec<_>>().concat());

@@ -154,6 +154,7 @@ impl Resource for AppRun {
         let begun = Instant::now();
         planned.place =
             place::of_run(runtime, &planned.control, "The run was not submitted").await?;
+        stall::check(runtime, &planned).await?;
         ready(&call, &planned, &control, limit).await?;
 
         let submission = submission::submit_once(runtime, client, &planned, start).await?;

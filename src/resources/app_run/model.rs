@@ -47,7 +47,8 @@ model! {
         /// ServerApp's log tells. Allowed values: `error` (the apply fails if any SuperNode failed,
         /// and the next apply submits a new run that replaces this one), `warn` and `ignore`.
         /// Default: an error if no SuperNode returned a result in the last round, and a warning if
-        /// some SuperNodes failed. With `on_failure = "record"`, it is a warning at most.
+        /// some SuperNodes failed. A round that trains has a result if one came back in its
+        /// training. The attribute counts when the run ends, not later. With `on_failure = "record"`, it is a warning at most.
         on_client_failure: Option<OnClientFailure> = optional(),
         /// What to do if the SuperLink no longer knows this run although the run had not finished.
         /// Allowed values: `recreate` (submit the run again) and `keep` (default; `status` becomes
@@ -93,12 +94,14 @@ model! {
         running_at: Computed<String> = computed().keep(),
         /// When the run ended.
         finished_at: Computed<String> = computed().keep(),
-        /// The rounds that the ServerApp's log tells of, at most the last 1000. Null if the log
-        /// tells of none: Flower's strategies log them at level INFO, a strategy of your own may
+        /// The rounds that the ServerApp's log tells of, at most the last 1000, with at most 1 MiB
+        /// of metrics (those of the last rounds). A SuperNode that fails can write into this log:
+        /// see the guide "Security". Null if the log tells of none: Flower's strategies log them at level INFO, a strategy of your own may
         /// not.
         rounds: Computed<Vec<RoundOutput>> = computed().keep(),
         /// The last value of each metric that the log tells of, such as
-        /// `metrics.evaluate["accuracy"]`. At most 64 for each round and phase; a list becomes
+        /// `metrics.evaluate["accuracy"]`. In conditions, write `try(self.metrics… >= 0.8, false)`:
+        /// a null is an error there. At most 64 for each round and phase; a list becomes
         /// `name[0]`, a nested value `name.key`. Null for a metric that is NaN or infinite. Null if
         /// the log tells of no round.
         metrics: Computed<MetricsOutput> = computed().keep(),
@@ -146,7 +149,8 @@ model! {
         nodes_timeout: Option<GoDuration> = optional(),
         /// After which time without progress a run counts as stalled, such as `10m`: no ServerApp
         /// was started for it, or the ServerApp waits for more SuperNodes. Training itself takes as
-        /// long as it takes. Default: 5 minutes.
+        /// long as it takes. The SuperLink's `log_level` must be `INFO` or `DEBUG`. Default: 5
+        /// minutes.
         stall_timeout: Option<GoDuration> = optional(),
         /// What to do if the run stalls. Allowed values: `error` (stop the run; the apply fails and
         /// says which SuperNodes are missing) and `warn` (default; a warning in Terraform's log,

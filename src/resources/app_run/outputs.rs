@@ -12,6 +12,7 @@ use crate::flower::progress::{
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
+use crate::resources::report::inert;
 use crate::terminal::{plain, shortened, visible};
 use crate::tfplugin::Call;
 use crate::tfplugin::schema::{Computed, computed};
@@ -128,7 +129,7 @@ impl RunOutputs {
             return Self::default();
         }
         Self {
-            rounds: Computed::Known(progress.rounds.iter().map(round).collect()),
+            rounds: Computed::Known(rounds(progress)),
             metrics: Computed::Known(last(&progress.last_metrics())),
             client_failures: Computed::Known(failures(progress, names)),
             usage: Computed::Null,
@@ -187,6 +188,47 @@ pub(super) fn usage(usage: &Usage) -> UsageOutput {
     }
 }
 
+/// How many bytes of metrics the state keeps, about.
+const MOST_METRICS: usize = 1 << 20;
+/// What a number takes beside its name.
+const NUMBER: usize = 24;
+
+/// All rounds; earlier ones without metrics if there are too many.
+fn rounds(progress: &Progress) -> Vec<RoundOutput> {
+    let mut room = MOST_METRICS;
+    let mut rounds = Vec::with_capacity(progress.rounds.len());
+    for one in progress.rounds.iter().rev() {
+        let mut shown = round(one);
+        room = room.saturating_sub(shown.size());
+        if room == 0 {
+            shown.drop_metrics();
+        }
+        rounds.push(shown);
+    }
+    if room == 0 {
+        tracing::warn!("`rounds` has the metrics of the last rounds only: they are too many");
+    }
+    rounds.reverse();
+    rounds
+}
+
+impl RoundOutput {
+    fn metrics(&mut self) -> impl Iterator<Item = &mut Numbers> {
+        let phases = [&mut self.train, &mut self.evaluate].into_iter().flatten();
+        let phases = phases.map(|phase| &mut phase.metrics);
+        phases.chain(std::iter::once(&mut self.server_metrics))
+    }
+
+    fn size(&mut self) -> usize {
+        let names = self.metrics().flat_map(|metrics| metrics.keys());
+        names.map(|name| name.len() + NUMBER).sum()
+    }
+
+    fn drop_metrics(&mut self) {
+        self.metrics().for_each(BTreeMap::clear);
+    }
+}
+
 fn round(round: &Round) -> RoundOutput {
     RoundOutput {
         round: round.number,
@@ -219,7 +261,7 @@ fn last(last: &LastMetrics<'_>) -> MetricsOutput {
 fn numbers(metrics: &Metrics) -> Numbers {
     metrics
         .iter()
-        .map(|(name, value)| (visible(name).into_owned(), number(value)))
+        .map(|(name, value)| (inert(&visible(name)), number(value)))
         .collect()
 }
 
@@ -259,7 +301,7 @@ fn failures(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Vec<Client
         phase: phase_name(kind).to_owned(),
         node_id: failure.node,
         name: names.get(&failure.node).cloned(),
-        reason: visible(&failure.reason).into_owned(),
+        reason: inert(&visible(&failure.reason)),
     })
     .collect()
 }

@@ -50,11 +50,13 @@ impl ReportFiles {
         let markdown = self.markdown.as_ref();
         let markdown = markdown.map(|path| (path, report.markdown()));
         let files = html.into_iter().chain(markdown);
-        let mut failed = files.filter_map(|(path, text)| {
+        let failed = files.map(|(path, text)| {
             let error = replace(&path.from(Path::new("")), &masked(&text)).err()?;
             Some(unwritten(path, &error))
         });
-        failed.next()
+        // One that cannot be written does not keep the other from it.
+        let failed: Vec<_> = failed.collect();
+        failed.into_iter().flatten().next()
     }
 }
 
@@ -70,6 +72,13 @@ pub(super) fn check(plan: &Plan<Model>) -> Result<()> {
             Diagnostic::error("The report has no file")
                 .detail("Set `path` or `markdown`, or remove `report`.")
                 .at(at!(Model, report)),
+        );
+    }
+    if files.path.is_some() && files.path == files.markdown {
+        found.push(
+            Diagnostic::error("Two reports have one file")
+                .detail("`path` and `markdown` must be different files.")
+                .at(at!(Model, report.markdown)),
         );
     }
     for (path, attribute) in files.targets() {
@@ -146,6 +155,9 @@ fn unwritable(path: &Path) -> Option<String> {
     if path.is_dir() {
         return Some("it is a folder".to_owned());
     }
+    if is_special(path) {
+        return Some("it is a device, a pipe or a socket".to_owned());
+    }
     let path = std::path::absolute(path).ok()?;
     let folder = path.ancestors().skip(1).find(|folder| folder.exists())?;
     if !folder.is_dir() {
@@ -159,9 +171,18 @@ fn unwritable(path: &Path) -> Option<String> {
     ))
 }
 
+/// Whether something is there that is no file and must not be replaced by one.
+fn is_special(path: &Path) -> bool {
+    let found = fs::metadata(path);
+    found.is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
 /// Replaces a file as a whole, so that nobody reads a part of it.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = std::path::absolute(path)?;
+    if is_special(&path) {
+        return Err(io::Error::other("it is a device, a pipe or a socket"));
+    }
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -210,6 +231,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_written_does_not_keep_the_other_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| Some(dir.path().join(name).display().to_string().parse().unwrap());
+        fs::write(dir.path().join("file"), "").unwrap();
+        let files = ReportFiles {
+            path: path("file/page.html"),
+            markdown: path("page.md"),
+        };
+        let report = RunReport::example();
+        assert!(files.write(&report).is_some());
+        assert!(dir.path().join("page.md").exists());
+    }
+
+    #[test]
     fn a_path_that_cannot_be_a_file_is_found_before() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
@@ -223,5 +258,8 @@ mod tests {
             Some("DIR/file is not a folder")
         );
         assert_eq!(why("new/folder/x.html"), None);
+        let special = Some("it is a device, a pipe or a socket".to_owned());
+        assert_eq!(unwritable(Path::new("/dev/null")), special);
+        replace(Path::new("/dev/null"), "").unwrap_err();
     }
 }

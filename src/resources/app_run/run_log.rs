@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::flower::control::{ControlClient, LogStream, LogTail, Run, RunId};
 use crate::flower::progress::{Metrics, Progress, ProgressReader, Round};
-use crate::terminal::plain;
+use crate::resources::report::inert;
+use crate::terminal::{plain, visible};
 
 /// How long the next piece of a finished run's log may take.
 const NEXT_PIECE: Duration = Duration::from_secs(15);
@@ -132,7 +133,10 @@ impl RunLog {
         let Some(Ok(piece)) = log.next().await else {
             return false;
         };
-        tracing::debug!(run = %id, "{}", plain(&piece.text));
+        for line in plain(&piece.text).lines() {
+            // A bar, so that no line of an app begins one of Terraform's log.
+            tracing::debug!(run = %id, "| {}", inert(line));
+        }
         self.reader.add(&piece.text, Some(piece.latest));
         if let Some(tail) = &mut self.tail {
             tail.add(&piece.text);
@@ -188,8 +192,18 @@ fn shown(metrics: &Metrics) -> String {
         return String::new();
     }
     let values = metrics.iter().take(SHOWN_METRICS);
-    let values = values.map(|(name, value)| format!("{} {}", plain(name), value.as_f64()));
+    let values =
+        values.map(|(name, value)| format!("{} {}", inert(&visible(name)), short(value.as_f64())));
     format!(" ({})", values.collect::<Vec<_>>().join(", "))
+}
+
+/// A number without hundreds of zeros.
+fn short(value: f64) -> String {
+    if value == 0.0 || (1e-5..1e15).contains(&value.abs()) || !value.is_finite() {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
 }
 
 /// `1 result`, `2 results`.

@@ -185,7 +185,10 @@ impl<'a> LiveReport<'a> {
             report.run.clone_from(run);
         } else {
             let report = RunReport::of(call, client, &model.control, run.clone());
-            self.report = Some(report.await);
+            let report = report.await;
+            // A run that waits for its nodes can be seen, too.
+            let _ = self.files.map(|files| files.write(&report));
+            self.report = Some(report);
         }
     }
 
@@ -195,6 +198,26 @@ impl<'a> LiveReport<'a> {
             report.progress = log.progress().clone();
             report.log = log.lines();
             let _ = files.write(report);
+        }
+    }
+}
+
+#[cfg(test)]
+impl RunReport {
+    /// A report on a run that told nothing.
+    pub(super) fn example() -> Self {
+        Self {
+            run: Run::from_wire(crate::flower::control::fake::run(
+                7,
+                "finished",
+                "completed",
+            )),
+            url: "https://h:1".to_owned(),
+            flower_version: None,
+            nodes: Vec::new(),
+            names: BTreeMap::new(),
+            progress: Progress::default(),
+            log: Vec::new(),
         }
     }
 }

@@ -5,11 +5,14 @@
 use std::time::{Duration, Instant};
 
 use super::federation::{Federation, dead_now};
-use super::model::Model;
+use super::model::{Model, OnStall};
 use super::ready::online_words;
+use crate::at;
 use crate::flower::control::{ControlClient, Node, NodeStatus, RunStatus};
+use crate::flower::launch::LogLevel;
 use crate::flower::progress::{NodesAwaited, Progress};
 use crate::runtime::Runtime;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 /// What `wait.stall_timeout` is by default.
 pub(super) const STALL: Duration = Duration::from_mins(5);
@@ -119,19 +122,19 @@ impl Stall {
     }
 
     fn summary(&self, limit: Duration) -> String {
-        let minutes = limit.as_secs_f64() / 60.0;
+        let time = words_of(limit);
         match self {
             Self::Nodes(Some(nodes)) => format!(
-                "The ServerApp has waited {minutes:.1} min for SuperNodes: {} of the {} that it \
+                "The ServerApp has waited {time} for SuperNodes: {} of the {} that it \
                  needs are connected.",
                 nodes.connected, nodes.required
             ),
             Self::Nodes(None) => format!(
-                "The ServerApp began a round and has asked no SuperNode for {minutes:.1} min: it \
+                "The ServerApp began a round and has asked no SuperNode for {time}: it \
                  waits for more SuperNodes to connect."
             ),
             Self::Start(status) => format!(
-                "The run has been {} for {minutes:.1} min: no SuperExec has started its ServerApp.",
+                "The run has been {} for {time}: no SuperExec has started its ServerApp.",
                 status.as_str()
             ),
         }
@@ -145,6 +148,41 @@ impl Stall {
             }
             Self::Start(_) => "Read the log of the SuperLink and of its SuperExec.",
         }
+    }
+}
+
+/// `90 s`, or `5 min`.
+fn words_of(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds < 120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+/// An error where a run that stalls is to be stopped, and its SuperLink does not log that it waits.
+pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
+    let wait = model.wait.as_ref();
+    if wait.and_then(|wait| wait.on_stall) != Some(OnStall::Error) {
+        return Ok(());
+    }
+    let federation = Federation::of(runtime, &model.control).await;
+    let level = federation.and_then(|federation| federation.superlink.model.log_level);
+    match level {
+        Some(level @ (LogLevel::Warning | LogLevel::Error)) => Err(Diagnostic::error(
+            "A run that waits for SuperNodes would not be noticed",
+        )
+        .detail(format!(
+            "`wait.on_stall` needs the ServerApp's log, where Flower says at level INFO that a run \
+             waits. The `log_level` of the SuperLink is `{}`.",
+            level.variable()
+        ))
+        .detail(
+            "Remove `log_level` from the `flower_superlink`, or `on_stall` from the run. Nothing \
+             was submitted.",
+        )
+        .at(at!(Model, wait.on_stall))
+        .into()),
+        _ => Ok(()),
     }
 }
 

@@ -38,14 +38,15 @@ impl Training {
         let told: Vec<_> = outcomes
             .filter(|outcome| *outcome != Outcome::Unknown)
             .collect();
-        let failed = progress.trained().flat_map(Round::phases);
-        let mut failed = failed.filter(|(_, phase)| phase.failures.is_some_and(|count| count > 0));
+        let mut phases = progress.trained().flat_map(Round::phases);
+        let some_failed =
+            phases.any(|(_, phase)| phase.failures > Some(0) || !phase.failed.is_empty());
         match told.last() {
             Some(Outcome::NoResult) if told.iter().all(|one| *one == Outcome::NoResult) => {
                 Self::NoneHad
             }
             Some(Outcome::NoResult) => Self::LastHadNone,
-            _ if told.contains(&Outcome::NoResult) || failed.next().is_some() => Self::SomeFailed,
+            _ if told.contains(&Outcome::NoResult) || some_failed => Self::SomeFailed,
             _ => Self::Fine,
         }
     }
@@ -87,7 +88,7 @@ impl Training {
                  last round."
             }
             Self::SomeFailed | Self::Fine => {
-                "The run completed, but not all SuperNodes took part in all of its rounds."
+                "The run completed, but some of its SuperNodes replied with an error."
             }
         }
     }
@@ -179,6 +180,13 @@ async fn message(
 ) -> Diagnostic {
     let mut message = Diagnostic::warning(training.summary(id)).detail(training.meaning());
     message = message.detail(told(progress, names));
+    if progress.contradicts {
+        message = message.detail(
+            "The log contradicts itself. Flower writes the text of a ClientApp's exception into it \
+             as it is, and such a text may imitate Flower's own lines: do not trust `rounds`, \
+             `metrics` and `client_failures` of this run before you have read its log.",
+        );
+    }
     let failures = progress.rounds.iter().flat_map(Round::phases);
     let reasons = failures.flat_map(|(_, phase)| &phase.failed);
     let cause = reasons
@@ -211,10 +219,10 @@ pub(super) fn told(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Str
                 let key = (failure.node, failure.reason.as_str());
                 rounds.entry(key).or_default().push(place.clone());
             }
-            let asked = phase
-                .sampled
-                .filter(|_| progress.outcome(round) == Outcome::NoResult);
-            if phase.failed.is_empty() && (phase.failures > Some(0) || asked > Some(0)) {
+            let is_empty = progress.outcome(round) == Outcome::NoResult
+                && phase.sampled > Some(0)
+                && phase.results.is_none_or(|results| results == 0);
+            if phase.failed.is_empty() && (phase.failures > Some(0) || is_empty) {
                 let results = counted(phase.results.unwrap_or(0), "result");
                 let failures = counted(phase.failures.unwrap_or(0), "failure");
                 unnamed.push(format!("  round {place}: {results} and {failures}"));
