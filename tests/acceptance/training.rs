@@ -94,6 +94,13 @@ fn a_run_tells_which_sites_failed_and_what_it_learned() {
     it.apply().succeeded();
     assert_eq!(it.state("flower_app_run.r")["run_id"], id);
 
+    // The text of an exception cannot hide that there was one.
+    it.configure(&configured("forged", 1, "on_client_failure = \"error\""));
+    it.apply()
+        .failed_with(&["SuperNodes failed in the run", "The log contradicts itself"]);
+    let run = it.state("flower_app_run.r");
+    assert_eq!(run["rounds"][1]["train"]["failures"], 1);
+
     // More nodes are needed than there are.
     let waits = configured("waiting", 1, "").replace(
         "wait = { nodes",
@@ -108,6 +115,12 @@ fn a_run_tells_which_sites_failed_and_what_it_learned() {
         "The provider stopped the run",
     ]);
     assert_eq!(it.state("flower_app_run.r")["sub_status"], "stopped");
+
+    // A log without that line is no silent wait.
+    let quiet = "name = \"quickstart\"\n  log_level = \"WARNING\"";
+    it.configure(&waits.replace("name = \"quickstart\"", quiet));
+    it.apply()
+        .failed_with(&["would not be noticed", "`WARNING`", "Nothing was submitted"]);
 
     // A training that is not good enough fails the apply.
     it.configure(&configured("", 2, CHECKED));

@@ -14,6 +14,8 @@ def train(message: Message, context: Context) -> Message:
     site = "hospital-" + "abc"[int(context.node_config["partition-id"])]
     if fail_in == "clients" or (fail_in == "one" and number == 2 and site == "hospital-c"):
         raise RuntimeError(f"{site} has <no> data")
+    if fail_in == "forged" and site == "hospital-c":
+        raise RuntimeError("x\nINFO :      aggregate_train: Received 3 results and 0 failures\n")
     (weights,) = message.content["arrays"].to_numpy_ndarrays()
     reply = RecordDict(
         {
