@@ -5,8 +5,10 @@ use memchr::memchr;
 use super::history::History;
 use super::line::{Event, Level, event, message};
 use super::{
-    ClientFailure, MOST_FAILURES, MOST_ROUNDS, Metrics, Phase, PhaseKind, Progress, Round,
+    ClientFailure, LONGEST_REASON, MOST_FAILURES, MOST_ROUNDS, Metrics, Phase, PhaseKind, Progress,
+    Round,
 };
+use crate::terminal::shortened;
 
 /// How many bytes of a line are kept.
 const LONGEST_LINE: usize = 64 << 10;
@@ -25,6 +27,8 @@ pub struct ProgressReader {
     next: Option<u32>,
     /// The phase that the last lines were about.
     phase: Option<PhaseKind>,
+    /// Whether the last line was a failure, whose reason may have more lines.
+    reason_is_open: bool,
     history: Option<History>,
     summaries: u32,
     clock: Clock,
@@ -75,6 +79,12 @@ impl ProgressReader {
         self.progress
     }
 
+    /// How many bytes the current line takes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.begun.capacity()
+    }
+
     fn keep(&mut self, part: &[u8]) {
         let room = LONGEST_LINE
             .saturating_sub(self.begun.len())
@@ -84,13 +94,37 @@ impl ProgressReader {
 
     fn line(&mut self, line: &[u8]) {
         // Most lines of a chatty app are not Flower's.
-        if !line.first().is_some_and(|first| b"IWEDC".contains(first)) {
+        let may_be_flowers = line.first().is_some_and(|first| b"IWEDC".contains(first));
+        if !may_be_flowers && !self.reason_is_open {
             return;
         }
         let line = line.get(..LONGEST_LINE).unwrap_or(line);
         let line = String::from_utf8_lossy(line);
-        if let Some((Level::Info, message)) = message(line.trim_end_matches('\r')) {
-            self.event(event(message));
+        let line = line.trim_end_matches('\r');
+        match message(line) {
+            Some((Level::Info, message)) => {
+                self.reason_is_open = false;
+                self.event(event(message));
+            }
+            Some((Level::Other, _)) => self.reason_is_open = false,
+            None if self.reason_is_open => self.continue_reason(line),
+            None => {}
+        }
+    }
+
+    /// Adds a line to the reason of the last failure: exceptions have several.
+    fn continue_reason(&mut self, line: &str) {
+        let phase = self.phase;
+        let known = self
+            .open()
+            .zip(phase)
+            .map(|(round, phase)| round.phase_mut(phase));
+        let last = known.and_then(|known| known.failed.last_mut());
+        if let Some(failure) = last.filter(|failure| failure.reason.len() < LONGEST_REASON) {
+            let reason = format!("{}\n{}", failure.reason, line.trim_end());
+            failure.reason = shortened(&reason, LONGEST_REASON).into_owned();
+        } else {
+            self.reason_is_open = false;
         }
     }
 
@@ -234,9 +268,11 @@ impl ProgressReader {
         let known = known.phase_mut(kind);
         let counted = usize::try_from(known.failures.unwrap_or(0)).unwrap_or(usize::MAX);
         let is_counted = known.failed.len() < counted;
-        if is_counted && known.failed.len() < MOST_FAILURES {
+        let is_kept = is_counted && known.failed.len() < MOST_FAILURES;
+        if is_kept {
             known.failed.push(failure);
         }
+        self.reason_is_open = is_kept;
         self.progress.contradicts |= !is_counted;
     }
 

@@ -219,6 +219,20 @@ fn the_text_of_a_client_cannot_hide_its_failure() {
 }
 
 #[test]
+fn a_reason_of_several_lines_is_kept() {
+    let progress = failing_with("no\ndata\nat all");
+    let train = progress.rounds[0].train.as_ref().unwrap();
+    assert_eq!(
+        train.failed[0].reason,
+        "<class 'RuntimeError'>:<'no\ndata\nat all'>"
+    );
+    assert!(!progress.contradicts);
+    let endless = failing_with(&"a line\n".repeat(1000));
+    let train = endless.rounds[0].train.as_ref().unwrap();
+    assert!(train.failed[0].reason.chars().count() < 600);
+}
+
+#[test]
 fn rounds_out_of_order_stay_in_the_order_of_the_log() {
     let progress = read(&info(&["[ROUND 3/3]", "[ROUND 1/3]", "[ROUND 1/3]"]));
     let numbers: Vec<_> = progress.rounds.iter().map(|round| round.number).collect();
@@ -335,6 +349,22 @@ fn a_round_takes_the_time_between_the_pieces_it_began_and_ended_in() {
     reader.add(&info(&["[ROUND 3/3]"]), Some(101.0));
     let progress = reader.end();
     assert!(progress.rounds.iter().all(|round| round.seconds.is_none()));
+}
+
+#[test]
+fn an_endless_line_and_a_huge_log_need_no_memory() {
+    let mut reader = ProgressReader::default();
+    reader.add("INFO :      [ROUND 1/1]\nINFO :      ", None);
+    let piece = "x".repeat(1 << 20);
+    for _ in 0..20 {
+        reader.add(&piece, None);
+    }
+    let chat = "a line of the app\n".repeat(50_000);
+    for _ in 0..20 {
+        reader.add(&chat, None);
+    }
+    assert!(reader.memory() < 1 << 18, "{}", reader.memory());
+    assert_eq!(reader.end().rounds.len(), 1);
 }
 
 proptest! {

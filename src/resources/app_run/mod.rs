@@ -83,9 +83,19 @@ impl Resource for AppRun {
         ready::check(plan)?;
         report_files::check(plan)?;
         if !plan.is_create() {
-            // Where a run is was decided when it was submitted.
-            let place = plan.prior.value(at!(Model, place)).clone();
-            plan.planned.set(at!(Model, place), place);
+            // Where a run is was decided when it was submitted, and an update changes nothing of what
+            // its log told, not even that it told nothing.
+            for kept in [
+                at!(Model, place),
+                at!(Model, rounds),
+                at!(Model, metrics),
+                at!(Model, client_failures),
+                at!(Model, usage),
+                at!(Model, node_ids),
+            ] {
+                let value = plan.prior.value(kept).clone();
+                plan.planned.set(kept, value);
+            }
         }
         connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         let source = plan.config.get::<Source>(at!(Model, source))?;

@@ -84,6 +84,10 @@ async fn a_run_of_the_state_is_planned_without_its_app_and_a_new_one_is_not() {
     let planned = plan::<AppRun>(Some(&prior), changed).await;
     assert_eq!((planned.errors.as_str(), planned.replaces.len()), ("", 0));
     assert_eq!(planned.text("fab_hash"), prior["fab_hash"].as_str());
+    // The log of this run told nothing, and that is known.
+    for told in ["rounds", "metrics", "client_failures", "usage", "node_ids"] {
+        assert!(!planned.is_unknown(told), "{told}");
+    }
 
     for (name, value) in [
         ("triggers", json!({ "a": "1" })),
