@@ -46,7 +46,7 @@ impl Fake {
         }
     }
 
-    pub(super) fn streaming(
+    pub(crate) fn streaming(
         mut self,
         script: impl Fn(&Bytes, usize) -> Result<Vec<Result<Bytes, ControlError>>, ControlError>
         + Send

@@ -88,10 +88,7 @@ pub(super) async fn to_the_end(
         model.status.set(Status::Lost);
     }
     let lines = log.lines();
-    let progress = match &last {
-        Some(run) => log.end_of(run),
-        None => Progress::default(),
-    };
+    let progress = log.end_of();
     let names = record_progress(call, client, model, &progress).await;
     if let (Some(files), Some(run)) = (&model.report, &last) {
         let mut report = RunReport::of(call, client, &model.control, run.clone()).await;

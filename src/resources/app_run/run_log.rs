@@ -30,6 +30,17 @@ pub(super) struct RunLog {
     told: u64,
     /// The last lines, if a report shows them.
     tail: Option<LogTail>,
+    /// Whether the log has ended.
+    is_whole: bool,
+}
+
+/// What came of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Piece,
+    End,
+    /// It cannot be read any further.
+    Broken,
 }
 
 impl RunLog {
@@ -45,7 +56,7 @@ impl RunLog {
     pub(super) async fn read(client: &ControlClient, run: &Run) -> Progress {
         let mut log = Self::default();
         log.read_all(client, run).await;
-        log.end_of(run)
+        log.end_of()
     }
 
     /// Reads as far as possible: to the end of the log if the run has finished.
@@ -59,9 +70,9 @@ impl RunLog {
         }
     }
 
-    /// What was read of the log of this run.
-    pub(super) fn end_of(self, run: &Run) -> Progress {
-        if run.is_finished() {
+    /// What was read.
+    pub(super) fn end_of(self) -> Progress {
+        if self.is_whole {
             self.reader.end()
         } else {
             self.reader.progress().clone()
@@ -81,7 +92,9 @@ impl RunLog {
             };
             // A SuperLink may not respond before there is output.
             let mut patience = FIRST_PIECE;
-            while let Ok(true) = tokio::time::timeout(patience, self.add_next(&mut log, id)).await {
+            while let Ok(Next::Piece) =
+                tokio::time::timeout(patience, self.add_next(&mut log, id)).await
+            {
                 patience = MORE;
             }
         };
@@ -104,7 +117,7 @@ impl RunLog {
             return;
         };
         let mut told = self.told;
-        while self.add_next(&mut log, id).await {
+        while self.add_next(&mut log, id).await == Next::Piece {
             if self.told != told {
                 told = self.told;
                 on_round(self);
@@ -112,7 +125,7 @@ impl RunLog {
         }
     }
 
-    /// Reads the rest of a finished run's log.
+    /// Reads the rest of a finished run's log. Only if that ends is the last round over.
     pub(super) async fn finish(&mut self, client: &ControlClient, id: RunId) {
         let Ok(mut log) = client.stream_logs(id, self.read).await else {
             tracing::warn!(run = %id, "the end of its log could not be read");
@@ -121,21 +134,28 @@ impl RunLog {
         let until = Instant::now() + WHOLE;
         while Instant::now() < until {
             match tokio::time::timeout(NEXT_PIECE, self.add_next(&mut log, id)).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(_) => break,
+                Ok(Next::Piece) => {}
+                Ok(Next::End) => {
+                    self.is_whole = true;
+                    return;
+                }
+                Ok(Next::Broken) | Err(_) => break,
             }
         }
         tracing::warn!(run = %id, "its log did not end; the last lines may be missing");
     }
 
-    async fn add_next(&mut self, log: &mut LogStream, id: RunId) -> bool {
-        let Some(Ok(piece)) = log.next().await else {
-            return false;
+    async fn add_next(&mut self, log: &mut LogStream, id: RunId) -> Next {
+        let piece = match log.next().await {
+            Some(Ok(piece)) => piece,
+            Some(Err(_)) => return Next::Broken,
+            None => return Next::End,
         };
-        for line in plain(&piece.text).lines() {
-            // A bar, so that no line of an app begins one of Terraform's log.
-            tracing::debug!(run = %id, "| {}", inert(line));
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            for line in plain(&piece.text).lines() {
+                // A bar, so that no line of an app begins one of Terraform's log.
+                tracing::debug!(run = %id, "| {}", inert(line));
+            }
         }
         self.reader.add(&piece.text, Some(piece.latest));
         if let Some(tail) = &mut self.tail {
@@ -143,7 +163,7 @@ impl RunLog {
         }
         self.read = log.resume_from();
         self.tell(id);
-        true
+        Next::Piece
     }
 
     /// Tells the rounds that have ended since.
@@ -209,4 +229,59 @@ fn short(value: f64) -> String {
 /// `1 result`, `2 results`.
 pub(super) fn counted(count: u32, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::flower::control::fake::{Fake, run};
+    use crate::flower::control::wire;
+    use crate::flower::progress::Outcome;
+
+    fn piece(text: &str) -> Bytes {
+        let piece = wire::StreamLogsResponse {
+            log_output: text.to_owned(),
+            latest_timestamp: 1.0,
+        };
+        piece.encode_to_vec().into()
+    }
+
+    #[tokio::test]
+    async fn a_log_that_breaks_off_says_nothing_of_its_last_round() {
+        const LOG: &str = "INFO :      [ROUND 1/2]\n\
+             INFO :      configure_train: Sampled 2 nodes (out of 2)\n\
+             INFO :      aggregate_train: Received 2 results and 0 failures\n\
+             INFO :      [ROUND 2/2]\n\
+             INFO :      configure_train: Sampled 2 nodes (out of 2)\n";
+        for (is_whole, last) in [(true, Outcome::NoResult), (false, Outcome::Unknown)] {
+            let fake = Fake::new(|_, _, _| unreachable!()).streaming(move |_, _| {
+                let broken = (!is_whole).then(|| Ok(Bytes::from_static(&[0xFF; 8])));
+                Ok(std::iter::once(Ok(piece(LOG))).chain(broken).collect())
+            });
+            let finished = Run::from_wire(run(7, "finished", "completed"));
+            let progress = RunLog::read(&fake.client(), &finished).await;
+            let outcomes = progress.rounds.iter().map(|round| progress.outcome(round));
+            let outcomes: Vec<_> = outcomes.collect();
+            assert_eq!(outcomes, [Outcome::Results, last], "{is_whole}");
+        }
+    }
+
+    #[test]
+    fn a_round_is_one_short_line() {
+        let mut reader = ProgressReader::default();
+        reader.add(
+            "INFO :      [ROUND 2/3]\n\
+             INFO :      configure_train: Sampled 3 nodes (out of 3)\n\
+             INFO :      aggregate_train: Received 2 results and 1 failures\n\
+             INFO :      Aggregated MetricRecord: {'loss': 1.5e300, 'b': 0.25, '##vso[x': 1}\n",
+            None,
+        );
+        assert_eq!(
+            line(&reader.end().rounds[0]),
+            "round 2 of 3: train 2 results, 1 failure (loss 1.5e300, b 0.25, # #vso[x 1)"
+        );
+    }
 }

@@ -72,7 +72,7 @@ impl RunReport {
         let mut log = RunLog::with_lines(LOG_LINES);
         log.read_all(client, &run).await;
         let lines = log.lines();
-        let progress = log.end_of(&run);
+        let progress = log.end_of();
         let mut report = Self::of(call, client, control, run).await;
         report.log = lines;
         report.progress = progress;
