@@ -1,11 +1,11 @@
-//! What an API server answers in place of what it was asked for.
+//! Error replies of the API server.
 
 use kube::core::Status;
 
 use super::error::ClusterError;
 
 impl ClusterError {
-    /// The answer to a port-forward, which has no words of its own.
+    /// The error reply to a port-forward, which contains no message.
     pub(super) fn of_upgrade(code: u16, object: &str, at: &str) -> Self {
         match code {
             401 => Self::Unauthenticated {
