@@ -1,5 +1,5 @@
-//! Configurations by chance through the life of a resource: whatever a plan accepts is created, changed to
-//! another one, planned again to nothing, and removed.
+//! Random configurations through the life of a resource: a configuration that a plan accepts is
+//! created, changed to another one, planned again without changes, and removed.
 
 use futures_util::StreamExt as _;
 use serde_json::Value as Json;
@@ -19,27 +19,28 @@ use crate::runtime::memory::Break;
 use crate::tfplugin::Resource;
 use crate::tfplugin::value::Value;
 
-/// How many lives of each resource are tried, with two configurations each.
+/// How many lives to test for each resource, with two configurations each.
 const LIVES: usize = 100;
 
-/// What came of all lives.
+/// The result of all lives.
 #[derive(Default)]
 struct Outcome {
     applied: usize,
     wrong: Vec<String>,
 }
 
-/// What a configuration of this resource takes from others, and what nobody would be there to wait for.
+/// Sets the values of a configuration that come from other resources, and removes waits that
+/// nothing would end.
 type Connect = fn(&Federation, &Host, &mut Value);
 
-/// A configuration by chance, as Terraform sends it.
+/// A random configuration, as Terraform sends it.
 fn by_chance<R: Resource<Provider = Configured>>(random: &mut Random, percent: usize) -> Json {
     let shapes = shapes(&R::schema().attributes);
     let config = fitting(random, &shapes, percent);
     as_terraform_sends(&shapes, &config.values).unwrap()
 }
 
-/// Applies a configuration and plans it again. `false` where a plan refuses it.
+/// Applies a configuration and plans it again. `false` if a plan refuses it.
 async fn is_applied<R: Resource<Provider = Configured>>(
     host: &mut Host,
     config: &Value,
@@ -59,8 +60,8 @@ async fn is_applied<R: Resource<Provider = Configured>>(
     }
 }
 
-/// Applies two configurations one after the other, and destroys what they made; how many of them a plan
-/// accepted.
+/// Applies two configurations one after the other, and destroys the result. Returns how many of
+/// them a plan accepted.
 async fn one_life<R: Resource<Provider = Configured>>(
     configurations: [Json; 2],
     connect: Connect,

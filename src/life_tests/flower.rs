@@ -1,5 +1,5 @@
-//! What Flower would do with the processes of a runtime in memory: SuperLinks that register nodes and run
-//! apps, and SuperNodes that join them.
+//! Simulates Flower for the processes of a runtime in memory: SuperLinks that register nodes and
+//! run apps, and SuperNodes that join them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::resources::supernode_key::public_entry;
 use crate::runtime::memory::{Gate, Programs, Side, State, World};
 use crate::runtime::{Kind, ObjectRef};
 
-/// What a SuperLink keeps in its database.
+/// The content of a SuperLink's database.
 #[derive(Default)]
 struct Database {
     nodes: Registry,
@@ -24,17 +24,17 @@ struct Database {
 struct Run {
     id: u64,
     request: wire::StartRunRequest,
-    /// How often it was listed: it ends after the first time.
+    /// How often the run was listed: it ends after the first time.
     looks: u32,
     stopped: bool,
 }
 
-/// All SuperLinks, by their database.
+/// The databases of all SuperLinks.
 #[derive(Clone, Default)]
 pub(super) struct Flower(Arc<Mutex<BTreeMap<u64, Database>>>);
 
 impl Flower {
-    /// The client of the SuperLink that listens at this port, if one does.
+    /// The client of the SuperLink that listens on this port, if there is one.
     pub(super) fn client(&self, world: &World, gate: &Arc<Gate>, port: u16) -> ControlClient {
         let (flower, world) = (self.clone(), world.clone());
         let gate = Arc::clone(gate);
@@ -62,13 +62,13 @@ impl Flower {
         fake.client()
     }
 
-    /// How many runs there are, on all SuperLinks.
+    /// The number of runs on all SuperLinks.
     pub(super) fn runs(&self) -> usize {
         let all = self.0.lock().unwrap();
         all.values().map(|one| one.runs.len()).sum()
     }
 
-    /// How many nodes may connect to this SuperLink.
+    /// The number of nodes that may connect to this SuperLink.
     pub(super) fn registered(&self, world: &World, superlink: &ObjectRef) -> usize {
         let database = world.lock().objects[superlink].database;
         let all = self.0.lock().unwrap();
@@ -133,7 +133,7 @@ impl Flower {
     }
 }
 
-/// When the SuperNode with this key was started last, if it runs.
+/// When the SuperNode with this key was last started, if it runs.
 fn activated(state: &State, key: &str) -> Option<String> {
     let mut all = state.objects.iter();
     let found = all.find(|(object, found)| {
@@ -144,14 +144,14 @@ fn activated(state: &State, key: &str) -> Option<String> {
     found.map(|(_, found)| format!("2026-01-01T00:00:{:02}+00:00", found.started))
 }
 
-/// The database of the SuperLink that listens at this port.
+/// The database of the SuperLink that listens on this port.
 fn database_at(state: &State, port: u16) -> Option<u64> {
     let mut all = state.objects.iter();
     let found = all.find(|(object, one)| object.kind == Kind::Superlink && one.has_port(port));
     found.map(|(_, one)| one.database)
 }
 
-/// The public half of a SuperNode's key, as lists of nodes have it.
+/// The public half of a SuperNode's key, as lists of nodes show it.
 fn key_of(state: &State, object: &ObjectRef) -> Option<String> {
     let (entries, private) = state.content(state.objects.get(object)?, "node.key")?;
     let public = entries.get(&public_entry(&private))?;
@@ -166,7 +166,7 @@ impl Programs for Flower {
             let port = address.rsplit_once(':')?.1.parse().ok()?;
             let database = database_at(state, port)?;
             let Some(key) = key_of(state, object) else {
-                // Each process without a key is a node of its own.
+                // Each process without a key is a separate node.
                 return Some(500 + found.started);
             };
             let all = self.0.lock().unwrap();

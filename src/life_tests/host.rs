@@ -1,5 +1,5 @@
-//! Terraform's part: it keeps states, plans, applies, taints what was not finished, and holds what a provider
-//! returns against what it planned. Each provider process is one [`Gate`].
+//! Simulates Terraform: it keeps states, plans, applies, taints unfinished resources, and compares
+//! what a provider returns with its plan. Each provider process is one [`Gate`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::tfplugin::schema::{Kind, Nesting, Tree};
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, Import, Resource};
 
-/// A resource of a state.
+/// A resource in a state.
 #[derive(Clone)]
 struct Kept {
     value: Value,
     is_tainted: bool,
 }
 
-/// How an apply ended that did not end well.
+/// How an apply failed.
 #[derive(Debug)]
 pub(super) enum Ended {
     /// With these errors.
@@ -31,7 +31,7 @@ pub(super) enum Ended {
     Killed,
 }
 
-/// What came of work of a provider; one that is killed has said nothing.
+/// The result of a provider's work; a killed provider returns nothing.
 async fn unless_killed(
     gate: Arc<Gate>,
     work: impl Future<Output = Result<(), String>>,
@@ -40,7 +40,7 @@ async fn unless_killed(
     tokio::select! {
         done = &mut work => done.map_err(Ended::Badly),
         () = gate.killed() => {
-            // Nothing is dropped in a process that is killed.
+            // A killed process drops nothing.
             std::mem::forget(work);
             Err(Ended::Killed)
         }
@@ -70,7 +70,7 @@ impl Host {
         }
     }
 
-    /// Starts a provider process, as each apply does; the one before is dead.
+    /// Starts a provider process, as each apply does; the previous process is dead.
     pub(super) fn restart(&mut self, at: Break) {
         self.gate = Arc::new(Gate::new(at));
         self.provider = provider(&self.world, &self.flower, &self.gate);
@@ -92,7 +92,7 @@ impl Host {
         self.states.get(R::TYPE).is_some_and(|kept| kept.is_tainted)
     }
 
-    /// What would be changed, after a refresh; none where nothing would.
+    /// The changes that a plan finds after a refresh; `None` if there are none.
     pub(super) async fn differences<R: Resource<Provider = Configured>>(
         &mut self,
         config: &Value,
@@ -144,7 +144,7 @@ impl Host {
         self.plan::<R>(&prior, config).await.is_ok()
     }
 
-    /// Reads it again, as a refresh does.
+    /// Reads the resource again, as a refresh does.
     async fn refresh<R: Resource<Provider = Configured>>(&mut self) -> Result<(), String> {
         let Some(kept) = self.states.get(R::TYPE).cloned() else {
             return Ok(());
@@ -232,7 +232,7 @@ impl Host {
         fails(&applied.messages)
     }
 
-    /// Takes over what is there, as the error of a name that is taken offers.
+    /// Imports an existing object, as the error for a name in use suggests.
     pub(super) async fn import<R: Resource<Provider = Configured>>(
         &mut self,
         id: &str,
@@ -270,7 +270,7 @@ fn fails(found: &Diagnostics) -> Result<(), String> {
     Ok(())
 }
 
-/// Terraform's own check: what was known when planned is what came about, and nothing is unknown.
+/// Terraform's own check: known planned values must equal the result, and no value may be unknown.
 fn is_as_planned(planned: &Value, made: &Value, what: &str) -> Result<(), String> {
     match (planned, made) {
         (_, made) if made.is_unknown() => Err(format!("{what} is unknown after the apply")),
@@ -289,7 +289,7 @@ fn is_as_planned(planned: &Value, made: &Value, what: &str) -> Result<(), String
     }
 }
 
-/// An output of one resource as the input of another: with the attributes that it takes.
+/// An output of one resource as the input of another, with only the attributes that the input has.
 pub(super) fn input<R: Resource<Provider = Configured>>(name: &str, output: &Value) -> Value {
     let resource = resource_of::<R>();
     let found = resource

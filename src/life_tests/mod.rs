@@ -1,6 +1,6 @@
-//! The life of every resource in a runtime in memory: made, changed, read, and removed, with a kill, an
-//! interruption and a failure at each step. Whatever goes wrong, another apply brings about what is
-//! configured, nothing is there twice, and a destroy leaves nothing.
+//! The life of every resource in a runtime in memory: it is created, changed, read and removed,
+//! with a kill, an interruption and a failure at each step. After any of these, another apply
+//! reaches the configuration, nothing exists twice, and a destroy leaves nothing.
 
 mod by_chance;
 mod flower;
@@ -22,7 +22,7 @@ use crate::runtime::{Kind, ObjectRef};
 use crate::tfplugin::value::Value;
 use host::{Ended, Host, input};
 
-/// An app that every SuperLink here takes.
+/// An app that every SuperLink in these tests accepts.
 struct App(tempfile::TempDir);
 
 impl App {
@@ -40,7 +40,7 @@ impl App {
     }
 }
 
-/// A federation of one SuperNode, as a configuration writes it, and what is changed in it.
+/// The changes to a configuration with one SuperNode.
 #[derive(Clone, Copy, Default)]
 struct Changes {
     /// Another log level of the SuperLink and the SuperNode.
@@ -67,7 +67,7 @@ impl Federation {
 
     fn key(&self) -> Value {
         let rotation = if self.changes.rotates { "2" } else { "1" };
-        // The quickest of the curves: its arithmetic is most of what these tests compute.
+        // P-256 is the fastest curve: these tests spend most of their CPU time on its arithmetic.
         tree::<SupernodeKey>(
             json!({ "name": "site", "algorithm": "ECDSA-P256", "rotation": rotation }),
         )
@@ -127,7 +127,7 @@ impl Federation {
         config
     }
 
-    /// One apply of all of it; it ends with the first that fails.
+    /// One apply of the whole federation; it ends at the first failure.
     async fn apply(&self, host: &mut Host) -> Result<(), Ended> {
         host.apply::<SupernodeKey>(&self.key()).await?;
         let config = self.superlink(host);
@@ -138,7 +138,7 @@ impl Federation {
         host.apply::<AppRun>(&config).await
     }
 
-    /// The key and the SuperLink, which the others connect to.
+    /// The key and the SuperLink, which the other resources connect to.
     async fn apply_servers(&self, host: &mut Host) -> Result<(), String> {
         let made = async {
             host.apply::<SupernodeKey>(&self.key()).await?;
@@ -168,7 +168,8 @@ impl Federation {
         (!found.is_empty()).then(|| found.join("\n"))
     }
 
-    /// Applies until it is done, as a user does: what is taken by an object in no state is imported.
+    /// Applies until it succeeds, as a user does. If an object without a state has the name,
+    /// imports it.
     async fn converge(&self, host: &mut Host) -> Result<(), String> {
         for _ in 0..4 {
             host.restart(Break::Never);
@@ -191,7 +192,7 @@ impl Federation {
     }
 }
 
-/// What is wrong with the world, and with a plan of it, after everything was applied.
+/// The errors in the world, and in a plan, after everything was applied.
 async fn wrong(federation: &Federation, host: &mut Host, runs: usize) -> Option<String> {
     host.restart(Break::Never);
     if let Some(differs) = federation.differences(host).await {
@@ -208,11 +209,11 @@ async fn wrong(federation: &Federation, host: &mut Host, runs: usize) -> Option<
     if found != (3, 1, runs) {
         return Some(format!("objects, nodes, runs: {found:?}"));
     }
-    // What was interrupted leaves the note of its run, until the run is removed.
+    // An interrupted apply leaves the note of its run until the run is removed.
     (notes > 1).then(|| format!("{notes} notes"))
 }
 
-/// Tears everything down; what is left.
+/// Destroys everything, and returns what is left.
 async fn left(federation: &Federation, host: &mut Host) -> Option<String> {
     host.restart(Break::Never);
     if let Err(ended) = federation.destroy(host).await {
@@ -243,12 +244,12 @@ async fn a_federation_is_made_changed_and_removed() {
     assert_eq!(left(&federation, &mut host).await, None);
 }
 
-/// How long one try may take, with all others beside it.
+/// How long one try may take while the others run.
 const ENDS: Duration = Duration::from_mins(1);
-/// How many are tried at a time: most of their time they wait.
+/// How many tries run at once: they wait most of the time.
 const AT_ONCE: usize = 24;
 
-/// Which way of breaking off is tried.
+/// How a try is broken off.
 type Way = fn(usize) -> Break;
 const WAYS: [(&str, Way); 3] = [
     ("killed", Break::Kill),
@@ -256,7 +257,7 @@ const WAYS: [(&str, Way); 3] = [
     ("failed", Break::Fail),
 ];
 
-/// Breaks an apply off at a step; what is wrong after the next ones.
+/// Breaks an apply off at a step, and returns what is wrong after the next applies.
 async fn broken_off(at: Break, before: Option<Changes>, changes: Changes) -> Option<String> {
     let mut federation = Federation::new();
     let mut host = Host::new();
@@ -277,7 +278,7 @@ async fn broken_off(at: Break, before: Option<Changes>, changes: Changes) -> Opt
         return Some(format!("{ended:?}, then {found}"));
     }
     let reruns = before.is_none() || changes.reruns;
-    // Terraform taints a run that was interrupted while it was waited for, and so runs it again.
+    // Terraform taints a run whose apply was interrupted during the wait, and so runs it again.
     let may_taint = reruns && !matches!(at, Break::Kill(_));
     let most = usize::from(before.is_some()) + usize::from(reruns) + usize::from(may_taint);
     if runs > most {
@@ -286,7 +287,7 @@ async fn broken_off(at: Break, before: Option<Changes>, changes: Changes) -> Opt
     left(&federation, &mut host).await
 }
 
-/// Breaks a destroy off at a step; what is wrong after the next one.
+/// Breaks a destroy off at a step, and returns what is wrong after the next destroy.
 async fn half_destroyed(at: Break) -> Option<String> {
     let federation = Federation::new();
     let mut host = Host::new();
@@ -297,7 +298,7 @@ async fn half_destroyed(at: Break) -> Option<String> {
     Some(format!("{ended:?}, then {left}"))
 }
 
-/// How many steps an apply of it has that is not broken off.
+/// The number of steps of an apply that is not broken off.
 async fn steps(before: Option<Changes>, changes: Changes) -> usize {
     let mut federation = Federation::new();
     let mut host = Host::new();
@@ -311,7 +312,8 @@ async fn steps(before: Option<Changes>, changes: Changes) -> usize {
     host.gate.count()
 }
 
-/// Tries all ways of breaking off at each of these steps, but kills at the first so many alone.
+/// Tries every way of breaking off at each of these steps, but kills only at the first `kills`
+/// steps.
 async fn at_each_step(steps: usize, kills: usize, try_one: impl AsyncFn(Break) -> Option<String>) {
     let mut tries = Vec::new();
     for (word, way) in WAYS {
@@ -342,8 +344,8 @@ async fn at_each_step(steps: usize, kills: usize, try_one: impl AsyncFn(Break) -
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_that_breaks_off_anywhere_leaves_nothing_twice() {
     let steps = steps(None, Changes::default()).await;
-    // The last step drops the note of the run. Killed behind it, the provider has told Terraform nothing of
-    // the run, and nobody else knows of it.
+    // The last step deletes the note of the run. If the provider is killed after it, Terraform has
+    // not received the run, and no note of it exists.
     at_each_step(steps, steps - 1, async |at| {
         broken_off(at, None, Changes::default()).await
     })

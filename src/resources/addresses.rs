@@ -1,5 +1,5 @@
-//! Addresses that a configuration gives as `host:port`. Flower's programs would take a wrong one and
-//! dial for ever, so that it is looked at when planned.
+//! Checks addresses that a configuration gives as `host:port`. Flower's programs accept a wrong
+//! address and try to connect to it for ever, so the plan checks it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,14 +7,14 @@ use crate::pki::ServerNames;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 
-/// Whether an address may stand without a port.
+/// Whether an address needs a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PortRule {
     Needed,
     Optional,
 }
 
-/// An error unless something can be dialled by it.
+/// An error unless a client can connect to the address.
 pub(super) fn check(text: &str, rule: PortRule, at: Path) -> Result<()> {
     let Err(reason) = dialable(text, rule) else {
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) fn check(text: &str, rule: PortRule, at: Path) -> Result<()> {
         .into())
 }
 
-/// Why nothing can be dialled by it.
+/// Why a client cannot connect to the address.
 fn dialable(text: &str, rule: PortRule) -> std::result::Result<(), String> {
     let fail = |reason: &str| Err(reason.to_owned());
     if text.is_empty() {
@@ -114,7 +114,7 @@ fn host(name: &str) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// `0.0.0.0` is where a server listens and nothing that is dialled.
+/// A server can listen on `0.0.0.0`, but no client can connect to it.
 fn is_one_of_many(ip: IpAddr) -> std::result::Result<(), String> {
     if ip.is_unspecified() || ip.is_multicast() {
         return Err(format!("{ip} stands for many hosts"));

@@ -1,4 +1,4 @@
-//! The words that attributes with a choice accept.
+//! The allowed values of attributes with a choice.
 
 use crate::flower::control::{Location, NodeId, NodeStatus, RunId, RunStatus, SubStatus};
 use crate::flower::launch::{Isolation, LogLevel};
@@ -43,10 +43,10 @@ pub enum Status {
     Running,
     /// A process ended by itself; the next apply starts it again.
     Stopped,
-    /// Somebody else changed how it runs, an apply did not finish, or what it was made with is another by
-    /// now.
+    /// Something else changed how the object runs, an apply did not finish, or something that it
+    /// was created from has changed since.
     Changed,
-    /// Its volume is gone, with all that was in it.
+    /// The volume is gone, with all its data.
     Lost,
 }
 

@@ -1,4 +1,5 @@
-//! From a dynamic attribute to the typed values that Flower carries, with errors at their place.
+//! Converts a dynamic attribute to the typed values that Flower uses, with errors at the right
+//! path.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,8 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::ModelPath;
 use crate::tfplugin::value::{Number, Value};
 
-/// The values of an object, nested ones under dotted keys. What is unknown is left out: it is looked at
-/// once it is known.
+/// The values of an object; nested values get dotted keys. Unknown values are left out and checked
+/// once they are known.
 pub fn flatten<M>(value: &Value, attribute: ModelPath<M>) -> Result<RunConfig> {
     let mut walk = Walk::default();
     let at = attribute.path();
@@ -24,7 +25,7 @@ pub fn flatten<M>(value: &Value, attribute: ModelPath<M>) -> Result<RunConfig> {
 #[derive(Default)]
 struct Walk {
     flat: RunConfig,
-    /// Where each key was written.
+    /// The path of each key.
     written: BTreeMap<String, Path>,
     found: Diagnostics,
 }
@@ -66,8 +67,8 @@ impl Walk {
     }
 }
 
-/// Terraform does not tell 1 from 1.0: a whole number is an integer. `None` for a number that would be
-/// another one in 64 bits.
+/// Terraform does not distinguish 1 from 1.0: a whole number is an integer. `None` for a number
+/// that 64 bits cannot represent.
 fn number_value(number: &Number) -> Option<ConfigValue> {
     if let Some(int) = number.as_i64() {
         return Some(ConfigValue::Int(int));
@@ -75,10 +76,10 @@ fn number_value(number: &Number) -> Option<ConfigValue> {
     let float = number.as_f64();
     let is_fraction = number.plain().contains('.');
     let fits = if is_fraction {
-        // Rounded as every program does, but not to nothing.
+        // Rounding is allowed, as in every program, but not to zero.
         float.is_finite() && float != 0.0
     } else {
-        // As its digits were written, or exactly.
+        // The float must print the same digits or be exact.
         let digits = Number::parse(&float.to_string());
         float.is_finite() && (digits.as_ref() == Some(number) || Number::Float(float) == *number)
     };
@@ -96,7 +97,7 @@ fn unsuitable(value: &Value, at: &Path) -> Diagnostic {
     let remedy = match value {
         Value::Map(_) => "Remove the empty object.",
         Value::Null => "Remove the key, or give it a value.",
-        // A text is fine everywhere but in the place of the whole.
+        // A string is only wrong as the whole value.
         other if other.as_str().is_some() => {
             "Write an object of the app's keys, such as `{ num-server-rounds = 3 }`."
         }
@@ -151,7 +152,7 @@ mod tests {
         Value::object(entries)
     }
 
-    /// Each error's path and summary.
+    /// The path and summary of each error.
     fn errors(value: &Value) -> Vec<(String, String)> {
         let found = flatten(value, ModelPath::<()>::dotted("node_config")).unwrap_err();
         let pair = |one: &Diagnostic| (one.path.as_ref().unwrap().to_string(), one.summary.clone());

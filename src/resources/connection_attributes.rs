@@ -1,5 +1,5 @@
-//! What one resource hands to another: where a SuperLink is, and where a key is kept. Public
-//! material only; a secret is named, never handed over.
+//! The outputs that connect resources: how to reach a SuperLink, and where a key is kept. They
+//! contain only public values; a secret is passed by its name.
 
 use crate::flower::version::FlowerVersion;
 use crate::model;
@@ -93,8 +93,8 @@ model! {
     }
 }
 
-/// Whether the SuperLink that a plan names by the id at `path` is the one of its state; `None` where one of
-/// them has none.
+/// Whether the SuperLink id at `path` in the plan is the id in the state; `None` if one of them is
+/// missing.
 pub(crate) fn same_by_id<M>(plan: &Plan<M>, path: ModelPath<M>) -> Result<Option<bool>> {
     let Maybe::Known(Some(before)) = plan.prior.get::<Option<SuperlinkId>>(path)? else {
         return Ok(None);
@@ -102,13 +102,13 @@ pub(crate) fn same_by_id<M>(plan: &Plan<M>, path: ModelPath<M>) -> Result<Option
     Ok(match plan.get::<Option<SuperlinkId>>(path)? {
         Maybe::Known(Some(now)) => Some(now == before),
         Maybe::Known(None) => None,
-        // One that is not known yet is that of a SuperLink to come.
+        // An id that is not known yet belongs to a SuperLink that does not exist yet.
         Maybe::Unknown => Some(false),
     })
 }
 
 impl ControlInput {
-    /// What the SuperLink is known by: its id, or where it is reached.
+    /// The identity of the SuperLink: its id or, if it has none, its URL.
     pub(crate) fn superlink(&self) -> &str {
         self.superlink_id
             .as_ref()
@@ -122,7 +122,7 @@ impl ControlInput {
 }
 
 impl ControlOutput {
-    /// Whether an input is of this SuperLink: by its id or, where one has none, by its URL.
+    /// Whether an input belongs to this SuperLink: by its id or, if one has none, by its URL.
     pub(crate) fn is_of(&self, input: &ControlInput) -> bool {
         let same = SuperlinkId::same(self.superlink_id.as_ref(), input.superlink_id.as_ref());
         same.unwrap_or_else(|| self.url == input.url)
@@ -130,14 +130,14 @@ impl ControlOutput {
 }
 
 impl FleetOutput {
-    /// Whether an input is of this SuperLink: by its id or, where one has none, by its address.
+    /// Whether an input belongs to this SuperLink: by its id or, if one has none, by its address.
     pub(crate) fn is_of(&self, input: &FleetInput) -> bool {
         let same = SuperlinkId::same(self.superlink_id.as_ref(), input.superlink_id.as_ref());
         same.unwrap_or_else(|| self.address == input.address)
     }
 }
 
-/// Whether a URL leads into a pod.
+/// Whether a URL points to a pod.
 pub(crate) fn is_in_cluster(url: &str) -> bool {
     PodAddress::is_meant_by(url)
 }

@@ -1,5 +1,5 @@
-//! What a hand-written `superlink`, `control` or `key` cannot be: found when planned, since the one that
-//! would find it later is a process that dials for ever.
+//! Checks hand-written `superlink`, `control` and `key` values in the plan. Otherwise a wrong value
+//! appears only as a process that tries to connect for ever.
 
 use super::Configured;
 use super::addresses::{self, PortRule};
@@ -17,7 +17,7 @@ use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 
-/// The text at `path`, where there is one and it is known.
+/// The text at `path`, if it is set and known.
 fn text<M>(config: &Tree<M>, path: ModelPath<M>) -> Option<String> {
     match config.get::<Option<String>>(path) {
         Ok(Maybe::Known(text)) => text,
@@ -25,7 +25,7 @@ fn text<M>(config: &Tree<M>, path: ModelPath<M>) -> Option<String> {
     }
 }
 
-/// Checks how a SuperLink's Fleet API is dialled.
+/// Checks the address of a SuperLink's Fleet API.
 pub(super) fn fleet(config: &Tree<Supernode>) -> Diagnostics {
     let mut found = Diagnostics::default();
     if let Some(address) = text(config, at!(Supernode, superlink.address)) {
@@ -56,7 +56,7 @@ pub(super) fn fleet(config: &Tree<Supernode>) -> Diagnostics {
     found
 }
 
-/// The release of a SuperLink; the newest where it is not said.
+/// The release of a SuperLink; the newest if it is not set.
 pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
     let at = at!(Supernode, superlink.flower_version);
     let Some(text) = text else {
@@ -69,7 +69,7 @@ pub(super) fn fleet_release(text: Option<&str>) -> Result<FlowerVersion> {
     Ok(parsed)
 }
 
-/// Checks how a SuperLink's Control API is reached, which is said by the attribute `control`.
+/// Checks the connection to a SuperLink's Control API in the attribute `control`.
 pub(crate) fn control<M>(config: &Tree<M>, control: ModelPath<M>) -> Diagnostics {
     let authority = control.then(at!(ControlInput, ca_certificate));
     let token_file = control.then(at!(ControlInput, token_file));
@@ -102,7 +102,7 @@ pub(crate) fn control<M>(config: &Tree<M>, control: ModelPath<M>) -> Diagnostics
     found
 }
 
-/// An error of the plan for a SuperLink in a cluster where the provider has none.
+/// An error of the plan for a SuperLink in a cluster if the provider has no cluster.
 pub(super) fn leads_somewhere<M>(
     provider: Option<&Configured>,
     plan: &Plan<M>,
@@ -127,7 +127,7 @@ pub(super) fn leads_somewhere<M>(
     )
 }
 
-/// Checks where a private key is kept.
+/// Checks the reference to a private key.
 pub(super) fn secret(config: &Tree<Supernode>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let pass = "pass `flower_supernode_key.NAME.secret` whole";
@@ -242,7 +242,7 @@ mod tests {
                 "key.key",
             ),
             (json!({ "name": "supernode-key-a", "key": "" }), "key.key"),
-            // The keys of an authority and of a server lie in the same vault.
+            // The keys of an authority and a server are in the same vault.
             (
                 json!({ "name": "superlink-a-ca", "key": "ca.key" }),
                 "key.name key.key",

@@ -1,5 +1,5 @@
-//! Reaching a SuperLink: by the `control` that a configuration gives, and while it may still be
-//! starting.
+//! Access to a SuperLink: through the `control` of a configuration, and while the SuperLink may
+//! still be starting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::Result as Told;
 
 const LOOK: Duration = Duration::from_millis(200);
-/// How long one that answers may stumble over its own start: several threads of Flower 1.26 and 1.27
-/// may open the database at once when they first need it, and what one is asked meanwhile may fail. Ours
-/// have a lock for that, but not all are ours.
+/// How long a starting SuperLink may refuse calls: several threads of Flower 1.26 and 1.27 may open
+/// the database at once when they first need it, and calls may fail meanwhile. SuperLinks of this
+/// provider have a lock for that, but `control` may name others.
 const STUMBLES: Duration = Duration::from_secs(10);
 
-/// The SuperLink of an attribute `control`; nothing is sent yet.
+/// The SuperLink of an attribute `control`; no request is sent yet.
 pub fn control(call: &Call<Configured>, input: &ControlInput) -> Told<Arc<SharedReads>> {
     let control = call.provider.control(input);
     control.map_err(|error| {
@@ -30,7 +30,7 @@ pub fn control(call: &Call<Configured>, input: &ControlInput) -> Told<Arc<Shared
     })
 }
 
-/// Asks until the Control API answers. What cannot pass by itself is an error at once.
+/// Asks until the Control API answers. An error that is not temporary is returned at once.
 pub async fn until_healthy(client: &ControlClient) -> Result<(), ControlError> {
     let mut stumbled: Option<Instant> = None;
     loop {

@@ -1,4 +1,4 @@
-//! What can be said of the way to a SuperLink before its Service is made.
+//! Checks how SuperNodes reach a SuperLink, before its Service is created.
 
 use super::addresses::{self, PortRule};
 use super::report;
@@ -10,7 +10,7 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Maybe, Tree, refused};
 use crate::tfplugin::value::Value;
 
-/// Checks what is known of the Service.
+/// Checks the known settings of the Service.
 pub(super) fn validate(config: &Tree<Superlink>) -> Diagnostics {
     let mut found = Diagnostics::default();
     found.absorb(is_reachable(config));
@@ -32,7 +32,7 @@ pub(super) fn validate(config: &Tree<Superlink>) -> Diagnostics {
     found
 }
 
-/// An error where SuperNodes would have nothing to dial.
+/// An error if SuperNodes would have no address to connect to.
 fn is_reachable(config: &Tree<Superlink>) -> Result<()> {
     let kind = config.get::<Option<ServiceKind>>(at!(Superlink, service.service_type));
     let is_node_port = matches!(kind, Ok(Maybe::Known(Some(ServiceKind::NodePort))));
@@ -70,7 +70,7 @@ fn node_port(config: &Tree<Superlink>) -> Result<()> {
     Ok(())
 }
 
-/// An error unless a NetworkPolicy can name these addresses.
+/// An error unless a NetworkPolicy can contain this network.
 fn network(text: &str, at: &Path) -> Result<()> {
     if is_network(text) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a person is told when processes end or do not get ready.
+//! The messages for processes that end or do not become ready.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -17,19 +17,19 @@ use crate::runtime::{
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
-/// How long the last lines of what did not get ready are waited for.
+/// How long to wait for the last log lines of an object that did not become ready.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// How many of the last lines a person is shown.
+/// How many of the last log lines a message shows.
 const SHOWN: usize = 20;
 
-/// A process that failed, with the meaning of its exit code and its last lines.
+/// The error for a failed process, with the meaning of its exit code and its last log lines.
 pub fn report(what: &str, failure: &Failure) -> Diagnostic {
     let exit = FlowerExit::in_log(&failure.log.join("\n"));
     report_with(exit.as_ref(), what, failure)
 }
 
-/// The same with a meaning of its own.
+/// The same, with the exit code that the caller found.
 pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> Diagnostic {
     let message = Diagnostic::error(what)
         .detail(format!(
@@ -43,7 +43,7 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
     } else {
         message
     };
-    // What never ran has no log.
+    // A process that never ran has no log.
     let message = if failure.log.is_empty() && failure.remedy.is_some() {
         message
     } else {
@@ -56,7 +56,7 @@ pub fn report_with(exit: Option<&FlowerExit>, what: &str, failure: &Failure) -> 
         .remedy(exit.and_then(FlowerExit::remedy))
 }
 
-/// What a runtime could not start, at the attribute to blame.
+/// The error for a failed start, at the attribute to blame.
 pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic {
     let message = report::error(what, error);
     match error.concern() {
@@ -68,14 +68,15 @@ pub fn not_started(what: impl Into<String>, error: &RuntimeError) -> Diagnostic 
     }
 }
 
-/// The flags of a release are in our table: one that it does not take is the user's own.
+/// Our table contains the flags of each release, so a refused flag comes from the user's
+/// `extra_args`.
 fn refused_a_flag(log: &[String]) -> bool {
     log.iter()
         .any(|line| line.starts_with("flower-") && line.contains(": error: "))
 }
 
-/// What a look at an object comes to; what others changed is told. One that is not `awaited` may get
-/// ready whenever it does.
+/// The status of an observed object, with a warning for what others changed. An object that is not
+/// `awaited` may become ready at any time.
 pub fn status(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -123,37 +124,37 @@ const fn found(readiness: Readiness, changed: bool, awaited: bool) -> Status {
     }
 }
 
-/// Bringing an object up, and what is told when that does not come about.
+/// Starting an object, and the messages if it fails.
 pub struct BringUp<'a> {
     pub call: &'a Call<Configured>,
     pub object: &'a ObjectRef,
-    /// The process whose last lines tell most.
+    /// The process whose last log lines say most.
     pub process: &'a str,
-    /// What is not so if it fails.
+    /// The summary of the error if it fails.
     pub what: &'a str,
     pub operation: Operation,
     pub limit: Duration,
-    /// When the operation began: all its waits together get `limit`.
+    /// When the operation began: all its waits share `limit`.
     pub begun: Instant,
 }
 
 impl BringUp<'_> {
-    /// Waits for `work` as long as the operation may take and Terraform does not want to stop.
+    /// Waits for `work` until it ends, the limit is over, or Terraform is interrupted.
     pub async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.within_and(Duration::ZERO, work).await
     }
 
-    /// The same for work that tells by itself what it waited for once the time is over.
+    /// The same for work that reports by itself what it waited for when the time is over.
     pub async fn told_within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.within_and(LAST_WORDS, work).await
     }
 
-    /// When its time is over.
+    /// When the time of the operation is over.
     pub fn until(&self) -> Instant {
         self.begun + self.limit
     }
 
-    /// How long what keeps its pod from a node, and its processes from answering, is waited for.
+    /// How long to wait for a node for the pod, and for its processes to answer.
     pub fn wait_policy(&self, pod: &PodSettings) -> WaitPolicy {
         WaitPolicy {
             scheduling: pod.scheduling_timeout,
@@ -162,7 +163,7 @@ impl BringUp<'_> {
         }
     }
 
-    /// Adds to the message of a failure that the time of the operation was over, if it was.
+    /// If the failure was a timeout of the operation, adds that to its message.
     pub fn bounded(&self, failure: &Failure, message: Diagnostic) -> Diagnostic {
         if failure.out_of_time {
             message.detail(format!(
@@ -187,7 +188,7 @@ impl BringUp<'_> {
             Waited::Stopped => Err(report::error(self.what, &RuntimeError::Interrupted).into()),
             Waited::TimedOut => {
                 let runtime = &self.call.provider.runtime;
-                // Where nothing answers, that is all there is to tell.
+                // If the runtime does not answer either, the message has no log.
                 let log = runtime.log_tail(self.object, self.process, SHOWN);
                 let log = tokio::time::timeout(LAST_WORDS, log).await;
                 let log = log
@@ -200,7 +201,7 @@ impl BringUp<'_> {
     }
 }
 
-/// Something that did not come about in time.
+/// The error for an object that was not ready in time.
 fn timed_out(what: &str, limit: Duration, operation: Operation, log: &[String]) -> Diagnostic {
     Diagnostic::error(what)
         .detail(format!("It was not ready after {} s.", limit.as_secs()))

@@ -1,6 +1,6 @@
-//! What is noted of a run while it is in no state yet. A note lives until the run is known to be in a
-//! state, or its SuperLink is gone: Terraform can die without storing what it was told last, so an
-//! apply that was told to stop leaves the note to whoever finds the run in a state.
+//! The notes about runs that are not in a state yet. A note lives until the run is known to be in a
+//! state or its SuperLink is gone. Terraform can die before it stores the last response, so an
+//! interrupted apply leaves its note, and a later refresh that finds the run in a state deletes it.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,10 @@ use super::Configured;
 use crate::flower::control::RunId;
 use crate::runtime::{Runtime, RuntimeError};
 
-/// What the keys of these notes start with.
+/// The prefix of the keys of these notes.
 pub const SUBMISSIONS: &str = "run-";
 
-/// What a note says.
+/// The content of a note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The URL of the SuperLink.
@@ -23,7 +23,7 @@ pub struct Note {
     pub outcome: Outcome,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -46,7 +46,7 @@ impl Note {
         since.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// The run, where it is known.
+    /// The run, if it is known.
     pub const fn run(&self) -> Option<RunId> {
         match self.outcome {
             Outcome::NotKnownYet => None,
@@ -71,21 +71,21 @@ fn damaged(key: &str, error: &serde_json::Error) -> RuntimeError {
     }
 }
 
-/// Drops what an earlier apply noted of a run that is in a state.
+/// Deletes the notes of an earlier apply about a run that is in a state.
 pub async fn settle_run(provider: &Configured, id: RunId) {
     let of_the_run = |note: &Note| note.run() == Some(id);
     let keys = select(provider.earlier_notes().await, of_the_run);
     drop_all(provider.runtime.as_ref(), keys).await;
 }
 
-/// Drops what was noted of runs of a SuperLink that is gone, with all that it knew.
+/// Deletes the notes about runs of a SuperLink that is gone.
 pub async fn settle_superlink(runtime: &dyn Runtime, url: &str) {
     let notes = runtime.read_notes(SUBMISSIONS).await.unwrap_or_default();
     drop_all(runtime, select(&notes, |note| note.control == url)).await;
 }
 
-/// Drops the note of a submission whose run nobody could name until it was imported, which settles one
-/// of those whose keys start with `prefix`: the oldest.
+/// Deletes one note without a known run, because the user imported the run: the oldest of those
+/// whose keys start with `prefix`.
 pub async fn settle_import(runtime: &dyn Runtime, prefix: &str) {
     let notes = runtime.read_notes(prefix).await.unwrap_or_default();
     let unnamed = |(key, written): (&String, &serde_json::Value)| {
@@ -98,7 +98,8 @@ pub async fn settle_import(runtime: &dyn Runtime, prefix: &str) {
 
 type Written = std::collections::BTreeMap<String, serde_json::Value>;
 
-/// The keys of the notes that say so; what cannot be read is left to who must read it.
+/// The keys of the matching notes. A note that cannot be read stays: the code that needs it reports
+/// that.
 fn select(notes: &Written, says: impl Fn(&Note) -> bool) -> Vec<String> {
     notes
         .iter()
@@ -109,7 +110,7 @@ fn select(notes: &Written, says: impl Fn(&Note) -> bool) -> Vec<String> {
 
 async fn drop_all(runtime: &dyn Runtime, keys: impl IntoIterator<Item = String>) {
     for key in keys {
-        // What is left of it is dropped by the next refresh, or with the SuperLink.
+        // The next refresh, or the removal of the SuperLink, deletes what remains.
         let _ = runtime.drop_note(&key).await;
     }
 }

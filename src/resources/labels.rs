@@ -1,5 +1,5 @@
-//! Labels and annotations as Kubernetes takes them. What it would refuse is refused before a part of
-//! the object is made.
+//! Labels and annotations as Kubernetes accepts them. The plan reports what Kubernetes would
+//! refuse, before any part of the object is created.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
-/// What Kubernetes takes, without the little that the provider adds.
+/// The limit of Kubernetes, minus the annotations that the provider adds.
 const MOST_OF_ANNOTATIONS: usize = 255 * 1024;
 
-/// Checks a map of texts, where it is known.
+/// Checks a map of texts, if it is known.
 pub(super) fn of<M>(
     config: &Tree<M>,
     path: ModelPath<M>,
@@ -23,7 +23,7 @@ pub(super) fn of<M>(
     }
 }
 
-/// An error for each label that is none.
+/// An error for each invalid label.
 pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     for (key, value) in labels {
@@ -33,7 +33,7 @@ pub fn check(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     found.or(())
 }
 
-/// An error for each label that the provider sets itself: what was written would be dropped.
+/// An error for each label that the provider sets itself: the configured value would be dropped.
 pub(crate) fn are_free(labels: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     for key in labels.keys().filter(|key| is_own_label(key)) {
@@ -60,7 +60,7 @@ pub(super) fn check_value(value: &str, at: Path) -> Result<()> {
         .into())
 }
 
-/// An error for each annotation whose name is none; values may be anything.
+/// An error for each annotation with an invalid name; values may be any text.
 pub(super) fn check_annotations(annotations: &BTreeMap<String, String>, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     for key in annotations.keys() {
@@ -84,7 +84,7 @@ pub(super) fn check_annotations(annotations: &BTreeMap<String, String>, at: &Pat
     found.or(())
 }
 
-/// Whether a label, a taint or a resource can be called so.
+/// Whether this is a valid name for a label, a taint or a resource.
 pub(super) fn is_key(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => is_dns_subdomain(prefix) && is_name(name),

@@ -3,7 +3,7 @@
 use super::recorded_configuration::Recorded;
 use crate::tfplugin::schema::ModelPath;
 
-/// A model of which processes are started, and where its attributes are.
+/// A model of an object with processes, and the paths of its attributes.
 pub trait Launched: Recorded {
     const REQUIREMENTS: ModelPath<Self>;
     const EXTRA_ARGS: ModelPath<Self>;

@@ -1,5 +1,5 @@
-//! The beginning and the end of an object that runs, the same for every kind: a name is claimed before
-//! anything is made, and whatever came of it is in the state, or gone.
+//! The creation and the removal of an object with processes, the same for every kind. A name is
+//! claimed before anything is created, and afterwards the object is either in the state or removed.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Model;
 use crate::tfplugin::{Call, Slot};
 
-/// How long a removal may take unless the configuration says otherwise.
+/// How long a removal may take by default.
 const REMOVE: Duration = Duration::from_mins(2);
 
-/// What is removed with an object, and what is left.
+/// What a removal deletes with the object, and what it keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Remains<'a> {
     pub secrets: &'a [String],
     pub keep_logs: Option<bool>,
 }
 
-/// Claims the name; the claim, and where the object lives from then on.
+/// Claims the name. Returns the claim, and the place where the object lives.
 pub async fn begin(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -52,7 +52,8 @@ pub async fn begin(
     Ok((claimed, place))
 }
 
-/// Records what was made, however far it came, or removes it where there is nothing for a state yet.
+/// Records the created object, even an incomplete one, or removes it if the state has nothing of it
+/// yet.
 pub async fn end<M: Model>(
     call: &Call<Configured>,
     claimed: Claimed,
@@ -74,7 +75,7 @@ pub async fn end<M: Model>(
             ));
         }
     } else {
-        // Also when Terraform was interrupted: nobody else would know of it.
+        // Also if Terraform was interrupted: no state knows the object.
         let stop = CancellationToken::new();
         let how = Removal {
             secrets: remains.secrets,
@@ -109,7 +110,7 @@ pub async fn remove(
     call.provider.runtime.remove(object, how).await
 }
 
-/// Warns of processes of an object that is gone: a state that forgets it would leave them to nobody.
+/// Warns of processes of an object that is gone: when the state forgets it, nothing manages them.
 pub async fn tell_left_behind(call: &Call<Configured>, object: &ObjectRef) {
     if let Some(end) = call.provider.runtime.left_behind(object).await {
         call.warn(

@@ -1,6 +1,6 @@
-//! Paths of this machine as a configuration writes them: one rule for every attribute that takes one.
-//! Relative ones start where Terraform runs, `~/` is the home folder, and a text that can be no path
-//! is an error of the plan at its attribute.
+//! Paths on this machine: one rule for every attribute that takes a path. Relative paths start in
+//! the folder where Terraform runs, and `~/` is the home folder. The plan reports an invalid path
+//! at its attribute.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crate::text_attribute;
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocalPathError {
     #[error("it is empty")]
@@ -21,7 +21,7 @@ pub enum LocalPathError {
     NoHome,
 }
 
-/// A path of this machine.
+/// A path on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalPath {
     text: String,
@@ -70,7 +70,7 @@ impl fmt::Display for LocalPath {
     }
 }
 
-/// A program: a name that is looked up in PATH, or the path of its file.
+/// A program: a name to look up in PATH, or the path of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalProgram {
     Named(String),
@@ -78,7 +78,7 @@ pub enum LocalProgram {
 }
 
 impl LocalProgram {
-    /// What starts it from any folder.
+    /// The command that starts it from any folder.
     pub fn command(&self, here: &Path) -> PathBuf {
         match self {
             Self::Named(name) => PathBuf::from(name),

@@ -1,6 +1,6 @@
-//! The resources, all of the same shape: `model` is the schema, `mod` the life of one object, and
-//! what else a folder holds is named for what it does. Resources know Terraform and the domain;
-//! the domain knows neither of them.
+//! The resources, all with the same structure: `model` is the schema, `mod` implements the life of
+//! one object, and the other files of a folder are named for what they do. Resources depend on
+//! Terraform and the domain; the domain depends on neither.
 
 mod addresses;
 pub mod app_run;
@@ -56,23 +56,23 @@ use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
 use supernode::RecentlyRemoved;
 
-/// Makes the client of a SuperLink.
+/// Creates the client of a SuperLink in a test.
 #[cfg(test)]
 type Answers = dyn Fn(&ControlEndpoint) -> ControlClient + Send + Sync;
 
-/// What the provider's configuration comes to: where objects live, and one client for each
-/// SuperLink that is talked to.
+/// The provider's configuration after its checks: the runtime where objects live, and one client
+/// for each SuperLink.
 pub struct Configured {
     pub runtime: Arc<dyn Runtime>,
     controls: ControlPool,
-    /// For SuperLinks whose `control` has no file with one.
+    /// The account token for SuperLinks whose `control` has no token file.
     token: Option<AccountToken>,
     recently_removed: RecentlyRemoved,
     runs_seen: RunsSeen,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
-    /// What answers in the place of every SuperLink.
+    /// Answers instead of every SuperLink.
     #[cfg(test)]
     answers: Option<Arc<Answers>>,
 }
@@ -92,14 +92,14 @@ impl Configured {
         }
     }
 
-    /// The same, with a token for SuperLinks that have accounts.
+    /// The same, with a token for SuperLinks that use accounts.
     #[must_use]
     pub fn with_token(self, token: Option<AccountToken>) -> Self {
         Self { token, ..self }
     }
 
-    /// The notes of submissions that earlier applies left, listed once: they are looked for in passing,
-    /// so that none is told apart from a journal that cannot be read.
+    /// The notes of submissions that earlier applies left, read once. A journal that cannot be read
+    /// counts as empty, because these notes are not essential here.
     async fn earlier_notes(&self) -> &BTreeMap<String, serde_json::Value> {
         let list = || async {
             let notes = self.runtime.read_notes(SUBMISSIONS).await;
@@ -111,7 +111,7 @@ impl Configured {
         self.notes.get_or_init(list).await
     }
 
-    /// The same, with something that answers in the place of every SuperLink.
+    /// The same, with answers instead of every SuperLink.
     #[cfg(test)]
     pub(crate) fn answered_by(
         self,
@@ -121,7 +121,7 @@ impl Configured {
         Self { answers, ..self }
     }
 
-    /// The client of the SuperLink at this address; nothing is sent yet.
+    /// The client of the SuperLink at this address; no request is sent yet.
     pub fn control(&self, input: &ControlInput) -> Result<Arc<SharedReads>, EndpointError> {
         let endpoint = self.endpoint(input)?;
         #[cfg(test)]
@@ -164,7 +164,7 @@ impl Configured {
     }
 }
 
-/// Reaches a port that only the runtime can reach.
+/// Connects to a port that only the runtime can reach.
 struct ThroughRuntime {
     runtime: Arc<dyn Runtime>,
     pod: PodAddress,
@@ -185,8 +185,8 @@ impl Dial for ThroughRuntime {
         }
     }
 
-    /// Each connection is a way of its own to open, and calls are short: they take turns on one. The
-    /// second is there for when a call hangs.
+    /// Each connection needs its own port-forward, and calls are short, so they share one. The
+    /// second connection is for when a call hangs.
     fn at_once(&self) -> usize {
         2
     }

@@ -1,4 +1,4 @@
-//! An operation and its time: what bounds it, and how a wait within it ends.
+//! An operation and its time limit, and how a wait within it ends.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::at;
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::schema::ModelPath;
 
-/// What an operation's time is bounded by.
+/// The operations with a time limit.
 #[derive(Debug, Clone, Copy)]
 pub enum Operation {
     Create,
@@ -22,7 +22,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The limit that the configuration sets, or `otherwise`.
+    /// The limit from the configuration, or `otherwise`.
     pub fn limit(self, timeouts: Option<&Timeouts>, otherwise: Duration) -> Duration {
         timeouts
             .and_then(|timeouts| match self {
@@ -52,7 +52,7 @@ pub enum Waited<T> {
     TimedOut,
 }
 
-/// Waits for `work`, but no longer than `limit` and not after `stop`.
+/// Waits for `work`, but not longer than `limit`, and only until `stop` is cancelled.
 pub async fn wait<T>(
     stop: &CancellationToken,
     limit: Duration,

@@ -1,7 +1,7 @@
-//! Where an object lives is part of its state: a provider that was pointed elsewhere would find
-//! nothing there and plan to make everything anew. What is on another machine cannot be looked at from
-//! here, and a plan goes on with what the state says of it, so that a plan in CI is of use; an apply
-//! that would change it is refused.
+//! The place where an object lives, which is part of its state. Without it, a provider that points
+//! to another place would find nothing there and plan to create everything again. An object on
+//! another machine cannot be read from here, so the plan uses the values in the state, which keeps
+//! a plan in CI useful. An apply that would change the object fails.
 
 use std::fmt::Display;
 
@@ -29,7 +29,7 @@ pub async fn here(runtime: &dyn Runtime, object: &ObjectRef) -> Result<String> {
     place.map_err(|error| report::error(format!("{object} was not created"), &error).into())
 }
 
-/// The place of a run, where its SuperLink is reached through the runtime; else the URL says it all.
+/// The place of a run if its SuperLink is reached through the runtime; otherwise the URL is enough.
 pub async fn of_run(
     runtime: &dyn Runtime,
     control: &ControlInput,
@@ -44,7 +44,7 @@ pub async fn of_run(
     Ok(Computed::Known(place))
 }
 
-/// An error unless the object of a state lives in this runtime.
+/// An error unless the object in the state lives in this runtime.
 pub async fn check(
     runtime: &dyn Runtime,
     object: &ObjectRef,
@@ -54,7 +54,7 @@ pub async fn check(
     let before = recorded.get().cloned().unwrap_or_default();
     let remedy = match whereabouts {
         Whereabouts::Here => {
-            // What a plan has promised stays, be it another name of this place.
+            // The value that the plan showed stays, even if it is another name of this place.
             if recorded.get().is_none() {
                 recorded.set(place);
             }
@@ -66,7 +66,7 @@ pub async fn check(
     Err(elsewhere(object, &before, &place).detail(remedy).into())
 }
 
-/// An error unless the run of a state belongs to a SuperLink that this runtime leads to.
+/// An error unless the run in the state belongs to a SuperLink that this runtime can reach.
 pub async fn check_run(
     runtime: &dyn Runtime,
     run: &(dyn Display + Sync),
@@ -90,8 +90,8 @@ fn elsewhere(what: &(dyn Display + Sync), before: &str, here: &str) -> Diagnosti
     ))
 }
 
-/// Whether a refresh can look at the object of a state; one that is out of reach is told, and stays
-/// what it is.
+/// Whether a refresh can read the object in the state. If it is out of reach, warns and keeps the
+/// state.
 pub async fn is_within_reach(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -120,7 +120,7 @@ pub async fn is_within_reach(
     }
 }
 
-/// The place of this runtime, and where the object is.
+/// The place of this runtime, and whether the object is here.
 async fn find(
     runtime: &dyn Runtime,
     object: &ObjectRef,

@@ -1,4 +1,4 @@
-//! Plans as a host asks for them, for tests.
+//! Plans as Terraform requests them, for tests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,16 +13,16 @@ use crate::tfplugin::schema::{self, Attribute, Kind, ModelPath, Nesting, Tree};
 use crate::tfplugin::value::{Type, Value, from_json};
 use crate::tfplugin::{AnyResource, PlanOutcome, Resource, resource};
 
-/// What a plan came to.
+/// The result of a plan.
 pub(crate) struct Planned<M> {
     pub tree: Tree<M>,
-    /// Whether anything is to be done.
+    /// Whether the plan changes anything.
     pub differs: bool,
-    /// The paths that need a new resource.
+    /// The paths that force a replacement.
     pub replaces: Vec<String>,
-    /// Summaries of errors, a line each.
+    /// The summaries of errors, one per line.
     pub errors: String,
-    /// The same of warnings.
+    /// The summaries of warnings, one per line.
     pub warnings: String,
     pub notes: Vec<Diagnostic>,
 }
@@ -32,7 +32,7 @@ impl<M> Planned<M> {
         self.tree.value(ModelPath::dotted(dotted)).as_str()
     }
 
-    /// The summaries of its warnings.
+    /// The summaries of the warnings.
     pub(crate) fn warned(&self) -> Vec<&str> {
         self.notes.iter().map(|one| one.summary.as_str()).collect()
     }
@@ -42,11 +42,11 @@ impl<M> Planned<M> {
     }
 }
 
-/// The text in a configuration that stands for what is known only when applied.
+/// The text in a configuration that stands for a value that is unknown until the apply.
 pub(crate) const UNKNOWN: &str = "(known after apply)";
 
-/// What Terraform would be told of a configuration: what its checks find, or else what the plan does and
-/// the state that it comes to.
+/// What Terraform gets for a configuration: the errors of the validation or, without errors, the
+/// diagnostics of the plan and the planned state.
 pub(crate) async fn checked<R: Resource<Provider = Configured>>(
     prior: &Value,
     config: &Tree<R::Model>,
@@ -55,7 +55,7 @@ pub(crate) async fn checked<R: Resource<Provider = Configured>>(
     (found, outcome.map(|outcome| outcome.state))
 }
 
-/// The same with a provider configuration, and all that the plan comes to.
+/// The same with a provider configuration, and with the whole result of the plan.
 pub(crate) async fn checked_in<R: Resource<Provider = Configured>>(
     provider: Option<Arc<Configured>>,
     prior: &Value,
@@ -77,7 +77,7 @@ pub(crate) async fn checked_in<R: Resource<Provider = Configured>>(
     (found, outcome)
 }
 
-/// A resource, whose schema is made once: that would be half of the time of a plan.
+/// A resource whose schema is built only once: building it takes half of the time of a plan.
 pub(crate) fn resource_of<R: Resource<Provider = Configured>>() -> Arc<dyn AnyResource<Configured>>
 {
     static ALL: Mutex<BTreeMap<&str, Arc<dyn AnyResource<Configured>>>> =
@@ -86,7 +86,7 @@ pub(crate) fn resource_of<R: Resource<Provider = Configured>>() -> Arc<dyn AnyRe
     Arc::clone(all.entry(R::TYPE).or_insert_with(resource::<R>))
 }
 
-/// The state of an object that was planned so, once it is made: what was unknown is something.
+/// The state of an object after its plan was applied: each unknown value gets a value.
 pub(crate) fn made(attributes: &[Attribute], planned: Value) -> Value {
     let Value::Map(entries) = planned else {
         return planned;
@@ -123,7 +123,7 @@ fn stand_in(name: &str, ty: &Type) -> Value {
     }
 }
 
-/// A configuration of which only these attributes are set.
+/// A configuration with only these attributes.
 pub(crate) fn tree<R: Resource<Provider = Configured>>(config: Json) -> Tree<R::Model> {
     Tree::new(unsettled(
         from_json(&config, &resource_of::<R>().compiled().ty).unwrap(),
@@ -173,7 +173,8 @@ pub(crate) async fn plan_in<R: Resource<Provider = Configured>>(
     }
 }
 
-/// The host's merge: what the configuration does not set and the provider computes stays.
+/// Terraform's merge: a computed attribute that the configuration does not set keeps its prior
+/// value.
 fn proposed(attributes: &[Attribute], prior: &Value, config: &Value) -> Value {
     let mut merged = config.clone();
     for attribute in attributes {

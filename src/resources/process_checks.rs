@@ -1,4 +1,4 @@
-//! What no process can be started with: it is found when planned, where it is written.
+//! Finds settings that no process can start with. The plan reports them at their attribute.
 
 use super::launched::Launched;
 use super::processes::launch;
@@ -10,10 +10,10 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::schema::{Maybe, Tree, refused};
 use crate::tfplugin::value::Value;
 
-/// A URL with its hash is far shorter.
+/// Even a URL with its hash is much shorter.
 const MOST_OF_A_REQUIREMENT: usize = 4096;
 
-/// Errors for what no process of this role can be started with, as far as it is known.
+/// Errors for known settings that a process of this role cannot start with.
 pub fn validate<M: Launched>(config: &Tree<M>, role: Role) -> Diagnostics {
     let mut found = requirements(config);
     found.extend(timeouts::validate(config, M::TIMEOUTS));
@@ -42,7 +42,7 @@ pub fn validate<M: Launched>(config: &Tree<M>, role: Role) -> Diagnostics {
     found
 }
 
-/// Errors for requirements that pip would take for its own options, for more than one, or for nothing.
+/// Errors for requirements that pip would read as its own options, as more than one, or as none.
 fn requirements<M: Launched>(config: &Tree<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let Value::List(requirements) = config.value(M::REQUIREMENTS) else {
@@ -103,7 +103,7 @@ fn requirements<M: Launched>(config: &Tree<M>) -> Diagnostics {
     found
 }
 
-/// What is wrong with a requirement that names a package. Paths and addresses are pip's to read.
+/// The error in a requirement that names a package. Only pip checks paths and addresses.
 fn unreadable(text: &str) -> Option<String> {
     let is_elsewhere = text.contains(['/', '\\']) || text.starts_with(['.', '~']);
     let is_file = [".whl", ".zip", ".gz", ".bz2", ".xz", ".tgz", ".tar"]

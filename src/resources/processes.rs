@@ -1,4 +1,5 @@
-//! From Flower's command lines to what a runtime starts, for every kind of object.
+//! Converts Flower's command lines to the processes that a runtime starts, for every kind of
+//! object.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use crate::runtime::{
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::{Call, Plan};
 
-/// An error of the plan where what processes need can be installed nowhere. What goes on as it is needs
-/// nothing.
+/// An error of the plan if the packages of the processes cannot be installed anywhere. An unchanged
+/// object needs no installation.
 pub fn can_install<M: Launched>(provider: Option<&Configured>, plan: &Plan<M>) -> Result<()> {
     if let Some(provider) = provider {
         provider.planned_requirements.note(plan)?;
@@ -43,7 +44,7 @@ pub fn can_install<M: Launched>(provider: Option<&Configured>, plan: &Plan<M>) -
     })
 }
 
-/// An error where it is known, before anything is made, that the processes could not run.
+/// An error if it is known, before anything is created, that the processes could not run.
 pub async fn can_run(
     runtime: &dyn Runtime,
     object: &ObjectRef,
@@ -55,8 +56,8 @@ pub async fn can_run(
     fits.map_err(|error| not_started(format!("{object} was not created"), &error).into())
 }
 
-/// Makes what the processes of a workload need beside their object, such as a Python environment. Whatever
-/// is wrong with that is an error before anything of the object is touched.
+/// Creates what the processes of a workload need outside of their object, such as a Python
+/// environment. A failure is reported before anything of the object is changed.
 pub async fn prepare(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -81,7 +82,7 @@ pub async fn prepare(
     }
 }
 
-/// The processes of an object as runtimes take them.
+/// The processes of an object in the form that runtimes use.
 pub fn processes(
     launched: Vec<LaunchedProcess>,
     version: FlowerVersion,
@@ -108,7 +109,7 @@ pub fn processes(
     launched.into_iter().map(process).collect()
 }
 
-/// A process is called as its program is, and so is the image that Flower publishes for it.
+/// A process and the image that Flower publishes for it have the same name as its program.
 const fn name(role: Role) -> &'static str {
     match role {
         Role::SuperLink => "superlink",
@@ -126,8 +127,9 @@ const fn duty(role: Role) -> Duty {
     }
 }
 
-/// Where somebody asks, it answers as its command line has it; before there were health services, the
-/// Fleet API alone is seen from outside.
+/// The health check of a process, if the layout asks for one: the health service that its command
+/// line starts. In releases without one, only the Fleet API port of a SuperLink can be checked from
+/// outside.
 fn health(role: Role, row: &VersionRow, layout: &Layout) -> Option<Health> {
     let asked = layout.health?;
     match role {
@@ -141,7 +143,7 @@ fn health(role: Role, row: &VersionRow, layout: &Layout) -> Option<Health> {
     }
 }
 
-/// Where the processes' programs come from.
+/// Where the programs of the processes come from.
 pub fn python(
     version: FlowerVersion,
     row: &VersionRow,
@@ -159,7 +161,7 @@ pub fn python(
     }
 }
 
-/// A command line that cannot be made, at the attribute to blame.
+/// The error for a command line that cannot be built, at the attribute to blame.
 pub fn launch(error: &LaunchError) -> Diagnostic {
     let message = report::error("The processes cannot start with these settings", error);
     match error {

@@ -1,5 +1,5 @@
-//! Quantities as Kubernetes writes them, such as `500m`, `2` or `1.5Gi`. What is none would be refused
-//! only once a part of the object is made.
+//! Quantities as Kubernetes writes them, such as `500m`, `2` or `1.5Gi`. The plan checks them;
+//! Kubernetes would refuse a wrong one only after a part of the object is created.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
 
-/// The number that a text stands for; `None` when it is no quantity, or one below zero.
+/// The number for a text; `None` if it is not a quantity, or is negative.
 pub(super) fn value(text: &str) -> Option<f64> {
     let split = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
@@ -40,15 +40,15 @@ pub(super) fn value(text: &str) -> Option<f64> {
     };
     let number: f64 = number.parse().ok()?;
     let value = number * factor;
-    // A cluster takes what is larger, or too small to count, for another number.
+    // A cluster reads a larger quantity, or one that is too small to count, as another number.
     let fits = value <= MOST && (value >= 1e-9 || number == 0.0);
     fits.then_some(value)
 }
 
-/// The largest quantity that there is, 2^63 - 1.
+/// The largest possible quantity, 2^63 - 1.
 const MOST: f64 = 9_223_372_036_854_775_807.0;
 
-/// Errors for what is requested and limited, where a cluster would refuse the pod.
+/// Errors for requests and limits with which a cluster would refuse the pod.
 pub(super) fn check_resources(
     requests: &BTreeMap<String, String>,
     limits: &BTreeMap<String, String>,
@@ -110,12 +110,12 @@ fn is_resource(name: &str) -> bool {
     }
 }
 
-/// Whether it is a device, of which there is a number.
+/// Whether it is a device, which is counted in whole numbers.
 fn is_extended(name: &str) -> bool {
     name.contains('/')
 }
 
-/// An error unless it is a quantity.
+/// An error unless the text is a quantity.
 pub(super) fn check(text: &str, at: Path) -> Result<()> {
     if value(text).is_some() {
         return Ok(());
@@ -128,7 +128,7 @@ pub(super) fn check(text: &str, at: Path) -> Result<()> {
         .into())
 }
 
-/// An error unless it is a size that a volume can have.
+/// An error unless the text is a possible volume size.
 pub(super) fn check_size(text: &str, at: Path) -> Result<()> {
     if value(text).is_some_and(|bytes| bytes >= 1.0) {
         return Ok(());

@@ -1,5 +1,6 @@
-//! What an object was made from, kept beside it by its runtime, so that another state can take it over
-//! whole: an import then needs nothing but a name, and the plan after it is empty.
+//! The configuration that an object was created with. The runtime keeps it with the object, so
+//! another state can take over the whole object: an import needs only a name, and the next plan is
+//! empty.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +16,14 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Model, ModelPath, Schema, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
 
-/// A model of an object that is recorded, and where its identity is.
+/// A model of a recorded object, and where its identity is.
 pub trait Recorded: Model {
     const KIND: Kind;
     const NAME: ModelPath<Self>;
     const PLACE: ModelPath<Self>;
 }
 
-/// Records what an update made of an object in a state.
+/// Records the object in a state after an update.
 pub async fn record<M: Model>(
     runtime: &dyn Runtime,
     object: &Managed,
@@ -41,13 +42,13 @@ pub async fn settle<M: Model>(
     runtime.settle(claimed, &configuration(model)).await
 }
 
-/// All that the state knows of an object but what is sensitive: after an import, the configuration says
-/// that once more.
+/// All values of the state except sensitive ones; after an import, the configuration provides those
+/// again.
 fn configuration<M: Model>(model: &M) -> Json {
     to_state(&without_secrets(&M::attributes(), model.encode()))
 }
 
-/// What an identity of version 0 is today: it had the name alone. Where the object is, a refresh tells.
+/// Upgrades an identity of version 0, which had only the name. A refresh fills in the place.
 pub fn upgrade_identity(version: i64, identity: Json) -> Json {
     if version > 0 {
         return identity;
@@ -55,7 +56,7 @@ pub fn upgrade_identity(version: i64, identity: Json) -> Json {
     json!({ "place": null, "name": identity.get("id") })
 }
 
-/// The state of the object of this id or identity, for an import.
+/// The state of the object with this id or identity, for an import.
 pub async fn restore<M: Recorded>(runtime: &dyn Runtime, what: &Import<M>) -> Result<M> {
     let kind = M::KIND;
     let (id, place) = match what {
@@ -94,7 +95,7 @@ pub async fn restore<M: Recorded>(runtime: &dyn Runtime, what: &Import<M>) -> Re
     read(&configuration)
 }
 
-/// An error where an identity names another place than this provider leads to.
+/// An error if an identity names another place than that of this provider.
 async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Result<()> {
     let explain = |error| report::error(format!("{object} was not imported"), &error);
     let found = runtime.whereabouts(object, there).await.map_err(explain)?;
@@ -113,7 +114,7 @@ async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Resu
         .into())
 }
 
-/// A state from what a runtime keeps.
+/// Reads a state from a record of the runtime.
 pub fn read<M: Model>(configuration: &Json) -> Result<M> {
     let value = from_json(configuration, &Schema::of::<M>().ty()).map_err(|error| {
         Diagnostic::error("The record of the object cannot be read").detail(error)
@@ -121,7 +122,7 @@ pub fn read<M: Model>(configuration: &Json) -> Result<M> {
     M::decode(&value, &Path::default())
 }
 
-/// What is recorded of these objects. What cannot be read is nobody's, and the log says why.
+/// The readable records of these objects. Others are skipped, and the log says why.
 pub fn readable<M: Model>(
     recorded: BTreeMap<ObjectName, Json>,
 ) -> impl Iterator<Item = (ObjectName, M)> {
@@ -135,10 +136,10 @@ pub fn readable<M: Model>(
     })
 }
 
-/// Says why there may be one already, and how to take it over, where that is why it was not made.
+/// If a create failed because the object exists, adds why it may exist and how to take it over.
 pub fn offer(message: Diagnostic, error: &RuntimeError, resource: &str, name: &str) -> Diagnostic {
     match error.kind() {
-        // Whether it is the object of this very state cannot be seen from here.
+        // This code cannot see whether it is the object of the same state.
         ErrorKind::Exists => message
             .detail(
                 "If Terraform is replacing that object now, it cannot create the new object first: \

@@ -1,4 +1,4 @@
-//! The Flower release of an object: its row in the version table, and what to say of it.
+//! The Flower release of an object: its row in the version table, and messages about it.
 
 use super::report;
 use super::superlink::Model as Superlink;
@@ -8,12 +8,12 @@ use crate::flower::version::{FlowerVersion, VersionRow, is_newer_than_known, new
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 
-/// What holds for the release, or why it cannot be used.
+/// The row of the release, or why the release cannot be used.
 pub fn row(version: FlowerVersion) -> Result<&'static VersionRow> {
     row_at(version, at!(Superlink | Supernode, flower_version))
 }
 
-/// The same of a release that stands elsewhere.
+/// The same for a release that another attribute sets.
 pub fn row_at(version: FlowerVersion, at: impl Into<Path>) -> Result<&'static VersionRow> {
     let row = row_of(version);
     row.map_err(|error| {
@@ -23,7 +23,7 @@ pub fn row_at(version: FlowerVersion, at: impl Into<Path>) -> Result<&'static Ve
     })
 }
 
-/// What to know of a release that is newer than this provider.
+/// The warning for a release that is newer than this provider.
 pub fn newer(version: FlowerVersion) -> Option<Diagnostic> {
     is_newer_than_known(version).then(|| {
         Diagnostic::warning(format!("Flower {version} is newer than this provider"))

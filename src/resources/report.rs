@@ -1,5 +1,5 @@
-//! Turns the errors of the domain into messages for the person who ran Terraform: each keeps its
-//! own words and says what to do.
+//! Turns the errors of the domain into messages for the person who ran Terraform. Each message
+//! keeps the text of the error and adds what to do.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::runtime::RuntimeError;
 use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::Diagnostic;
 
-/// An error that knows what to do about it.
+/// An error with a remedy.
 pub trait Explained: Display {
     fn remedy(&self) -> Option<String>;
 }
@@ -42,7 +42,7 @@ explained!(
     VersionError,
 );
 
-/// The message that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
+/// The error that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
 pub fn error(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::error(what)
         .detail(sentence(&error.to_string()))
@@ -56,13 +56,13 @@ pub fn warning(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Di
         .remedy(error.remedy())
 }
 
-/// Errors are written as fragments; a detail is read as a sentence.
+/// Turns an error text, which is a fragment, into a sentence for a detail.
 fn sentence(text: &str) -> String {
     let mut chars = text.trim().chars();
     let Some(first) = chars.next() else {
         return String::new();
     };
-    // A path or a name in code is written as it is.
+    // A path or a name in code keeps its case.
     let word = text.split_whitespace().next().unwrap_or_default();
     let is_name = word.contains(['/', '\\', '_']);
     let mut sentence: String = if is_name {
@@ -76,8 +76,8 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
-/// What somebody else says, as it stands in a detail: in its own line where it is one, and else below the
-/// title, where nobody takes it for ours.
+/// The text of another program for a detail: a single line follows the title; several lines go
+/// below it, marked so that they do not look like our own text.
 pub fn quoted(title: &str, text: &str) -> String {
     let text = inert(text);
     let mut lines = text.lines();
@@ -91,22 +91,23 @@ pub fn quoted(title: &str, text: &str) -> String {
     }
 }
 
-/// A line of somebody else's.
+/// A marked line of another program's text.
 fn barred(line: &str) -> String {
     format!("  | {line}")
 }
 
-/// A text that is no command to a CI service: GitHub and Azure obey lines of their jobs' output.
+/// A text without commands to a CI service: GitHub and Azure run commands in the output of their
+/// jobs.
 pub fn inert(text: &str) -> String {
     text.replace("##[", "# #[").replace("##vso[", "# #vso[")
 }
 
-/// How many characters of a log line a person is shown.
+/// How many characters of a log line a message shows.
 const SHOWN_OF_A_LINE: usize = 400;
-/// How many bytes of a log.
+/// How many bytes of a log a message shows.
 const SHOWN_OF_A_LOG: usize = 16 << 10;
 
-/// Log lines as they stand in a detail: long ones cut, and no more of them than a person reads.
+/// Log lines for a detail: long lines are cut, and the total size is limited.
 pub fn quoted_log(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return format!("{title}: it wrote nothing.");

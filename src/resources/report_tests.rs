@@ -1,4 +1,4 @@
-//! Every error of the domain, as the person who ran Terraform reads it.
+//! The message of every error of the domain, as the person who ran Terraform reads it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::flower::fab::KeyPlace;
 use crate::flower::version::FlowerVersion;
 use crate::runtime::{InstallFault, Kind, ObjectRef, Port, PythonFault};
 
-/// All messages, one below the other.
+/// All messages, one after the other.
 fn shown(errors: &[&dyn Explained]) -> String {
     let messages: Vec<_> = errors
         .iter()

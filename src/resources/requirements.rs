@@ -1,5 +1,5 @@
-//! What the plans of this process have said that SuperLinks and SuperNodes get installed. The plan of a
-//! run comes after theirs, and what is recorded of them is as it was before.
+//! The requirements that the plans of this process have set for SuperLinks and SuperNodes.
+//! Terraform plans a run after them, when the runtime's record still has the old values.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,12 +10,12 @@ use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::Maybe;
 
-/// By object.
+/// The planned requirements by object.
 #[derive(Debug, Default)]
 pub struct PlannedRequirements(Mutex<HashMap<ObjectRef, Maybe<Vec<String>>>>);
 
 impl PlannedRequirements {
-    /// Keeps what is planned for a SuperLink or a SuperNode.
+    /// Keeps the planned requirements of a SuperLink or a SuperNode.
     pub fn note<M: Launched>(&self, plan: &Plan<M>) -> Result<()> {
         let Maybe::Known(name) = plan.get::<ObjectName>(M::NAME)? else {
             return Ok(());
@@ -31,7 +31,7 @@ impl PlannedRequirements {
         Ok(())
     }
 
-    /// What was planned for an object.
+    /// The planned requirements of an object.
     pub fn of(&self, object: &ObjectRef) -> Option<Maybe<Vec<String>>> {
         let planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         planned.get(object).cloned()

@@ -1,4 +1,4 @@
-//! The Service before a SuperLink.
+//! The Service in front of a SuperLink.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ choice_attribute!(ServiceKind {
     "LoadBalancer" => Self::LoadBalancer => Self::LoadBalancer,
 });
 
-/// Checks what is known of the Service, beside how SuperNodes reach it.
+/// Checks the known settings of the Service, except how SuperNodes reach it.
 pub fn validate<M>(
     config: &Tree<M>,
     service: ModelPath<M>,
@@ -54,7 +54,7 @@ pub fn validate<M>(
     found
 }
 
-/// An error where a list of networks would be enforced by nothing.
+/// An error if nothing would enforce a list of networks.
 fn is_enforced<M>(
     config: &Tree<M>,
     allow_from: ModelPath<M>,
@@ -77,7 +77,7 @@ fn is_enforced<M>(
     )
 }
 
-/// Whether a Service of these settings is reached from outside the cluster.
+/// Whether clients outside the cluster can reach a Service with these settings.
 pub fn is_open_to_outside<M>(config: &Tree<M>, service: ModelPath<M>) -> bool {
     let kind = config.get::<Option<ServiceKind>>(service.then(at!(ServiceSettings, service_type)));
     matches!(
@@ -88,7 +88,7 @@ pub fn is_open_to_outside<M>(config: &Tree<M>, service: ModelPath<M>) -> bool {
     )
 }
 
-/// What a runtime gets of the Service's settings.
+/// The settings of the Service that a runtime gets.
 pub fn exposure(service: Option<&ServiceSettings>, shared_port: bool, tls: bool) -> Exposure {
     Exposure {
         kind: service

@@ -1,5 +1,5 @@
-//! What tells one SuperLink from another: a random id that it is given when it is created, and that no change
-//! of its address, certificate, authority or release takes from it.
+//! The identity of a SuperLink: a random id that it gets when it is created. A change of its
+//! address, certificate, authority or release does not change the id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,18 @@ use p256::elliptic_curve::rand_core::{OsRng, RngCore as _};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SuperlinkId(String);
 
-/// How long one may be that was written by hand.
+/// The maximum length of a hand-written id.
 const LONGEST: usize = 64;
 
 impl SuperlinkId {
-    /// A new one: 128 random bits.
+    /// A new id: 128 random bits.
     pub fn random() -> Self {
         let mut bits = [0; 16];
         OsRng.fill_bytes(&mut bits);
         Self(hex::encode(bits))
     }
 
-    /// Whether both are of one SuperLink; `None` where one of them has no id.
+    /// Whether both ids belong to one SuperLink; `None` if one of them is missing.
     pub fn same(one: Option<&Self>, other: Option<&Self>) -> Option<bool> {
         Some(one? == other?)
     }
@@ -37,7 +37,7 @@ impl fmt::Display for SuperlinkId {
     }
 }
 
-/// Why a text is no id.
+/// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the ID of a SuperLink has 1 to 64 letters, digits, `-` and `_`")]
 pub struct NotASuperlinkId;

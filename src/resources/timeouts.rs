@@ -1,4 +1,4 @@
-//! How long an operation may take, in the one form that all resources share.
+//! The time limits of operations, with the same schema for all resources.
 
 use crate::tfplugin::GoDuration;
 use crate::tfplugin::diagnostic::Diagnostics;
@@ -17,7 +17,7 @@ model! {
     }
 }
 
-/// An error for each limit in which nothing can be done.
+/// An error for each limit of zero, within which no operation can end.
 pub fn validate<M>(config: &Tree<M>, timeouts: ModelPath<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for limit in [

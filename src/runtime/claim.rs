@@ -1,21 +1,21 @@
-//! The right to change an object. A creation has it by a claim, [`Claimed`]; an update has it because the
-//! object is in its state, [`Managed`].
+//! The right to change an object. A creation has it through a claim, [`Claimed`]; an update has it
+//! because the object is in its state, [`Managed`].
 //!
-//! The order of a creation is the same everywhere: `Objects::claim` reserves the name durably,
-//! `Network::layout` says where things will be, `Objects::start` brings them about, and `Objects::settle`
-//! records that the caller has the object in its state. Each step takes what only the step before it
-//! gives. What a killed provider leaves between the first and the last is found by the next one as
+//! The order of a creation is always the same: `Objects::claim` reserves the name durably,
+//! `Network::layout` assigns addresses and paths, `Objects::start` starts the processes, and
+//! `Objects::settle` records that the caller has the object in its state. Each step needs a value
+//! that only the step before returns. If the provider is killed in between, the next one gets
 //! [`Claim::Unfinished`].
 
 use std::ops::Deref;
 
 use super::ObjectRef;
 
-/// How a name came to be ours.
+/// How the name was claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     New,
-    /// A provider died while it created the object: what it had created is still there.
+    /// A provider was killed while it created the object: the parts that it created still exist.
     Unfinished,
 }
 
@@ -24,7 +24,7 @@ pub enum Claim {
 pub struct Managed(ObjectRef);
 
 impl Managed {
-    /// An object of a state. An update has no claim: the object stays whatever becomes of the update.
+    /// An object in a state. An update has no claim: the object stays even if the update fails.
     pub const fn in_state(object: ObjectRef) -> Self {
         Self(object)
     }
@@ -47,7 +47,7 @@ impl Managed {
 /// }
 /// ```
 ///
-/// What only a claim or a state allows cannot be called with a name alone:
+/// A method that needs a claim or a state cannot be called with a name alone:
 ///
 /// ```compile_fail,E0308
 /// use terraform_provider_flower::runtime::{ObjectRef, Objects, RuntimeError};
@@ -78,13 +78,13 @@ impl Claimed {
         self.claim
     }
 
-    /// Ends the claim; what it was of.
+    /// Ends the claim and returns its object.
     pub(super) fn end(mut self) -> Managed {
         self.is_open = false;
         Managed(self.object.0.clone())
     }
 
-    /// Leaves the claim as a provider does that is killed.
+    /// Leaves the claim open, like a provider that is killed.
     #[cfg(test)]
     pub(crate) fn abandon(self) -> Claim {
         let claim = self.claim;
@@ -93,7 +93,7 @@ impl Claimed {
     }
 }
 
-/// Whatever may be done with an object of a state may be done with a claimed one.
+/// Every operation on an object in a state is also allowed on a claimed one.
 impl Deref for Claimed {
     type Target = Managed;
 

@@ -1,4 +1,4 @@
-//! What processes say, and how they fail.
+//! The output of processes, and their failures.
 
 use std::time::{Duration, Instant};
 
@@ -6,44 +6,44 @@ use async_trait::async_trait;
 
 use super::{ObjectRef, RuntimeError};
 
-/// How long what may come about by itself is waited for before it is a failure.
+/// How long to wait for a state that may still come about, before it is a failure.
 #[derive(Debug, Clone, Copy)]
 pub struct WaitPolicy {
-    /// For a node and for volumes, where that was set.
+    /// The limit for a node and for volumes, if set.
     pub scheduling: Option<Duration>,
-    /// For the first answer of a process, where that was set.
+    /// The limit for the first answer of a process, if set.
     pub starting: Option<Duration>,
-    /// When the time for everything is over.
+    /// The overall deadline.
     pub until: Instant,
 }
 
-/// How an object failed by itself.
+/// The failure of an object at run time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The process that failed.
     pub process: String,
-    /// How: an exit code or a signal, where it is known.
+    /// The exit code or signal, if known.
     pub how: String,
-    /// Its last lines, [`Self::LINES`] at most.
+    /// Its last lines, at most [`Self::LINES`].
     pub log: Vec<String>,
-    /// What to do about it, where that is known.
+    /// The remedy, if known.
     pub remedy: Option<String>,
-    /// Whether it might still have passed, and [`WaitPolicy::until`] was near.
+    /// Whether the object might still have recovered, but [`WaitPolicy::until`] was near.
     pub out_of_time: bool,
 }
 
 impl Failure {
-    /// More than a person is shown: why a process ended stands above its traceback.
+    /// More lines than messages show: the reason why a process ended is above its traceback.
     pub const LINES: usize = 60;
 }
 
-/// Looks at processes that run, or should.
+/// Observes processes that run, or should run.
 #[async_trait]
 pub trait Diagnosis: Send + Sync {
-    /// Waits until the object has failed in a way that can be named.
+    /// Waits until the object has failed for a known reason.
     async fn watch_failure(&self, object: &ObjectRef, wait_policy: WaitPolicy) -> Failure;
 
-    /// Waits for a line of `process`, written since it was started last, that `found` accepts.
+    /// Waits for a line of `process`, written since its last start, that `found` accepts.
     async fn wait_log(
         &self,
         object: &ObjectRef,
@@ -51,7 +51,7 @@ pub trait Diagnosis: Send + Sync {
         found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
     ) -> Result<String, RuntimeError>;
 
-    /// The last lines that `process` wrote since it was started last.
+    /// The last lines that `process` wrote since its last start.
     async fn log_tail(
         &self,
         object: &ObjectRef,
@@ -59,6 +59,6 @@ pub trait Diagnosis: Send + Sync {
         lines: usize,
     ) -> Result<Vec<String>, RuntimeError>;
 
-    /// Where a person reads what `process` of the object writes: a path, or a command.
+    /// How a person can read the output of `process`: a path, or a command.
     async fn log_place(&self, object: &ObjectRef, process: &str) -> Option<String>;
 }

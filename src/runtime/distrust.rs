@@ -1,10 +1,10 @@
-//! Whether what lies in a folder may be believed, and what to do where it may not.
+//! Whether the content of a folder can be trusted, and the remedy if not.
 
 use std::path::Path;
 
 use rustix::fs::RawMode;
 
-/// Why what lies in a folder of ours is not believed.
+/// Why the content of a folder of ours is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     #[error("belongs to user {owner}, and Terraform runs as user {user}")]
@@ -27,7 +27,7 @@ impl Distrust {
                 "Run Terraform as its owner. If you trust everything in it, take its ownership \
                  with `chown -R {user} '{path}'`. If not, remove it or"
             ),
-            // Such a folder is for everybody.
+            // Such a folder is shared by all users.
             Self::Writable { mode } if mode & 0o1000 != 0 => {
                 return "Set your own folder in the provider's `local`.".to_owned();
             }

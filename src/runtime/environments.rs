@@ -1,18 +1,18 @@
-//! What processes run in beside their object: a Python with Flower and what apps need, or an image.
+//! The environment of processes: a Python with Flower and the requirements of apps, or an image.
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{ObjectRef, PythonEnvironment, RuntimeError, Workload};
 
-/// Whether processes can run in a place, and what they need there first.
+/// Whether processes can run in a place, and the installation that they need there first.
 #[async_trait]
 pub trait Environments: Send + Sync {
-    /// Whether it can install what apps need beside Flower. Asked while planning, so nothing is dialled.
+    /// Whether it can install the requirements of apps. Called by plans, so it opens no connection.
     fn installs_requirements(&self) -> bool;
 
-    /// Whether objects with these requirements can be made here, as far as settings and the working
-    /// folder show it. Asked while planning, so nothing is dialled or started.
+    /// Whether objects with these requirements can be created here, as far as the settings and the
+    /// working folder show. Called by plans, so it opens no connection and starts no process.
     fn can_install(&self, requirements: &[String]) -> Result<(), RuntimeError> {
         if requirements.is_empty() || self.installs_requirements() {
             Ok(())
@@ -21,13 +21,14 @@ pub trait Environments: Send + Sync {
         }
     }
 
-    /// Whether processes can run in this Python, as far as that is known without making anything.
+    /// Whether processes can run in this Python, as far as can be checked without creating
+    /// anything.
     async fn can_run(&self, _: &PythonEnvironment) -> Result<(), RuntimeError> {
         Ok(())
     }
 
-    /// Makes what the processes of a workload need beside their object. Nothing of the object changes, so
-    /// that whatever fails here has changed nothing.
+    /// Creates the environment for the processes of a workload. It changes nothing of the object,
+    /// so an error here has changed nothing.
     async fn prepare(
         &self,
         _: &ObjectRef,

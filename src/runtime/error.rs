@@ -1,5 +1,5 @@
-//! What can go wrong where processes live: how it is told, of which kind it is, which setting is to blame,
-//! and what to do about it. What only one runtime can say is a [`Fault`].
+//! The errors of runtimes: their messages, their kind, the setting that caused them, and the
+//! remedy. An error that only one runtime knows is a [`Fault`].
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub enum RuntimeError {
     )]
     UnfitCache {
         path: PathBuf,
-        /// The character at fault, where it is one.
+        /// The invalid character, if there is one.
         found: Option<char>,
     },
     #[error("{text:?} in `requirements` is a folder")]
@@ -75,7 +75,7 @@ pub enum RuntimeError {
     Environment {
         version: String,
         fault: InstallFault,
-        /// The last lines of what made it.
+        /// The last lines of the program that created it.
         words: String,
     },
     #[error("the database {} no longer exists", path.display())]
@@ -119,7 +119,7 @@ impl RuntimeError {
         }
     }
 
-    /// The setting to blame, where it is one.
+    /// The setting that caused the error, if there is one.
     pub const fn concern(&self) -> Option<Concern> {
         match self {
             Self::PythonUnfit { .. } => Some(Concern::FlowerVersion),
@@ -134,7 +134,7 @@ impl RuntimeError {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::BeingMade { .. } => {
@@ -205,7 +205,7 @@ impl RuntimeError {
                 "Use the provider configuration (alias) whose `kubernetes` is that cluster."
             }
             Self::Unsupported => "Run Terraform on Linux or macOS, or use another runtime.",
-            // Who owns it is for those to say who know of states.
+            // The caller knows the states and so the owner of the object.
             Self::Exists { .. } | Self::Gone(_) | Self::Spawn { .. } | Self::Interrupted => {
                 return None;
             }
@@ -214,7 +214,7 @@ impl RuntimeError {
     }
 }
 
-/// A character as a person can find it.
+/// The character in a visible form.
 fn character(found: char) -> String {
     match found {
         ' ' => "a blank".to_owned(),

@@ -1,33 +1,33 @@
-//! What all errors have in common, and the errors that only one runtime knows.
+//! The common part of all errors, and the errors that only one runtime knows.
 
-/// What an error means for whoever gets it.
+/// The meaning of an error for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// There is an object of that name, in some state or in none.
+    /// An object with this name exists, whether in a state or not.
     Exists,
-    /// Trying again changes nothing until somebody has changed who we are or what we may.
+    /// A retry is useless until a user changes our credentials or our rights.
     Refused,
     Other,
 }
 
-/// The setting to which an error belongs. Which attribute that is, the resources know.
+/// The setting that caused an error. The resources know which attribute that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concern {
     FlowerVersion,
     Requirements,
     /// The ports of this machine.
     Ports,
-    /// How others reach the object.
+    /// How clients outside reach the object.
     Exposure,
 }
 
-/// An error that only one runtime knows, as all others see it.
+/// An error that only one runtime knows, in a form for all callers.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Fault {
     pub kind: ErrorKind,
     pub concern: Option<Concern>,
     pub remedy: Option<String>,
-    /// In the words of the runtime.
+    /// The error of the runtime.
     pub error: Box<dyn std::error::Error + Send + Sync>,
 }

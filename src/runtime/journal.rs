@@ -6,12 +6,12 @@ use async_trait::async_trait;
 
 use super::RuntimeError;
 
-/// A note about work that must not be done twice, with what was known when it was written.
+/// A note about work that must not be done twice, with the data known when it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalEntry {
     pub key: String,
     pub note: serde_json::Value,
-    /// Whether the provider that wrote it still runs.
+    /// Whether the provider that wrote it is alive.
     pub owner_lives: bool,
 }
 
@@ -26,11 +26,10 @@ pub trait Journal: Send + Sync {
         control: &str,
     ) -> Result<(), RuntimeError>;
 
-    /// The notes whose keys start with `prefix`.
-    /// Those of providers that died are ours from then on.
+    /// The notes whose keys start with `prefix`. Those of dead providers become ours.
     async fn notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError>;
 
-    /// What the notes whose keys start with `prefix` say, by key; whose they are stays as it is.
+    /// The content of the notes whose keys start with `prefix`, by key; their owners do not change.
     async fn read_notes(
         &self,
         prefix: &str,

@@ -1,4 +1,4 @@
-//! Which place a runtime leads to, and whether an object of a state is there.
+//! The place of a runtime, and whether an object in a state is there.
 
 use std::path::PathBuf;
 
@@ -6,24 +6,25 @@ use async_trait::async_trait;
 
 use super::{ObjectRef, RuntimeError};
 
-/// Where an object of a state is, as seen from a runtime.
+/// Where an object in a state is, relative to a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whereabouts {
-    /// Where the runtime leads: what is not found there is gone.
+    /// In the place of the runtime: an object that is not found there no longer exists.
     Here,
-    /// Where the runtime does not lead, and cannot look: another machine.
+    /// In a place that the runtime cannot read: on another machine.
     OutOfReach,
-    /// Where another configuration of the provider leads.
+    /// In the place of another provider configuration.
     Elsewhere,
 }
 
 /// Where a runtime keeps its objects.
 #[async_trait]
 pub trait Location: Send + Sync {
-    /// Names the place, so that a state from another place is noticed before all of it looks gone.
+    /// The name of the place. With it, the provider detects a state from another place, before all
+    /// of its objects look deleted.
     async fn place(&self) -> Result<String, RuntimeError>;
 
-    /// Where an object is that a state says is in this `place`.
+    /// Where an object is whose state contains this `place`.
     async fn whereabouts(&self, _: &ObjectRef, place: &str) -> Result<Whereabouts, RuntimeError> {
         Ok(if self.place().await? == place {
             Whereabouts::Here
@@ -32,12 +33,12 @@ pub trait Location: Send + Sync {
         })
     }
 
-    /// Whether objects have pods, and a Service before them: settings of those mean nothing elsewhere.
+    /// Whether objects have pods and a Service. Otherwise settings for these have no meaning.
     fn has_pods(&self) -> bool {
         false
     }
 
-    /// The folders of this machine in which it keeps files of its own, some of them secret.
+    /// The folders on this machine that contain files of the runtime, some of them secret.
     fn own_folders(&self) -> Vec<PathBuf> {
         Vec::new()
     }

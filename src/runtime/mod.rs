@@ -1,6 +1,6 @@
-//! Where Flower's processes and secrets live: one handle, [`Runtime`], of a trait for each concern, and a
-//! runtime behind it for each kind of place. A runtime knows processes, files, ports and secrets; it knows
-//! neither Terraform nor what the processes do.
+//! The places of Flower's processes and secrets. [`Runtime`] is one handle with a trait for each
+//! concern, and each kind of place has its own runtime. A runtime knows processes, files, ports and
+//! secrets; it knows neither Terraform nor the purpose of the processes.
 
 mod claim;
 mod diagnosis;
@@ -46,7 +46,7 @@ pub use python_fault::{InstallFault, PythonFault};
 pub use secrets::{SecretEntries, Secrets};
 pub use workload::{Content, Health, Process, PythonEnvironment, Workload};
 
-/// A place where Flower's processes and secrets live.
+/// A place for Flower's processes and secrets.
 pub trait Runtime:
     Location + Environments + Objects + Network + Diagnosis + Secrets + Journal
 {

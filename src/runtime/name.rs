@@ -1,11 +1,11 @@
-//! The names of what a runtime keeps.
+//! The names of objects in a runtime.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of object it is.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Superlink,
@@ -17,7 +17,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName(String);
 
-/// Why a text is no name.
+/// The error for a text that is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a name has 1 to 53 lower-case letters, digits and hyphens, and starts and ends with a letter \
@@ -32,22 +32,22 @@ pub struct ObjectRef {
     pub name: ObjectName,
 }
 
-/// What a port is for.
+/// The purpose of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Port {
     /// A SuperLink's API.
     Api,
-    /// A SuperLink's Fleet API, where it has a port of its own.
+    /// A SuperLink's Fleet API, if it has its own port.
     Fleet,
-    /// A SuperLink's API for its apps, where it has a port of its own.
+    /// A SuperLink's API for its apps, if it has its own port.
     Apps,
     /// A SuperNode's own API, for its apps.
     Runtime,
 }
 
 impl Kind {
-    /// The folder, or label, of objects of this kind.
+    /// The name of the folder, or of the label, for objects of this kind.
     pub const fn plural(self) -> &'static str {
         match self {
             Self::Superlink => "superlinks",
@@ -84,20 +84,20 @@ impl ObjectName {
     }
 }
 
-/// Whether a text of at most `longest` characters is a DNS label: lower-case letters, digits and hyphens,
-/// with none of these at an end.
+/// Whether a text is a DNS label of at most `longest` characters: lower-case letters, digits and
+/// hyphens, without a hyphen at the start or the end.
 pub fn is_dns_label(text: &str, longest: usize) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let edge_is_plain = !text.starts_with('-') && !text.ends_with('-');
     (1..=longest).contains(&text.len()) && text.bytes().all(inner) && edge_is_plain
 }
 
-/// Whether an object of a cluster can be called so: labels with dots between them.
+/// Whether this is a valid name of a Kubernetes object: DNS labels, separated by dots.
 pub fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|label| is_dns_label(label, 253))
 }
 
-/// Whether an entry of a secret can be called so, in every runtime.
+/// Whether this is a valid name of a secret's entry in every runtime.
 pub fn is_entry_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=253).contains(&text.len())

@@ -1,5 +1,5 @@
-//! The life of an object: its name is claimed, its processes are started and looked at, and in the end it
-//! is removed.
+//! The life cycle of an object: its name is claimed, its processes are started and observed, and at
+//! the end it is removed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use super::{
     Claimed, Kind, Managed, ObjectName, ObjectRef, Observation, Part, RuntimeError, Workload,
 };
 
-/// What runs after a start: of the first process, whom the others serve.
+/// Whether a start has changed the first process, on which the others depend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
-    /// It was started since the object was settled last, now or by an apply that did not finish.
+    /// The process was started after the object was last settled, now or by an apply that did not
+    /// finish.
     Started,
-    /// It is the one that the object was settled with.
+    /// The process is the one with which the object was settled.
     Unchanged,
 }
 
@@ -26,7 +27,7 @@ pub struct Removal<'a> {
     /// The names of its secrets.
     pub secrets: &'a [String],
     pub keep_logs: bool,
-    /// How long it may take.
+    /// The time limit.
     pub limit: Duration,
     pub stop: &'a CancellationToken,
 }
@@ -34,16 +35,16 @@ pub struct Removal<'a> {
 /// SuperLinks, SuperNodes and keys, each with its record, processes and files.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Makes a name ours, durably and before anything else.
-    /// Waits, where that takes time, until it is known whether somebody else is making it.
+    /// Reserves the name durably, before everything else. It waits, if necessary, until it is known
+    /// whether another provider is creating the object.
     async fn claim(
         &self,
         object: &ObjectRef,
         stop: &CancellationToken,
     ) -> Result<Claimed, RuntimeError>;
 
-    /// Ends a claim: the object is in a state from now on. Where that fails, the name stays reserved, and
-    /// the update that follows records it.
+    /// Ends a claim: the object is in a state from now on. If this fails, the name stays reserved,
+    /// and the next update records it.
     async fn settle(
         &self,
         claimed: Claimed,
@@ -53,28 +54,29 @@ pub trait Objects: Send + Sync {
         self.record_configuration(&object, configuration).await
     }
 
-    /// Ends a claim: what was created is removed, and the claim last. What cannot be removed is found by
-    /// the next apply as [`Claim::Unfinished`](super::Claim::Unfinished).
+    /// Ends a claim: removes the created parts, and the claim last. If a part cannot be removed,
+    /// the next apply gets [`Claim::Unfinished`](super::Claim::Unfinished).
     async fn release(&self, claimed: Claimed, how: Removal<'_>) -> Result<(), RuntimeError> {
         let object = claimed.end();
         self.remove(object.object(), how).await
     }
 
-    /// Records that the object is in its owner's state as it is now, and what it was made from.
-    /// `configuration` holds no secret.
+    /// Records that the object, as it is now, is in its owner's state, together with its
+    /// configuration. `configuration` contains no secrets.
     async fn record_configuration(
         &self,
         object: &Managed,
         configuration: &serde_json::Value,
     ) -> Result<(), RuntimeError>;
 
-    /// What the objects of this kind were made from, as far as they are settled.
+    /// The recorded configurations of the settled objects of this kind.
     async fn recorded_configurations(
         &self,
         kind: Kind,
     ) -> Result<BTreeMap<ObjectName, serde_json::Value>, RuntimeError>;
 
-    /// Starts what is missing, restarts what changed, stops what is not wanted any more.
+    /// Starts missing processes, restarts changed ones, and stops those that are no longer
+    /// configured.
     async fn start(
         &self,
         object: &Managed,
@@ -82,25 +84,26 @@ pub trait Objects: Send + Sync {
         stop: &CancellationToken,
     ) -> Result<Begun, RuntimeError>;
 
-    /// Ends what runs and cannot succeed, so that nothing looks as if it did and the next start
-    /// begins anew. A cluster that keeps it running begins anew by itself.
+    /// Ends processes that run and cannot succeed, so that they do not look successful and the next
+    /// start begins again. A cluster that keeps them running restarts them itself.
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
 
-    /// Waits until what was started stands, as far as the place itself can tell.
+    /// Waits until the started processes are ready, as far as the place itself can tell.
     async fn ready(&self, object: &ObjectRef) -> Result<(), RuntimeError>;
 
-    /// Looks at an object that should have these `parts`; `None` when there is none of that name.
+    /// Observes an object that should have these `parts`; `None` if no object has this name.
     async fn observe(
         &self,
         object: &ObjectRef,
         parts: &[Part],
     ) -> Result<Option<Observation>, RuntimeError>;
 
-    /// Removes the object with its processes, files and secrets; gone already is success.
+    /// Removes the object with its processes, files and secrets. If it does not exist, that is a
+    /// success.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError>;
 
-    /// The processes of an object that go on although nothing else of it is left, in words; none where
-    /// they end with it.
+    /// A description of processes that continue although nothing else of the object is left; `None`
+    /// if they end with the object.
     async fn left_behind(&self, _: &ObjectRef) -> Option<String> {
         None
     }

@@ -1,44 +1,45 @@
-//! What is found of an object when it is looked at.
+//! The observed state of an object.
 
 /// Whether the processes of an object run, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Readiness {
     Ready,
-    /// They are there, and not ready: they start, or are started again and again.
+    /// They exist and are not ready: they are starting, or are restarted again and again.
     NotReady,
-    /// They should run and do not, and nobody starts them.
+    /// They should run and do not, and nothing restarts them.
     Stopped,
 }
 
-/// A part of an object beside its processes, which may be gone without them.
+/// A part of an object besides its processes, which can be missing while they run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// The way that others come in, where a runtime makes one.
+    /// The Service, if the runtime creates one.
     Service,
-    /// The volume of [`Workload::storage`](super::Workload::storage), or its file where a runtime has no volumes.
+    /// The volume of [`Workload::storage`](super::Workload::storage), or its file in runtimes
+    /// without volumes.
     Volume,
-    /// The secret of this name.
+    /// The secret with this name.
     Secret(String),
 }
 
-/// A part that is not there.
+/// A missing part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     pub part: Part,
-    /// Which one, and what has become of it.
+    /// The name of the part, and what happened to it.
     pub words: String,
 }
 
-/// What was found of an object.
+/// The observed state of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     pub readiness: Readiness,
-    /// What somebody else changed, in words.
+    /// Descriptions of changes by others.
     pub changed: Vec<String>,
-    /// Whether what runs was started by an apply that did not get so far as to settle it.
+    /// Whether the running processes were started by an apply that did not settle them.
     pub unfinished: bool,
-    /// What it was made with that is another by now, in words.
+    /// Descriptions of inputs that have changed since the object was created.
     pub outdated: Vec<String>,
-    /// Which of the parts that were asked for are gone.
+    /// The requested parts that are missing.
     pub missing: Vec<Missing>,
 }

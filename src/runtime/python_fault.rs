@@ -1,8 +1,8 @@
-//! Why processes have no Python environment to run in, and what to do about it.
+//! Why there is no Python environment for the processes, and the remedy.
 
 use super::Concern;
 
-/// Why a Python environment could not be made.
+/// Why a Python environment could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InstallFault {
     #[error("this version does not exist for this Python")]
@@ -38,7 +38,7 @@ pub enum PythonFault {
     NotFound,
     #[error("it could not be started: {0}")]
     NotStarted(String),
-    /// With its last lines, which may be none.
+    /// With its last lines, which may be empty.
     #[error("it ended with {how}{}{words}", if words.is_empty() { "" } else { "\n" })]
     Ended { how: String, words: String },
 }
@@ -71,7 +71,7 @@ impl PythonFault {
 }
 
 impl InstallFault {
-    /// The setting to blame, where it is one.
+    /// The setting that caused the error, if there is one.
     pub(super) const fn concern(&self) -> Option<Concern> {
         match self {
             Self::NoRelease => Some(Concern::FlowerVersion),

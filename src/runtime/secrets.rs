@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use super::{Managed, ObjectRef, RuntimeError};
 
-/// The entries of a secret. Never shown, wiped when dropped.
+/// The entries of a secret. They are never printed, and are wiped when dropped.
 pub type SecretEntries = BTreeMap<String, Zeroizing<String>>;
 
-/// The vault of a runtime.
+/// The secret store of a runtime.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// Keeps a secret, in place of one of the same name.
+    /// Stores a secret, and replaces one with the same name.
     async fn put_secret(
         &self,
         owner: &Managed,
@@ -28,7 +28,7 @@ pub trait Secrets: Send + Sync {
         name: &str,
     ) -> Result<Option<SecretEntries>, RuntimeError>;
 
-    /// Gives a secret of the object the labels that objects have now, where the runtime has labels.
+    /// Updates the labels of an object's secret to the current ones, if the runtime has labels.
     async fn relabel_secret(&self, _: &ObjectRef, _: &str) -> Result<(), RuntimeError> {
         Ok(())
     }

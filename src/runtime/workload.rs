@@ -1,17 +1,17 @@
-//! What is to run: processes, their files, and the Python that they run in.
+//! The workload of an object: processes, their files, and their Python.
 
 use std::collections::BTreeMap;
 
 use super::{Duty, Exposure, PodSettings, Storage};
 
-/// The Python in which processes run.
+/// The Python of processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PythonEnvironment {
     pub flower_version: String,
-    /// The Pythons, major and minor, that it can be installed on.
+    /// The Python versions, major and minor, on which it can be installed.
     pub oldest: (u32, u32),
     pub newest: Option<(u32, u32)>,
-    /// Further requirements, as pip takes them.
+    /// Additional requirements, in pip's format.
     pub requirements: Vec<String>,
 }
 
@@ -20,39 +20,39 @@ pub struct PythonEnvironment {
 pub struct Process {
     /// Its name among the processes of its object, such as `superlink`.
     pub name: &'static str,
-    /// What it is there for, by which settings are chosen.
+    /// Its purpose, which selects its settings.
     pub duty: Duty,
-    /// Whether apps run in it, and so whatever they need.
+    /// Whether apps run in it, so that it needs their requirements.
     pub runs_apps: bool,
-    /// The image that holds its program, as its publisher calls it.
+    /// The image with its program, under the publisher's name.
     pub image: String,
-    /// How it is seen whether it answers, where that can be seen.
+    /// How to check whether it answers, if that is possible.
     pub health: Option<Health>,
     /// A program of the environment.
     pub program: String,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
-    /// Those that may be secrets.
+    /// Variables that may be secret.
     pub private_env: BTreeMap<String, String>,
-    /// The program that it starts beside itself and does not start again, without which it is of no
-    /// use.
+    /// The program that the process starts beside itself and never restarts, and without which it
+    /// is useless.
     pub keeps: Option<&'static str>,
 }
 
-/// How a process shows that it answers.
+/// How to check whether a process answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// By a gRPC health service on this port.
+    /// With a gRPC health service on this port.
     Service(u16),
-    /// By nothing but that this port is open: it answers once it takes connections.
+    /// Only by this open port: the process answers as soon as it accepts connections.
     Open(u16),
 }
 
-/// What a file of an object holds.
+/// The content of an object's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Public(String),
-    /// A text that nobody but the processes should read.
+    /// A text that only the processes may read.
     Private(String),
     /// An entry of a secret.
     Secret {
@@ -61,17 +61,17 @@ pub enum Content {
     },
 }
 
-/// What is to run.
+/// The workload of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
     pub python: PythonEnvironment,
     pub processes: Vec<Process>,
-    /// Files by name, which the processes can read and nobody else.
+    /// Files by name, readable only by the processes.
     pub files: BTreeMap<String, Content>,
-    /// Where a runtime has pods: what they are like.
+    /// The pod settings, for runtimes with pods.
     pub pod: PodSettings,
-    /// How others reach it.
+    /// How SuperNodes reach it.
     pub exposure: Option<Exposure>,
-    /// The folder that outlives the processes, where it needs a volume.
+    /// The volume for the folder that outlives the processes, if one is needed.
     pub storage: Option<Storage>,
 }

@@ -1,11 +1,11 @@
-//! What an import calls a run: `SUPERLINK#RUN`, with the id or the URL of the SuperLink, and for SuperLinks
-//! that this provider configuration did not make `#CA_FILE` and `#TOKEN_FILE`.
+//! The ID of a run in an import: `SUPERLINK#RUN`, with the id or the URL of the SuperLink. For a
+//! SuperLink that this provider configuration did not create, `#CA_FILE` and `#TOKEN_FILE` follow.
 
 use std::str::FromStr;
 
 use crate::flower::control::{NotARunId, RunId};
 
-/// A run, and how its SuperLink is reached.
+/// A run, and how to reach its SuperLink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     pub superlink: String,
@@ -14,7 +14,7 @@ pub(super) struct Address {
     pub token_file: Option<String>,
 }
 
-/// Why a text names no run.
+/// Why a text is not the address of a run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AddressError {
     #[error("There is no # in it")]
@@ -27,7 +27,7 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        // The last one is a path, which may have any character.
+        // The last part is a path, which may contain any character.
         let mut parts = text.splitn(4, '#');
         let superlink = parts.next().unwrap_or_default().to_owned();
         let run = parts.next().ok_or(AddressError::NoRun)?;

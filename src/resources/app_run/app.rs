@@ -1,4 +1,5 @@
-//! The app of a run: built from its source, with the configuration checked against what it declares.
+//! The app of a run: built from its source. The configuration is checked against what the app
+//! declares.
 
 use super::cause::AppParts;
 use super::model::{Model, Source};
@@ -14,12 +15,12 @@ use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Dynamic, refused};
 
-/// The release of the SuperLink: the newest where it is not said, or not known yet.
+/// The release of the SuperLink; the newest if it is not set or not known yet.
 pub(super) fn release(said: Option<FlowerVersion>) -> FlowerVersion {
     said.unwrap_or(DEFAULT)
 }
 
-/// What is told of the app where its run fails.
+/// The parts of the app that a message about a failed run names.
 pub(super) fn parts(fab: &Fab) -> AppParts {
     let files = fab.digests.keys();
     let top = files.filter_map(|path| match path.split_once('/') {
@@ -34,7 +35,7 @@ pub(super) fn parts(fab: &Fab) -> AppParts {
     }
 }
 
-/// Builds the app for a SuperLink of this release, without what is the provider's own.
+/// Builds the app for a SuperLink of this release, without the provider's own folders.
 pub(crate) async fn build(
     provider: Option<&Configured>,
     source: &Source,
@@ -44,14 +45,14 @@ pub(crate) async fn build(
     built.map_err(|error| not_built(source, &error).into())
 }
 
-/// The same, with the reason why there is no bundle; reading files is kept off the thread that serves
-/// others.
+/// The same, but returns the reason if there is no bundle. Files are read on another thread, so
+/// that the serving thread is not blocked.
 pub(super) async fn try_build(
     provider: Option<&Configured>,
     source: &Source,
     version: FlowerVersion,
 ) -> Result<std::result::Result<Fab, FabError>> {
-    // What keeps a release from being used is said where it is set.
+    // A release that cannot be used is reported at the attribute that sets it.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
     let path: LocalPath = source.path.parse().map_err(|why: LocalPathError| {
         refused(&source.path, &why, &at!(Model, source.path).path())
@@ -81,7 +82,7 @@ pub(super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
     .at(at)
 }
 
-/// A run was imported, and its configuration does not say yet where its app is.
+/// For an imported run whose configuration does not say yet where its app is.
 fn unsaid() -> Diagnostic {
     Diagnostic::error("The source of an imported run is not filled in")
         .detail("A SuperLink does not know the folder of a run's app.")
@@ -91,7 +92,7 @@ fn unsaid() -> Diagnostic {
         )
 }
 
-/// An error for an app that waits for what a user writes, which no resource has.
+/// An error for an app that waits for user input: a resource has no user to ask.
 pub(super) fn runs_unattended(fab: &Fab) -> Result<()> {
     match fab.project.kind {
         AppKind::Federated => Ok(()),
@@ -110,7 +111,7 @@ pub(super) fn runs_unattended(fab: &Fab) -> Result<()> {
     }
 }
 
-/// The overrides with the types that the app declares.
+/// The overrides, with the types that the app declares.
 pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig> {
     let Some(given) = given else {
         return Ok(RunConfig::new());
@@ -132,7 +133,7 @@ pub(super) fn overrides(fab: &Fab, given: Option<&Dynamic>) -> Result<RunConfig>
     })
 }
 
-/// With a full stop where there is no other end.
+/// Adds a full stop unless the text ends with a punctuation mark.
 fn as_sentence(text: &str) -> String {
     if text.ends_with(['.', '?']) {
         text.to_owned()

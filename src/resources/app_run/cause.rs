@@ -1,5 +1,4 @@
-//! Why the apps of a run failed, as far as logs tell: a package that was missing, and where a person
-//! reads on.
+//! Why the apps of a run failed, as far as logs show: a missing package, and where to read more.
 
 use std::time::Duration;
 
@@ -11,9 +10,9 @@ use crate::runtime::Runtime;
 
 /// How many lines are read to find out why a run failed.
 pub(super) const READ: usize = 500;
-/// How many SuperNodes are named with their logs.
+/// How many SuperNodes a message names with their logs.
 const NODES: usize = 8;
-/// How long the log of a SuperNode is waited for.
+/// How long to wait for the log of a SuperNode.
 const NODE_LOG: Duration = Duration::from_secs(5);
 
 /// What is known of an app when its run fails.
@@ -21,18 +20,18 @@ const NODE_LOG: Duration = Duration::from_secs(5);
 pub(super) struct AppParts {
     /// `[project].dependencies`.
     pub dependencies: Vec<String>,
-    /// Its modules and packages, as they are called at the top of its folder.
+    /// The modules and packages at the top level of its folder.
     pub modules: Vec<String>,
 }
 
-/// A SuperNode of ours: where its log is, and what it lacked.
+/// A SuperNode of this runtime: where its log is, and which module it lacked.
 pub(super) struct Site {
     name: String,
     place: Option<String>,
     missing: Option<MissingModule>,
 }
 
-/// Looks at the SuperNodes of a federation; their logs are read where a ClientApp failed.
+/// Finds the SuperNodes of a federation. Their logs are read only if a ClientApp failed.
 pub(super) async fn sites_of(
     runtime: &dyn Runtime,
     federation: Option<&Federation>,
@@ -89,16 +88,16 @@ enum Side {
     Client,
 }
 
-/// A module that was missing.
+/// A missing module.
 pub(super) struct Cause {
     side: Side,
     module: MissingModule,
 }
 
-/// The words of a strategy for a reply that is an error.
+/// The text that a strategy logs for a reply that is an error.
 const ERROR_IN_REPLY: &str = "error in reply from node";
 
-/// Whether a ClientApp failed, as far as the log of the ServerApp tells.
+/// Whether a ClientApp failed, as far as the log of the ServerApp shows.
 pub(super) fn client_failed(lines: &[String]) -> bool {
     lines.iter().any(|line| {
         line.contains(ERROR_IN_REPLY)
@@ -135,7 +134,7 @@ pub(super) fn cause(lines: &[String], details: &str, sites: &[Site]) -> Option<C
 }
 
 impl Cause {
-    /// A module that a ClientApp lacked, by the reason of its failure.
+    /// A module that a ClientApp lacked, from the reason of its failure.
     pub(super) fn of_client(reason: &str) -> Option<Self> {
         let side = Side::Client;
         MissingModule::in_line(reason).map(|module| Self { side, module })
@@ -171,7 +170,7 @@ impl Cause {
     }
 }
 
-/// What Flower's exit code says where packages could not be imported or installed.
+/// The meaning of Flower's exit code if packages could not be imported or installed.
 pub(super) fn installing(lines: &[String]) -> Option<String> {
     let exit = FlowerExit::in_log(&lines.join("\n"))?;
     matches!(exit.code, 607 | 608).then(|| {

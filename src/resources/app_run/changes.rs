@@ -1,4 +1,4 @@
-//! What of a change asks for a new run, and what stays the same run in other words.
+//! Which changes need a new run, and which only write the same run in another way.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 use crate::tfplugin::schema::{Dynamic, Maybe, ModelPath, Tree};
 
-/// How a configuration of a run compares with the one before.
+/// How the configuration of a run compares with the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Values {
-    /// Written as it was.
+    /// Written as before.
     Same,
     /// The same values, written in another way.
     Respelled,
     Other,
 }
 
-/// Whether the run would get other values. How they are written makes no difference: nested or with
-/// dots, as an object or a map, 0.1 as a text or as a double, 3 as a text or as a number.
+/// Whether the run would get other values. The notation makes no difference: nested or with dots,
+/// an object or a map, 0.1 as a string or as a double, 3 as a string or as a number.
 pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Values> {
     let values = |tree: &Tree<Model>| tree.get::<Option<Dynamic>>(at!(Model, run_config));
     let (Maybe::Known(planned), Maybe::Known(prior)) =
@@ -43,7 +43,7 @@ pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Val
     ) {
         (planned, Ok(prior)) if fab.is_none() => as_texts(&planned) == as_texts(&prior),
         (planned, Ok(prior)) => planned == prior,
-        // What an earlier app took, this one does not.
+        // The earlier app accepted the prior values; this app does not.
         (_, Err(_)) => false,
     };
     Ok(if same {
@@ -53,7 +53,7 @@ pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Val
     })
 }
 
-/// The values with the types that the app declares, or as they are written where there is no app.
+/// The values with the types that the app declares; as written if there is no app.
 fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
     match (fab, given) {
         (_, None) => Ok(RunConfig::new()),
@@ -62,7 +62,7 @@ fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
     }
 }
 
-/// The values as texts: which types the app declares is not known without it.
+/// The values as texts: without the app, the declared types are not known.
 fn as_texts(values: &RunConfig) -> BTreeMap<&str, String> {
     let text = |value: &ConfigValue| match value {
         ConfigValue::Bool(value) => value.to_string(),
@@ -76,25 +76,25 @@ fn as_texts(values: &RunConfig) -> BTreeMap<&str, String> {
         .collect()
 }
 
-/// Keeps the words of the state where both say something: a change of spelling is no change.
+/// Keeps the notation of the state if both have values: another notation is not a change.
 pub(super) fn keep_spelling(plan: &mut Plan<Model>) {
     let prior = plan.prior.value(at!(Model, run_config)).clone();
     if !prior.is_null() && !plan.planned.value(at!(Model, run_config)).is_null() {
         plan.planned.set(at!(Model, run_config), prior);
     }
     let restored = plan.with_prior_computed();
-    // Where nothing else changes, what is computed stays, too: also what the state does not have.
+    // If nothing else changes, the computed values stay as well, also those that the state lacks.
     if restored.0 == plan.prior.0 {
         plan.planned = restored;
     }
 }
 
-/// Plans a run of the state whose app cannot be read: Terraform asks for such a plan also before it
-/// destroys. What needs the app stays an error.
+/// Plans a run of the state whose app cannot be read. Terraform asks for such a plan also before it
+/// destroys. A change that needs the app remains an error.
 pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabError) -> Result<()> {
     let other = of_run_config(plan, None)? == Values::Other;
     if plan.changes(at!(Model, source.path)) && !is_taken_over(plan)? {
-        // Not the app of before that is gone, but one that was never there.
+        // The new path never had an app, so this is not the old app that is gone.
         return Err(app::not_built(source, error).into());
     }
     if plan.is_replacement() || other {
@@ -120,8 +120,8 @@ pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabEr
     Ok(())
 }
 
-/// The attribute by which the run would be one of another SuperLink: one with another id or, where there is
-/// none, at another address. An address that is not known yet may be any.
+/// The attribute by which the run would belong to another SuperLink: its id or, if it has none, its
+/// address. An address that is not known yet may be any address.
 pub(super) fn moved(plan: &Plan<Model>) -> Result<Option<ModelPath<Model>>> {
     if let Some(same) = same_by_id(plan, at!(Model, control.superlink_id))? {
         return Ok((!same).then_some(at!(Model, control.superlink_id)));
@@ -137,7 +137,7 @@ pub(super) fn moved(plan: &Plan<Model>) -> Result<Option<ModelPath<Model>>> {
     Ok(moves.then_some(at!(Model, control.url)))
 }
 
-/// Whether the state does not know where its app is: it was imported.
+/// Whether the run was imported, so that the state does not know where its app is.
 fn is_taken_over(plan: &Plan<Model>) -> Result<bool> {
     let source = plan.prior.get::<Option<Source>>(at!(Model, source))?;
     Ok(source
@@ -146,7 +146,7 @@ fn is_taken_over(plan: &Plan<Model>) -> Result<bool> {
         .is_some_and(|source| source.is_imported()))
 }
 
-/// Whether a trigger was added or changed; removing one never runs anything again.
+/// Whether a trigger was added or changed. Removing a trigger never starts a new run.
 pub(super) fn triggered(plan: &Plan<Model>) -> Result<bool> {
     let triggers =
         |tree: &Tree<Model>| tree.get::<Option<BTreeMap<String, String>>>(at!(Model, triggers));
@@ -159,7 +159,7 @@ pub(super) fn triggered(plan: &Plan<Model>) -> Result<bool> {
         .known()
         .flatten();
     if source.is_some_and(|source| source.is_imported()) {
-        // What once triggered a run that was taken over is not known: it is what is written now.
+        // The triggers of an imported run are not known: the configured ones are taken.
         return Ok(false);
     }
     let prior = triggers(&plan.prior)?.known().flatten().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The SuperLink and the SuperNodes of a run, where this provider's runtime runs them. A run knows no
-//! more than a URL of its SuperLink; what the runtime has recorded knows the rest, and processes that
-//! ended tell what the SuperLink can only be silent about.
+//! The SuperLink and the SuperNodes of a run, if this provider's runtime runs them. A run knows
+//! only the URL of its SuperLink; the rest comes from the configurations that the runtime recorded.
+//! Processes that ended show what a dead SuperLink cannot report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::runtime::{Kind, ObjectRef, Readiness, Runtime};
 use crate::terminal::visible;
 use crate::tfplugin::schema::Model;
 
-/// How often processes are looked at while something is waited for.
+/// How often to check the processes during a wait.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// What the runtime has recorded of a federation.
+/// The members of a federation, as the runtime recorded them.
 pub(super) struct Federation {
     pub superlink: Member<superlink::Model>,
     pub supernodes: Vec<Member<supernode::Model>>,
@@ -30,7 +30,7 @@ pub(super) struct Member<M> {
 }
 
 impl Federation {
-    /// The federation of the SuperLink that is asked so; `None` where others run it.
+    /// The federation of the SuperLink at this `control`; `None` if this runtime does not run it.
     pub(super) async fn of(runtime: &dyn Runtime, control: &ControlInput) -> Option<Self> {
         let superlinks = members::<superlink::Model>(runtime, Kind::Superlink).await;
         let superlink = superlinks.into_iter().find(|one| {
@@ -48,7 +48,7 @@ impl Federation {
         })
     }
 
-    /// The SuperNodes among these.
+    /// The SuperNodes with these ids.
     pub(super) fn with_ids(&self, ids: &[NodeId]) -> Vec<&Member<supernode::Model>> {
         let wanted = |one: &&Member<supernode::Model>| {
             let id = one.model.node_id.get();
@@ -58,8 +58,8 @@ impl Federation {
     }
 }
 
-/// The names of SuperNodes: as the SuperLink lists them (from 1.38), and as this provider's runtime
-/// knows them.
+/// The names of SuperNodes: from the SuperLink's list (Flower 1.38 or later) and from this
+/// provider's runtime.
 pub(super) async fn names(
     runtime: &dyn Runtime,
     control: &ControlInput,
@@ -81,7 +81,7 @@ pub(super) async fn names(
 }
 
 impl Member<supernode::Model> {
-    /// The processes that apps may run in; which one it is differs between releases.
+    /// The processes that apps may run in; which process it is depends on the release.
     pub(super) const fn app_processes(&self) -> &'static [&'static str] {
         match self.model.isolation {
             Isolation::Subprocess => &["supernode"],
@@ -90,7 +90,7 @@ impl Member<supernode::Model> {
     }
 }
 
-/// Whether the SuperLink of this run is seen to have ended, and the run with it.
+/// Whether the SuperLink of this run has ended; then the run has ended as well.
 pub(super) async fn has_ended(runtime: &dyn Runtime, control: &ControlInput) -> bool {
     match Federation::of(runtime, control).await {
         Some(federation) => is_dead(runtime, &federation.superlink.object)
@@ -100,13 +100,13 @@ pub(super) async fn has_ended(runtime: &dyn Runtime, control: &ControlInput) -> 
     }
 }
 
-/// Waits until one of these is seen to be gone or to have stopped for good, and says which.
+/// Waits until one of these objects is removed or has stopped for good, and returns which one.
 pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) -> String {
     let mut before: Option<&ObjectRef> = None;
     loop {
         let dead = dead_now(runtime, objects).await;
         match (dead, before) {
-            // One that is being started again is not dead the next time.
+            // An object that is restarting is not dead at the next check.
             (Some((object, how)), Some(same)) if object == same => {
                 return format!("{object} {how}");
             }
@@ -116,7 +116,7 @@ pub(super) async fn first_dead(runtime: &dyn Runtime, objects: &[&ObjectRef]) ->
     }
 }
 
-/// The first of these that is gone or has stopped, and how.
+/// The first of these objects that is removed or has stopped, and how.
 pub(super) async fn dead_now<'a>(
     runtime: &dyn Runtime,
     objects: &[&'a ObjectRef],
@@ -129,7 +129,7 @@ pub(super) async fn dead_now<'a>(
     None
 }
 
-/// How an object ended, if it did. One that an apply is changing just now may come.
+/// How an object ended, if it did. An object that an apply is changing may still start.
 async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static str> {
     match runtime.observe(object, &[]).await {
         Ok(None) => Some("was removed"),
@@ -140,7 +140,7 @@ async fn is_dead(runtime: &dyn Runtime, object: &ObjectRef) -> Option<&'static s
     }
 }
 
-/// What is recorded of the objects of a kind; what cannot be read is nobody's.
+/// The recorded objects of a kind. Records that cannot be read are skipped.
 async fn members<M: Model>(runtime: &dyn Runtime, kind: Kind) -> Vec<Member<M>> {
     let recorded = runtime.recorded_configurations(kind).await;
     let recorded = recorded.unwrap_or_else(|error| {
@@ -221,7 +221,7 @@ mod tests {
         };
         let nobody = asked("https://127.0.0.1:3", None);
         assert!(Federation::of(&runtime, &nobody).await.is_none());
-        // Its id is its name for it, whatever the address.
+        // The id identifies the SuperLink, whatever its address.
         let moved = asked("https://127.0.0.1:3", Some("id-2"));
         assert!(Federation::of(&runtime, &moved).await.is_some());
         let another = asked("https://127.0.0.1:2", Some("id-3"));

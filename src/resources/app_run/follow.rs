@@ -1,4 +1,4 @@
-//! Following a run: its way to the end, and what that means for the apply.
+//! Follows a run to its end, and decides what that means for the apply.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,12 +29,12 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 /// The process that writes a SuperLink's log.
 pub(super) const SUPERLINK: &str = "superlink";
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a run's status may go unseen while its log is followed.
+/// The longest time without reading the status of a run while its log is followed.
 const UNSEEN: Duration = Duration::from_secs(20);
-/// The least time for which its log is read at a stretch.
+/// The shortest time to read the log without a break.
 const SEEN: Duration = Duration::from_secs(1);
 
-/// How following a run ended, and what was seen of it last.
+/// How following a run ended, and what was last seen of the run.
 pub(super) struct Followed {
     waited: Waited<std::result::Result<(), Broken>>,
     last: Option<Run>,
@@ -44,15 +44,15 @@ pub(super) struct Followed {
 
 /// Why a run could not be followed to its end.
 enum Broken {
-    /// The SuperLink could not tell how it goes.
+    /// The SuperLink could not report the status.
     Control(ControlError),
-    /// The SuperLink is gone, and the run with it; what is gone.
+    /// The SuperLink is gone, and the run with it; the text says what is gone.
     Dead(String),
-    /// The run does not get on, and `on_stall` says that it is to end.
+    /// The run made no progress, and `on_stall` says to stop it.
     Stalled(Stall),
 }
 
-/// Follows the run as far as `wait` asks, and writes what it came to into the state.
+/// Follows the run as far as `wait` asks, and writes the result into the state.
 pub(super) async fn to_the_end(
     call: &Call<Configured>,
     client: &ControlClient,
@@ -106,7 +106,7 @@ pub(super) async fn to_the_end(
     }
 }
 
-/// Writes what the log told into the state, and returns the names of SuperNodes that failed.
+/// Writes what the log shows into the state, and returns the names of SuperNodes that failed.
 pub(super) async fn record_progress(
     call: &Call<Configured>,
     client: &ControlClient,
@@ -118,7 +118,7 @@ pub(super) async fn record_progress(
     names
 }
 
-/// How long a run that stalled may take to stop.
+/// How long a stalled run may take to stop.
 const STOP: Duration = Duration::from_secs(30);
 
 /// Stops a run, and returns how it ended.
@@ -136,7 +136,7 @@ async fn stopped(client: &ControlClient, id: RunId) -> Option<Run> {
     tokio::time::timeout(STOP, stop).await.ok().flatten()
 }
 
-/// Waits until the SuperLink that is asked so is seen to be dead, for ever where others run it.
+/// Waits until the SuperLink at this `control` is dead; for ever if this runtime does not run it.
 pub(super) async fn superlink_dies(runtime: &dyn Runtime, control: &ControlInput) -> String {
     match Federation::of(runtime, control).await {
         Some(federation) => {
@@ -151,7 +151,7 @@ pub(super) async fn superlink_dies(runtime: &dyn Runtime, control: &ControlInput
     }
 }
 
-/// What it means for the apply.
+/// Decides what the outcome means for the apply.
 pub(super) async fn conclude(
     call: &Call<Configured>,
     client: &ControlClient,
@@ -167,7 +167,7 @@ pub(super) async fn conclude(
         names,
     } = followed;
     match (waited, last) {
-        // The run is there, and may go on well: an error would have it replaced.
+        // The run exists and may still succeed; after an error, Terraform would replace it.
         (Waited::Done(Err(Broken::Control(error))), _) => call.warn(unfollowed(id, &error)),
         (Waited::Done(Err(Broken::Dead(dead))), _) => {
             return Err(without_superlink(id, &dead).into());
@@ -196,7 +196,7 @@ pub(super) async fn conclude(
     Ok(())
 }
 
-/// Waits until the run has come as far as asked; passing disturbances are waited out.
+/// Waits until the run has reached `wait.until`; temporary failures do not end the wait.
 async fn until(
     call: &Call<Configured>,
     client: &ControlClient,
@@ -263,7 +263,7 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     model.usage = run.usage.as_ref().map(outputs::usage).into();
 }
 
-/// The same as it stands in a message: an app can write into it.
+/// Flower's details for a message. An app can write into them.
 pub(super) fn words(run: &Run) -> String {
     let details = outputs::details(run);
     if details.is_empty() {
@@ -273,7 +273,7 @@ pub(super) fn words(run: &Run) -> String {
     }
 }
 
-/// The SuperLink could not tell how the run goes.
+/// The warning for a SuperLink that could not report the status of the run.
 fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
     report::warning(format!("The run {id} could not be followed"), error).detail(
         "The run was submitted and continues. The next plan or apply reads its status and submits \
@@ -281,7 +281,7 @@ fn unfollowed(id: RunId, error: &ControlError) -> Diagnostic {
     )
 }
 
-/// The SuperLink ended under the run.
+/// The error for a SuperLink that ended during the run.
 fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
     Diagnostic::error(format!("The run {id} lost its SuperLink"))
         .detail(format!("{dead}."))
@@ -292,7 +292,7 @@ fn without_superlink(id: RunId, dead: &str) -> Diagnostic {
         .at(at!(Model, control))
 }
 
-/// The run did not get on, and was stopped.
+/// The error for a run that made no progress and was stopped.
 fn stalled(id: RunId, why: &str, stopped: bool) -> Diagnostic {
     let end = if stopped {
         "The provider stopped the run."
@@ -314,7 +314,7 @@ fn still_running(id: RunId, why: &str) -> Diagnostic {
         .detail("The next plan or apply reads its result and submits nothing again.")
 }
 
-/// Adds what a person needs to judge whether the run goes on well: a SuperNode that stopped looks like
+/// Adds what a person needs to judge whether the run makes progress: a stopped SuperNode looks like
 /// slow training.
 async fn with_what_it_waits_for(
     call: &Call<Configured>,
@@ -340,14 +340,14 @@ async fn with_what_it_waits_for(
     message.remedy(last_lines(client, id, model, Log::Grows).await)
 }
 
-/// Whether a run's log grows still: of one that is over, all is waited for.
+/// Whether a run's log still grows. If the run is over, the whole log is read.
 #[derive(Clone, Copy)]
 enum Log {
     Grows,
     IsWhole,
 }
 
-/// The last lines of the ServerApp's log, where they can be read.
+/// The last lines of the ServerApp's log, if they can be read.
 async fn last_lines(client: &ControlClient, id: RunId, model: &Model, log: Log) -> Option<String> {
     let lines = usize::try_from(model.log_lines).unwrap_or(usize::MAX);
     let read = match log {
@@ -357,8 +357,8 @@ async fn last_lines(client: &ControlClient, id: RunId, model: &Model, log: Log) 
     read.ok().map(|log| verdict::shown(&log, model.log_lines))
 }
 
-/// A run ended while no apply waited for it: records what its log tells, and warns if it did not end
-/// well.
+/// Handles a run that ended while no apply waited for it: records what its log shows, and warns if
+/// the run did not end well.
 pub(super) async fn ended_meanwhile(
     call: &Call<Configured>,
     client: &ControlClient,

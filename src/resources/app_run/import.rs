@@ -1,4 +1,4 @@
-//! Taking over a run that is there already, by its address.
+//! Imports an existing run by its address.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ use crate::tfplugin::schema::{Computed, Dynamic, refused};
 use crate::tfplugin::value::{Number, Type, Value};
 use crate::tfplugin::{Call, Import};
 
-/// What an identity of version 0 is today: it was the id.
+/// Upgrades an identity of version 0, which was the id.
 pub(super) fn upgrade_identity(version: i64, identity: Json) -> Result<Json> {
     if version > 0 {
         return Ok(identity);
@@ -84,7 +84,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         id: Computed::Known(format!("{}#{run}", control.url)),
         superlink: Computed::Known(control.superlink().to_owned()),
         control,
-        // Where the app came from is the one thing that nobody but its owner knows.
+        // Only the owner of the app knows its folder.
         source: Source::imported(),
         run_config: run_config(&found.override_config),
         federation: Some(found.federation.clone()).filter(|name| !is_default_federation(name)),
@@ -131,7 +131,7 @@ fn text_of(file: &str) -> std::result::Result<String, String> {
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
-/// How to reach the SuperLink of this id or URL: as the SuperLink that the runtime made, or without TLS.
+/// How to reach the SuperLink with this id or URL: as the runtime recorded it, or without TLS.
 async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     let recorded = runtime.recorded_configurations(Kind::Superlink).await;
     let recorded =
@@ -155,7 +155,7 @@ async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
     })
 }
 
-/// The overrides of a run as a configuration would write them: dotted keys as nested objects.
+/// The overrides of a run as a configuration writes them: dotted keys become nested objects.
 fn run_config(overrides: &RunConfig) -> Option<Dynamic> {
     if overrides.is_empty() {
         return None;

@@ -57,7 +57,7 @@ pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);
 const STOP: Duration = Duration::from_mins(5);
-/// How old an answer may be that many runs share during one refresh.
+/// The maximum age of an answer that many runs share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -83,8 +83,8 @@ impl Resource for AppRun {
         ready::check(plan)?;
         report_files::check(plan)?;
         if !plan.is_create() {
-            // Where a run is was decided when it was submitted, and an update changes nothing of what
-            // its log told, not even that it told nothing.
+            // The place of a run was decided when the run was submitted, and an update does not
+            // change what the log told, even if it told nothing.
             for kept in [
                 at!(Model, place),
                 at!(Model, rounds),
@@ -153,7 +153,7 @@ impl Resource for AppRun {
         slot: Slot<Model>,
     ) -> Result<()> {
         let as_planned = PlannedApp::from_private(&call.private());
-        // It has done its work: a later destroy must not ask for the app.
+        // The private data is used up: a later destroy must not ask for the app.
         call.keep_private(Bytes::new());
         let (start, parts) =
             planned_app::checked(&call.provider, &mut planned, as_planned.as_ref()).await?;
@@ -181,16 +181,16 @@ impl Resource for AppRun {
         slot.put(&planned);
         control.forget();
 
-        // One limit for all of it.
+        // One limit for the whole create.
         let limit = limit.saturating_sub(begun.elapsed());
         let followed = follow::to_the_end(&call, client, id, &mut planned, limit).await;
         slot.put(&planned);
-        // What others read from now on is how it ended.
+        // Later reads must see how the run ended.
         control.forget();
         let concluded = follow::conclude(&call, client, id, &planned, &parts, followed).await;
         if !call.stop.is_cancelled() {
-            // Else Terraform may be dead, and its state without the run. Until then it may still be told
-            // to end.
+            // After an interruption Terraform may die before it stores the run in its state, so the
+            // note stays. The interruption can come until this point.
             submission.forget(runtime).await;
         }
         concluded
@@ -199,12 +199,12 @@ impl Resource for AppRun {
     async fn read(call: Call<Configured>, mut state: Model) -> Result<Option<Model>> {
         call.provider.runs_seen.add(&state.source);
         if state.superlink.get().is_none() {
-            // A state from before there were ids.
+            // A state from before SuperLinks had ids.
             state.superlink.set(state.control.superlink().to_owned());
         }
         let finished = state.status.get().is_some_and(Status::is_finished);
         let Some(id) = state.run_id.get().copied().filter(|_| !finished) else {
-            // The end of a run is history: it cannot change, and nobody needs to be asked.
+            // A finished run cannot change, so the SuperLink is not asked.
             return Ok(Some(state));
         };
         check_place(&call, id, &mut state).await?;
@@ -227,7 +227,7 @@ impl Resource for AppRun {
                 state.status.set(Status::Lost);
                 Ok(Some(state))
             }
-            // A dead SuperLink must not keep the plan from healing it.
+            // A dead SuperLink must not keep the plan from repairing it.
             Err(error) => {
                 call.warn(
                     report::warning(format!("The run {id} could not be read"), &error)
@@ -260,9 +260,9 @@ impl Resource for AppRun {
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {
-        // Of a replacement: the run to come must be possible before this one is removed.
+        // In a replacement, the new run must be possible before this run is removed.
         let private = call.private();
-        // Also when that is refused, or the next destroy would ask for the app of this plan.
+        // Also if that is refused: the next destroy must not ask for the app of this plan.
         call.keep_private(Bytes::new());
         planned_app::still_there(Some(&call.provider), &private).await?;
         let over = state.status.get();
@@ -294,8 +294,8 @@ impl Resource for AppRun {
                 control.forget();
                 Ok(())
             }
-            // A run ends with its SuperLink: nothing is left to stop, and an apply that replaces the
-            // run gets as far as to start the SuperLink again.
+            // A run ends with its SuperLink, so nothing is left to stop. An apply that replaces the
+            // run can go on and start the SuperLink again.
             Waited::Done(Err(_))
                 if federation::has_ended(call.provider.runtime.as_ref(), &state.control).await =>
             {
@@ -325,8 +325,8 @@ impl Resource for AppRun {
     }
 }
 
-/// An error where the provider leads to another cluster than the one that the run is in: its SuperLink
-/// would be looked for there.
+/// An error if the provider points to another cluster than that of the run: the provider would look
+/// for its SuperLink there.
 async fn check_place(call: &Call<Configured>, id: RunId, state: &mut Model) -> Result<()> {
     if !state.control.is_in_cluster() {
         return Ok(());
@@ -335,7 +335,7 @@ async fn check_place(call: &Call<Configured>, id: RunId, state: &mut Model) -> R
     place::check_run(runtime, &format!("The run {id}"), &state.place).await
 }
 
-/// Writes a report that was configured after the run was submitted.
+/// Writes a report whose files were configured after the run was submitted.
 async fn rewrite_report(call: &Call<Configured>, model: &Model) {
     let (Some(files), Some(id)) = (&model.report, model.run_id.get().copied()) else {
         return;

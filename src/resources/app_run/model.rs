@@ -159,12 +159,12 @@ model! {
     }
 }
 
-/// How far a run is, as its state has it.
+/// The status of a run in the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// What the SuperLink said last.
+    /// The last status that the SuperLink reported.
     Known(RunStatus),
-    /// The SuperLink does not know it any more.
+    /// The SuperLink no longer knows the run.
     Lost,
 }
 
@@ -200,7 +200,7 @@ impl From<&str> for Status {
 
 open_choice_attribute!(Status);
 
-/// How far a run must come.
+/// The status that a run must reach before the apply ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     Completed,
@@ -208,14 +208,14 @@ pub enum Until {
     Submitted,
 }
 
-/// What a run that ends badly means.
+/// What a run that fails means for the apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
     Error,
     Record,
 }
 
-/// What it means if SuperNodes failed in a run that completed.
+/// What failed SuperNodes mean for a run that completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnClientFailure {
     Error,
@@ -223,38 +223,38 @@ pub enum OnClientFailure {
     Ignore,
 }
 
-/// What it means if a run does not get on.
+/// What a run without progress means for the apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnStall {
     Error,
     Warn,
 }
 
-/// What the loss of an unfinished run means.
+/// What the loss of an unfinished run means for the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnMissing {
     Keep,
     Recreate,
 }
 
-/// What stands for the folder of an app that only its owner knows.
+/// The placeholder for the folder of an app that only its owner knows.
 const TO_FILL_IN: &str = "FILL IN: the folder that holds the app's pyproject.toml";
 
 impl Source {
-    /// In the state of a run that was imported, until the configuration says where its app is. A
-    /// configuration that Terraform generates has the same words.
+    /// The source of an imported run, until the configuration says where the app is. Configurations
+    /// that Terraform generates have the same text.
     pub(super) fn imported() -> Self {
         Self {
             path: TO_FILL_IN.to_owned(),
         }
     }
 
-    /// States of before have an empty path.
+    /// Older states have an empty path.
     pub(super) fn is_imported(&self) -> bool {
         self.path.is_empty() || self.is_to_fill_in()
     }
 
-    /// Whether nobody has said yet where the app of an imported run is.
+    /// Whether the configuration of an imported run still has the placeholder.
     pub(super) fn is_to_fill_in(&self) -> bool {
         self.path == TO_FILL_IN
     }

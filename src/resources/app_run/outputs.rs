@@ -1,4 +1,4 @@
-//! What a run's log told, as attributes.
+//! What a run's log shows, as attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::tfplugin::Call;
 use crate::tfplugin::schema::{Computed, computed};
 use crate::tfplugin::value::Number;
 
-/// How many failures of clients the state keeps: the last ones.
+/// How many client failures the state keeps; the last ones stay.
 const MOST_FAILURES: usize = 1000;
 
-/// Metrics by name; null for NaN and infinities, which Terraform's numbers cannot be.
+/// Metrics by name; null for NaN and infinities, which Terraform's numbers do not have.
 pub type Numbers = BTreeMap<String, Option<Number>>;
 
 model! {
@@ -109,7 +109,7 @@ pub struct RunOutputs {
 }
 
 impl RunOutputs {
-    /// Reads the log of a run, as far as it goes.
+    /// Reads the log of a run as far as it is written.
     pub async fn of(
         call: &Call<Configured>,
         client: &ControlClient,
@@ -123,7 +123,7 @@ impl RunOutputs {
         outputs
     }
 
-    /// All but the usage. `nodes` are those that the SuperLink lists.
+    /// All outputs but the usage. `nodes` are the nodes that the SuperLink lists.
     fn from(progress: &Progress, nodes: &[Node], names: &BTreeMap<NodeId, String>) -> Self {
         if !progress.is_known() {
             return Self::default();
@@ -138,8 +138,8 @@ impl RunOutputs {
     }
 }
 
-/// The nodes that the SuperLink lists, and the names of SuperNodes if one failed; nothing for a run
-/// without rounds.
+/// The nodes that the SuperLink lists, and the names of SuperNodes if a client failed; empty for a
+/// run without rounds.
 pub(super) async fn nodes_of(
     call: &Call<Configured>,
     client: &ControlClient,
@@ -159,7 +159,7 @@ pub(super) async fn nodes_of(
     (nodes, names)
 }
 
-/// Writes what the log told into the state.
+/// Writes what the log shows into the state.
 pub(super) fn record(
     model: &mut Model,
     progress: &Progress,
@@ -188,12 +188,12 @@ pub(super) fn usage(usage: &Usage) -> UsageOutput {
     }
 }
 
-/// How many bytes of metrics the state keeps, about.
+/// The approximate number of bytes of metrics that the state keeps.
 const MOST_METRICS: usize = 1 << 20;
-/// What a number takes beside its name.
+/// The size of a number without its name.
 const NUMBER: usize = 24;
 
-/// All rounds; earlier ones without metrics if there are too many.
+/// All rounds. If the metrics are too large, earlier rounds have none.
 fn rounds(progress: &Progress) -> Vec<RoundOutput> {
     let mut room = MOST_METRICS;
     let mut rounds = Vec::with_capacity(progress.rounds.len());
@@ -274,7 +274,7 @@ fn number(value: MetricValue) -> Option<Number> {
     }
 }
 
-/// The word for a phase.
+/// The name of a phase.
 pub(super) const fn phase_name(kind: PhaseKind) -> &'static str {
     match kind {
         PhaseKind::Train => "train",
@@ -306,8 +306,8 @@ fn failures(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Vec<Client
     .collect()
 }
 
-/// The nodes that took part, where that is certain: all connected nodes were asked in each round,
-/// and as many are online now. The log does not name the nodes that replied with results.
+/// The nodes that took part, if that is certain: every round sampled all connected nodes, and the
+/// same number is online now. The log does not name the nodes that replied with results.
 fn participants(progress: &Progress, nodes: &[Node]) -> Option<Vec<NodeId>> {
     let online = nodes
         .iter()
@@ -322,10 +322,10 @@ fn participants(progress: &Progress, nodes: &[Node]) -> Option<Vec<NodeId>> {
     asked_all.then(|| online.into_iter().collect())
 }
 
-/// How much of Flower's words is kept: an exception may carry a whole page.
+/// How many characters of Flower's details are kept: an exception may fill a whole page.
 const DETAILS: usize = 1000;
 
-/// Flower's words about the end of a run.
+/// Flower's details about the end of a run.
 pub(super) fn details(run: &Run) -> String {
     let lines = plain(&run.details);
     let lines: Vec<_> = lines.lines().map(str::trim_end).collect();

@@ -5,7 +5,7 @@ use crate::resources::planning::{Planned, UNKNOWN, plan};
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app");
 
-/// A finished run of this app, as a state has it, and the configuration that it came from.
+/// The state of a finished run of this app, and its configuration.
 async fn finished(app: &str, run_config: Json) -> (Json, Json) {
     let config = json!({
         "source": { "path": app },
@@ -78,7 +78,7 @@ async fn a_run_of_the_state_is_planned_without_its_app_and_a_new_one_is_not() {
         planned.warnings
     );
 
-    // What needs no app changes in place.
+    // A change that does not need the app is made in place.
     let mut changed = config.clone();
     changed["stop_on_destroy"] = json!(false);
     let planned = plan::<AppRun>(Some(&prior), changed).await;
@@ -159,17 +159,17 @@ async fn the_source_of_an_imported_run_says_what_to_fill_in() {
     );
     let created = plan::<AppRun>(None, config.clone()).await;
     assert!(created.errors.contains("is not filled in"));
-    // Filled in, with the same app.
+    // With the source filled in, and the same app.
     config["source"]["path"] = json!(APP);
     let planned = plan::<AppRun>(Some(&prior), config).await;
     assert_eq!((planned.errors.as_str(), planned.replaces.len()), ("", 0));
     assert_eq!(planned.warnings, "");
 }
 
-/// A SuperLink: where it is, and its id.
+/// The URL and the id of a SuperLink.
 type At = (&'static str, Option<&'static str>);
 
-/// Plans a finished run whose SuperLink goes from one URL to another, with another release and authority.
+/// Plans a finished run whose SuperLink moves to another URL, with another release and authority.
 async fn move_from(before: At, after: At) -> Planned<Model> {
     let config = |(url, id): At, version: &str| {
         json!({
@@ -214,7 +214,7 @@ async fn a_path_that_never_had_the_app_is_an_error() {
 async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
     let (here, there) = ("https://127.0.0.1:8000", "https://127.0.0.1:8001");
     for (before, after, replaced) in [
-        // A moved port, a new authority, another release: the same SuperLink.
+        // Another port, authority or release, but the same SuperLink.
         ((here, Some("a")), (here, Some("a")), None),
         ((here, Some("a")), (there, Some("a")), None),
         ((here, Some("a")), (UNKNOWN, Some("a")), None),
@@ -223,7 +223,7 @@ async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
             (UNKNOWN, Some("a")),
             None,
         ),
-        // Two of them on one host that changed their ports with each other.
+        // Two SuperLinks on one host that exchanged their ports.
         (
             (here, Some("a")),
             (here, Some("b")),
@@ -234,7 +234,7 @@ async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
             (UNKNOWN, Some(UNKNOWN)),
             Some("control.superlink_id"),
         ),
-        // Without an id the address is all there is.
+        // Without an id, only the address identifies a SuperLink.
         ((here, None), (here, None), None),
         ((here, None), (here, Some("a")), None),
         ((here, Some("a")), (here, None), None),

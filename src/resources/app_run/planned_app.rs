@@ -1,9 +1,9 @@
-//! The app as it was when a new run was planned. A saved plan may be applied much later, and the folder
-//! of the app may hold other files by then.
+//! The app at the time when a new run was planned. A saved plan may be applied much later, when the
+//! app's folder contains other files.
 //!
-//! Terraform hands the bytes that a plan keeps beside a resource to the destroy step of a replacement, so
-//! that step compares the folder with the plan and refuses before the old run is removed. The create step
-//! plans once more with what is in the folder then, and gets no bytes of the first plan.
+//! Terraform passes the private data of a plan to the destroy step of a replacement, so this step
+//! compares the folder with the plan and refuses before the old run is removed. The create step
+//! plans again with the current files and does not get the private data of the first plan.
 
 use std::collections::BTreeMap;
 
@@ -23,17 +23,17 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 /// How many files a message names.
 const NAMED: usize = 10;
 
-/// An app that a plan was made for.
+/// The app that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PlannedApp {
     path: String,
-    /// None where it could not be read.
+    /// `None` if it could not be read.
     hash: Option<String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
 }
 
-/// What is kept beside a run, by name, so that something else may be kept there later.
+/// The private data of a run, by name, so that later versions can add fields.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     planned_app: Option<PlannedApp>,
@@ -48,7 +48,7 @@ impl PlannedApp {
         }
     }
 
-    /// One that could not be read when it was planned.
+    /// An app that could not be read when it was planned.
     pub(super) fn missing(source: &Source) -> Self {
         Self {
             path: source.path.clone(),
@@ -57,7 +57,7 @@ impl PlannedApp {
         }
     }
 
-    /// One with this hash; which files it had is known where `planned` is the same app.
+    /// An app with this hash; its files are known if `planned` is the same app.
     pub(super) fn known(source: &Source, hash: &str, planned: Option<&Self>) -> Self {
         let same = planned.filter(|planned| planned.hash.as_deref() == Some(hash));
         same.cloned().unwrap_or_else(|| Self {
@@ -67,7 +67,7 @@ impl PlannedApp {
         })
     }
 
-    /// For the call that applies the plan.
+    /// The private data for the call that applies the plan.
     pub(super) fn to_private(&self) -> Bytes {
         let kept = Kept {
             planned_app: Some(self.clone()),
@@ -75,14 +75,14 @@ impl PlannedApp {
         serde_json::to_vec(&kept).unwrap_or_default().into()
     }
 
-    /// What a plan has kept.
+    /// The app in the private data of a plan.
     pub(super) fn from_private(private: &[u8]) -> Option<Self> {
         let kept: Kept = serde_json::from_slice(private).ok()?;
         kept.planned_app
     }
 }
 
-/// What to submit: the app that was planned, with its configuration.
+/// The run to submit: the planned app with its configuration.
 pub(super) async fn checked(
     provider: &Configured,
     planned: &mut Model,
@@ -105,7 +105,7 @@ pub(super) async fn checked(
     Ok((StartRun::new(fab.bytes, overrides, federation), parts))
 }
 
-/// An error where the folder no longer holds the app that the run to come was planned with.
+/// An error if the folder no longer contains the app that the new run was planned with.
 pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -> Result<()> {
     let Some(planned) = PlannedApp::from_private(private) else {
         return Ok(());
@@ -123,7 +123,7 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
             Ok(())
         }
         Ok(fab) => Err(changed(&planned, &fab).into()),
-        // A bundle that is too large for a release may be planned for a later one.
+        // A bundle that is too large for one release may be planned for a later release.
         Err(FabError::TooLarge { .. }) => Ok(()),
         Err(error) => Err(app::not_built(&source, &error)
             .detail("The run that this plan replaces is unchanged.")
@@ -131,7 +131,7 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
     }
 }
 
-/// The message for an app that is another one than was planned.
+/// The error for an app that changed after the plan.
 pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
     let was = planned.hash.as_deref().unwrap_or("unknown");
     Diagnostic::error("The app changed after it was planned")
@@ -148,7 +148,7 @@ pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
         .at(at!(Model, source.path))
 }
 
-/// Which files differ, a line for each kind of difference.
+/// Which files differ: one line for each kind of difference.
 fn differences(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
     if was.is_empty() {
         return String::new();
@@ -246,7 +246,7 @@ mod tests {
         let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
         assert!(message.detail.contains("is unchanged"), "{message:?}");
-        // It was not there when it was planned either, and is now.
+        // The app was missing when it was planned, and exists now.
         let unread = PlannedApp::missing(&source).to_private();
         still_there(None, &unread).await.unwrap_err();
         app(dir.path(), &[]);

@@ -1,6 +1,6 @@
-//! What a run waits for before it is submitted: a SuperLink that answers, and SuperNodes that are
-//! online. The wait for SuperNodes has a bound of its own, since one that never comes would else be
-//! waited for as long as a whole training may take.
+//! What the provider waits for before it submits a run: a SuperLink that answers, and SuperNodes
+//! that are online. The wait for SuperNodes has its own limit; otherwise the apply would wait for a
+//! SuperNode that never connects as long as a whole training may take.
 
 use std::time::{Duration, Instant};
 
@@ -19,14 +19,14 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath};
 use crate::tfplugin::{Call, GoDuration, Plan};
 
-/// How long a SuperLink may be out of reach before a run is submitted.
+/// How long a SuperLink may be unreachable before a run is submitted.
 const REACH: Duration = Duration::from_secs(10);
 /// How long SuperNodes may take to come online, unless the configuration says otherwise.
 const NODES: Duration = Duration::from_mins(15);
 const LOOK: Duration = Duration::from_millis(500);
 const NOT_SUBMITTED: &str = "The run was not submitted";
 
-/// An error when SuperNodes are to be awaited that the SuperLink's release cannot list.
+/// An error if `wait` asks for SuperNodes that the SuperLink's release cannot list.
 pub(super) fn check(plan: &Plan<Model>) -> Result<()> {
     let version = plan.get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
     let Some(version) = version.known().flatten() else {
@@ -127,20 +127,20 @@ fn interrupted() -> Diagnostics {
     report::error(NOT_SUBMITTED, &RuntimeError::Interrupted).into()
 }
 
-/// The SuperNodes that `wait` asks for, and for how long.
+/// The SuperNodes that `wait` asks for, and the time limit.
 struct Wanted {
     ids: Vec<NodeId>,
     least: usize,
     limit: Duration,
 }
 
-/// The time that is over first, and what sets it.
+/// The shortest limit, and the attribute that sets it.
 struct Bound {
     limit: Duration,
     attribute: ModelPath<Model>,
 }
 
-/// What was seen last.
+/// The result of the last read.
 #[derive(Default)]
 struct Seen {
     nodes: Vec<Node>,
@@ -150,14 +150,14 @@ struct Seen {
 
 impl Wanted {
     fn of(wait: &Wait) -> Option<Self> {
-        // A SuperNode that does not know its number was awaited when it was made.
+        // A SuperNode without a node id was awaited when it was created.
         let ids: Vec<_> = wait.nodes.iter().flatten().filter_map(|id| *id).collect();
         let least = usize::try_from(wait.min_nodes.unwrap_or(0)).unwrap_or(usize::MAX);
         let limit = wait.nodes_timeout.as_ref().map_or(NODES, GoDuration::get);
         (!ids.is_empty() || least > 0).then_some(Self { ids, least, limit })
     }
 
-    /// Who is missing, in words; `None` once nobody is.
+    /// The missing nodes, as text; `None` if none is missing.
     fn missing(&self, nodes: &[Node]) -> Option<String> {
         let missing: Vec<_> = self
             .ids
@@ -180,7 +180,7 @@ impl Wanted {
     }
 }
 
-/// Waits until nobody is missing; passing disturbances are waited out.
+/// Waits until no node is missing; temporary failures do not end the wait.
 async fn online(
     client: &ControlClient,
     wanted: &Wanted,
@@ -213,8 +213,8 @@ async fn online(
     }
 }
 
-/// Waits until the SuperLink, or a SuperNode that is waited for, is seen to be dead; for ever where
-/// others run them.
+/// Waits until the SuperLink or an awaited SuperNode is dead; for ever if this runtime does not run
+/// them.
 async fn member_dies(runtime: &dyn Runtime, control: &ControlInput, wanted: &Wanted) -> String {
     let Some(federation) = Federation::of(runtime, control).await else {
         return std::future::pending().await;
@@ -225,8 +225,8 @@ async fn member_dies(runtime: &dyn Runtime, control: &ControlInput, wanted: &Wan
     first_dead(runtime, &objects).await
 }
 
-/// An error where a SuperNode has stopped that the SuperLink still counts as online, which it does for
-/// a minute. In a cluster others start it again.
+/// An error if a SuperNode has stopped that the SuperLink still counts as online, which it does for
+/// a minute. In a cluster, Kubernetes restarts it.
 async fn all_live(runtime: &dyn Runtime, model: &Model, wanted: &Wanted) -> Result<()> {
     if wanted.ids.is_empty() || model.control.is_in_cluster() {
         return Ok(());
@@ -242,7 +242,7 @@ async fn all_live(runtime: &dyn Runtime, model: &Model, wanted: &Wanted) -> Resu
     }
 }
 
-/// What is waited for cannot come.
+/// The error for awaited SuperNodes that cannot come online.
 fn in_vain(dead: &str) -> Diagnostic {
     Diagnostic::error(NOT_SUBMITTED)
         .detail(format!(
@@ -273,7 +273,7 @@ fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
         .at(at!(Model, wait))
 }
 
-/// The nodes that are online, in words.
+/// The nodes that are online, as text.
 pub(super) fn online_words(nodes: &[Node]) -> String {
     let names: Vec<_> = online_of(nodes).map(named).collect();
     if names.is_empty() {

@@ -1,4 +1,4 @@
-//! SuperNodes that come late or never.
+//! SuperNodes that connect late or never.
 
 use super::*;
 use crate::flower::control::Call as Asked;

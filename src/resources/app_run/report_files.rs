@@ -1,5 +1,6 @@
-//! The report of a run as files: checked by the plan, rewritten while the apply follows the run, and
-//! once at its end. A run is never lost for a report: what cannot be written is a warning.
+//! The report files of a run. The plan checks them; the apply rewrites them while it follows the
+//! run, and once at its end. A report never makes a run fail: a file that cannot be written is a
+//! warning.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -44,7 +45,7 @@ impl ReportFiles {
         path.into_iter().chain(markdown)
     }
 
-    /// Writes the files; returns the warning for the first that could not be written.
+    /// Writes the files; returns a warning for the first file that could not be written.
     pub(super) fn write(&self, report: &RunReport) -> Option<Diagnostic> {
         let html = self.path.as_ref().map(|path| (path, report.html()));
         let markdown = self.markdown.as_ref();
@@ -54,13 +55,13 @@ impl ReportFiles {
             let error = replace(&path.from(Path::new("")), &masked(&text)).err()?;
             Some(unwritten(path, &error))
         });
-        // One that cannot be written does not keep the other from it.
+        // One failed file does not prevent the other from being written.
         let failed: Vec<_> = failed.collect();
         failed.into_iter().flatten().next()
     }
 }
 
-/// Finds in a plan what cannot be written, and what would become a part of the app.
+/// Finds files that cannot be written, and files that would become part of the app.
 pub(super) fn check(plan: &Plan<Model>) -> Result<()> {
     let Maybe::Known(Some(files)) = plan.config.get::<Option<ReportFiles>>(at!(Model, report))?
     else {
@@ -131,7 +132,7 @@ pub(super) fn check_bundle(plan: &Plan<Model>, source: &Source, fab: &Fab) -> Re
 /// The extensions of the files that Flower bundles.
 const BUNDLED: [&str; 7] = ["py", "toml", "md", "yaml", "yml", "json", "jsonl"];
 
-/// The path without links, as far as it exists.
+/// The path with all links resolved, as far as it exists.
 fn absolute(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut rest = Vec::new();
@@ -150,7 +151,7 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// Why a file cannot be written; `None` if nothing speaks against it.
+/// Why a file cannot be written; `None` if no reason is found.
 fn unwritable(path: &Path) -> Option<String> {
     if path.is_dir() {
         return Some("it is a folder".to_owned());
@@ -171,13 +172,13 @@ fn unwritable(path: &Path) -> Option<String> {
     ))
 }
 
-/// Whether something is there that is no file and must not be replaced by one.
+/// Whether the path is a device, a pipe or a socket, which a file must not replace.
 fn is_special(path: &Path) -> bool {
     let found = fs::metadata(path);
     found.is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Replaces a file as a whole, so that nobody reads a part of it.
+/// Replaces the whole file at once, so that no reader sees an incomplete file.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     if is_special(&path) {
@@ -187,7 +188,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
-    // A file for others, unlike other temporary files.
+    // Other users may read the file, unlike other temporary files.
     file.as_file()
         .set_permissions(fs::Permissions::from_mode(0o644))?;
     file.persist(&path)?;
@@ -221,7 +222,7 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o644
         );
-        // A link is replaced, and what it leads to stays.
+        // A link is replaced, and its target stays unchanged.
         let other = dir.path().join("other");
         fs::write(&other, "other").unwrap();
         let link = dir.path().join("link.html");

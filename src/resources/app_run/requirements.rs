@@ -1,6 +1,6 @@
-//! Whether what an app needs is installed where it will run, as far as a plan can know: from what the
-//! runtime has recorded of the SuperLink and its SuperNodes, and from what this process has planned for
-//! them. A cluster's images hold what nobody here can see.
+//! Whether the app's dependencies are installed where it will run, as far as a plan can know: from
+//! what the runtime recorded about the SuperLink and its SuperNodes, and from what this process has
+//! planned for them. The content of a cluster's images is not known.
 
 use super::federation::Federation;
 use super::model::Model;
@@ -15,7 +15,7 @@ use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Maybe;
 
-/// Warns of dependencies that no `requirements` name.
+/// Warns of dependencies that no `requirements` list contains.
 pub(super) async fn check(
     provider: Option<&Configured>,
     plan: &mut Plan<Model>,
@@ -77,7 +77,7 @@ fn warning(source: &Source, found: &[String]) -> Diagnostic {
         .at(at!(Model, source.path))
 }
 
-/// What to write for one object.
+/// The `requirements` line to write for one object.
 fn line(object: &ObjectRef, resource: &str, has: &[String], lacking: &[&str]) -> String {
     let all = has
         .iter()

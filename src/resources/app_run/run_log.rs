@@ -1,6 +1,6 @@
-//! The log of a run's ServerApp, read as progress: while the run is followed, piece by piece, and at
-//! its end as a whole. Each round that ends is one line at level INFO in Terraform's own log, so that
-//! `TF_LOG=INFO` shows how a training goes.
+//! Reads the log of a run's ServerApp as progress: in pieces while the run is followed, and
+//! completely at its end. Each round that ends becomes one INFO line in Terraform's own log, so
+//! `TF_LOG=INFO` shows the progress of a training.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use crate::terminal::{plain, visible};
 const NEXT_PIECE: Duration = Duration::from_secs(15);
 /// How long reading the log of a finished run may take: it may be large.
 const WHOLE: Duration = Duration::from_mins(2);
-/// The same for a run that has not ended: its log so far comes at once.
+/// The same for a run that has not ended: the SuperLink sends the existing log at once.
 const FIRST_PIECE: Duration = Duration::from_secs(2);
 const MORE: Duration = Duration::from_millis(300);
 const SO_FAR: Duration = Duration::from_secs(20);
 /// How many metrics a line shows.
 const SHOWN_METRICS: usize = 4;
 
-/// How far the log of a run was read, and what it told.
+/// How far the log of a run was read, and what it shows.
 #[derive(Debug, Default)]
 pub(super) struct RunLog {
     reader: ProgressReader,
-    /// The time of the last piece, behind which reading continues.
+    /// The time of the last piece; reading continues after it.
     read: f64,
-    /// How many rounds that ended were told.
+    /// How many ended rounds were logged.
     told: u64,
     /// The last lines, if a report shows them.
     tail: Option<LogTail>,
@@ -44,7 +44,7 @@ enum Next {
 }
 
 impl RunLog {
-    /// A log of which this many of the last lines are kept.
+    /// A log that keeps this many of the last lines.
     pub(super) fn with_lines(lines: usize) -> Self {
         Self {
             tail: Some(LogTail::of(lines)),
@@ -52,7 +52,7 @@ impl RunLog {
         }
     }
 
-    /// What a run's log tells.
+    /// Reads the progress from a run's log.
     pub(super) async fn read(client: &ControlClient, run: &Run) -> Progress {
         let mut log = Self::default();
         log.read_all(client, run).await;
@@ -61,7 +61,7 @@ impl RunLog {
 
     /// Reads as far as possible: to the end of the log if the run has finished.
     pub(super) async fn read_all(&mut self, client: &ControlClient, run: &Run) {
-        // Rounds of before are no news.
+        // Earlier rounds are not logged again.
         self.told = u64::MAX;
         if run.is_finished() {
             self.finish(client, run.id).await;
@@ -70,7 +70,7 @@ impl RunLog {
         }
     }
 
-    /// What was read.
+    /// What the log told.
     pub(super) fn end_of(self) -> Progress {
         if self.is_whole {
             self.reader.end()
@@ -79,7 +79,7 @@ impl RunLog {
         }
     }
 
-    /// The last lines.
+    /// The last lines of the log.
     pub(super) fn lines(&self) -> Vec<String> {
         self.tail.as_ref().map(LogTail::lines).unwrap_or_default()
     }
@@ -90,7 +90,7 @@ impl RunLog {
             let Ok(mut log) = client.stream_logs(id, self.read).await else {
                 return;
             };
-            // A SuperLink may not respond before there is output.
+            // A SuperLink may not respond before the run has output.
             let mut patience = FIRST_PIECE;
             while let Ok(Next::Piece) =
                 tokio::time::timeout(patience, self.add_next(&mut log, id)).await
@@ -105,8 +105,8 @@ impl RunLog {
         self.reader.progress()
     }
 
-    /// Reads until the log ends, which it does with the run, and calls `on_round` after each round.
-    /// May be cancelled and called again.
+    /// Reads until the log ends, which happens when the run ends, and calls `on_round` after each
+    /// round. May be cancelled and called again.
     pub(super) async fn follow(
         &mut self,
         client: &ControlClient,
@@ -153,7 +153,7 @@ impl RunLog {
         };
         if tracing::enabled!(tracing::Level::DEBUG) {
             for line in plain(&piece.text).lines() {
-                // A bar, so that no line of an app begins one of Terraform's log.
+                // The bar keeps a line of an app from looking like a line of Terraform's log.
                 tracing::debug!(run = %id, "| {}", inert(line));
             }
         }
@@ -166,7 +166,7 @@ impl RunLog {
         Next::Piece
     }
 
-    /// Tells the rounds that have ended since.
+    /// Logs the rounds that have ended since the last call.
     fn tell(&mut self, id: RunId) {
         let progress = self.reader.progress();
         let ended = progress.rounds.iter().filter(|round| round.ended);
@@ -217,7 +217,7 @@ fn shown(metrics: &Metrics) -> String {
     format!(" ({})", values.collect::<Vec<_>>().join(", "))
 }
 
-/// A number without hundreds of zeros.
+/// A number without hundreds of zeros: exponents for very large and very small ones.
 fn short(value: f64) -> String {
     if value == 0.0 || (1e-5..1e15).contains(&value.abs()) || !value.is_finite() {
         value.to_string()

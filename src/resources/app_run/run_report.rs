@@ -1,4 +1,4 @@
-//! What a report shows of a run, gathered from the SuperLink and the log.
+//! The content of a report about a run, collected from the SuperLink and the log.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use crate::tfplugin::Call;
 /// How many lines of the log a report shows.
 pub(super) const LOG_LINES: usize = 200;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy)]
 enum Format {
     Html,
     Markdown,
 }
 
-/// What a report shows.
+/// The content of a report.
 #[derive(Debug, Clone)]
 pub struct RunReport {
     pub(super) run: Run,
@@ -41,7 +41,7 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// A report on a run that was not read yet.
+    /// A report about a run whose log was not read yet.
     pub(super) async fn of(
         call: &Call<Configured>,
         client: &ControlClient,
@@ -62,7 +62,7 @@ impl RunReport {
         }
     }
 
-    /// A report on any run of a SuperLink.
+    /// A report about any run of a SuperLink.
     pub async fn read(
         call: &Call<Configured>,
         client: &ControlClient,
@@ -103,7 +103,7 @@ impl RunReport {
             .map(|(name, value)| (name.clone(), text(value)))
             .collect();
         let nodes: Vec<_> = self.nodes.iter().map(|node| self.node(node)).collect();
-        // The same report of a finished run has the same text.
+        // The time of its end, so that the report of a finished run always has the same text.
         let written_at = finished.clone().unwrap_or_else(now);
         let id = run.id.to_string();
         let details = outputs::details(run);
@@ -155,14 +155,14 @@ impl RunReport {
     }
 }
 
-/// The report of a run that an apply follows, rewritten when a round has ended.
+/// The report of a run that an apply follows; rewritten after each round.
 pub(super) struct LiveReport<'a> {
     files: Option<&'a ReportFiles>,
     report: Option<RunReport>,
 }
 
 impl<'a> LiveReport<'a> {
-    /// The report that a run is to have, if any.
+    /// The report that the configuration of a run asks for, if any.
     pub(super) fn of(model: &'a Model) -> Self {
         Self {
             files: model.report.as_ref(),
@@ -170,7 +170,7 @@ impl<'a> LiveReport<'a> {
         }
     }
 
-    /// Takes in how the run is.
+    /// Updates the report with the current status of the run.
     pub(super) async fn saw(
         &mut self,
         call: &Call<Configured>,
@@ -186,13 +186,13 @@ impl<'a> LiveReport<'a> {
         } else {
             let report = RunReport::of(call, client, &model.control, run.clone());
             let report = report.await;
-            // A run that waits for its nodes can be seen, too.
+            // Written at once, so that a run that waits for its nodes is visible, too.
             let _ = self.files.map(|files| files.write(&report));
             self.report = Some(report);
         }
     }
 
-    /// Writes what the log told so far. A file that cannot be written is told at the end.
+    /// Writes what the log shows so far. A file that cannot be written is reported at the end.
     pub(super) fn write(&mut self, log: &RunLog) {
         if let (Some(files), Some(report)) = (self.files, &mut self.report) {
             report.progress = log.progress().clone();
@@ -204,7 +204,7 @@ impl<'a> LiveReport<'a> {
 
 #[cfg(test)]
 impl RunReport {
-    /// A report on a run that told nothing.
+    /// A report about a run without any output.
     pub(super) fn example() -> Self {
         Self {
             run: Run::from_wire(crate::flower::control::fake::run(

@@ -1,6 +1,6 @@
-//! A run that does not get on: nothing began or ended in it for a while, and it waits for nodes, or
-//! was never started. Flower's strategies wait for nodes without bound and the run is `running`
-//! meanwhile, so that it looks like slow training.
+//! Detects a run that makes no progress: nothing began or ended for a while, and the run waits for
+//! nodes or was never started. Flower's strategies wait for nodes without a limit, and the run
+//! stays `running`, so it looks like slow training.
 
 use std::time::{Duration, Instant};
 
@@ -14,28 +14,28 @@ use crate::flower::progress::{NodesAwaited, Progress};
 use crate::runtime::Runtime;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
-/// What `wait.stall_timeout` is by default.
+/// The default of `wait.stall_timeout`.
 pub(super) const STALL: Duration = Duration::from_mins(5);
 
-/// For how long a line that says that a run waits counts: Flower writes one each second.
+/// How long a log line about waiting stays valid: Flower writes one each second.
 const SAID: Duration = Duration::from_secs(45);
 
-/// What a run that does not get on waits for.
+/// What a stalled run waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stall {
-    /// It waits for nodes; how many, if the log tells.
+    /// It waits for nodes; how many, if the log shows it.
     Nodes(Option<NodesAwaited>),
-    /// Nobody starts it: its status.
+    /// Nothing starts it; the value is its status.
     Start(RunStatus),
 }
 
-/// Watches whether a run gets on.
+/// Watches whether a run makes progress.
 #[derive(Debug)]
 pub(super) struct StallWatch {
     limit: Duration,
     since: Instant,
     seen: Option<(RunStatus, u64)>,
-    /// When the log last said that it waits, and how often it had.
+    /// When the log last said that the run waits, and how often it had said so.
     waits: Option<(Instant, u64)>,
     told: bool,
 }
@@ -55,7 +55,8 @@ impl StallWatch {
         self.limit
     }
 
-    /// Looks at a run; returns what it waits for once it has not moved for the limit, once.
+    /// Checks a run. Returns what the run waits for if it made no progress for the limit; only once
+    /// per stall.
     pub(super) fn look(
         &mut self,
         status: &RunStatus,
@@ -80,7 +81,7 @@ impl StallWatch {
             _ => None,
         };
         if waits.is_none() {
-            // It works. A wait that follows is measured from its beginning.
+            // The run works. A later wait is measured from its own start.
             self.since = now;
         }
         let stalled = waits.filter(|_| !self.told && now.duration_since(self.since) >= self.limit);
@@ -88,7 +89,7 @@ impl StallWatch {
         stalled
     }
 
-    /// Whether the wait goes on. A strategy of the app's own may end it without a word.
+    /// Whether the wait continues. An app's own strategy may end it without a log line.
     fn says_that_it_waits(&self, progress: &Progress, now: Instant) -> bool {
         let said = self.waits.map(|(at, _)| now.duration_since(at));
         progress.waiting.is_some() && said.is_some_and(|ago| ago < SAID)
@@ -96,7 +97,7 @@ impl StallWatch {
 }
 
 impl Stall {
-    /// What it waits for, and what a person looks at: in sentences.
+    /// What the run waits for and what a person should check, in sentences.
     pub(super) async fn explained(
         &self,
         runtime: &dyn Runtime,
@@ -159,7 +160,7 @@ fn words_of(time: Duration) -> String {
     }
 }
 
-/// An error where a run that stalls is to be stopped, and its SuperLink does not log that it waits.
+/// An error if a stalled run is to be stopped but its SuperLink does not log that it waits.
 pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
     let wait = model.wait.as_ref();
     if wait.and_then(|wait| wait.on_stall) != Some(OnStall::Error) {
@@ -186,7 +187,7 @@ pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
     }
 }
 
-/// Which of the nodes that the run names are not online.
+/// Which of the nodes in `wait.nodes` are not online.
 fn offline_words(model: &Model, nodes: &[Node]) -> Option<String> {
     let awaited = model.wait.as_ref()?.nodes.as_ref()?;
     let is_online = |id| {
@@ -232,14 +233,14 @@ mod tests {
         };
         assert_eq!(look(WAITS, 60), Some(Stall::Nodes(Some(nodes))));
         assert_eq!(look(WAITS, 600), None);
-        // Training takes as long as it takes.
+        // Training is never a stall, however long it takes.
         let sampled = "INFO :      configure_train: Sampled 2 nodes (out of 2)\n";
         assert_eq!(look(sampled, 601), None);
         assert_eq!(look("", 6000), None);
-        // A wait that ends without a word is no wait.
+        // A wait that ends without a log line is not a wait.
         assert_eq!(look(WAITS, 6001), None);
         assert_eq!(look("", 6100), None);
-        // A legacy strategy waits without a word.
+        // A legacy strategy waits without a log line.
         assert_eq!(look("INFO :      [ROUND 2]\n", 7000), None);
         assert_eq!(look("", 7061), Some(Stall::Nodes(None)));
     }

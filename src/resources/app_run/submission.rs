@@ -1,6 +1,6 @@
-//! Submitting a run once, also across a provider that is killed: a note in the runtime says that a
-//! submission is under way and, once that is known, which run it became. The next apply takes such
-//! runs over instead of submitting them again.
+//! Submits a run exactly once, even if the provider is killed: a note in the runtime records that a
+//! submission has started and, when it is known, the id of its run. The next apply takes over such
+//! a run instead of submitting it again.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,22 +19,22 @@ use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::value::to_json;
 
-/// Tells apart what one process submits within a millisecond.
+/// Distinguishes the submissions of one process within a millisecond.
 static COUNT: AtomicU64 = AtomicU64::new(0);
 const NOT_SUBMITTED: &str = "The run was not submitted";
 
-/// A note that was there before.
+/// A note of an earlier submission.
 struct Left {
     key: String,
     note: Note,
     owner_lives: bool,
 }
 
-/// A run that was submitted, and the note that says so.
+/// A run that was submitted, and its note.
 #[derive(Debug)]
 pub(super) struct Submitted {
     pub id: RunId,
-    /// An earlier apply had submitted it.
+    /// An earlier apply submitted it.
     pub taken_over: bool,
     note: String,
 }
@@ -48,18 +48,18 @@ impl Submitted {
         }
     }
 
-    /// Once the run is in the state, the note has done its work.
+    /// Deletes the note, which is not needed once the run is in the state.
     pub(super) async fn forget(&self, runtime: &dyn Runtime) {
         let _ = runtime.drop_note(&self.note).await;
     }
 }
 
-/// Settles one of the submissions of this run that had lost their runs: the run was imported.
+/// Settles one submission whose run id was lost, because the run was imported.
 pub(super) async fn settle_import(runtime: &dyn Runtime, model: &Model) {
     journal::settle_import(runtime, &note_prefix(model)).await;
 }
 
-/// Submits the run, or takes over the one that a killed provider submitted.
+/// Submits the run, or takes over the run that a killed provider submitted.
 pub(super) async fn submit_once(
     runtime: &dyn Runtime,
     client: &ControlClient,
@@ -90,8 +90,8 @@ pub(super) async fn submit_once(
             });
         }
     }
-    // Notes of other processes may stand for runs that are being submitted now; those left behind
-    // were looked after.
+    // Notes of other processes may belong to runs that are being submitted now; the notes of dead
+    // processes were handled above.
     submission.since = SystemTime::now();
     let mut note = Note::new(&model.control.url, submission.since);
     note.write(runtime, &key).await.map_err(explain)?;
@@ -99,7 +99,8 @@ pub(super) async fn submit_once(
         Ok(submitted) => {
             let id = submitted.run_id();
             note.outcome = Outcome::Run(id);
-            // Without it the run is found by what it is, as long as there is one like it.
+            // If the note cannot be written, the run is found by its properties, if only one run
+            // has them.
             let _ = note.write(runtime, &key).await;
             for left in notes.iter().filter(|left| !left.owner_lives) {
                 let _ = runtime.drop_note(&left.key).await;
@@ -107,7 +108,7 @@ pub(super) async fn submit_once(
             Ok(Submitted::new(id, key))
         }
         Err(error) => {
-            // Only when it is certain that there is no run may the next apply forget this one.
+            // The next apply may forget this submission only if there is certainly no run.
             if matches!(&error, SubmitError::Control(_)) {
                 let _ = runtime.drop_note(&key).await;
             }
@@ -118,7 +119,7 @@ pub(super) async fn submit_once(
     }
 }
 
-/// The run that became of an earlier submission, if the SuperLink knows one.
+/// The run of an earlier submission, if the SuperLink knows one.
 async fn found_again(
     client: &ControlClient,
     left: &Left,
@@ -163,7 +164,8 @@ fn explain(error: RuntimeError) -> Diagnostics {
     report::error(NOT_SUBMITTED, &error).into()
 }
 
-/// What tells one declared run from another. Several may be declared alike.
+/// The properties that distinguish one declared run from another. Several runs may be declared
+/// alike.
 fn note_prefix(model: &Model) -> String {
     let mut hash = Sha256::new();
     let run_config = model

@@ -1,4 +1,4 @@
-//! Submissions of a provider that is killed, on a SuperLink that answers as told.
+//! Submissions of a provider that is killed, on a SuperLink with scripted answers.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::resources::app_run::tests::model;
 use crate::runtime::Journal as _;
 use crate::runtime::local::LocalRuntime;
 
-/// The runs that the SuperLink has: number, status, sub-status.
+/// The runs that the SuperLink has: id, status, sub-status.
 type Runs = Arc<Mutex<Vec<(u64, &'static str, &'static str)>>>;
 
 fn start() -> StartRun {
@@ -29,8 +29,8 @@ fn runtime(dir: &Path) -> LocalRuntime {
     }
 }
 
-/// A SuperLink with these runs of our app, all submitted when it cannot be told, that loses the replies
-/// of submissions, or gives the next run this number.
+/// A SuperLink with these runs of our app, all without a known submission time. It loses the
+/// replies to submissions, or gives the next run this id.
 fn superlink(runs: &Runs, next: Option<u64>) -> Fake {
     let runs = Arc::clone(runs);
     Fake::new(move |call, _, _| match (call, next) {
@@ -47,7 +47,7 @@ fn superlink(runs: &Runs, next: Option<u64>) -> Fake {
     })
 }
 
-/// Makes the notes look as if another process had written them and died.
+/// Makes the notes look as if another process had written them and had died.
 fn owner_dies(runtime: &LocalRuntime) {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     let dead = child.id();
@@ -71,7 +71,7 @@ async fn what_several_runs_make_unclear_is_cleared_as_the_error_says() {
     let runtime = runtime(dir.path());
     let runs = Runs::default();
     *runs.lock().unwrap() = vec![(7, "running", ""), (9, "running", "")];
-    // Each apply is a process of its own.
+    // Each apply is its own process.
     let apply = async |next| {
         owner_dies(&runtime);
         let fake = superlink(&runs, next);
@@ -87,7 +87,7 @@ async fn what_several_runs_make_unclear_is_cleared_as_the_error_says() {
         assert!(message.path.is_some(), "{message:?}");
         assert_eq!((submitted, notes(&runtime).len()), (expected, 1));
     }
-    // One of them was stopped.
+    // One of the runs was stopped.
     *runs.lock().unwrap() = vec![(7, "finished", "stopped"), (9, "running", "")];
     let (taken, submitted) = apply(None).await;
     let taken = taken.unwrap();
@@ -95,7 +95,7 @@ async fn what_several_runs_make_unclear_is_cleared_as_the_error_says() {
     taken.forget(&runtime).await;
     assert!(!runtime.data_dir.exists());
 
-    // All of them were.
+    // All of the runs were stopped.
     *runs.lock().unwrap() = vec![(7, "running", ""), (9, "running", "")];
     apply(None).await.0.unwrap_err();
     *runs.lock().unwrap() = vec![(7, "finished", "stopped"), (9, "finished", "stopped")];
@@ -105,7 +105,7 @@ async fn what_several_runs_make_unclear_is_cleared_as_the_error_says() {
     assert_eq!(notes(&runtime).len(), 1);
     new.forget(&runtime).await;
 
-    // One of them was imported.
+    // One of the runs was imported.
     *runs.lock().unwrap() = vec![(7, "running", ""), (9, "running", "")];
     apply(None).await.0.unwrap_err();
     let provider = Configured::new(Arc::new(self::runtime(dir.path())));
@@ -131,14 +131,14 @@ async fn a_note_outlives_the_apply_until_a_state_has_the_run() {
     assert_eq!((taken.id, taken.taken_over), (RunId(7), true));
     assert_eq!(fake.count(Call::StartRun), 0);
 
-    // It was only interrupted: the state has the run, and the next refresh drops the note.
+    // Terraform was only interrupted: the state has the run, and the next refresh drops the note.
     let provider = Configured::new(Arc::new(self::runtime(dir.path())));
     journal::settle_run(&provider, RunId(8)).await;
     assert_eq!(notes(&runtime).len(), 1);
     journal::settle_run(&provider, RunId(7)).await;
     assert!(!runtime.data_dir.exists());
 
-    // Or it was of an app that nobody runs any more, on a SuperLink that is destroyed.
+    // Or no apply declares the run any more, and its SuperLink is destroyed.
     let fake = superlink(&runs, Some(12));
     let left = submit_once(&runtime, &fake.client(), &model(), start()).await;
     assert_eq!(left.unwrap().id, RunId(12));

@@ -1,9 +1,9 @@
-//! Failed runs whose app is gone.
+//! Failed runs whose app no longer exists.
 //!
-//! A run that failed is tainted, and Terraform plans a tainted resource like one that is created: nothing
-//! in that request says that there is a run in the state. Terraform asks for such a plan also before it
-//! destroys, and an error would keep the failed run from being destroyed without its app. What tells the
-//! two apart is that the run was read just before, by this process.
+//! Terraform taints a run that failed, and plans a tainted resource like a new one: the request
+//! does not show that the state has a run. Terraform asks for such a plan also before it destroys,
+//! and an error would prevent the destroy of the failed run without its app. The provider
+//! recognises this case because the same process has just read the run.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::resources::Configured;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 
-/// The sources of the runs that were read.
+/// The sources of the runs that this process has read.
 #[derive(Debug, Default)]
 pub(crate) struct RunsSeen(Mutex<BTreeSet<String>>);
 
@@ -34,8 +34,8 @@ impl RunsSeen {
     }
 }
 
-/// Plans a run that cannot be created without its app: an error, unless it may be one that failed. The
-/// apply of that plan is refused before the failed run is removed.
+/// Plans a run that cannot be created without its app: an error, unless the run may be a failed
+/// one. The apply of that plan is refused before the failed run is removed.
 pub(super) fn without_app(
     provider: Option<&Configured>,
     plan: &mut Plan<Model>,

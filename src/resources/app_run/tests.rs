@@ -1,4 +1,4 @@
-//! Runs of a SuperLink that answers as told.
+//! Runs on a SuperLink with scripted answers.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::tfplugin::value::Value;
 
 const URL: &str = "http://127.0.0.1:1";
 
-/// A run that was not submitted yet.
+/// A run that is not submitted yet.
 pub(super) fn model() -> Model {
     let model = Value::object([
         ("control", Value::object([("url", URL.into())])),
@@ -29,7 +29,7 @@ pub(super) fn model() -> Model {
     Model::decode(&model, &Path::default()).unwrap()
 }
 
-/// A call to a provider whose SuperLink is this one.
+/// A call to a provider that uses this SuperLink.
 fn call(dir: &std::path::Path, fake: &Fake) -> Call<Configured> {
     let provider = Configured::new(Arc::new(LocalRuntime {
         data_dir: dir.join("data"),
@@ -66,7 +66,7 @@ async fn a_replacement_without_its_app_is_refused_once_and_a_destroy_is_not() {
     call.keep_private(PlannedApp::missing(&gone).to_private());
     let refused = AppRun::delete(call.clone(), state.clone()).await;
     assert!(refused.unwrap_err().has_errors());
-    // What stays in the state is what the call keeps.
+    // Terraform stores the private data of the refused delete, which no longer contains the app.
     AppRun::delete(call.clone(), state).await.unwrap();
 }
 
@@ -105,6 +105,6 @@ async fn a_refresh_of_a_thousand_runs_asks_a_few_times() {
     }
     let asked = fake.count(Asked::ListRuns);
     assert!(asked <= 5, "{asked}");
-    // The log of a run that has ended since is read once, for what it learned.
+    // The log of a run that has ended since is read once, for its outputs.
     assert!(fake.count(Asked::StreamLogs) <= 1000);
 }

@@ -1,5 +1,5 @@
-//! Whether a run that completed has trained. Flower calls a run completed whose SuperNodes all failed
-//! in each round; the ServerApp's log knows better.
+//! Whether a completed run has trained. Flower reports a run as completed even if all SuperNodes
+//! failed in every round; the log of the ServerApp shows these failures.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result, Severity};
 /// How many failures a message shows.
 const SHOWN: usize = 10;
 
-/// What the rounds of a run came to.
+/// The result of a run's rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Training {
-    /// Each round had results, as far as the log tells.
+    /// Every round had results, as far as the log shows.
     Fine,
     /// Some SuperNodes failed, and the last round had results.
     SomeFailed,
@@ -51,7 +51,7 @@ impl Training {
         }
     }
 
-    /// How bad that is by the configuration; `None` if nothing is said.
+    /// The severity that the configuration gives this result; `None` if there is nothing to report.
     fn severity(self, model: &Model) -> Option<Severity> {
         let severity = match (model.on_client_failure, self) {
             (_, Self::Fine) | (Some(OnClientFailure::Ignore), _) => return None,
@@ -60,7 +60,7 @@ impl Training {
                 Severity::Error
             }
         };
-        // A run that may fail may also train badly.
+        // If a failed run is only recorded, failed training is only a warning.
         let recorded = model.on_failure == OnFailure::Record;
         Some(if recorded {
             Severity::Warning
@@ -94,7 +94,7 @@ impl Training {
     }
 }
 
-/// What the rounds mean for the apply: an error, a warning, or nothing.
+/// What the rounds mean for the apply: an error, a warning or nothing.
 pub(super) async fn judge(
     call: &Call<Configured>,
     model: &Model,
@@ -129,7 +129,7 @@ pub(super) async fn judge(
     }
 }
 
-/// A warning if a log level of the SuperLink hides the rounds.
+/// A warning if the log level of the SuperLink hides the rounds.
 async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
     let runtime = call.provider.runtime.as_ref();
     let federation = Federation::of(runtime, &model.control).await;
@@ -149,7 +149,7 @@ async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
     }
 }
 
-/// The same for a run that nobody waited for: a warning at most.
+/// The same for a run that no apply waited for: at most a warning.
 pub(super) async fn judge_later(
     call: &Call<Configured>,
     model: &Model,
@@ -208,7 +208,7 @@ async fn message(
     }
 }
 
-/// The failures, one on a line, each with the rounds that it was in.
+/// The failures, one per line, each with the rounds in which it occurred.
 pub(super) fn told(progress: &Progress, names: &BTreeMap<NodeId, String>) -> String {
     let mut rounds: BTreeMap<(NodeId, &str), Vec<String>> = BTreeMap::new();
     let mut unnamed = Vec::new();
@@ -249,7 +249,7 @@ pub(super) fn told(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Str
     lines.join("\n")
 }
 
-/// The first of the places where a failure was.
+/// The first of the places of a failure.
 fn some_of(places: &[String]) -> String {
     const FIRST: usize = 4;
     let first = places.get(..FIRST).unwrap_or(places).join(", ");

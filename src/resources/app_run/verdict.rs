@@ -1,5 +1,5 @@
 //! What a run that ended badly means for the apply: Flower's reason, the last lines of the log, and
-//! what is known of the cause.
+//! the known cause.
 
 use super::cause::{AppParts, READ, cause, client_failed, installing, places, sites_of};
 use super::federation::Federation;
@@ -77,10 +77,10 @@ pub(super) async fn of(
         .into())
 }
 
-/// How Flower says that a ServerApp is gone and has not said why.
+/// Flower's message for a ServerApp that is gone without a reason.
 const NO_HEARTBEAT: &str = "No heartbeat received from the task";
 
-/// What a ServerApp that ended without a word may have come to, and where to look.
+/// The possible causes if a ServerApp ended without a message, and where to look.
 async fn silent_end(call: &Call<Configured>, federation: Option<&Federation>) -> String {
     let place = match federation {
         Some(federation) => {
@@ -98,7 +98,7 @@ async fn silent_end(call: &Call<Configured>, federation: Option<&Federation>) ->
     )
 }
 
-/// The last lines, as many as a configuration asks for.
+/// The last lines, as many as the configuration asks for.
 pub(super) fn shown(lines: &[String], most: u32) -> String {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let from = lines.len().saturating_sub(most);

@@ -1,6 +1,6 @@
-//! What is wrong with the settings of a pod: what the schema alone cannot say, and what a cluster would
-//! refuse, or take without using it. It is found when planned: by the time that a cluster sees the pod, the
-//! rest of the object is made.
+//! Finds errors in the settings of a pod that the schema cannot find: settings that a cluster would
+//! refuse, or accept and ignore. The plan reports them; when a cluster sees the pod, the rest of
+//! the object already exists.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 use crate::tfplugin::value::{Value, to_json};
 
-/// What names an object of the cluster, alone or in a list.
+/// Attributes that name an object of the cluster, alone or in a list.
 const NAMES: [ModelPath<Pod>; 6] = [
     at!(Pod, priority_class),
     at!(Pod, runtime_class),
@@ -40,11 +40,11 @@ const SOURCES: [ModelPath<VolumeSettings>; 3] = [
     at!(VolumeSettings, secret),
     at!(VolumeSettings, config_map),
 ];
-/// A probe is repeated every second, and counted with 32 bits.
+/// Kubernetes repeats the probe every second, and its counter has 32 bits.
 const LONGEST_START: std::time::Duration = std::time::Duration::from_hours(24);
 
-/// Checks what the schema alone cannot say. What is unknown is checked when it is known, and what is of
-/// another type is told by the schema.
+/// Checks what the schema cannot check. Unknown values are checked when they are known; the schema
+/// reports wrong types.
 pub fn validate<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
     let mut found = Diagnostics::default();
     let volumes = pod.then(at!(Pod, volumes));
@@ -75,7 +75,7 @@ pub fn validate<M>(config: &Tree<M>, pod: ModelPath<M>) -> Result<()> {
     found.or(())
 }
 
-/// What a cluster would refuse, or take without using it.
+/// Errors for settings that a cluster would refuse, or accept and ignore.
 fn in_a_cluster<M>(config: &Tree<M>, pod: ModelPath<M>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for path in NAMES {
@@ -120,7 +120,7 @@ fn in_a_cluster<M>(config: &Tree<M>, pod: ModelPath<M>) -> Diagnostics {
     found
 }
 
-/// A text, or the texts of a list, as far as they are known.
+/// The known texts of a value that is a text or a list of texts.
 fn texts(value: &Value, at: Path) -> Vec<(&str, Path)> {
     match value {
         Value::List(items) => {
@@ -141,7 +141,7 @@ fn name(text: &str, at: &Path) -> Result<()> {
     Err(refused(text, &why, at))
 }
 
-/// The empty name asks for a volume that is there already.
+/// The empty name asks for an existing volume.
 pub fn storage_class(text: &str, at: &Path) -> Result<()> {
     if text.is_empty() {
         return Ok(());
@@ -200,7 +200,7 @@ mod tests {
     use crate::resources::planning::tree;
     use crate::resources::superlink::{Model, Superlink};
 
-    /// The paths of what is wrong with a SuperLink of these settings.
+    /// The paths of the errors in a SuperLink with these settings.
     fn paths(settings: Json) -> Vec<String> {
         let config = tree::<Superlink>(json!({ "kubernetes": settings }));
         let found = validate(&config, at!(Model, kubernetes));

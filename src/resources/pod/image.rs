@@ -1,10 +1,10 @@
-//! What can be the name of a container image.
+//! Checks the name of a container image.
 
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
 
-/// An error unless a container can have this image.
+/// An error unless the text can be the image of a container.
 pub(crate) fn image(text: &str, at: &Path) -> Result<()> {
     if is_image(text) {
         return Ok(());
@@ -15,11 +15,11 @@ pub(crate) fn image(text: &str, at: &Path) -> Result<()> {
     Err(refused(text, &why, at))
 }
 
-/// What follows an `@` is a digest, and is checked as one elsewhere.
+/// The text after an `@` is a digest, which another check covers.
 fn is_image(text: &str) -> bool {
     let name = text.split('@').next().unwrap_or(text);
     let (name, tag) = match name.rsplit_once(':') {
-        // What follows the colon of a port has a slash in it.
+        // If the colon belongs to a port, a slash follows it.
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
         _ => (name, None),
     };
@@ -48,7 +48,7 @@ fn is_image(text: &str) -> bool {
     name.len() <= 255 && parts.all(is_part) && tag.is_none_or(is_tag)
 }
 
-/// An error where an image is named by what is no digest.
+/// An error if an image has an `@` without a valid digest.
 pub(super) fn has_digest(image: &str, at: &Path) -> Result<()> {
     let Some((named, digest)) = image.split_once('@') else {
         return Ok(());

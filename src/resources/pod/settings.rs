@@ -1,4 +1,4 @@
-//! From the settings of a pod to what a runtime takes.
+//! Converts the settings of a pod to the form that a runtime uses.
 
 use super::{Pod, ResourceSettings, TolerationSettings, volumes};
 use crate::at;
@@ -8,7 +8,7 @@ use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::ModelPath;
 use crate::tfplugin::value::to_json;
 
-/// What a runtime gets of the settings, which stand at this attribute.
+/// The settings of a runtime from the attribute at this path.
 pub fn settings<M>(pod: Option<&Pod>, at: ModelPath<M>) -> Result<PodSettings> {
     let Some(pod) = pod else {
         return Ok(PodSettings {

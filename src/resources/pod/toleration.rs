@@ -1,4 +1,4 @@
-//! What a cluster would refuse of a toleration, or take without using it.
+//! Finds tolerations that a cluster would refuse, or accept and ignore.
 
 use super::TolerationSettings;
 use crate::at;
@@ -7,7 +7,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
-/// An error where the fields of a toleration do not go together.
+/// An error if the fields of a toleration contradict each other.
 pub(super) fn check(one: &Value, at: &Path) -> Result<()> {
     let mut found = Diagnostics::default();
     let operator = one.at(at!(TolerationSettings, operator));

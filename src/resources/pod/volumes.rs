@@ -1,5 +1,5 @@
-//! The volumes of a pod. A cluster refuses what is wrong with one only once the rest of the object is
-//! made, so it is found here.
+//! The volumes of a pod. They are checked here, because a cluster refuses a wrong volume only after
+//! the rest of the object is created.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
 use crate::tfplugin::schema::refused;
 
-/// What a runtime gets of the volumes.
+/// The volumes in the form that a runtime uses.
 pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>, at: &Path) -> Result<Vec<Volume>> {
     let mut found = Diagnostics::default();
     let mut mounted: BTreeMap<&str, &str> = BTreeMap::new();
@@ -34,7 +34,7 @@ pub(super) fn volumes(set: &BTreeMap<String, VolumeSettings>, at: &Path) -> Resu
     found.or(volumes)
 }
 
-/// Why no volume can be seen at a path.
+/// Why a volume cannot be mounted at a path.
 fn unfit(path: &str) -> Option<String> {
     let is_plain =
         |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);

@@ -1,6 +1,6 @@
-//! Runs that are in progress when a SuperLink is to restart. A restart ends them as failed, so the plan
-//! says that it comes, why, and for how many runs; and an update can wait for them, or refuse. That is
-//! decided before anything is touched: what was refused leaves no trace.
+//! Runs in progress when a SuperLink must restart. A restart ends them as failed, so the plan shows
+//! that it will happen, why, and for how many runs. An update can wait for the runs, or refuse. The
+//! provider decides this before it changes anything, so a refused update has no effect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::{Attr as _, Tree};
 use crate::tfplugin::{Call, Plan};
 
-/// How long a plan waits for the SuperLink's answer, and how old that may be.
+/// How long a plan waits for the SuperLink's answer, and the maximum age of that answer.
 const GLANCE: Duration = Duration::from_secs(2);
 const RECENT: Duration = Duration::from_secs(15);
-/// How often an update that waits looks again.
+/// How often a waiting update reads the runs.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many runs a message names.
 const NAMED: usize = 10;
@@ -34,11 +34,11 @@ const NAMED: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum InProgress {
     These(Vec<RunId>),
-    /// It could not be asked.
+    /// The SuperLink did not answer.
     Unknown,
 }
 
-/// Says in the plan that the SuperLink restarts, and what that does to runs.
+/// Warns in the plan that the SuperLink restarts, and what that means for runs.
 pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan<Model>) -> Result<()> {
     let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
     let runs = matches!(
@@ -73,7 +73,7 @@ pub(super) async fn note(provider: Option<&Configured>, plan: &mut Plan<Model>) 
     Ok(())
 }
 
-/// Says which runs end with a SuperLink that is removed, where it says so at once.
+/// Warns which runs end when a SuperLink is removed, if the SuperLink answers at once.
 pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
     if state.status.get() != Some(&Status::Running) {
         return;
@@ -97,7 +97,7 @@ pub(super) async fn warn_of_their_end(call: &Call<Configured>, state: &Model) {
     }
 }
 
-/// The runs in progress, where the SuperLink of a state says so at once.
+/// The runs in progress, if the SuperLink of a state answers at once.
 async fn glance(provider: &Configured, control: Option<ControlOutput>) -> InProgress {
     let Some(control) = control else {
         return InProgress::Unknown;
@@ -118,7 +118,7 @@ fn in_progress(listing: &RunListing) -> Vec<RunId> {
     ids
 }
 
-/// What the plan says.
+/// The warning in the plan.
 fn told(policy: OnActiveRuns, causes: &[Cause], runs: &InProgress, keeps: bool) -> Diagnostic {
     let because = format!("It restarts because of {}.", listed(causes));
     let end = if keeps {
@@ -173,7 +173,7 @@ fn told(policy: OnActiveRuns, causes: &[Cause], runs: &InProgress, keeps: bool) 
         .detail(remedy)
 }
 
-/// An error, before anything is touched, where the update would end runs that it is to spare.
+/// An error, before anything is changed, if the update would end runs that it must not end.
 pub(super) async fn spare(
     call: &Call<Configured>,
     prior: &Model,
@@ -240,7 +240,7 @@ pub(super) async fn spare(
     }
 }
 
-/// Looks which runs are in progress, and where it `waits`, until there is none.
+/// Reads which runs are in progress; if `waits`, repeats this until there are none.
 async fn until_ended(
     control: &Arc<SharedReads>,
     waits: bool,

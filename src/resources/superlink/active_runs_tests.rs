@@ -21,7 +21,7 @@ fn state() -> Json {
     })
 }
 
-/// Two runs of which one has ended, then none that has not.
+/// First one finished and one running run, then only finished ones.
 fn running() -> Fake {
     Fake::new(|_, _, before| {
         let second = if before == 0 { "running" } else { "finished" };

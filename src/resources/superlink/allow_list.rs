@@ -1,6 +1,7 @@
-//! What a plan says of `supernodes`, beyond what the schema says: whom the SuperLink would let in or turn
-//! away for good. Registrations outlive their entry in the configuration, so that what looks like a line
-//! that can be put back may be a key that Flower never accepts again.
+//! What a plan reports about `supernodes`, beyond the checks of the schema: which SuperNodes the
+//! SuperLink would accept or refuse for good. Registrations outlive their entry in the
+//! configuration, so putting a removed line back may not help: Flower never accepts an unregistered
+//! key again.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::Tree;
 use crate::tfplugin::value::Value;
 
-/// Says that any SuperNode may join from outside the cluster, where nothing keeps strangers out.
+/// Warns that any SuperNode can join from outside the cluster if there is no allow-list.
 pub(super) fn open_to_outside(
     provider: Option<&Configured>,
     config: &Tree<Model>,
@@ -45,7 +46,7 @@ pub(super) fn open_to_outside(
     Some(message.at(at!(Model, supernodes)))
 }
 
-/// An error where the release cannot check keys and keep its database, too.
+/// An error if the release cannot both check keys and keep its database.
 pub(super) fn can_check_keys(plan: &Plan<Model>, version: FlowerVersion) -> Result<()> {
     let row = release::row(version)?;
     let refused = matches!(
@@ -74,8 +75,8 @@ pub(super) fn can_check_keys(plan: &Plan<Model>, version: FlowerVersion) -> Resu
     Ok(())
 }
 
-/// Says that SuperNodes end where a release that reads its list once, at its start, has nothing else to
-/// remember them by.
+/// Warns that SuperNodes end if the release reads its list only at its start and has no database to
+/// remember them.
 pub(super) fn note_memory(plan: &mut Plan<Model>, version: FlowerVersion) -> Result<()> {
     let lists = row_of(version).is_ok_and(|row| row.node_auth != NodeAuth::Registration);
     let changes = lists && !plan.is_create() && plan.changes(at!(Model, supernodes));
@@ -93,7 +94,7 @@ pub(super) fn note_memory(plan: &mut Plan<Model>, version: FlowerVersion) -> Res
     Ok(())
 }
 
-/// The keys of a list as Flower compares them, by name; `None` for one that is not known yet.
+/// The keys of a list as Flower compares them, by name; `None` for a key that is not known yet.
 type Keys = BTreeMap<String, Option<String>>;
 
 fn keys(supernodes: &Value) -> Option<Keys> {
@@ -112,8 +113,8 @@ fn keys(supernodes: &Value) -> Option<Keys> {
     )
 }
 
-/// What is registered, and stays it: none of a release that reads a list, and none of a SuperLink that
-/// is replaced or does not keep its database.
+/// What is registered and stays registered. Empty for a release that reads a list, and for a
+/// SuperLink that is replaced or does not keep its database.
 struct Registered<'a> {
     ids: &'a BTreeMap<String, Value>,
     keys: Keys,
@@ -151,7 +152,7 @@ impl<'a> Registered<'a> {
     }
 }
 
-/// Plans `nodes` as far as it is known: a key that stays registered keeps its number.
+/// Plans `nodes` as far as it is known: a key that stays registered keeps its node id.
 pub(super) fn foresee(plan: &mut Plan<Model>) -> Result<()> {
     let Some(registered) = Registered::of(plan)? else {
         return Ok(());
@@ -167,7 +168,7 @@ pub(super) fn foresee(plan: &mut Plan<Model>) -> Result<()> {
             keys.map(|(name, pem)| (name, id(pem).unwrap_or(Value::UNKNOWN)))
                 .collect()
         }
-        // Without a list, those that an earlier one named stay registered.
+        // Without a list, the SuperNodes of an earlier list stay registered.
         None if supernodes.is_null() => registered.ids.clone(),
         None => return Ok(()),
     };
@@ -175,7 +176,7 @@ pub(super) fn foresee(plan: &mut Plan<Model>) -> Result<()> {
     Ok(())
 }
 
-/// Says which keys this SuperLink will refuse for good.
+/// Warns which keys this SuperLink will refuse for good.
 pub(super) fn note_revoked(plan: &mut Plan<Model>) -> Result<()> {
     let notes = revocations(plan)?;
     plan.notes.extend(notes);
@@ -201,7 +202,7 @@ fn revocations(plan: &Plan<Model>) -> Result<Vec<Diagnostic>> {
         .keys()
         .filter(|name| match registered.keys.get(*name) {
             Some(pem) => !stays(pem),
-            // Of one that an earlier list named, the name is all that is known.
+            // For a SuperNode of an earlier list, only its name is known.
             None => !after.contains_key(*name),
         })
         .map(String::as_str)
@@ -216,7 +217,7 @@ fn revocations(plan: &Plan<Model>) -> Result<Vec<Diagnostic>> {
     Ok(notes)
 }
 
-/// For the first list of a SuperLink that had none.
+/// The warning for the first list of a SuperLink that had none.
 fn guests_leave() -> Diagnostic {
     Diagnostic::warning("Unlisted SuperNodes will be refused for good")
         .detail(
@@ -258,8 +259,8 @@ fn keys_burn(revoked: &[&str]) -> Diagnostic {
     )
 }
 
-/// An error for a location that would change: Flower stores it when a key is registered, and has no call
-/// to change it.
+/// An error for a changed location: Flower stores the location when it registers a key, and has no
+/// call to change it.
 pub(super) fn keeps_locations(plan: &Plan<Model>) -> Result<()> {
     let version = plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?;
     let row = version.known().flatten().and_then(|one| row_of(one).ok());
@@ -299,7 +300,7 @@ pub(super) fn keeps_locations(plan: &Plan<Model>) -> Result<()> {
     found.or(())
 }
 
-/// The location of an entry; null where there is none.
+/// The location of an entry; null if it has none.
 fn location<'a>(list: &'a Value, name: &str) -> &'a Value {
     let Value::Map(entries) = list else {
         return &Value::Null;
@@ -309,7 +310,7 @@ fn location<'a>(list: &'a Value, name: &str) -> &'a Value {
         .map_or(&Value::Null, |node| node.at(LOCATION))
 }
 
-/// The numbers of a location, however they are written.
+/// The numbers of a location, in any notation.
 fn place(value: &Value) -> Option<Vec<Option<f64>>> {
     let numbers = value.as_str()?.split(',');
     Some(numbers.map(|number| number.trim().parse().ok()).collect())

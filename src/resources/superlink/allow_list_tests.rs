@@ -86,7 +86,7 @@ async fn a_key_that_burns_is_told_and_one_that_moves_is_not() {
             assert!(note.unwrap().detail.contains("`rotation`"));
         }
     }
-    // Nothing is registered for good where nothing is kept, or in another SuperLink.
+    // Without a database, or in another SuperLink, no registration is permanent.
     let memory = json!({ "persistence": { "enabled": false } });
     let mut forgetful = prior.clone();
     forgetful["persistence"] = memory["persistence"].clone();
@@ -124,12 +124,12 @@ async fn nodes_that_stay_keep_their_numbers_in_the_plan() {
         planned.tree.value(at!(Model, nodes)),
         &nodes(&[("a", "1"), ("b", "2")])
     );
-    // One that others unregistered is registered anew.
+    // A key that was unregistered outside of Terraform is registered again.
     let lacks = state(&both, &json!({ "a": "1" }));
     let planned = change(&lacks, &both, json!({})).await;
     assert!(planned.is_unknown("nodes.b"));
     assert_eq!(planned.text("nodes.a"), Some("1"));
-    // Without a database all of them are.
+    // Without a database, all keys are registered again.
     let mut forgetful = prior.clone();
     forgetful["persistence"] = json!({ "enabled": false });
     let restart = json!({ "persistence": { "enabled": false }, "log_level": "DEBUG" });
@@ -162,7 +162,7 @@ async fn a_location_changes_with_its_key_alone() {
         let planned = change(&prior, &after, json!({})).await;
         assert_eq!(planned.errors, errors, "{after}");
     }
-    // What is not registered yet will be, with the new one.
+    // A key that is not registered yet is registered with the new location.
     let unregistered = state(&placed(&a, json!("47.37,8.54")), &json!({}));
     let after = placed(&a, json!("1.5,2.5"));
     assert_eq!(change(&unregistered, &after, json!({})).await.errors, "");

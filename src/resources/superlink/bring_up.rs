@@ -1,5 +1,5 @@
-//! How a SuperLink comes up: its parts are made, its processes started and waited for, and the keys of its
-//! allow-list registered.
+//! How a SuperLink starts: the provider creates its parts, starts its processes and waits for them,
+//! and registers the keys of its allow-list.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +19,10 @@ use crate::runtime::{LayoutRequest, Managed, Port};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::{Call, Slot};
 
-/// Flower may have to be installed first.
+/// The runtime may have to install Flower first.
 pub(super) const START: Duration = Duration::from_mins(15);
 
-/// Starts the SuperLink, waits until it answers, and makes its allow-list what it should be.
+/// Starts the SuperLink, waits until it answers, and reconciles its allow-list.
 pub(super) async fn bring_up(
     call: &Call<Configured>,
     managed: &Managed,
@@ -68,7 +68,7 @@ pub(super) async fn bring_up(
     let before = model.nodes.get().cloned().unwrap_or_default();
     model.nodes.set(before.clone());
     if matches!(operation, Operation::Create) {
-        // Identity before waiting: from here on nothing is lost.
+        // The identity goes into the state before the wait, so that a failure loses nothing.
         slot.put(model);
     }
     let shared = self::control(call, model)?;
@@ -103,7 +103,7 @@ pub(super) async fn bring_up(
     register(&registering, &shared, model, before).await
 }
 
-/// Makes the registrations what the allow-list says, after those that there were `before`.
+/// Reconciles the registrations with the allow-list. `before` are the earlier registrations.
 async fn register(
     coming: &BringUp<'_>,
     control: &SharedReads,
@@ -114,17 +114,17 @@ async fn register(
     let mut ids = before;
     let reconciled = async { nodes::reconcile(control, list, &mut ids).await.or(()) };
     let reconciled = coming.within(reconciled).await;
-    // Whatever was registered by then lets in, and must be known.
+    // The keys that are registered by now can join, so the state must know them.
     model.nodes.set(ids);
     reconciled
 }
 
-/// Whether its allow-list is made of registrations.
+/// Whether its release registers the keys of the allow-list.
 pub(super) fn registers(model: &Model) -> bool {
     row_of(model.flower_version).is_ok_and(|row| row.node_auth == NodeAuth::Registration)
 }
 
-/// The SuperLink of a state or plan that has an address.
+/// The client of the SuperLink of a state or plan that has an address.
 pub(super) fn control(call: &Call<Configured>, model: &Model) -> Result<Arc<SharedReads>> {
     let Some(control) = model.control.get() else {
         return Err(Diagnostic::error("The SuperLink has no address").into());

@@ -1,4 +1,4 @@
-//! What the certificate of a SuperLink can be: its names, and how long it is good for.
+//! Checks the settings of a SuperLink's certificate: its names and its validity.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree, refused};
 use crate::tfplugin::value::Value;
 
-/// What is shorter would be renewed by every other plan.
+/// With a shorter validity, every other plan would renew the certificate.
 const SHORTEST: Duration = Duration::from_hours(1);
-/// How long all names may be together: clients refuse a certificate of 100 KiB.
+/// The maximum length of all names together: clients refuse a certificate of 100 KiB.
 const MOST_OF_NAMES: usize = 32 * 1024;
 
-/// Checks what is known of the certificate.
+/// Checks the known settings of the certificate.
 pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let none: [&str; 0] = [];
@@ -84,7 +84,7 @@ fn validity(config: &Tree<Model>) -> Result<()> {
     Err(refused(&validity.to_string(), &why, &path.path()))
 }
 
-/// An error where a certificate would have to be renewed as soon as it is made.
+/// An error if a certificate would have to be renewed as soon as it is created.
 fn outlives_renewal(config: &Tree<Model>) -> Result<()> {
     if config.value(at!(Model, tls.validity)).is_unknown() {
         return Ok(());

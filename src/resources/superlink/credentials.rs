@@ -1,5 +1,5 @@
-//! The certificate of a SuperLink, its authority and its own key: what they are called in the vault, and how
-//! they are made where they are not there or will not do any more.
+//! The certificate of a SuperLink, its authority and its own key: their names in the vault, and how
+//! they are created if they are missing or can no longer be used.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -41,7 +41,7 @@ pub(super) fn own_key_secret(name: &ObjectName) -> String {
     format!("superlink-{name}-key")
 }
 
-/// All that the vault may hold for it.
+/// All secrets that the vault may hold for the SuperLink.
 pub(super) fn secrets(name: &ObjectName) -> [String; 3] {
     [
         tls_secret(name),
@@ -70,13 +70,13 @@ pub(super) fn names(model: &Model, layout: &Layout) -> Result<ServerNames> {
     })
 }
 
-/// How long a certificate is good for.
+/// How long a certificate is valid.
 pub(super) fn validity(set: Option<&GoDuration>) -> std::time::Duration {
     set.map_or(VALIDITY, GoDuration::get)
 }
 
-/// Whether the certificate that ends at `not_after` must be renewed by now. By default that is so in
-/// the last third of a short life.
+/// Whether the certificate that ends at `not_after` is due for renewal. By default, a certificate
+/// with a short validity is due in its last third.
 pub(super) fn is_due(
     not_after: &str,
     validity: std::time::Duration,
@@ -87,7 +87,7 @@ pub(super) fn is_due(
     OffsetDateTime::parse(not_after, &Rfc3339).is_ok_and(|end| now + before >= end)
 }
 
-/// Makes the certificate unless there is one that will do; sets when it ends.
+/// Creates the certificate unless there is a usable one, and sets its end date.
 pub(super) async fn ensure_certificate(
     runtime: &dyn Runtime,
     managed: &Managed,
@@ -146,7 +146,7 @@ pub(super) async fn ensure_certificate(
     Ok(Some(ca))
 }
 
-/// The authority of this SuperLink, which stays the same when certificates are renewed.
+/// The authority of this SuperLink; a renewal of the certificate keeps it.
 async fn authority(
     runtime: &dyn Runtime,
     managed: &Managed,
@@ -195,7 +195,7 @@ pub(super) fn needs_own_key(model: &Model, row: &VersionRow) -> bool {
     model.supernodes.is_some() && matches!(row.node_auth, NodeAuth::KeyList { own_key: true, .. })
 }
 
-/// Makes the SuperLink's own key pair unless there is one or its release needs none.
+/// Creates the SuperLink's own key pair unless it exists or the release needs none.
 pub(super) async fn ensure_own_key(
     runtime: &dyn Runtime,
     managed: &Managed,

@@ -1,5 +1,5 @@
-//! What was found amiss with a SuperLink: how it is told, what of the state follows from it, and what
-//! a plan does about it. What an apply makes anew must be unknown in its plan, or Terraform fails
+//! The drift of a SuperLink: how it is reported, how it changes the state, and how a plan repairs
+//! it. A value that an apply creates again must be unknown in its plan; otherwise Terraform fails
 //! with an inconsistent result.
 
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ use crate::tfplugin::schema::Computed;
 use crate::tfplugin::value::Value;
 use crate::tfplugin::{Call, GoDuration, Plan};
 
-/// Says which parts are gone; the status with that.
+/// Warns which parts are missing, with the status that results.
 pub(super) fn report_missing(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -44,7 +44,7 @@ pub(super) fn report_missing(
     }
 }
 
-/// Makes null what is not so any more.
+/// Sets values that are no longer true to null.
 pub(super) fn forget_outdated(state: &mut Model, observed: &Observation) {
     if observed.unfinished {
         // An update may have renewed the certificate before it failed.
@@ -54,11 +54,11 @@ pub(super) fn forget_outdated(state: &mut Model, observed: &Observation) {
     let tls = credentials::tls_secret(&state.name);
     for one in &observed.missing {
         match &one.part {
-            // Another Service may have another address. The Control API does not go through it.
+            // A new Service may have another address. The Control API does not use the Service.
             Part::Service => state.fleet = None.into(),
             Part::Secret(name) if *name == authority => {
                 state.fleet = None.into();
-                // Where it is has not changed: runs belong to it as before.
+                // The URL has not changed, so runs still belong to the SuperLink.
                 if let Computed::Known(control) = &mut state.control {
                     control.ca_certificate = None;
                 }
@@ -70,14 +70,15 @@ pub(super) fn forget_outdated(state: &mut Model, observed: &Observation) {
     }
 }
 
-/// Makes null what follows from the address that SuperNodes dial, where that is another one `now`: a
-/// load balancer was given another one, or somebody edited the Service. Says so.
+/// Sets the values that depend on the address for SuperNodes to null if that address has changed to
+/// `now`, and returns a warning: a load balancer got another address, or someone edited the
+/// Service.
 pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnostic> {
     let before = state.fleet.get()?.address.clone();
     let now = now.filter(|now| *now != before)?;
     let host = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_owned());
     if host(&before) != host(now) {
-        // A certificate is for names and addresses.
+        // A certificate is valid for names and addresses.
         state.certificate_not_after = None.into();
     }
     state.fleet = None.into();
@@ -91,7 +92,7 @@ pub(super) fn readdress(state: &mut Model, now: Option<&str>) -> Option<Diagnost
     )
 }
 
-/// Plans the repair of what was found amiss.
+/// Plans the repair of the drift.
 pub(super) fn repair(plan: &mut Plan<Model>) -> Result<()> {
     let status = plan
         .prior
@@ -139,15 +140,15 @@ pub(super) fn repair(plan: &mut Plan<Model>) -> Result<()> {
         plan.set_unknown(at!(Model, certificate_not_after));
         plan.set_unknown(at!(Model, status));
     }
-    // A SuperLink that is started anew without its database registers its nodes anew.
+    // A SuperLink that restarts without its database registers its nodes again.
     if plan.changes(at!(Model, status)) && storage::is_kept(&prior)? == Some(false) {
         plan.set_unknown(at!(Model, nodes));
     }
     Ok(())
 }
 
-/// Plans a new SuperLink in place of one whose database is gone, where that was asked for. Otherwise
-/// the apply is refused: an error of the plan would keep Terraform from destroying it, too.
+/// Plans a new SuperLink if the database is lost and `allow_state_loss` is set. Otherwise the apply
+/// fails; an error in the plan would also prevent Terraform from destroying the SuperLink.
 fn recreate(plan: &mut Plan<Model>) -> Result<()> {
     plan.set_unknown(at!(Model, status));
     let allowed = plan.get::<Option<bool>>(at!(Model, allow_state_loss))?;
@@ -162,8 +163,8 @@ fn recreate(plan: &mut Plan<Model>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to put an empty volume in the place of one that is lost: such a SuperLink would not know
-/// the nodes that the state names.
+/// Refuses to replace a lost volume with an empty one: such a SuperLink would not know the nodes in
+/// the state.
 pub(super) fn has_database(prior: &Model) -> Result<()> {
     if prior.status.get() == Some(&Status::Lost) {
         let error = Diagnostic::error("The database of the SuperLink is lost")

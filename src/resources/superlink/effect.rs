@@ -1,6 +1,6 @@
-//! What a change of each attribute does to a SuperLink: one table, from which the plan says why it
-//! restarts, and the documentation what to expect. A restart ends every run that is in progress, and a
-//! replacement loses them all.
+//! What a change of each attribute does to a SuperLink, in one table. Plans use it to explain a
+//! restart, and the documentation shows it. A restart ends every run in progress, and a replacement
+//! loses all runs.
 
 use super::model::Model;
 use super::planned_outputs::REACHED_BY;
@@ -14,14 +14,14 @@ use crate::tfplugin::value::Value;
 /// What a change of an attribute does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// The SuperLink goes on as it runs.
+    /// The SuperLink keeps running.
     InPlace,
     Restart,
-    /// A restart with another certificate, and in place where there is none.
+    /// A restart with a new certificate; in place if there is no certificate.
     Certificate,
-    /// A restart where there are pods; the attribute means nothing elsewhere.
+    /// A restart if the runtime has pods; other runtimes ignore the attribute.
     Pod,
-    /// A registration each; see [`list_restarts`].
+    /// One registration per entry; see [`list_restarts`].
     AllowList,
     Replacement,
 }
@@ -41,7 +41,7 @@ impl Effect {
     }
 }
 
-/// Attributes whose parts differ have a row for each part.
+/// Attributes whose fields have different effects have one row per field.
 pub(super) const EFFECTS: &[(ModelPath<Model>, Effect)] = &[
     (at!(Model, name), Effect::Replacement),
     (at!(Model, flower_version), Effect::Restart),
@@ -111,9 +111,10 @@ pub(super) fn table() -> String {
 pub(super) enum Cause {
     /// A change of this attribute.
     Attribute(ModelPath<Model>),
-    /// A new certificate for no attribute's sake.
+    /// A new certificate that no attribute asked for.
     Renewal,
-    /// What it runs as is not what was applied, or was made from what is another by now.
+    /// The running object differs from what was applied, or something that it was created from has
+    /// changed.
     Drift,
 }
 
@@ -127,7 +128,7 @@ impl Cause {
     }
 }
 
-/// Why a change restarts the SuperLink; empty where it goes on as it runs.
+/// Why a change restarts the SuperLink; empty if it keeps running.
 pub(super) fn restarts(
     before: &Tree<Model>,
     after: &Tree<Model>,
@@ -137,7 +138,7 @@ pub(super) fn restarts(
     let mut causes = Vec::new();
     for (attribute, effect) in EFFECTS {
         let counts = match effect {
-            // A port that is not asked for any more stays.
+            // The SuperLink keeps its port if the attribute is removed.
             Effect::Restart if *attribute == at!(Model, local.port) => {
                 !has_pods && !after.value(*attribute).is_null()
             }
@@ -177,8 +178,8 @@ pub(super) fn restarts(
     Ok(causes)
 }
 
-/// Whether it restarts for another allow-list: that there is one is a flag, and older releases read it
-/// once, at their start.
+/// Whether another allow-list restarts the SuperLink: whether a list exists is a flag, and older
+/// releases read the list only at their start.
 fn list_restarts(before: &Tree<Model>, after: &Tree<Model>) -> Result<bool> {
     let (old, new) = (
         before.value(at!(Model, supernodes)),
@@ -194,7 +195,7 @@ fn list_restarts(before: &Tree<Model>, after: &Tree<Model>) -> Result<bool> {
     })
 }
 
-/// Whether a value is another one: none and an empty one are the same.
+/// Whether a value has changed; a missing and an empty value are equal.
 pub(super) fn is_changed(before: &Value, after: &Value) -> bool {
     let is_blank = |value: &Value| match value {
         Value::List(items) => items.is_empty(),

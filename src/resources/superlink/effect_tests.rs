@@ -9,7 +9,7 @@ use crate::resources::recorded_configuration;
 use crate::runtime::{PodSettings, Workload};
 use crate::tfplugin::schema::{Attribute, Kind, Nesting, Presence, Schema};
 
-/// A value of each attribute of the table that is another one than none.
+/// For each attribute of the table, a value that differs from none.
 fn sample(attribute: &str) -> Json {
     match attribute {
         "name" => json!("b"),
@@ -92,7 +92,7 @@ fn sketch(settings: Map<String, Json>) -> Workload {
     workload::sketch(&model).unwrap()
 }
 
-/// Whether what runs differs, and whether its pod does.
+/// Whether the processes differ, and whether the pod differs.
 fn differ(before: &Workload, after: &Workload) -> (bool, bool) {
     let of_no_pod = |pod: &PodSettings| PodSettings {
         network_policy: true,
@@ -155,7 +155,7 @@ async fn the_table_says_what_the_code_does() {
         let (runs, pod) = differ(&sketch(before), &sketch(after));
         let renews = planned.is_unknown("certificate_not_after");
         let replaces = !planned.replaces.is_empty();
-        // A port is a part of what runs that follows from the place.
+        // The sketch has fixed ports, so the port counts as a change of the processes.
         let runs = runs || attribute == "local.port";
         let expected = match (replaces, runs, pod, renews) {
             (true, ..) => Effect::Replacement,
@@ -198,12 +198,12 @@ fn a_restart_is_told_with_its_cause_where_there_is_one() {
         causes(&plain, &with("supernodes"), false),
         ["a change of `supernodes`"]
     );
-    // None and an empty one are the same.
+    // A missing and an empty map are equal.
     assert_eq!(
         causes(&plain, &state(settings("env", json!({}))), false),
         none
     );
-    // A port that is not asked for any more stays, and the runtime `local` has no Service.
+    // The SuperLink keeps a port that is no longer set, and the runtime `local` has no Service.
     assert_eq!(causes(&with("local.port"), &plain, false), none);
     let service = "service.service_type";
     assert_eq!(causes(&plain, &with(service), false), none);

@@ -45,7 +45,7 @@ use bring_up::{START, bring_up, control, registers};
 pub use model::{AllowedNode, Model};
 use workload::object;
 
-/// How old an answer may be that many resources share during one refresh.
+/// The maximum age of an answer that many resources share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
 
 pub struct Superlink;
@@ -129,7 +129,7 @@ impl Resource for Superlink {
         if storage::is_kept(&plan.prior)? != storage::is_kept(&plan.planned)? {
             plan.replace(at!(Model, persistence));
         }
-        // Its names follow from how it is reached.
+        // The names of the certificate depend on the Service.
         let has_service = provider.as_ref().is_none_or(|one| one.runtime.has_pods());
         let service = planned_outputs::REACHED_BY.iter().filter(|_| has_service);
         let mut causes = service
@@ -156,7 +156,7 @@ impl Resource for Superlink {
         let object = object(&planned.name);
         let runtime = call.provider.runtime.as_ref();
         let requirements = planned.requirements.as_deref();
-        // What could not be looked at while it was unknown is looked at before anything is made.
+        // Values that were unknown in the plan are checked before anything is created.
         can_start(&planned)?;
         processes::can_run(runtime, &object, planned.flower_version, requirements).await?;
         let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
@@ -210,7 +210,8 @@ impl Resource for Superlink {
                 Ok(found) => {
                     let mut ids = nodes::ours(&found, &keys.unwrap_or_default(), &before);
                     if state.supernodes.is_some() {
-                        // A list is all who may join: whoever else is registered is drift.
+                        // With a list, only its SuperNodes may join: every other registration is
+                        // drift.
                         ids.extend(nodes::others(&found, &ids, &nodes::NodeIds::new()));
                     }
                     state.nodes.set(ids);
@@ -221,7 +222,7 @@ impl Resource for Superlink {
                 )),
             }
         }
-        // A release that is not known any more must not keep the rest from being looked at.
+        // A release that this provider does not know must not prevent the other checks.
         if let Ok(exposure) = workload::exposure(&state) {
             let now = runtime.fleet_address(&object, &exposure).await;
             let now =
@@ -266,7 +267,7 @@ impl Resource for Superlink {
         )
         .await;
         if brought.is_err() {
-            // Nothing is in the state that did not come about, and no node is out of it that did.
+            // The state keeps the prior values, but has every node that was registered.
             slot.put(&Model {
                 nodes: planned.nodes,
                 ..prior
@@ -303,13 +304,13 @@ impl Resource for Superlink {
     }
 }
 
-/// An error where no process and no certificate could be made of it.
+/// An error if no process and no certificate can be created with this configuration.
 pub(crate) fn can_start(model: &Model) -> Result<()> {
     workload::sketch(model).map(drop)
 }
 
-/// Refuses what cannot be done, and what is not to be done now, before anything is touched: what was
-/// refused is no change that an apply left unfinished.
+/// Refuses what is impossible, and what `on_active_runs` forbids now, before anything is changed: a
+/// refusal here does not leave an unfinished change.
 async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Result<()> {
     let object = object(&planned.name);
     let sketch = workload::sketch(planned)?;
@@ -319,7 +320,7 @@ async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Resu
     active_runs::spare(call, prior, planned, limit).await
 }
 
-/// Whether it can be asked: one that lost its authority proves nothing to anybody.
+/// Whether the SuperLink can be read: without its authority, it cannot prove its identity.
 fn is_trusted(state: &Model) -> bool {
     let control = state.control.get();
     control.is_some_and(|control| state.insecure || control.ca_certificate.is_some())

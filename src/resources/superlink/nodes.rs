@@ -1,8 +1,8 @@
-//! The allow-list of a SuperLink: which keys are registered with it. Keys that the list names are
-//! registered, and all others are unregistered: those it named before, those that joined while there was
-//! no list, and those that somebody registered through the Control API. What was registered is known by its
-//! number until it is unregistered, whatever becomes of the list in between: a key that nobody knows of any
-//! more would let in for ever.
+//! The allow-list of a SuperLink: the keys that are registered with it. The provider registers the
+//! keys in the list and unregisters all others: keys of an earlier list, keys that joined while
+//! there was no list, and keys that someone registered through the Control API. The state keeps the
+//! node id of each registered key until it is unregistered, however the list changes in between: a
+//! forgotten key could join for ever.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) type NodeIds = BTreeMap<String, NodeId>;
 pub(super) const PUBLIC_KEY: ModelPath<AllowedNode> = at!(AllowedNode, public_key);
 pub(super) const LOCATION: ModelPath<AllowedNode> = at!(AllowedNode, location);
 
-/// The key of each name, as Flower compares it.
+/// The key for each name, as Flower compares it.
 pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
     let mut found = Diagnostics::default();
     let mut keys: BTreeMap<String, String> = BTreeMap::new();
@@ -49,7 +49,8 @@ pub(super) fn keys(list: &AllowList) -> Result<BTreeMap<String, String>> {
     found.or(keys)
 }
 
-/// A list is often written as a `for` expression, of which Terraform shows no entry.
+/// A list is often a `for` expression, whose entries Terraform does not show, so the message names
+/// the entry.
 fn no_key(name: &str, error: &NodeKeyError) -> Diagnostic {
     report::error(
         format!("The entry {name:?} of `supernodes` has no SuperNode key"),
@@ -57,7 +58,7 @@ fn no_key(name: &str, error: &NodeKeyError) -> Diagnostic {
     )
 }
 
-/// Errors for what is known of the list and can be no key of its own.
+/// Errors for known entries with an invalid name, an invalid key or a repeated key.
 pub(super) fn check(list: &Value) -> Diagnostics {
     let mut found = Diagnostics::default();
     let Value::Map(entries) = list else {
@@ -82,7 +83,7 @@ pub(super) fn check(list: &Value) -> Diagnostics {
     found
 }
 
-/// Says which locations a SuperLink of this release will not show.
+/// Warns which locations a SuperLink of this release will not show.
 pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<Diagnostic> {
     let (Ok(row), Value::Map(entries)) = (row_of(version), supernodes) else {
         return Vec::new();
@@ -105,12 +106,12 @@ pub(super) fn without_place(supernodes: &Value, version: FlowerVersion) -> Vec<D
         .collect()
 }
 
-/// A key whose private half nobody has: the point of P-256 with an even y whose x is the SHA-256 of
+/// A key without a known private half: the point of P-256 with an even y whose x is the SHA-256 of
 /// `terraform-provider-flower: the key of nobody 0`.
 const NOBODY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCqV0J046ZZMDTdixnzZtEzGJz2g2eqxrBK/bLFmUQz/apW+9jCW+jP/l784aayJOH2wjmGr9FKGrLRA1s5zuIA=";
 
-/// The list as a file of public keys, one a line. A SuperLink that reads an empty file ends with a
-/// traceback of its database, so that the list which lets in nobody has the key of nobody.
+/// The list as a file of public keys, one per line. A SuperLink that reads an empty file ends with
+/// a traceback of its database, so an empty list is written with the key `NOBODY`.
 pub(super) fn key_list(list: &AllowList) -> Result<String> {
     let mut found = Diagnostics::default();
     let mut text = String::new();
@@ -127,8 +128,8 @@ pub(super) fn key_list(list: &AllowList) -> Result<String> {
     found.or(text)
 }
 
-/// The node ids of the list's names, and of what we registered `before` and is there still although
-/// the list does not name it.
+/// The node ids of the names in the list, and of the nodes that we registered `before` and that are
+/// still registered although the list does not contain them.
 pub(super) fn ours(nodes: &[Node], keys: &BTreeMap<String, String>, before: &NodeIds) -> NodeIds {
     let mut ids = known(nodes, keys);
     for (name, id) in before {
@@ -146,11 +147,11 @@ fn is_registered(nodes: &[Node], id: NodeId) -> bool {
         .any(|node| node.status != NodeStatus::Unregistered && node.id == id)
 }
 
-/// What the name of a node begins with that no list names.
+/// The prefix of the name of a node that no list contains.
 pub(super) const UNLISTED: &str = "unlisted-";
 
-/// Nodes that are registered and not among these, under the names that they had `before`. One without such a
-/// name joined before there was a list, or somebody else registered it.
+/// Registered nodes that are not in `known`, under their names from `before`. A node without such a
+/// name joined before there was a list, or someone else registered it.
 pub(super) fn others(nodes: &[Node], known: &NodeIds, before: &NodeIds) -> NodeIds {
     let registered = nodes
         .iter()
@@ -165,7 +166,7 @@ pub(super) fn others(nodes: &[Node], known: &NodeIds, before: &NodeIds) -> NodeI
         .collect()
 }
 
-/// The node ids of the list's names, as the SuperLink has them.
+/// The node ids of the names in the list, as the SuperLink has them.
 fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
     keys.iter()
         .filter_map(|(name, pem)| {
@@ -177,10 +178,10 @@ fn known(nodes: &[Node], keys: &BTreeMap<String, String>) -> NodeIds {
         .collect()
 }
 
-/// Makes the SuperLink's list what it should be. `ids` is what we registered earlier, and at every moment
-/// what of ours is registered by then: also where something failed, or where this is ended on its way.
-/// Without a list nobody is let in or kept out by it. A SuperLink that does not answer is not asked for
-/// every other key as well: each question would take as long.
+/// Reconciles the SuperLink's registrations with the list. `ids` are our earlier registrations, and
+/// are up to date at every moment, also if a call fails or the operation is cancelled. Without a
+/// list, nothing is registered or unregistered. If the SuperLink does not answer for one key, the
+/// other keys are not tried: each call would take as long.
 pub(super) async fn reconcile(
     control: &SharedReads,
     list: Option<&AllowList>,
@@ -209,8 +210,8 @@ pub(super) async fn reconcile(
     };
     let mut wanted = known(&nodes, &keys);
     let unwanted = others(&nodes, &wanted, ids);
-    // One whose key was changed is known by its old number until that is unregistered: the new one is
-    // found by its key.
+    // A name whose key has changed keeps its old node id until that is unregistered; the new node
+    // is found by its key.
     *ids = wanted.clone();
     ids.extend(unwanted.clone());
     let mut answers = true;

@@ -35,7 +35,7 @@ fn ids<const N: usize>(entries: [(&str, u64); N]) -> NodeIds {
         .collect()
 }
 
-/// What the list comes to, and what went wrong.
+/// The registrations after a reconciliation, and its errors.
 async fn reconciled(
     control: &SharedReads,
     list: Option<&AllowList>,
@@ -46,7 +46,7 @@ async fn reconciled(
     (ids, found)
 }
 
-/// What a refresh makes of what the state knew.
+/// What a refresh reads for the nodes of the state.
 async fn refreshed(control: &SharedReads, list: Option<&AllowList>, before: &NodeIds) -> NodeIds {
     let nodes = control.client().list_nodes().await.unwrap();
     let keys = list.map_or_else(BTreeMap::new, |list| keys(list).unwrap());
@@ -82,7 +82,7 @@ async fn keys_are_registered_and_all_others_unregistered() {
     assert!(found.is_empty(), "{found:?}");
     assert_eq!(second, ids([("a", 2)]));
     assert_eq!(registry.registered(), [2]);
-    // Without a list everybody may join.
+    // Without a list, every SuperNode may join.
     let guest = registry.add("a guest's");
     let (open, _) = reconciled(&control, None, &second).await;
     assert_eq!(open, second);
@@ -117,7 +117,7 @@ async fn a_node_that_could_not_be_unregistered_is_not_forgotten() {
         assert!(found.has_errors());
         assert_eq!(after.get("b"), first.get("b"), "{call:?}");
         registry.refuse(None);
-        // The state of before stands, with what it says of nodes brought up to date.
+        // The prior state remains, with its nodes updated.
         let seen = refreshed(&control, Some(&both), &after).await;
         assert_eq!(seen.get("b"), first.get("b"));
         assert_eq!(seen.get("c"), after.get("c"));
@@ -213,7 +213,7 @@ fn a_list_that_lets_in_nobody_has_the_key_of_nobody() {
     let point = base64::engine::general_purpose::STANDARD
         .decode(blob)
         .unwrap();
-    // The last 65 bytes are the point, uncompressed.
+    // The last 65 bytes are the uncompressed point.
     let (_, point) = point.split_at(point.len() - 65);
     assert_eq!((point[0], &point[1..33]), (4, x.as_slice()));
     let [a, _, _] = three();

@@ -1,6 +1,6 @@
-//! What `fleet` and `control` will be, as far as a plan can say it. Whatever depends on them is planned
-//! from that: what is unknown without need keeps a mistake from being found before anything is made,
-//! and has runs look as if they were to be moved.
+//! Plans `fleet` and `control` as far as their values are known. Other resources are planned from
+//! them: a value that is unknown without need hides mistakes until the apply, and makes runs look
+//! as if they had to be replaced.
 
 use super::model::Model;
 use crate::at;
@@ -11,7 +11,7 @@ use crate::tfplugin::diagnostic::Result;
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 use crate::tfplugin::value::Value;
 
-/// What of `service` the address and the certificate follow from. Whom it lets in is not of it.
+/// The attributes of `service` that change the address and the certificate. `allow_from` does not.
 pub(super) const REACHED_BY: [ModelPath<Model>; 4] = [
     at!(Model, service.service_type),
     at!(Model, service.node_port),
@@ -30,13 +30,13 @@ pub(super) fn plan_outputs(plan: &mut Plan<Model>) -> Result<()> {
     };
     let authority = match plan.get::<bool>(at!(Model, insecure))? {
         Maybe::Known(true) => Value::Null,
-        // Both name the same one, and either may be lost.
+        // Both attributes contain the same authority, and either may be lost.
         _ => match kept(at!(Model, fleet.ca_certificate), changes.insecure) {
             Value::Unknown(_) => kept(at!(Model, control.ca_certificate), changes.insecure),
             known => known,
         },
     };
-    // Also one that has none keeps it so.
+    // A SuperLink without an id stays without one.
     let id = if plan.is_create() {
         Value::UNKNOWN
     } else {
@@ -67,7 +67,7 @@ pub(super) fn plan_outputs(plan: &mut Plan<Model>) -> Result<()> {
     Ok(())
 }
 
-/// What of them may be another one afterwards.
+/// Which outputs may change.
 struct Changes {
     insecure: bool,
     address: bool,
@@ -86,7 +86,7 @@ impl Changes {
         let same_control = same(|before, after| before.control == after.control);
         let insecure = plan.changes(at!(Model, insecure));
         let url = plan.prior.value(at!(Model, control.url)).as_str();
-        // In a cluster the ports are always the same, and elsewhere there is no Service.
+        // In a cluster the ports never change, and other runtimes have no Service.
         let in_cluster = url.is_some_and(is_in_cluster);
         let port = !in_cluster && moves_port(plan, url)?;
         let service = REACHED_BY.iter().any(|cause| plan.changes(*cause));
@@ -97,8 +97,8 @@ impl Changes {
             } else {
                 port || !same_fleet
             },
-            // Whoever asks it before it was changed would speak to it in the wrong way: so the URL is
-            // unknown until then, also where its text stays.
+            // A client that connects before the change would use the wrong protocol, so the URL is
+            // unknown until then, even if its text stays the same.
             url: port || !same_control || insecure,
         })
     }
@@ -110,7 +110,7 @@ fn row(tree: &Tree<Model>) -> Result<Option<&'static VersionRow>> {
     Ok(version.and_then(|version| row_of(version).ok()))
 }
 
-/// Whether the port will be another one, or may. One that is not asked for stays what it was.
+/// Whether the port changes or may change. Without a configured port, it stays the same.
 fn moves_port(plan: &Plan<Model>, url: Option<&str>) -> Result<bool> {
     let Maybe::Known(wanted) = plan.get::<Option<u16>>(at!(Model, local.port))? else {
         return Ok(true);
@@ -207,7 +207,7 @@ mod tests {
             assert!(planned.is_unknown("control.url"), "{url}");
             assert_eq!(planned.is_unknown("fleet.address"), moves, "{url}");
         }
-        // From a port of its own to the only one, which in a cluster the Service hides.
+        // From a separate port to the only port; in a cluster, the Service hides the difference.
         let upgrade = json!({ "flower_version": "1.40.0" });
         for (url, moves) in [(LOCAL, true), (POD, false)] {
             let planned = change(&state(url, "1.39.0"), upgrade.clone()).await;

@@ -1,4 +1,4 @@
-//! The database: whether it outlives a change, and the size of its volume, which can grow and never shrink.
+//! The database: whether a change keeps it, and the size of its volume, which can only grow.
 
 use super::model::Model;
 use crate::at;
@@ -11,10 +11,10 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, Tree};
 
 const SIZE: ModelPath<Model> = at!(Model, persistence.size);
-/// The size where none is set.
+/// The default size.
 pub(super) const DEFAULT: &str = "1Gi";
 
-/// Whether the database outlives the process, as far as known; it does by default.
+/// Whether the database outlives the process, as far as it is known; by default it does.
 pub(super) fn is_kept(tree: &Tree<Model>) -> Result<Option<bool>> {
     let enabled = tree
         .get::<Option<bool>>(at!(Model, persistence.enabled))?
@@ -22,7 +22,7 @@ pub(super) fn is_kept(tree: &Tree<Model>) -> Result<Option<bool>> {
     Ok(enabled.map(|enabled| enabled.unwrap_or(true)))
 }
 
-/// An error when a change would make the volume smaller. A size that is left out is one, too.
+/// An error if a change would make the volume smaller. An unset size counts as the default.
 pub(super) fn grows(plan: &Plan<Model>) -> Result<()> {
     if is_kept(&plan.prior)? == Some(false) || is_kept(&plan.planned)? == Some(false) {
         return Ok(());
@@ -53,8 +53,8 @@ pub(super) fn grows(plan: &Plan<Model>) -> Result<()> {
     }
 }
 
-/// Plans a new SuperLink in place of one whose database the other release cannot read, where that
-/// was asked for.
+/// Plans a new SuperLink if the other release cannot read the database and `allow_state_loss` is
+/// set.
 pub(super) fn lose(
     plan: &mut Plan<Model>,
     prior: FlowerVersion,
@@ -81,8 +81,8 @@ pub(super) fn lose(
     Ok(())
 }
 
-/// Says that a plan loses what the database holds. That a change makes a new SuperLink is in every plan;
-/// what goes with the old one is not.
+/// Warns that a plan loses the content of the database. Every plan shows the replacement itself,
+/// but not what is lost with it.
 pub(super) fn note_loss(plan: &mut Plan<Model>) -> Result<()> {
     let is_lost = plan
         .prior
@@ -93,7 +93,7 @@ pub(super) fn note_loss(plan: &mut Plan<Model>) -> Result<()> {
         return Ok(());
     };
     if is_lost || is_kept(&plan.prior)? == Some(false) {
-        // There is nothing left, or it would not outlive a restart either.
+        // Nothing is left to lose, or a restart would lose it as well.
         return Ok(());
     }
     let causes = plan.replaced_for().iter();
@@ -110,7 +110,7 @@ pub(super) fn note_loss(plan: &mut Plan<Model>) -> Result<()> {
     Ok(())
 }
 
-/// Errors for a volume that no cluster can have.
+/// Errors for a volume that no cluster can provide.
 pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     let mut found = Diagnostics::default();
     if let Ok(Maybe::Known(Some(size))) = config.get::<Option<String>>(SIZE) {
@@ -130,14 +130,14 @@ mod tests {
     use super::super::Superlink;
     use crate::resources::planning::plan;
 
-    /// A SuperLink's settings with these.
+    /// The configuration of a SuperLink with these settings.
     fn with(mut config: Json) -> Json {
         config["name"] = json!("a");
         config["flower_version"] = json!("1.42.0");
         config
     }
 
-    /// The same as a state.
+    /// The state for these settings.
     fn stood(config: Json) -> Json {
         let mut prior = with(config);
         for (name, value) in [

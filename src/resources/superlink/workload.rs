@@ -1,4 +1,4 @@
-//! From a SuperLink's model to the processes, files and secrets that make it.
+//! Builds a SuperLink's processes, files and secrets from its model.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-/// What it does not do without, beside its processes.
+/// The parts that it needs besides its processes.
 pub(super) fn parts(model: &Model) -> Vec<Part> {
     let tls = !model.insecure;
     let own_key = row_of(model.flower_version).is_ok_and(|row| needs_own_key(model, row));
@@ -65,7 +65,7 @@ pub(super) fn persistent(model: &Model) -> bool {
     model.persistence.as_ref().is_none_or(|one| one.enabled)
 }
 
-/// What would run, wherever that is: whether it can be started so is seen without a place for it.
+/// The workload without a real layout: enough to check whether it can be started.
 pub(super) fn sketch(model: &Model) -> Result<Workload> {
     let ports = ports(model)?.into_iter().map(|port| (port, 1));
     let layout = Layout {
@@ -77,7 +77,7 @@ pub(super) fn sketch(model: &Model) -> Result<Workload> {
     workload(model, &layout)
 }
 
-/// What runs, and where.
+/// The workload in this layout.
 pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     let row = release::row(model.flower_version)?;
     let launched =
@@ -110,7 +110,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
     })
 }
 
-/// What the command lines say.
+/// The settings of the command lines.
 fn settings(model: &Model, row: &VersionRow, layout: &Layout) -> SuperLinkSettings {
     let file = |name: &str| format!("{}/{name}", layout.files);
     let port = |which: Port| layout.ports.get(&which).copied();
@@ -170,7 +170,7 @@ fn storage(model: &Model) -> Option<Storage> {
     })
 }
 
-/// How SuperNodes reach it.
+/// How SuperNodes reach the SuperLink.
 pub(super) fn exposure(model: &Model) -> Result<Exposure> {
     let row = release::row(model.flower_version)?;
     Ok(service::exposure(
@@ -180,7 +180,7 @@ pub(super) fn exposure(model: &Model) -> Result<Exposure> {
     ))
 }
 
-/// The addresses that others get.
+/// The addresses that other resources get.
 pub(super) fn addresses(
     model: &Model,
     layout: &Layout,

@@ -1,7 +1,8 @@
-//! How a SuperNode is let in. Its processes are started, and then whatever speaks first is believed:
-//! its own log, which tells its number or why it was not let in; the SuperLink's list of nodes, where
-//! that may be asked; or the runtime, when a process ends. A refusal may pass, for a SuperNode that was
-//! killed counts as connected a while, and is waited out when the SuperLink knows the node or counts it.
+//! How a SuperNode joins. The provider starts its processes and uses the first information that
+//! arrives: the SuperNode's log, which shows its node id or why it was refused; the SuperLink's
+//! list of nodes, if the provider may read it; or the runtime, when a process ends. A refusal may
+//! be temporary, because a SuperNode that was killed counts as connected for a while. The provider
+//! waits until such a refusal ends if the SuperLink knows the node or counts it as connected.
 
 use std::time::{Duration, Instant};
 
@@ -29,20 +30,20 @@ use crate::tfplugin::schema::Computed;
 use crate::tfplugin::{Call, Slot};
 
 const START: Duration = Duration::from_mins(15);
-/// A SuperNode that was killed counts as connected until its heartbeats are missed, and is refused
-/// until then: how long that may take, and how often it tries.
+/// A SuperNode that was killed counts as connected until its heartbeats are missed, and the
+/// SuperLink refuses its successor until then. How long that may take, and how often to try.
 const FORGOTTEN: Duration = Duration::from_secs(150);
-/// How long a SuperNode that does not tell its number must go on before it counts as let in.
+/// How long a SuperNode that does not log its node id must run before it counts as joined.
 const SETTLED: Duration = Duration::from_secs(8);
-/// How long the number of one that goes on is waited for. A log that was cut since it joined has lost
-/// the line, and is not told it again.
+/// How long to wait for the node id of a SuperNode that was not restarted. If its log was rotated
+/// since it joined, the line is lost, and the SuperNode does not write it again.
 const TOLD: Duration = Duration::from_secs(30);
-/// How long a refresh looks for the number of one that was not awaited.
+/// How long a refresh looks for the node id of a SuperNode that no apply waited for.
 const GLANCE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Starts the SuperNode and waits until the SuperLink has let it in. One that is `known` was let in
-/// before, by this SuperLink and with this key.
+/// Starts the SuperNode and waits until the SuperLink has accepted it. A `known` SuperNode joined
+/// this SuperLink with this key before.
 pub(super) async fn bring_up(
     call: &Call<Configured>,
     managed: &Managed,
@@ -67,7 +68,7 @@ pub(super) async fn bring_up(
     };
     let looked = match operation {
         Operation::Update => {
-            // Before anything is touched: what is refused here is no change that was left unfinished.
+            // Before any change, so that a refusal here does not leave an unfinished change.
             let sketch = sketch(model, version)?;
             processes::prepare(call, object, &sketch, &what, coming.limit).await?;
             Some(coming.within(look(call, model)).await?)
@@ -121,7 +122,8 @@ pub(super) async fn bring_up(
     Ok(())
 }
 
-/// What the SuperLink's list says before the start, where that is awaited and can be asked.
+/// What the SuperLink's list says before the start, if the provider waits and the SuperLink has
+/// such a list.
 async fn look(call: &Call<Configured>, model: &Model) -> Result<Option<NodeMembership>> {
     if model.wait {
         NodeMembership::of(call, model).await
@@ -130,21 +132,22 @@ async fn look(call: &Call<Configured>, model: &Model) -> Result<Option<NodeMembe
     }
 }
 
-/// By what a SuperNode is seen to be let in.
+/// How the provider recognises that a SuperNode has joined.
 struct Awaited {
-    /// Whether it writes its number into its log.
+    /// Whether it writes its node id into its log.
     announced: bool,
-    /// Whether it wrote it before, so that the line may be gone.
+    /// Whether it wrote the id earlier, so that the line may be gone.
     told: bool,
-    /// Whether it was let in before, so that a refusal will pass even if no list explains it.
+    /// Whether it joined before, so that a refusal is temporary even if no list explains it.
     known: bool,
     membership: Option<NodeMembership>,
-    /// Its SuperLink, where that is one of this runtime. Looked for once it refused.
+    /// Its SuperLink, if this runtime has it. Looked up only after a refusal.
     registrar: Option<Registrar>,
 }
 
 impl Awaited {
-    /// After how long without a word one that goes on counts as let in; `None` for one that must speak.
+    /// After how long without a message a running SuperNode counts as joined; `None` if it must
+    /// write one.
     const fn silence(&self, begun: Begun) -> Option<Duration> {
         match (self.announced, self.told, begun) {
             (false, _, _) => Some(SETTLED),
@@ -170,20 +173,21 @@ impl Awaited {
     }
 }
 
-/// Whether the release tells the number, at a level that is logged.
+/// Whether the release logs the node id, and the log level shows it.
 fn announces(row: &VersionRow, level: Option<LogLevel>) -> bool {
     let quiet = matches!(level, Some(LogLevel::Warning | LogLevel::Error));
     row.announces_node && !quiet
 }
 
-/// What was heard of a SuperNode that comes up.
+/// The first information about a starting SuperNode.
 enum Heard {
-    /// It was let in; its number, where that is told.
+    /// It joined; the node id, if it is known.
     LetIn(Option<NodeId>),
     Rejected(Rejection),
 }
 
-/// Starts the processes and listens until the SuperNode was let in; its number then, where it is told.
+/// Starts the processes and waits until the SuperNode has joined. Returns its node id, if it is
+/// known.
 async fn join(
     coming: &BringUp<'_>,
     managed: &Managed,
@@ -229,7 +233,7 @@ async fn join(
     }
 }
 
-/// The failure of a SuperNode that is not tried again, at the attribute to blame.
+/// The failure of a SuperNode that is not started again, at the attribute to blame.
 fn turned_away(
     what: &str,
     failure: &Failure,
@@ -247,13 +251,13 @@ fn turned_away(
     }
 }
 
-/// Listens to the log and to the SuperLink, whichever tells first.
+/// Reads the log and the SuperLink's list, and uses whichever answers first.
 async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<Heard> {
     let BringUp { call, what, .. } = *coming;
     let runtime = call.provider.runtime.as_ref();
     let explain = |error: RuntimeError| Diagnostics::from(report::error(what, &error));
     runtime.ready(coming.object).await.map_err(explain)?;
-    // The log of one that goes on tells of troubles that it got over.
+    // The log of a SuperNode that was not restarted contains earlier problems that are over.
     let telling = |line: &str| {
         let rejected = || begun == Begun::Started && Rejection::in_line(line).is_some();
         (node_id(line).is_some() || rejected()).then(|| line.to_owned())
@@ -289,8 +293,8 @@ async fn hear(coming: &BringUp<'_>, awaited: &Awaited, begun: Begun) -> Result<H
     }
 }
 
-/// The failure of a SuperNode that said why it is not let in. It is ended: some releases do not end by
-/// themselves, and would look as if they ran.
+/// The failure of a SuperNode whose log says why it was refused. The provider ends it: some
+/// releases do not end by themselves, and would look as if they ran.
 async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure> {
     let runtime = coming.call.provider.runtime.as_ref();
     let log = runtime.log_tail(coming.object, coming.process, Failure::LINES);
@@ -306,8 +310,8 @@ async fn rejected(coming: &BringUp<'_>, rejection: Rejection) -> Result<Failure>
     })
 }
 
-/// The number of a SuperNode, where its log alone tells it: of one that was not awaited, and of one
-/// without a key, which a cluster may have started anew as another node.
+/// The node id of a SuperNode, if only its log shows it: one that no apply waited for, or one
+/// without a key, which a cluster may have restarted as another node.
 pub(super) async fn told(
     call: &Call<Configured>,
     object: &ObjectRef,
@@ -324,7 +328,7 @@ pub(super) async fn told(
     node_id(&tokio::time::timeout(GLANCE, line).await.ok()?.ok()?)
 }
 
-/// The number in the line that a SuperNode writes once it was let in.
+/// The node id in the line that a SuperNode writes when it has joined.
 fn node_id(line: &str) -> Option<NodeId> {
     let (_, rest) = line.split_once("SuperNode ID:")?;
     rest.trim().parse().ok()

@@ -1,4 +1,4 @@
-//! `flower_supernode`: the process at a data owner's site.
+//! `flower_supernode`: the process at the site of a data owner.
 
 mod join;
 mod model;
@@ -130,7 +130,7 @@ impl Resource for Supernode {
         let object = object(&planned.name);
         let runtime = call.provider.runtime.as_ref();
         let requirements = planned.requirements.as_deref();
-        // What could not be looked at while it was unknown is looked at before anything is made.
+        // Values that were unknown in the plan are checked before anything is created.
         can_start(&planned)?;
         processes::can_run(runtime, &object, version(&planned)?, requirements).await?;
         let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
@@ -183,15 +183,15 @@ impl Resource for Supernode {
         let managed = Managed::in_state(object(&planned.name));
         place::check(runtime, managed.object(), &mut planned.place).await?;
         can_start(&planned)?;
-        // Another key is another node, which must be let in at once, and so is none; another
-        // SuperLink gives it another number.
+        // Another key is another node, which has no node id until it joins. Another SuperLink gives
+        // the node another id.
         let entry = |model: &Model| model.key.as_ref().map(|key| key.key.clone());
         let same_key = planned.key.is_some() && entry(&planned) == entry(&prior);
         let same_superlink = is_same_superlink(&prior.superlink, &planned.superlink);
         if planned.node_id.get().is_none() && same_key && same_superlink {
             planned.node_id = prior.node_id;
         }
-        // One without a key goes on as it is, or is another node.
+        // A SuperNode without a key either keeps running or becomes another node.
         let known = (same_key && same_superlink) || planned.node_id.get().is_some();
         bring_up(
             &call,
@@ -231,18 +231,19 @@ impl Resource for Supernode {
     }
 }
 
-/// An error where no process could be made of it.
+/// An error if no process can be started with this configuration.
 pub(crate) fn can_start(model: &Model) -> Result<()> {
     workload::sketch(model, version(model)?).map(drop)
 }
 
-/// Whether the SuperLink knows it by the same number afterwards: a registered key keeps it, and so does
-/// a process that goes on. Without a key, one that is started anew is another node.
+/// Whether the node id stays the same after the change. A registered key keeps its id, and so does
+/// a process that is not restarted. Without a key, a restarted SuperNode is another node.
 fn is_same_node(plan: &Plan<Model>) -> bool {
     if plan.planned.is_set(at!(Model, key)) {
         let same = match same_by_id(plan, at!(Model, superlink.superlink_id)) {
             Ok(Some(same)) => same,
-            // A SuperLink of ours may have the address of one that is gone, and has another authority.
+            // A new SuperLink may have the address of a destroyed one, but it has another
+            // authority.
             Ok(None) => {
                 !plan.changes(at!(Model, superlink.address))
                     && !plan.changes(at!(Model, superlink.ca_certificate))
@@ -251,7 +252,7 @@ fn is_same_node(plan: &Plan<Model>) -> bool {
         };
         return same && !plan.changes(at!(Model, key));
     }
-    // A status that is not as it should be has it started anew.
+    // If the status has drifted, the apply restarts the SuperNode.
     let status = runs(plan).then_some(at!(Model, status));
     let goes_on = [
         at!(Model, timeouts),
@@ -266,7 +267,7 @@ fn is_same_node(plan: &Plan<Model>) -> bool {
     planned.0 == plan.prior.0
 }
 
-/// What a SuperNode that runs is started with: a change of it starts it again.
+/// The attributes that a running SuperNode is started with: a change of one restarts it.
 const STARTED_WITH: &[ModelPath<Model>] = &[
     at!(Model, flower_version),
     at!(Model, superlink.address),
@@ -281,7 +282,7 @@ const STARTED_WITH: &[ModelPath<Model>] = &[
     at!(Model, log_level),
 ];
 
-/// Says that the SuperNode restarts, and what that does to a training.
+/// Warns that the SuperNode restarts, and what that means for a training.
 fn restart_note(plan: &Plan<Model>, has_pods: bool) -> Option<Diagnostic> {
     if !runs(plan) || !plan.replaced_for().is_empty() {
         return None;
@@ -305,7 +306,7 @@ fn restart_note(plan: &Plan<Model>, has_pods: bool) -> Option<Diagnostic> {
     )
 }
 
-/// Whether both are one SuperLink: by their ids or, where one has none, by address and authority.
+/// Whether both are the same SuperLink: by their ids or, if one has none, by address and authority.
 fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
     let same = SuperlinkId::same(before.superlink_id.as_ref(), now.superlink_id.as_ref());
     same.unwrap_or_else(|| {
@@ -313,13 +314,13 @@ fn is_same_superlink(before: &FleetInput, now: &FleetInput) -> bool {
     })
 }
 
-/// Whether it ran when it was looked at.
+/// Whether the last refresh found it running.
 fn runs(plan: &Plan<Model>) -> bool {
     let status = plan.prior.get::<Option<Status>>(at!(Model, status));
     matches!(status, Ok(Maybe::Known(Some(Status::Running))))
 }
 
-/// Its own release, or its SuperLink's.
+/// Its own release; the SuperLink's if it has none.
 fn version(model: &Model) -> Result<FlowerVersion> {
     match model.flower_version.get() {
         Some(version) => Ok(*version),
@@ -327,7 +328,7 @@ fn version(model: &Model) -> Result<FlowerVersion> {
     }
 }
 
-/// It has no secrets of its own: its key is another object.
+/// A SuperNode has no secrets of its own: its key is a separate object.
 fn remains(model: &Model) -> Remains<'static> {
     Remains {
         secrets: &[],

@@ -6,7 +6,7 @@ use crate::resources::supernode::Supernode;
 use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::value::Value;
 
-/// What a plan says of a `node_config` while the SuperLink and the key are still to be made.
+/// What a plan reports about a `node_config` while the SuperLink and the key do not exist yet.
 async fn planned(ty: Json, value: Json) -> Diagnostics {
     let config = json!({
         "name": "n1",

@@ -1,6 +1,6 @@
-//! The SuperLink's list of nodes, as proof that a SuperNode was let in: its own log may be silent, and
-//! a process that runs may be one that dials nobody. A node that was killed is shown online for a while;
-//! it has come back when its last activation is another one.
+//! The SuperLink's list of nodes, as proof that a SuperNode has joined: its own log may not say so,
+//! and a running process may not be connected. The list shows a killed node as online for a while;
+//! the node is back when its last activation has changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::runtime::Begun;
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 
-/// How often the list is looked at, and how old it may be.
+/// How often to read the list, and its maximum age.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Who is looked for.
+/// How the list identifies the node.
 enum KnownNode {
     /// The node with this public key, as PEM.
     Key(String),
     Number(NodeId),
-    /// Whom only its log can tell.
+    /// A node that only its log can identify.
     Stranger,
 }
 
@@ -37,7 +37,7 @@ impl KnownNode {
         }
     }
 
-    /// Whether a list of nodes says that it was unregistered.
+    /// Whether a list of nodes shows the node as unregistered.
     fn is_revoked(&self, nodes: &[Node]) -> bool {
         nodes.iter().any(|node| {
             node.status == NodeStatus::Unregistered
@@ -57,16 +57,16 @@ pub(super) struct NodeMembership {
     counted: EarlierConnections,
 }
 
-/// What the list said of it before it was started.
+/// What the list said about the node before the start.
 #[derive(Debug, Clone, PartialEq)]
 enum LastActivation {
-    /// Nothing: the list could not be read. It may say of an earlier process that it is online.
+    /// Unknown: the list could not be read. It may show an earlier process as online.
     Unknown,
-    /// It was never let in.
+    /// The node never joined.
     Never,
-    /// It was let in, last at this time.
+    /// The node joined, most recently at this time.
     At(Timestamp),
-    /// What the first list that was read later said, of it or of an earlier process.
+    /// What the first readable list after the start said, about the node or an earlier process.
     Seen(Connection),
 }
 
@@ -76,7 +76,7 @@ impl LastActivation {
         activated.map_or(Self::Never, Self::At)
     }
 
-    /// Whether this node, which is online, is the process that was started.
+    /// Whether this online node is the process that was started.
     fn is_over(&mut self, node: &Node) -> bool {
         match self {
             Self::Unknown => {
@@ -93,23 +93,23 @@ impl LastActivation {
     }
 }
 
-/// What the list tells of a SuperNode that was refused.
+/// What the list says about a SuperNode that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Nothing, or no reason.
+    /// No information, or no reason.
     Unexplained,
-    /// An earlier process with its key counts as connected, and is not heard of.
+    /// An earlier process with its key counts as connected, but sends no heartbeats.
     Passing,
-    /// Another process with its key is heard of.
+    /// Another process with its key sends heartbeats.
     Double,
-    /// Its key was unregistered, which is for good.
+    /// Its key was unregistered, which is final.
     Revoked,
-    /// Its key is on no list.
+    /// Its key is not in the list.
     Unlisted,
 }
 
 impl NodeMembership {
-    /// Looks before the start; `None` where there is no list.
+    /// Reads the list before the start; `None` if there is none.
     pub(super) async fn of(call: &Call<Configured>, model: &Model) -> Result<Option<Self>> {
         let Some(input) = &model.control else {
             return Ok(None);
@@ -143,7 +143,7 @@ impl NodeMembership {
         }))
     }
 
-    /// Looks why it was refused.
+    /// Finds out why the node was refused.
     pub(super) async fn refusal(&mut self) -> Refusal {
         match self.control.nodes(LOOK).await {
             Ok(nodes) => {
@@ -153,24 +153,24 @@ impl NodeMembership {
                 }
                 self.counted.judge(Connection::of_online(found))
             }
-            // Its reason can be read later.
+            // The reason can be read later.
             Err(error) if error.may_pass() => Refusal::Passing,
             Err(_) => Refusal::Unexplained,
         }
     }
 
-    /// Whether it can be found without its number.
+    /// Whether the node can be found without its id.
     pub(super) const fn knows_it(&self) -> bool {
         !matches!(self.known_node, KnownNode::Stranger)
     }
 
-    /// Waits until the node of this number is online.
+    /// Waits until the node with this id is online.
     pub(super) async fn sees(&self, id: NodeId) -> Result<()> {
         let known_node = KnownNode::Number(id);
         self.until(|node| known_node.is(node)).await.map(drop)
     }
 
-    /// Waits until the node is online and, if it was started anew, has come back; its number.
+    /// Waits until the node is online and, if it was restarted, has come back. Returns its id.
     pub(super) async fn sees_it(&self, begun: Begun) -> Result<NodeId> {
         let mut before = self.before.clone();
         self.until(|node| {
@@ -196,16 +196,16 @@ impl NodeMembership {
     }
 }
 
-/// A connection as the list tells of it.
+/// A connection as the list shows it.
 #[derive(Debug, Clone, PartialEq)]
 struct Connection {
     since: Option<Timestamp>,
-    /// Until when it counts, in Unix seconds.
+    /// Until when it counts as connected, in Unix seconds.
     until: f64,
 }
 
 impl Connection {
-    /// That of a node which is online.
+    /// The connection of an online node.
     fn of(node: &Node) -> Self {
         Self {
             since: node.last_activated_at.clone(),
@@ -218,8 +218,8 @@ impl Connection {
         online.map(Self::of)
     }
 
-    /// Whether it is the same as before, and was heard of since: each heartbeat puts off the end of what
-    /// counts as connected, and a process that is dead sends none.
+    /// Whether it is the same connection as before, with a later heartbeat: each heartbeat extends
+    /// the time that it counts as connected, and a dead process sends none.
     fn outlives(&self, before: &Self) -> bool {
         self.since == before.since && self.until > before.until
     }
@@ -228,17 +228,17 @@ impl Connection {
 /// Whether an earlier process counts as connected.
 #[derive(Default)]
 struct EarlierConnections {
-    /// Whether it did at the last look.
+    /// Whether it did at the last read.
     lately: bool,
-    /// The connection that was told after the first refusal. What was told before the start is of a
-    /// process that lived then.
+    /// The connection that the list showed after the first refusal. A connection from before the
+    /// start belongs to a process of that time.
     first: Option<Connection>,
 }
 
 impl EarlierConnections {
-    /// A connection that is a new one may be that of a pod of ours which is being ended.
+    /// A new connection may belong to one of our pods that is terminating.
     fn judge(&mut self, now: Option<Connection>) -> Refusal {
-        // It may have been forgotten between the refusal and this look.
+        // The SuperLink may have forgotten it between the refusal and this read.
         let lately = std::mem::replace(&mut self.lately, now.is_some());
         let Some(now) = now else {
             return if lately {
@@ -316,7 +316,7 @@ mod tests {
         for (connection, refusal) in [
             (connection(then, 60.0), Refusal::Passing),
             (connection(then, 60.0), Refusal::Passing),
-            // A pod that is being ended got in once more.
+            // A terminating pod connected once more.
             (connection(now, 90.0), Refusal::Passing),
             (connection(now, 90.0), Refusal::Passing),
             (connection(now, 120.0), Refusal::Double),

@@ -34,7 +34,7 @@ async fn a_plan_says_that_a_supernode_restarts() {
         (json!({ "log_level": "DEBUG" }), &told),
         (json!({ "timeouts": { "create": "1m" } }), &[]),
         (json!({ "wait": false }), &[]),
-        // Another one is made in its place, which Terraform says.
+        // Terraform itself reports this replacement.
         (json!({ "name": "b" }), &[]),
     ] {
         let planned = plan::<Supernode>(Some(&state("running")), config(change.clone())).await;

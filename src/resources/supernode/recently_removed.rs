@@ -1,8 +1,8 @@
-//! SuperNodes that were removed a moment ago. One that did not end well (it was killed, or interrupted
-//! while it joined) said no goodbye, and its SuperLink refuses whoever comes with its key until it is
-//! forgotten: its successor must know that a refusal will pass. Terraform replaces an object by a removal
-//! and a creation in one process, so that what is remembered here is enough; a SuperLink's list of nodes
-//! tells the same of any time.
+//! SuperNodes that were removed a short time ago. A SuperNode that was killed, or interrupted while
+//! it joined, did not disconnect, and its SuperLink refuses any process with its key until it
+//! forgets the connection. The successor must know that this refusal is temporary. Terraform
+//! replaces an object by a removal and a creation in one process, so memory is enough; a
+//! SuperLink's list of nodes also shows earlier connections.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,10 +15,11 @@ use crate::resources::Configured;
 use crate::runtime::Failure;
 use crate::tfplugin::Call;
 
-/// How long the log of what is removed is waited for.
+/// How long to wait for the log of the removed SuperNode.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// As whom a SuperLink knows a SuperNode: by its key, which the vault keeps under this name and entry.
+/// How a SuperLink identifies a SuperNode: by its key, which the vault keeps under this name and
+/// entry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     superlink: String,
@@ -27,7 +28,7 @@ struct Identity {
 }
 
 impl Identity {
-    /// One without a key is another node each time.
+    /// A SuperNode without a key is another node each time.
     fn of(model: &Model) -> Option<Self> {
         model.key.as_ref().map(|key| Self {
             superlink: model.superlink.address.clone(),
@@ -47,15 +48,15 @@ impl RecentlyRemoved {
         all.extend(identity);
     }
 
-    /// Whether a SuperNode of this key has gone.
+    /// Whether a SuperNode with this key was removed.
     pub(super) fn has(&self, model: &Model) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Identity::of(model).is_some_and(|identity| all.contains(&identity))
     }
 }
 
-/// Whether the SuperLink may have let in what is removed now. One that was refused is none: to try again
-/// would only put off the error.
+/// Whether the SuperLink may have accepted the SuperNode that is removed now. If it was refused,
+/// the answer is no: another try would only delay the error.
 pub(super) async fn may_be_known(call: &Call<Configured>, model: &Model) -> bool {
     if model.key.is_none() {
         return false;
@@ -69,7 +70,7 @@ pub(super) async fn may_be_known(call: &Call<Configured>, model: &Model) -> bool
         log = tokio::time::timeout(GLANCE, log) => log.ok().and_then(Result::ok),
         () = call.stop.cancelled() => None,
     };
-    // One that has said nothing yet may be let in while it ends.
+    // A SuperNode that has logged nothing yet may still join while it ends.
     let log = log.unwrap_or_default();
     FlowerExit::in_log(&log.join("\n")).is_none()
 }

@@ -1,6 +1,7 @@
-//! The SuperLink of a SuperNode, where this runtime has both: what it was made from says whose keys it
-//! takes, also where the SuperNode was given no `control`. So a key that was taken off the list is told
-//! from one whose earlier process counts as connected, which the SuperLink's own words do not do.
+//! The SuperLink of a SuperNode, if this runtime has both. Its recorded configuration shows which
+//! keys it accepts, even if the SuperNode has no `control`. So the provider can distinguish a key
+//! that was removed from the list from a key whose earlier process counts as connected; the
+//! SuperLink's message does not distinguish them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,19 +20,19 @@ use crate::resources::supernode_key::public_pem;
 use crate::runtime::Kind;
 use crate::tfplugin::Call;
 
-/// How old its list of nodes may be.
+/// The maximum age of its list of nodes.
 const RECENT: Duration = Duration::from_secs(1);
 
 pub(super) struct Registrar {
     /// The key of the SuperNode, as PEM.
     key: String,
-    /// The keys of the allow-list by name; `None` where everybody is let in.
+    /// The keys of the allow-list by name; `None` if every SuperNode may join.
     allowed: Option<BTreeMap<String, String>>,
     control: Option<Arc<SharedReads>>,
 }
 
 impl Registrar {
-    /// `None` where the SuperLink, or the SuperNode's key, is not one of this runtime.
+    /// `None` if the SuperLink or the SuperNode's key does not belong to this runtime.
     pub(super) async fn of(call: &Call<Configured>, model: &Model) -> Option<Self> {
         let runtime = call.provider.runtime.as_ref();
         let key = public_pem(runtime, model.key.as_ref()?).await?;
@@ -50,14 +51,14 @@ impl Registrar {
         })
     }
 
-    /// The entry of `supernodes` that has its key.
+    /// The entry of `supernodes` with the SuperNode's key.
     pub(super) fn entry(&self) -> Option<&str> {
         let mut allowed = self.allowed.iter().flatten();
         let (name, _) = allowed.find(|(_, key)| **key == self.key)?;
         Some(name)
     }
 
-    /// Why its key is refused, where the allow-list says so.
+    /// Why the key is refused, if the allow-list shows it.
     pub(super) async fn refusal(&self) -> Refusal {
         if self.allowed.is_none() || self.entry().is_some() {
             return Refusal::Unexplained;
@@ -77,7 +78,7 @@ impl Registrar {
     }
 }
 
-/// Whether a SuperLink is the one that is dialled: by its id, or by its address and its authority.
+/// Whether the SuperNode connects to this SuperLink: by its id, or by its address and authority.
 fn is_dialled(superlink: &superlink::Model, fleet: &FleetInput) -> bool {
     let id = superlink.superlink_id.get();
     SuperlinkId::same(id, fleet.superlink_id.as_ref()).unwrap_or_else(|| {

@@ -9,7 +9,7 @@ fn key() -> (String, String) {
     (key.public_openssh().unwrap(), key.public_pem().unwrap())
 }
 
-/// A SuperLink with these attributes, as its runtime has recorded it.
+/// A SuperLink with these attributes, as its runtime recorded it.
 fn superlink(rest: &Json) -> superlink::Model {
     let mut record = json!({
         "name": "s", "flower_version": "1.42.0", "allow_state_loss": false,
@@ -50,7 +50,7 @@ async fn a_key_that_was_taken_off_the_list_is_revoked_and_a_stranger_is_not() {
     assert_eq!(revoked.refusal().await, Refusal::Revoked);
     let stranger = registrar(&none, &other, &registry);
     assert_eq!(stranger.refusal().await, Refusal::Unlisted);
-    // Where it cannot be asked, the list alone is known.
+    // If the SuperLink does not answer, only the list is known.
     registry.refuse(Some(crate::flower::control::Call::ListNodes));
     let silent = registrar(&none, &pem, &registry);
     assert_eq!(silent.refusal().await, Refusal::Unlisted);

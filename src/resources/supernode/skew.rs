@@ -1,5 +1,5 @@
-//! Whether the release of a SuperNode fits that of its SuperLink. One that does not may go on without a
-//! word and never be heard of, so it is found when planned.
+//! Whether the release of a SuperNode is compatible with that of its SuperLink. The plan checks
+//! this, because an incompatible SuperNode may run without an error and never connect.
 
 use super::model::Model;
 use crate::at;
@@ -9,7 +9,7 @@ use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::Maybe;
 
-/// An error when the SuperNode's release cannot speak with its SuperLink's.
+/// An error if the SuperNode's release cannot communicate with its SuperLink's.
 pub(super) fn speaks_with_superlink(plan: &mut Plan<Model>) -> Result<()> {
     let (Maybe::Known(own), Maybe::Known(theirs)) = (
         plan.get::<Option<FlowerVersion>>(at!(Model, flower_version))?,
@@ -52,7 +52,7 @@ mod tests {
     use super::super::Supernode;
     use crate::resources::planning::{UNKNOWN, plan};
 
-    /// A SuperNode of one release on a SuperLink of another, which is being made or changed.
+    /// A SuperNode of one release and a SuperLink of another, which is being created or changed.
     fn config(own: &str, theirs: &str) -> Json {
         json!({
             "name": "a",

@@ -1,4 +1,4 @@
-//! From a SuperNode's model to the processes, files and secrets that make it.
+//! Builds a SuperNode's processes, files and secrets from its model.
 
 use std::collections::BTreeMap;
 
@@ -32,14 +32,14 @@ pub(super) fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-/// What ClientApps read of their site, as far as it is known, or why Flower cannot carry it.
+/// The configuration that ClientApps read, as far as it is known, or why Flower cannot use it.
 pub(super) fn node_config(value: &Value) -> Result<RunConfig> {
     let flat = flatten(value, at!(Model, node_config))?;
     node_config_toml(&flat).map_err(|error| launch(&error.into()))?;
     Ok(flat)
 }
 
-/// What would run, wherever that is: whether it can be started so is seen without a place for it.
+/// The workload without a real layout: enough to check whether it can be started.
 pub(super) fn sketch(model: &Model, version: FlowerVersion) -> Result<Workload> {
     let layout = Layout {
         ports: [(Port::Runtime, 1)].into(),
@@ -48,7 +48,7 @@ pub(super) fn sketch(model: &Model, version: FlowerVersion) -> Result<Workload> 
     workload(model, version, &layout)
 }
 
-/// What runs, and where.
+/// The workload in this layout.
 pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -> Result<Workload> {
     let row = release::row(version)?;
     let file = |name: &str| format!("{}/{name}", layout.files);

@@ -1,4 +1,4 @@
-//! `flower_supernode_key`: a key pair whose private half never leaves the vault.
+//! `flower_supernode_key`: a key pair whose private half stays in the vault.
 
 mod model;
 
@@ -160,13 +160,13 @@ fn object(name: &ObjectName) -> ObjectRef {
     }
 }
 
-/// How the entries of private keys begin.
+/// The prefix of the entries of private keys.
 const PRIVATE: &str = "private-key-";
-/// How the secrets of keys are named, before the name of the key.
+/// The prefix of the secrets of keys; the name of the key follows.
 const SECRET: &str = "supernode-key-";
 
-/// Whether a secret is a node key's. A SuperNode gets no other one: the vault also has the keys of
-/// authorities and servers.
+/// Whether a secret contains a SuperNode key. A SuperNode gets only such secrets: the vault also
+/// has the keys of authorities and servers.
 pub(crate) fn is_key_secret(name: &str) -> bool {
     let name = name.strip_prefix(SECRET);
     name.is_some_and(|name| name.parse::<ObjectName>().is_ok())
@@ -177,7 +177,7 @@ pub(crate) fn is_private_entry(entry: &str) -> bool {
     entry.starts_with(PRIVATE)
 }
 
-/// The public half, as Flower's lists have it; `None` where it is not ours to read.
+/// The public half as Flower lists it; `None` if this provider cannot read it.
 pub(crate) async fn public_pem(runtime: &dyn Runtime, secret: &SecretInput) -> Option<String> {
     let name = secret.name.strip_prefix(SECRET)?.parse().ok()?;
     let entries = runtime.secret(&object(&name), &secret.name).await.ok()??;
@@ -185,7 +185,7 @@ pub(crate) async fn public_pem(runtime: &dyn Runtime, secret: &SecretInput) -> O
     NodePublicKey::parse(public).ok()?.pem().ok()
 }
 
-/// The entry beside a private key's that holds its public half.
+/// The entry of the public half that belongs to the entry of a private key.
 pub(crate) fn public_entry(entry: &str) -> String {
     entry.replacen(PRIVATE, "public-key-", 1)
 }
@@ -197,7 +197,7 @@ const fn remains(secrets: &[String]) -> Remains<'_> {
     }
 }
 
-/// The entry of a private key: the one that a state names, or else the only one there is.
+/// The entry of a private key: the one that the state names, otherwise the only one.
 fn private(entries: SecretEntries, wanted: Option<&str>) -> Option<(String, Zeroizing<String>)> {
     entries.into_iter().find(|(entry, _)| match wanted {
         Some(wanted) => entry == wanted,
@@ -205,8 +205,8 @@ fn private(entries: SecretEntries, wanted: Option<&str>) -> Option<(String, Zero
     })
 }
 
-/// What is left of a key whose private half is gone: its record, which an apply gives a new key and a
-/// destroy removes. Without a state it would be left behind.
+/// The state of a key whose private half is gone. An apply creates a new key for it, and a destroy
+/// removes its record; without a state, the record would remain.
 fn without_secret(call: &Call<Configured>, object: &ObjectRef, mut state: Model) -> Model {
     call.warn(
         Diagnostic::warning(format!("The private key of {object} is gone"))
@@ -221,7 +221,7 @@ fn secret_name(name: &ObjectName) -> String {
     format!("{SECRET}{name}")
 }
 
-/// The key that the configuration brings along, or a new one.
+/// The key from the configuration, or a new one.
 fn new_key(planned: &Model, config: &Tree<Model>) -> Result<NodeKey> {
     let own = config
         .get::<WriteOnly<String>>(at!(Model, private_key_wo))?
@@ -233,7 +233,7 @@ fn new_key(planned: &Model, config: &Tree<Model>) -> Result<NodeKey> {
     }
 }
 
-/// The key that a configuration brings along, where it is of the algorithm that is asked for.
+/// The key from the configuration, if it uses the configured algorithm.
 fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
     masking::hide(text);
     let key = NodeKey::parse(text).map_err(|error| {
@@ -254,7 +254,7 @@ fn own_key(text: &str, algorithm: Option<NodeKeyAlgorithm>) -> Result<NodeKey> {
     }
 }
 
-/// Puts the key into the vault and what is public of it into the model.
+/// Stores the key in the vault, and its public values in the model.
 async fn keep(
     runtime: &dyn Runtime,
     managed: &Managed,
@@ -265,7 +265,7 @@ async fn keep(
     let fingerprint = key.fingerprint().map_err(explain)?;
     let text = key.private_openssh().map_err(explain)?;
     masking::hide(&text);
-    // A rotated key has another entry, so that whoever uses it sees a change.
+    // A rotated key gets another entry, so its users see a change.
     let short: String = fingerprint
         .trim_start_matches("SHA256:")
         .chars()
@@ -274,7 +274,7 @@ async fn keep(
         .collect();
     let entry = format!("{PRIVATE}{short}");
     let public = key.public_openssh().map_err(explain)?;
-    // SuperNodes before 1.23 want both halves.
+    // SuperNodes before 1.23 need both halves.
     let entries: SecretEntries = [
         (entry.clone(), text),
         (public_entry(&entry), Zeroizing::new(public)),

@@ -9,7 +9,7 @@ use crate::tfplugin::schema::{
 };
 use crate::{at, model};
 
-/// What Flower itself makes.
+/// The algorithm that Flower itself uses for new keys.
 pub(super) const ALGORITHM: NodeKeyAlgorithm = NodeKeyAlgorithm::EcdsaP384;
 
 model! {

@@ -1,5 +1,4 @@
-//! How the cluster is reached: what the provider configuration says, and nothing from the
-//! environment.
+//! The access to the cluster: only from the provider configuration, never from the environment.
 
 use std::path::PathBuf;
 
@@ -15,29 +14,29 @@ use super::settings::{
 };
 use crate::masking;
 
-/// How a cluster is reached.
+/// How the provider connects to a cluster.
 #[derive(Clone)]
 pub struct Access {
     pub credentials: Credentials,
-    /// The namespace of all objects; that of the context, or `default`, when not set.
+    /// The namespace of all objects. Default: the namespace of the context, or `default`.
     pub namespace: Option<Namespace>,
     pub proxy_url: Option<ProxyUrl>,
     pub tls_server_name: Option<TlsServerName>,
 }
 
-/// Who we are to the cluster.
+/// How the provider authenticates to the cluster.
 #[derive(Clone)]
 pub enum Credentials {
-    /// A context of a kubeconfig file; its current one when not set.
+    /// A context of a kubeconfig file. Default: its current context.
     File {
         path: PathBuf,
         context: Option<String>,
     },
-    /// An address, and what to show there.
+    /// An address, with the credentials for it.
     Host(Box<Host>),
 }
 
-/// An API server by its address.
+/// An API server and its address.
 #[derive(Clone)]
 pub struct Host {
     pub url: ServerUrl,
@@ -89,10 +88,11 @@ impl Access {
                 let mut config = Config::from_custom_kubeconfig(file, &options)
                     .await
                     .map_err(|error| unusable(cause::of_file(&error)))?;
-                // kube also takes one from the environment, whatever NO_PROXY says of the cluster.
+                // kube also reads a proxy from the environment, even if NO_PROXY lists the cluster.
                 config.proxy_url = proxy.and_then(|proxy| proxy.parse().ok());
                 if let Some(exec) = &mut config.auth_info.exec {
-                    // Nobody is there to answer, and its complaints belong into our message.
+                    // There is no user to answer a prompt, and our error message must contain the
+                    // program's errors.
                     exec.interactive_mode = Some(ExecInteractiveMode::Never);
                 }
                 config
@@ -170,7 +170,7 @@ impl Host {
     }
 }
 
-/// The proxy that a kubeconfig names for the cluster of a context.
+/// The proxy that a kubeconfig sets for the cluster of a context.
 fn proxy_of(file: &Kubeconfig, context: Option<&str>) -> Option<String> {
     let context = context.or(file.current_context.as_deref())?;
     let context = file.contexts.iter().find(|one| one.name == context)?;

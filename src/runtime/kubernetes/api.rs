@@ -1,4 +1,4 @@
-//! Calls to the API server, with errors that say of which object they are.
+//! Calls to the API server, with errors that name the object.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use super::status::is_passing_clash;
 
 type Result<T> = std::result::Result<T, ClusterError>;
 
-/// How often what clashed with changes by others is asked for again, and the first pause before that,
-/// doubled each time.
+/// How often a request is repeated after a conflict with a change by another client, and the first
+/// pause before it, doubled each time.
 const CLASHES: u32 = 5;
 const CLASH_PAUSE: Duration = Duration::from_millis(100);
 
-/// The API server, seen from one namespace.
+/// A client of the API server for one namespace.
 #[derive(Clone)]
 pub(super) struct Api {
     client: Client,
@@ -35,7 +35,7 @@ pub(super) struct Api {
     login: Login,
 }
 
-/// What lives in a namespace and can be read and written.
+/// A namespaced object that the provider can read and write.
 pub(super) trait Object:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + k8s_openapi::Resource
@@ -62,7 +62,7 @@ impl<K> Object for K where
 {
 }
 
-/// An object as messages name it.
+/// The name of an object in messages.
 pub(super) fn named<K: Object>(name: &str) -> String {
     format!("{} {name:?}", <K as k8s_openapi::Resource>::KIND)
 }
@@ -70,7 +70,7 @@ pub(super) fn named<K: Object>(name: &str) -> String {
 impl Api {
     pub(super) async fn connect(access: &Access) -> Result<Self> {
         let mut config = access.config().await?;
-        // Busy API servers are asked again within bounds of our own.
+        // Requests to a busy API server are repeated with our own limits.
         config.default_retry = false;
         let at = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
@@ -97,7 +97,7 @@ impl Api {
         kube::Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The same in another namespace.
+    /// The same client for another namespace.
     pub(super) fn within(&self, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
@@ -109,7 +109,7 @@ impl Api {
         ClusterError::of(&error, object, &self.at, &self.login)
     }
 
-    /// What tells this cluster from every other one.
+    /// The identity of this cluster, which no other cluster has.
     pub(super) async fn cluster_uid(&self) -> Result<String> {
         let namespaces: kube::Api<Namespace> = kube::Api::all(self.client.clone());
         let found = namespaces.get("kube-system").await;
@@ -130,13 +130,13 @@ impl Api {
         found.map_err(|error| self.failed(error, <K as k8s_openapi::Resource>::KIND))
     }
 
-    /// Server-side apply: what others own is a conflict, never overwritten.
+    /// Server-side apply. A field that another manager owns is a conflict and is never overwritten.
     pub(super) async fn apply<K: Object>(&self, name: &str, manifest: &Json) -> Result<K> {
         self.patch(name, manifest, &PatchParams::apply(MANAGER))
             .await
     }
 
-    /// Whether [`Api::apply`] would be taken, as far as that is known before it is done: by the API server,
+    /// Whether [`Api::apply`] would succeed, as far as a dry run can tell: it asks the API server,
     /// its quotas and its admission webhooks.
     pub(super) async fn try_out<K: Object>(&self, name: &str, manifest: &Json) -> Result<()> {
         let dry = PatchParams {
@@ -152,7 +152,7 @@ impl Api {
         patched.map_err(|error| self.failed(error, &named::<K>(name)))
     }
 
-    /// Deletes; gone already is success.
+    /// Deletes an object. If it does not exist, that is a success.
     pub(super) async fn delete<K: Object>(&self, name: &str, how: &DeleteParams) -> Result<()> {
         match self.all::<K>().delete(name, how).await {
             Ok(_) => Ok(()),
@@ -162,7 +162,7 @@ impl Api {
     }
 }
 
-/// Asks again, a few times, while that meets changes by others of the same moment.
+/// Repeats a request a few times while it conflicts with simultaneous changes by other clients.
 pub(super) async fn insist<T, F>(ask: impl Fn() -> F) -> kube::Result<T>
 where
     F: Future<Output = kube::Result<T>>,
@@ -179,7 +179,7 @@ where
     ask().await
 }
 
-/// Objects by what they are called.
+/// Objects by name.
 pub(super) fn by_name<K: Object>(items: Vec<K>) -> BTreeMap<String, K> {
     let named = |item: K| (item.name_any(), item);
     items.into_iter().map(named).collect()

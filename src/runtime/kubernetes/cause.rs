@@ -1,8 +1,8 @@
-//! What lies behind an error, in words that hold no secret.
+//! The cause of an error, as a text without secrets.
 //!
-//! Many errors quote what they stumbled over: a credential program's arguments and output, a line of a
-//! kubeconfig, a byte of a key. So an error is looked through to its innermost cause before any of its
-//! words are used, however deep a library has wrapped it.
+//! Many errors quote their input: the arguments and output of a credential program, a line of a
+//! kubeconfig, a byte of a key. So the provider searches the whole chain of causes, however deep a
+//! library has wrapped it, before it uses any text of the error.
 
 use std::error::Error;
 
@@ -21,7 +21,7 @@ pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     None
 }
 
-/// Why a client cannot be made. A proxy is never quoted: its URL may hold a password.
+/// Why a client cannot be created. The text never quotes a proxy: its URL may contain a password.
 pub(super) fn of_client(error: &kube::Error) -> String {
     match error {
         kube::Error::InferKubeconfig(error) => of_file(error),
@@ -33,8 +33,8 @@ pub(super) fn of_client(error: &kube::Error) -> String {
     }
 }
 
-/// Why a kubeconfig cannot be used. The parser would quote the lines around, tokens and all; a path may
-/// be a key that somebody wrote in its place.
+/// Why a kubeconfig cannot be used. The parser would quote the lines around the error, including
+/// tokens; a path may be a key that a user wrote there by mistake.
 pub(super) fn of_file(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => match error.location() {

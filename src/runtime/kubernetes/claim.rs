@@ -1,5 +1,5 @@
-//! Whose a record is while its object is made: the one who made or took over the record, for as long as
-//! that one lives.
+//! The owner of a record while the object is created: the apply that created or took over the
+//! record, as long as it is alive.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
@@ -64,7 +64,7 @@ impl KubernetesRuntime {
                 });
             }
             match self.leases.holder(&found) {
-                // The answer to our own request was lost, and it was sent again.
+                // The reply to our own request was lost, and the request was repeated.
                 Holder::Us if posted => return Ok(Claim::New),
                 Holder::Us | Holder::Nobody => {}
                 Holder::Another { renewed } => match lease::watch(api, &found, stop).await? {
@@ -80,7 +80,7 @@ impl KubernetesRuntime {
         }
     }
 
-    /// Makes the record; `false` when there is one by now.
+    /// Creates the record; `false` if it already exists.
     async fn make_record(
         &self,
         api: &Api,
@@ -99,7 +99,7 @@ impl KubernetesRuntime {
         Ok(make(api, name, record).await?)
     }
 
-    /// An error while another apply is making the object, and when another one took it over from us.
+    /// An error if another apply is creating the object, or has taken it over from us.
     pub(super) async fn is_not_others(
         &self,
         object: &ObjectRef,
@@ -129,7 +129,7 @@ impl KubernetesRuntime {
         }
     }
 
-    /// An error where another apply was seen to have taken it over from us.
+    /// An error if another apply is known to have taken the object over from us.
     pub(super) fn is_not_lost(&self, object: &ObjectRef, name: &str) -> Result<(), RuntimeError> {
         if self.leases.is_lost(name) {
             return Err(being_made(object, "just now"));
@@ -138,7 +138,8 @@ impl KubernetesRuntime {
     }
 }
 
-/// An error where somebody else made what the object cannot do without, before anything of it is made.
+/// An error if something that the object needs was created by someone else. It is checked before
+/// any part of the object is created.
 async fn nothing_is_foreign(api: &Api, object: &ObjectRef, name: &str) -> Result<(), ClusterError> {
     if object.kind != Kind::SupernodeKey {
         let files = names::files(name);

@@ -1,5 +1,5 @@
-//! The parts of an object beside its record and its pod: what somebody deleted is told when it is
-//! looked at, and not met in the middle of an apply that planned something else.
+//! The dependents of an object besides its record and its pod. A refresh reports the deleted ones,
+//! so that an apply does not discover them in the middle of a different change.
 
 use futures_util::future::try_join_all;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret, Service};
@@ -10,9 +10,9 @@ use super::error::ClusterError;
 use super::listing::Listing;
 use super::part_id::PartId;
 
-/// Which of these parts of the object `name` are gone. Services and claims are in the listing that all
-/// objects share; a Secret is one look at its metadata, since listing them would take the right to
-/// read all of them.
+/// Which of these parts of the object `name` no longer exist. Services and claims are in the
+/// listing that all objects share. For a Secret, one request reads only its metadata: listing
+/// Secrets needs the right to read all of them.
 pub(super) async fn missing(
     api: &Api,
     listing: &Listing,
@@ -41,7 +41,7 @@ pub(super) async fn missing(
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-/// The part as records know it. Nobody watches Secrets.
+/// The part as records identify it. Secrets are not watched.
 pub(super) fn id(part: &Part, name: &str) -> Option<PartId> {
     match part {
         Part::Service => Some(PartId::of::<Service>(name)),
@@ -54,7 +54,7 @@ pub(super) fn gone(object: &str) -> String {
     format!("{object} no longer exists")
 }
 
-/// Whether the data that the claim stands for is gone, or will be with the next pod.
+/// Whether the data of the claim is lost, or will be lost with the next pod.
 fn lost(name: &str, claim: Option<&PersistentVolumeClaim>) -> Option<String> {
     let object = named::<PersistentVolumeClaim>(name);
     let Some(claim) = claim else {

@@ -1,6 +1,7 @@
-//! What others changed of what is ours. The API server keeps for each field who wrote it last: a record
-//! remembers which ones were ours when its object was settled, and whose they are by now is in every
-//! listing. Values are never compared: what others own is theirs, and what only they wrote, too.
+//! Drift: changes by others in the fields that the provider manages. For each field, the API server
+//! stores which manager wrote it last. A record stores the fields that we managed when the object
+//! was settled, and each listing shows who manages them now. The provider never compares values:
+//! fields that others manage are theirs, and so are fields that only they wrote.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,17 +18,17 @@ use super::error::ClusterError;
 use super::names::{self, MANAGER};
 use super::part_id::PartId;
 
-/// The fields of parts that are ours.
+/// The fields of parts that we manage.
 pub(super) type Fields = BTreeMap<PartId, Json>;
 
-/// What is ours of an object, but its Secrets, which nobody watches.
+/// The fields of an object that we manage, without its Secrets, which are not watched.
 #[derive(Default)]
 pub(super) struct ManagedFields {
     pub fields: Fields,
     pub deployment: Option<ObjectMeta>,
 }
 
-/// Looks at all parts of the object `name`.
+/// Reads the managed fields of all parts of the object `name`.
 pub(super) async fn managed_fields(api: &Api, name: &str) -> Result<ManagedFields, ClusterError> {
     let files_name = names::files(name);
     let (deployment, service, claim, policy, files) = tokio::try_join!(
@@ -60,7 +61,7 @@ async fn part<K: Object>(
     Ok(found.and_then(|(metadata, is_ours)| is_ours.then_some(metadata)))
 }
 
-/// What somebody else did to a part.
+/// A change of a part by someone else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ForeignChange {
     part: PartId,
@@ -70,7 +71,7 @@ pub(super) struct ForeignChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
     Gone,
-    /// The field is managed by another one now, or was removed.
+    /// Another manager owns the field now, or the field was removed.
     Field {
         path: FieldPath,
         by: Option<String>,
@@ -78,7 +79,7 @@ enum Change {
 }
 
 impl ForeignChange {
-    /// Whether it is that this part was deleted.
+    /// Whether this change is the deletion of this part.
     pub(super) fn is_end_of(&self, part: &PartId) -> bool {
         self.change == Change::Gone && self.part == *part
     }
@@ -98,8 +99,8 @@ impl fmt::Display for ForeignChange {
     }
 }
 
-/// What others changed of the fields that were ours when the object was settled, or took away. What an
-/// `unfinished` apply of ours left out was not taken out by others.
+/// The fields that we managed when the object was settled, and that others have changed or removed
+/// since. A field that our own `unfinished` apply removed does not count.
 pub(super) fn changed_by_others(
     parts: &BTreeMap<PartId, &ObjectMeta>,
     settled: &Fields,
@@ -130,7 +131,7 @@ pub(super) fn changed_by_others(
     told
 }
 
-/// The keys of managed fields that lead to one.
+/// The keys of managed fields that form the path of one field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct FieldPath(Vec<String>);
 
@@ -147,7 +148,7 @@ impl FieldPath {
     }
 }
 
-/// As people write it: `f:spec`, `k:{"name":"a"}`, `f:image` are `spec[{"name":"a"}].image`.
+/// The usual notation: `f:spec`, `k:{"name":"a"}`, `f:image` are `spec[{"name":"a"}].image`.
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, key) in self.0.iter().enumerate() {
@@ -171,7 +172,7 @@ fn ours(part: &ObjectMeta) -> Option<&Json> {
     ours?.fields_v1.as_ref().map(|fields| &fields.0)
 }
 
-/// The paths that are in `before` and not in `after`; an element of a list that is gone is one path.
+/// The paths in `before` that are not in `after`; a removed element of a list is one path.
 fn missing(before: &Json, after: &Json, path: &FieldPath, found: &mut Vec<FieldPath>) {
     for (key, inner) in before.as_object().into_iter().flatten() {
         let path = path.then(key);
@@ -186,7 +187,7 @@ fn missing(before: &Json, after: &Json, path: &FieldPath, found: &mut Vec<FieldP
     }
 }
 
-/// Who else manages the field now.
+/// The other manager that owns the field now.
 fn owner_of(part: &ObjectMeta, path: &FieldPath) -> Option<String> {
     let mut entries = part.managed_fields.iter().flatten();
     let owner = entries.find(|entry| {
@@ -237,14 +238,14 @@ mod tests {
             told(&gone, &both, false),
             ["Deployment \"d\": spec.containers[{\"name\":\"a\"}].image was removed"]
         );
-        // What an apply of our own left out is no change by others.
+        // A field that our own apply removed is not a change by others.
         let none = Vec::<String>::new();
         assert_eq!(told(&gone, &both, true), none);
-        // What others added is theirs.
+        // Fields that others added are theirs.
         let more = json!({ "manager": "vpa", "fieldsV1": { "f:spec": { "f:paused": {} } } });
         let added = part(&json!([more, applied(&rest)]));
         assert_eq!(told(&added, &rest, false), none);
-        // What we only updated was never applied: a record is no part.
+        // Fields that we only updated were never applied: a record is not a part.
         let updated = json!({ "manager": MANAGER, "operation": "Update", "fieldsV1": {} });
         let held = part(&json!([updated, applied(&rest)]));
         assert_eq!(told(&held, &rest, false), none);

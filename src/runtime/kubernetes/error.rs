@@ -1,4 +1,4 @@
-//! What a cluster refuses, in words that name the object, the reason and the remedy.
+//! Errors of the cluster, with the object, the reason and the remedy.
 
 use kube::client::{AuthError, UpgradeConnectionError};
 
@@ -7,7 +7,7 @@ use super::cause::{chain, find};
 use super::login::{Login, LoginFault};
 use super::request_timeout::NoAnswer;
 
-/// Why something did not work in the cluster.
+/// Why an operation in the cluster failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ClusterError {
     #[error("the cluster access {place} cannot be used: {cause}")]
@@ -41,7 +41,7 @@ pub(super) enum ClusterError {
     #[error("{object} is also managed by others: {}", owners(fields))]
     Conflict {
         object: String,
-        /// Who, and which field.
+        /// The manager and the field.
         fields: Vec<(String, String)>,
     },
     #[error("the cluster does not accept {object}: {words}")]
@@ -76,7 +76,7 @@ pub(super) enum ClusterError {
 }
 
 impl ClusterError {
-    /// Whether trying again changes nothing until somebody has changed who we are or what we may.
+    /// Whether a retry is useless until a user changes our credentials or our rights.
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -87,7 +87,8 @@ impl ClusterError {
         )
     }
 
-    /// Whether it may be gone a moment later: an API server restarts, or the way to it is cut.
+    /// Whether a retry may succeed a moment later: the API server restarts, or the connection is
+    /// cut.
     pub(super) const fn may_pass(&self) -> bool {
         matches!(
             self,
@@ -95,7 +96,7 @@ impl ClusterError {
         )
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub(super) fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Config { .. } => {
@@ -149,7 +150,8 @@ impl ClusterError {
         Some(text.to_owned())
     }
 
-    /// What the API server, or the way to it, said about `object`, to a client that logs in so.
+    /// An error about `object`, from the API server or from the connection to it, of a client with
+    /// this login.
     pub(super) fn of(error: &kube::Error, object: &str, at: &str, login: &Login) -> Self {
         let at = at.to_owned();
         if let Some(error) = find::<AuthError>(error) {
@@ -204,7 +206,7 @@ impl From<ClusterError> for RuntimeError {
     }
 }
 
-/// Events, as far as there are any.
+/// The events, or a sentence if there are none.
 fn told(said: &[String]) -> String {
     if said.is_empty() {
         "no event shows a controller that works on it".to_owned()

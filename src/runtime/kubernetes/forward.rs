@@ -1,6 +1,6 @@
-//! Connections to a port that a pod serves on its own loopback, through the API server. A port-forward
-//! over a websocket carries each of its ports once, so each connection is a port-forward of its own; who
-//! wants few of them keeps and shares connections.
+//! Connections through the API server to a port on the loopback of a pod. A port-forward over a
+//! websocket can use each port only once, so each connection is a port-forward of its own. A client
+//! that needs few of them must keep and share its connections.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,14 +24,14 @@ pub(super) async fn connect(
 ) -> Result<Box<dyn Connection>, ClusterError> {
     let name = address.name();
     let api = api.within(address.namespace());
-    // The pod is looked up each time: it may have moved, and connections are few.
+    // The pod is looked up for each connection: it may have been replaced, and connections are few.
     let pod = running(&api, name).await?.name_any();
     let mut forward =
         api.all::<Pod>()
             .portforward(&pod, &[port])
             .await
             .map_err(|error| match api.failed(error, &named::<Pod>(&pod)) {
-                // The answer has no words of its own.
+                // The reply contains no message.
                 ClusterError::Forbidden { .. } => ClusterError::Forbidden {
                     words: format!(
                         "a port-forward to {} needs the rights \"get\" and \"create\" for \
@@ -73,7 +73,7 @@ pub(super) async fn running(api: &Api, name: &str) -> Result<Pod, ClusterError> 
 
 struct Forwarded {
     stream: DuplexStream,
-    /// Forwards for as long as it lives.
+    /// The port-forward ends when this is dropped.
     _forward: Portforwarder,
 }
 

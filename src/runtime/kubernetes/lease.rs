@@ -1,6 +1,6 @@
-//! Who is at work on a record or a note: a holder, and a mark that it changes every few seconds for as
-//! long as it lives. Whether it lives is seen by watching that mark change, never by comparing times:
-//! the clocks of two machines need not agree, and a proxy may answer for the API server.
+//! Leases on records and notes. A lease has a holder, which changes a heartbeat every few seconds
+//! as long as it is alive. The provider watches whether the heartbeat changes and never compares
+//! times: the clocks of two machines may differ, and a proxy may answer for the API server.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
@@ -22,12 +22,13 @@ use super::api::{Api, named};
 use super::error::ClusterError;
 use super::names::{HOLDER, MANAGER, RENEWED, SETTLED};
 
-/// How often a holder changes its mark: one small request each.
+/// How often a holder changes its heartbeat, with one small request each time.
 const RENEW: Duration = Duration::from_secs(3);
-/// How long a mark stays the same before its holder counts as dead: four renewals were missed.
+/// How long a heartbeat may stay unchanged before its holder counts as dead: four renewals were
+/// missed.
 const STALE: Duration = Duration::from_secs(12);
 
-/// What this runtime holds, each kept fresh by a task of its own.
+/// The leases of this runtime. One task renews each.
 pub(super) struct Leases {
     id: String,
     held: Mutex<BTreeMap<String, Lease>>,
@@ -47,7 +48,7 @@ impl Drop for Lease {
     }
 }
 
-/// Whether the object of a record is in a state.
+/// Whether the object of a record is settled, that is, in a state.
 pub(super) fn is_settled(record: &ConfigMap) -> bool {
     record.annotations().contains_key(SETTLED)
 }
@@ -60,19 +61,19 @@ pub(super) enum Holder {
     Another { renewed: String },
 }
 
-/// What became of somebody else's hold.
+/// The state of another holder's lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LeaseState {
-    /// Its holder is at work.
+    /// The holder is alive.
     Lives,
     Died,
-    /// It is held no more, or by another one: look again.
+    /// The lease was released, or another holder has it now: read it again.
     Passed,
 }
 
 impl Default for Leases {
     fn default() -> Self {
-        // Two runtimes of one process are two holders: each has its own objects.
+        // Two runtimes in one process are two holders: each has its own objects.
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
         let id = std::hash::RandomState::new().hash_one((std::process::id(), now));
         Self {
@@ -87,7 +88,7 @@ impl Leases {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps others of this runtime from it; `false` when one of them is at work on it.
+    /// Reserves the name within this runtime; `false` if it is already reserved.
     pub(super) fn reserve(&self, name: &str) -> bool {
         let mut held = self.held();
         if held.contains_key(name) {
@@ -101,14 +102,14 @@ impl Leases {
         self.held().contains_key(name)
     }
 
-    /// Whether somebody else took it for dead and has it now.
+    /// Whether another holder assumed that we were dead, and has taken the lease over.
     pub(super) fn is_lost(&self, name: &str) -> bool {
         let held = self.held();
         held.get(name)
             .is_some_and(|lease| lease.lost.load(Ordering::Relaxed))
     }
 
-    /// Keeps it fresh from now on.
+    /// Renews the lease from now on.
     pub(super) fn keep(&self, api: &Api, name: &str) {
         let lost = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(renew(
@@ -124,12 +125,12 @@ impl Leases {
         self.held().insert(name.to_owned(), lease);
     }
 
-    /// Lets go of it; whether it was held.
+    /// Releases the lease; whether it was held.
     pub(super) fn release(&self, name: &str) -> bool {
         self.held().remove(name).is_some()
     }
 
-    /// The annotations of what is held by us.
+    /// The annotations of a lease that we hold.
     pub(super) fn marks(&self) -> Json {
         json!({ HOLDER: self.id, RENEWED: now() })
     }
@@ -144,7 +145,7 @@ impl Leases {
         }
     }
 
-    /// Takes over what has not changed since it was found; `false` when it has.
+    /// Takes over a lease, unless it has changed since it was read; `false` if it has.
     pub(super) async fn take(&self, api: &Api, found: &ConfigMap) -> Result<bool, ClusterError> {
         let patch = json!({ "metadata": {
             "resourceVersion": found.metadata.resource_version,
@@ -158,7 +159,7 @@ impl Leases {
     }
 }
 
-/// Watches somebody else's hold until it is known what became of its holder.
+/// Watches another holder's lease until its state is known.
 pub(super) async fn watch(
     api: &Api,
     found: &ConfigMap,
@@ -175,7 +176,7 @@ pub(super) async fn watch(
     }
 }
 
-/// What the hold of `before` has become; nothing yet as long as it is the same.
+/// The state of the lease in `before`; `None` while it is unchanged.
 fn lease_state(before: &ConfigMap, now: Option<&ConfigMap>) -> Option<LeaseState> {
     let holder = |of: &ConfigMap| of.annotations().get(HOLDER).cloned();
     match now {
@@ -188,7 +189,7 @@ fn lease_state(before: &ConfigMap, now: Option<&ConfigMap>) -> Option<LeaseState
     }
 }
 
-/// Renews a hold until it is released, lost or gone.
+/// Renews a lease until it is released, lost or deleted.
 async fn renew(api: Api, name: String, id: String, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RENEW).await;
@@ -209,7 +210,7 @@ async fn renew(api: Api, name: String, id: String, lost: Arc<AtomicBool>) {
     }
 }
 
-/// Changes an object of ours, whoever changed it last.
+/// Changes an object of ours with a merge patch, whichever manager changed it last.
 pub(super) async fn merge(api: &Api, name: &str, patch: &Json) -> kube::Result<ConfigMap> {
     let as_us = PatchParams {
         field_manager: Some(MANAGER.to_owned()),
@@ -223,7 +224,7 @@ fn renewed(found: &ConfigMap) -> Option<&str> {
     found.annotations().get(RENEWED).map(String::as_str)
 }
 
-/// For people to read; for us it is only another text each time.
+/// The time is for people; the provider only needs a text that differs each time.
 fn now() -> String {
     let now = OffsetDateTime::now_utc();
     now.format(&Rfc3339)

@@ -1,4 +1,4 @@
-//! What is ours in the namespace, read once for all objects that are looked at together.
+//! One listing of the provider's objects in the namespace, for all objects of a refresh.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,10 +16,11 @@ use super::error::ClusterError;
 use super::names::{self, MANAGED_BY, MANAGER};
 use super::part_id::{PartId, Watched};
 
-/// How old a listing may be that all objects of a refresh share.
+/// The maximum age of a listing that all objects of a refresh share.
 const SHARED: Duration = Duration::from_secs(10);
 
-/// What is ours in the namespace, by name. Secrets are not: a Role that can list them reads them all.
+/// The provider's objects in the namespace, by name. Secrets are not listed: a Role that can list
+/// them can read them all.
 #[derive(Clone, Default)]
 pub(super) struct Listing {
     /// Records, and the public files of pods.
@@ -31,7 +32,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// What there is of the object `name` beside its record.
+    /// The parts of the object `name` besides its record.
     pub(super) fn parts(&self, name: &str) -> BTreeMap<PartId, &ObjectMeta> {
         fn part<'a, K: Object + Watched>(
             all: &'a BTreeMap<String, K>,
@@ -52,12 +53,12 @@ impl Listing {
 
 type Reading = Shared<BoxFuture<'static, Result<Listing, ClusterError>>>;
 
-/// One listing for all objects that are looked at together, until something is changed.
+/// The listing that all objects of a refresh share, until something changes.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Option<(Instant, Reading)>>);
 
 impl Cache {
-    /// Has the next look be a fresh one.
+    /// Makes the next refresh read a new listing.
     pub(super) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

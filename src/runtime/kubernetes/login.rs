@@ -1,8 +1,8 @@
-//! Showing a cluster who we are: the client with its credentials, and what is said when there are none.
+//! The login to the cluster: a client with credentials, and the errors if there are none.
 //!
-//! A program that prints credentials is run before the first request and again whenever they expire, so
-//! it may fail in the middle of an apply. What it was given and what it printed may be secret, and is in
-//! no message: a message names the program, says how it ended, and what to do.
+//! A program that prints credentials runs before the first request and again whenever they expire,
+//! so it may fail in the middle of an apply. Its arguments and its output may be secret and are in
+//! no message: a message names the program, how it ended, and the remedy.
 
 use std::fmt;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::masking;
 /// How long a program may take to print credentials.
 const PROGRAM: Duration = Duration::from_mins(1);
 
-/// What logs in, as messages name it: nothing, or a program by its file name.
+/// The kind of login, for messages: nothing, or a program by its file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Login(Option<String>);
 
@@ -37,7 +37,7 @@ pub struct LoginFault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Why {
     NotStarted(String),
-    /// With its exit code or signal.
+    /// The exit code or signal.
     Failed(String),
     NotACredential,
     NoStatus,
@@ -97,7 +97,7 @@ impl Login {
         }
     }
 
-    /// Why there is no client, where it is for want of credentials.
+    /// The login fault, if missing credentials are the reason why there is no client.
     pub(super) fn lacks(&self, error: NoClient) -> Result<LoginFault, kube::Error> {
         match error {
             NoClient::Silent => Ok(self.because(Why::Silent)),
@@ -141,7 +141,7 @@ impl fmt::Display for LoginFault {
 }
 
 impl LoginFault {
-    /// What to do about it.
+    /// The remedy.
     pub(super) const fn remedy(&self) -> &'static str {
         match self.why {
             Why::NotStarted(_) => {
@@ -178,8 +178,8 @@ pub(super) enum NoClient {
     Failed(kube::Error),
 }
 
-/// A client that shows these credentials. They are asked for here, by a thread of their own: a program
-/// may take long, or wait for an answer that nobody gives.
+/// A client with these credentials. A separate thread reads them: a program may take long, or wait
+/// for input that never comes.
 pub(super) async fn client(config: Config) -> Result<Client, NoClient> {
     let (send, made) = tokio::sync::oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
@@ -189,7 +189,7 @@ pub(super) async fn client(config: Config) -> Result<Client, NoClient> {
     });
     match tokio::time::timeout(PROGRAM, made).await {
         Ok(Ok(made)) => made.map_err(NoClient::Failed),
-        // kube panics over a token that cannot be a header.
+        // kube panics if a token is not a valid header value.
         Ok(Err(_)) => Err(NoClient::NotAHeader),
         Err(_) => Err(NoClient::Silent),
     }
@@ -199,7 +199,8 @@ fn logged_in(mut config: Config) -> kube::Result<Client> {
     let Some(auth) = config.auth_layer()? else {
         return Client::try_from(config);
     };
-    // The header of this layer is all that is shown: without these, nothing is asked for twice.
+    // This layer's header is the only credential. Without the other fields, kube asks for nothing
+    // twice.
     config.auth_info = AuthInfo {
         username: None,
         password: None,
@@ -216,7 +217,8 @@ fn logged_in(mut config: Config) -> kube::Result<Client> {
         .build())
 }
 
-/// Sees each request with its credentials, so that those that were renewed are hidden like the first.
+/// Receives each request with its credentials, so that renewed credentials are masked like the
+/// first.
 #[derive(Clone)]
 struct Seen(Client);
 
@@ -244,8 +246,8 @@ impl Service<Request<Body>> for Seen {
     }
 }
 
-/// Has nothing of these credentials in what is said from now on. What a program or a file gives is
-/// hidden when it is shown to the cluster.
+/// Masks these credentials in all messages from now on. Credentials from a program or a file are
+/// masked when they are sent to the cluster.
 pub(super) fn hide(info: &AuthInfo) {
     let secrets = [&info.password, &info.token, &info.client_key_data];
     for secret in secrets.into_iter().flatten() {
@@ -272,7 +274,7 @@ pub(super) fn hide(info: &AuthInfo) {
     }
 }
 
-/// Whether anything is sent that others could use.
+/// Whether the client sends anything that others could use.
 pub(super) fn has_credentials(info: &AuthInfo) -> bool {
     info.token.is_some()
         || info.token_file.is_some()

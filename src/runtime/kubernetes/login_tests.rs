@@ -1,5 +1,5 @@
-//! Every way in which credentials can be missing, tried with real programs and files: what they were
-//! given and what they printed is in no message.
+//! Every way in which credentials can be missing, tested with real programs and files: no message
+//! contains their input or output.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn access(credentials: Credentials) -> Access {
     }
 }
 
-/// What the first request comes to, or the way to it.
+/// The error of the first request, or of the connection.
 async fn asked(access: &Access) -> ClusterError {
     match Api::connect(access).await {
         Ok(api) => api.cluster_uid().await.unwrap_err(),
@@ -29,7 +29,7 @@ async fn asked(access: &Access) -> ClusterError {
     }
 }
 
-/// All that is said of an error, which has no canary in any notation.
+/// The whole text of an error; fails if it contains the canary in any encoding.
 fn said(error: &ClusterError) -> String {
     let said = format!("{error}\n{error:?}\n{}", error.remedy().unwrap_or_default());
     let encoded = STANDARD.encode(CANARY);
@@ -46,8 +46,8 @@ fn script(folder: &Path, text: &str) -> String {
     path.display().to_string()
 }
 
-/// An exec plugin that prints good credentials the first `good` times, expired ones, and then does what
-/// this script says.
+/// An exec plugin that prints valid credentials for the first `good` calls, which expire, and then
+/// runs this script.
 async fn plugin(good: u32, then: &str) -> ClusterError {
     let folder = tempfile::tempdir().unwrap();
     let count = folder.path().join("count");
@@ -122,7 +122,8 @@ async fn no_message_of_an_exec_plugin_shows_what_it_was_given_or_printed() {
         ),
     ];
     for (then, words) in &cases {
-        // Before the first request, and when its credentials have expired in the middle of an apply.
+        // Before the first request, and after the credentials have expired in the middle of an
+        // apply.
         for good in [0, 1] {
             let error = plugin(good, then).await;
             let said = said(&error);
@@ -279,14 +280,14 @@ async fn no_message_of_a_cluster_in_a_kubeconfig_shows_what_is_in_it() {
     }
 }
 
-/// A damaged PEM text, as a kubeconfig holds it.
+/// A damaged PEM text, in the encoding of a kubeconfig.
 fn pem(kind: &str) -> String {
     STANDARD.encode(format!(
         "-----BEGIN {kind}-----\n{CANARY}*\n-----END {kind}-----\n"
     ))
 }
 
-/// Fails unless a kubeconfig with these settings is an error with these words and without secrets.
+/// Fails unless a kubeconfig with these settings gives an error with this text and without secrets.
 async fn is_said(folder: &Path, cluster: &str, user: &str, words: &str) {
     let path = folder.join("config");
     let text = format!(

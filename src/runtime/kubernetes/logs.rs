@@ -1,4 +1,4 @@
-//! What the containers of an object's pod write.
+//! The logs of the containers of an object's pod.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use super::names;
 use crate::terminal::{self, Lines};
 
 const AGAIN: Duration = Duration::from_millis(500);
-/// How often a log that is empty is asked for.
+/// How often an empty log is requested.
 const TRIES: usize = 4;
-/// How long a log that is followed may be silent until it is asked for anew.
+/// How long a followed log may be silent before it is requested again.
 const SILENT: Duration = Duration::from_mins(1);
-/// What is read of the last lines at most.
+/// The maximum number of bytes to read for the last lines.
 const LARGEST: i64 = 1 << 20;
 
-/// Follows the log of a container until `found` accepts a line; begun again when the pod moves. What
-/// may pass is waited out, and a log that is not shown to us never is.
+/// Follows the log of a container until `found` accepts a line; starts again if the pod is
+/// replaced. It retries after temporary errors. A refusal to show the log is an error immediately.
 pub(super) async fn wait(
     api: &Api,
     name: &str,
@@ -38,7 +38,7 @@ pub(super) async fn wait(
     }
 }
 
-/// The same for as long as the log goes on.
+/// The same until the log ends.
 async fn follow(
     api: &Api,
     name: &str,
@@ -54,11 +54,11 @@ async fn follow(
     let stream = api.all::<Pod>().log_stream(&pod, &follow).await;
     let stream = stream.map_err(|error| api.failed(error, &named::<Pod>(&pod)))?;
     let mut stream = std::pin::pin!(stream);
-    // A connection that was dropped without a word is silent, too.
+    // A connection that was dropped without notice is silent, too.
     Ok(first_found(&mut stream, found).await)
 }
 
-/// What `found` makes of a line of a stream, until that ends, fails or falls silent.
+/// The result of `found` for a line of a stream, until the stream ends, fails or is silent.
 async fn first_found(
     stream: &mut (impl AsyncBufRead + Unpin),
     found: &(dyn for<'a> Fn(&'a str) -> Option<String> + Sync),
@@ -78,15 +78,15 @@ async fn first_found(
     }
 }
 
-/// Whether this is what a container wrote. The kubelet answers with a sentence of its own, as if that
-/// were a log, once it has cleared away the container of a life before the last one.
+/// Whether a container wrote this text. After the kubelet has removed an earlier instance of the
+/// container, it returns a sentence of its own in place of the log.
 fn is_log(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && !text.starts_with("unable to retrieve container logs for ")
 }
 
-/// The last lines of a container of the newest pod. One that runs is asked for what it says now, and
-/// tells of its last life only where it has said nothing yet.
+/// The last lines of a container of the newest pod. If it runs, these are lines of the current
+/// instance, and of the previous one only if the current one has written nothing yet.
 pub(super) async fn tail(api: &Api, name: &str, container: &str, lines: usize) -> Vec<String> {
     let Ok(pods) = api.list::<Pod>(&names::query(name)).await else {
         return Vec::new();
@@ -106,13 +106,13 @@ pub(super) async fn tail(api: &Api, name: &str, container: &str, lines: usize) -
     of_lives(api, &pod.name_any(), container, lines, order).await
 }
 
-/// The last lines of a container that failed: of the life that it failed in.
+/// The last lines of a failed container, from the instance that failed.
 pub(super) async fn of_pod(api: &Api, pod: &str, container: &str, lines: usize) -> Vec<String> {
     let order = [Life::Last, Life::Now];
     of_lives(api, pod, container, lines, order).await
 }
 
-/// A life of a container: until it was started anew, or since then.
+/// An instance of a container: before its last restart, or since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
     Last,
@@ -132,7 +132,7 @@ fn runs(pod: &Pod, container: &str) -> bool {
     })
 }
 
-/// The last lines of the first of these lives that wrote any.
+/// The last lines of the first of these instances that has any.
 async fn of_lives(
     api: &Api,
     pod: &str,
@@ -147,14 +147,14 @@ async fn of_lives(
         previous: life == Life::Last,
         ..LogParams::default()
     };
-    // While a container is started anew, its last log is for a moment neither the one nor the other.
+    // While a container restarts, its last log is for a moment available as neither of the two.
     for _ in 0..TRIES {
         for life in order {
             match api.all::<Pod>().logs(pod, &of(life)).await {
                 Ok(text) if is_log(&text) => {
                     return terminal::lines(&text);
                 }
-                // Without the right to read it, that is what there is to tell.
+                // Without the right to read the log, this message is all there is.
                 Err(kube::Error::Api(status)) if status.code == 403 => {
                     return vec![format!("(the provider cannot read it: {})", status.message)];
                 }

@@ -1,9 +1,9 @@
-//! The runtime `kubernetes`: pods, Secrets and volumes of one namespace of one cluster.
+//! The runtime `kubernetes`: pods, Secrets and volumes in one namespace of one cluster.
 //!
-//! Every object has a record, a ConfigMap of its name, which is made before anything else and owns
-//! all the rest. Everything is written by server-side apply under our own field manager, so that
-//! what others own stays theirs. The Control API of a SuperLink listens in its pod alone and is
-//! reached by port-forward: the cluster's own access rules are its login.
+//! Every object has a record, a ConfigMap with its name, which is created before everything else
+//! and owns the rest. The provider writes with server-side apply under its own field manager, so
+//! that fields of other managers stay theirs. The Control API of a SuperLink listens only in its
+//! pod and is reached by port-forward: access control is that of the cluster.
 
 mod access;
 mod api;
@@ -58,19 +58,19 @@ use manifest::Context;
 
 const LOOPBACK: &str = "127.0.0.1";
 const ANY: &str = "0.0.0.0";
-/// How long a program may take to start unless that was set: Python imports on a busy node.
+/// How long a program may take to start by default: Python imports are slow on a busy node.
 const START: Duration = Duration::from_mins(3);
 const HEALTH: HealthPorts = HealthPorts {
     main: 8081,
     superexec: 8082,
 };
 
-/// How the runtime `kubernetes` was configured.
+/// The configuration of the runtime `kubernetes`.
 pub struct KubernetesRuntime {
     access: Access,
     /// Labels of all objects.
     labels: BTreeMap<String, String>,
-    /// Put before the names of images, such as `registry.example.org/mirror/`.
+    /// The prefix of image names, such as `registry.example.org/mirror/`.
     image_prefix: String,
     api: OnceCell<Api>,
     place: OnceCell<String>,
@@ -79,7 +79,7 @@ pub struct KubernetesRuntime {
 }
 
 impl KubernetesRuntime {
-    /// Nothing is read or dialled before the first call.
+    /// It reads nothing and opens no connection before the first call.
     pub fn new(access: Access, labels: BTreeMap<String, String>, image_prefix: String) -> Self {
         Self {
             access,
@@ -99,7 +99,7 @@ impl KubernetesRuntime {
             .map_err(RuntimeError::from)
     }
 
-    /// What manifests have in common.
+    /// The fields that all manifests of the object share.
     async fn context(&self, object: &ObjectRef) -> Result<Context<'_>, RuntimeError> {
         Ok(Context {
             name: names::of(object),
@@ -213,7 +213,7 @@ impl Diagnosis for KubernetesRuntime {
     async fn watch_failure(&self, object: &ObjectRef, wait_policy: WaitPolicy) -> Failure {
         match self.api().await {
             Ok(api) => failure::watch(api, &names::of(object), wait_policy).await,
-            // Whoever else uses the cluster says so.
+            // All other calls to the cluster report this error.
             Err(_) => std::future::pending().await,
         }
     }

@@ -1,5 +1,5 @@
-//! What things are called in the cluster. Names of parts are made with a dot, which is in no name
-//! that a user can choose: so no object is ever called like a part of another.
+//! The names of objects in the cluster. Names of parts contain a dot, which a user's name cannot
+//! contain: so the name of an object is never that of another object's part.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use super::super::pod::PART_OF;
 pub(super) use super::super::pod::{COMPONENT, INSTANCE, MANAGED_BY, MANAGER};
 use super::super::{Kind, ObjectRef};
 
-/// What its owner calls that object.
+/// The name that the user gave the object.
 pub(super) const NAME: &str = "terraform-provider-flower/name";
-/// Set once an object is in a state.
+/// Set once the object is settled, that is, in a state.
 pub(super) const SETTLED: &str = "terraform-provider-flower/settled";
-/// Who is making it, until it is settled.
+/// The holder of the lease, until the object is settled.
 pub(super) const HOLDER: &str = "terraform-provider-flower/holder";
-/// Set from before the first change of a settled object until all of them are settled.
+/// Set before the first change of a settled object, until all changes are settled.
 pub(super) const CHANGING: &str = "terraform-provider-flower/changing";
-/// Changed every few seconds by whoever is making it.
+/// The heartbeat: the holder changes it every few seconds.
 pub(super) const RENEWED: &str = "terraform-provider-flower/renewed";
-/// Changes when a file of the pod or a Secret that its user named does, so that the pod is replaced.
+/// Changes if a file of the pod or a Secret named by the user changes, so that the pod is replaced.
 pub(super) const FILES_HASH: &str = "terraform-provider-flower/files-sha256";
-/// The versions of the Secrets that its user named, by name.
+/// The versions of the Secrets named by the user, by name.
 pub(super) const SECRETS: &str = "terraform-provider-flower/secret-versions";
-/// Changes when a pod is to be tried again.
+/// Changes if the creation of a pod must be retried.
 pub(super) const AGAIN: &str = "terraform-provider-flower/tried-again-at";
 
 /// `superlink`, `supernode` or `supernode-key`.
@@ -35,27 +35,28 @@ pub(super) const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The name of everything that an object has one of, and the value of the label that tells it from all
-/// others: a label has 63 characters at most, and a Service's name no dot.
+/// The name of every part that an object has only one of, and the value of the label that
+/// identifies the object: a label has at most 63 characters, and a Service's name no dot.
 pub(super) fn of(object: &ObjectRef) -> String {
     match object.kind {
         Kind::Superlink | Kind::Supernode => format!("{}-{}", kind(object.kind), object.name),
-        // With a hyphen, a SuperNode "key-a" would be called like the key "a".
+        // With a hyphen, a SuperNode "key-a" would have the same name as the key "a".
         Kind::SupernodeKey => format!("node-key.{}", object.name),
     }
 }
 
-/// The ConfigMap of its pod's public files.
+/// The ConfigMap with the public files of the pod.
 pub(super) fn files(name: &str) -> String {
     format!("{name}.files")
 }
 
-/// The Secret of what nobody but its pod should read.
+/// The Secret with the data that only the pod may read.
 pub(super) fn private(name: &str) -> String {
     format!("{name}.private")
 }
 
-/// The entry of it that is the value of a variable, which may have a name that no entry can have.
+/// The entry for the value of a variable. The name of a variable may be invalid as the name of an
+/// entry.
 pub(super) fn variable(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.len() <= 200 && name.bytes().all(is_plain) {
@@ -65,7 +66,7 @@ pub(super) fn variable(name: &str) -> String {
     }
 }
 
-/// The entry of it that is a file.
+/// The entry for a file.
 pub(super) fn private_file(name: &str) -> String {
     format!("file.{name}")
 }
@@ -75,7 +76,7 @@ pub(super) fn note(key: &str) -> String {
     format!("flower-note.{key}")
 }
 
-/// What tells the pods of an object from all others.
+/// The labels that select the pods of an object.
 pub(super) fn selector(object: &ObjectRef) -> BTreeMap<String, String> {
     [
         (MANAGED_BY, MANAGER),
@@ -86,7 +87,7 @@ pub(super) fn selector(object: &ObjectRef) -> BTreeMap<String, String> {
     .into()
 }
 
-/// The labels of all parts of an object; ours win over the user's.
+/// The labels of all parts of an object; ours override the user's.
 pub(super) fn labels(
     object: &ObjectRef,
     further: &BTreeMap<String, String>,
@@ -101,7 +102,7 @@ pub(super) fn labels(
 /// The component of notes.
 pub(super) const NOTES: &str = "note";
 
-/// The labels of the note that is called `name`; ours win over the user's.
+/// The labels of the note `name`; ours override the user's.
 pub(super) fn note_labels(
     name: &str,
     further: &BTreeMap<String, String>,
@@ -112,23 +113,23 @@ pub(super) fn note_labels(
     labels
 }
 
-/// Whether labels are those of a part of the object, or of the note, of this name.
+/// Whether these are the labels of a part of the object `name`, or of the note `name`.
 pub(super) fn are_of(labels: &BTreeMap<String, String>, name: &str) -> bool {
     let is = |label: &str, value: &str| labels.get(label).is_some_and(|one| one == value);
     is(MANAGED_BY, MANAGER) && is(INSTANCE, name)
 }
 
-/// A label selector for the object of this name.
+/// A label selector for the object `name`.
 pub(super) fn query(name: &str) -> String {
     format!("{MANAGED_BY}={MANAGER},{INSTANCE}={name}")
 }
 
-/// The name by which a Service is dialled from within its cluster.
+/// The DNS name of a Service within its cluster.
 pub(super) fn inside(name: &str, namespace: &str) -> String {
     format!("{name}.{namespace}.svc")
 }
 
-/// All names by which a Service is found within its cluster.
+/// All DNS names of a Service within its cluster.
 pub(super) fn service_names(name: &str, namespace: &str) -> Vec<String> {
     vec![
         name.to_owned(),
@@ -138,7 +139,7 @@ pub(super) fn service_names(name: &str, namespace: &str) -> Vec<String> {
     ]
 }
 
-/// The host and the `host:port` of what a user wrote as `host` or `host:port`.
+/// The host and the `host:port` of a user's text with the form `host` or `host:port`.
 pub(super) fn dialled(given: &str, port: u16) -> (String, String) {
     let bare = given
         .strip_prefix('[')

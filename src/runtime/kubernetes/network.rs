@@ -46,7 +46,7 @@ impl Network for KubernetesRuntime {
         let mut service = match api.apply_service(&name, &manifest).await {
             Ok(service) => service,
             Err(error) => {
-                // One that got no answer may have been done.
+                // A request without a reply may have been applied.
                 if begun && !error.may_pass() {
                     self.take_back_change(api, object, &name).await?;
                 }
@@ -54,7 +54,8 @@ impl Network for KubernetesRuntime {
             }
         };
         if exposure.kind == ServiceKind::LoadBalancer {
-            // Whatever name leads there, nobody is let in before it has an address.
+            // Even if a hostname is set, no SuperNode can connect before the load balancer has an
+            // address.
             service = api.load_balancer(&name, request.until).await?;
         }
         let inside = names::inside(&name, &api.namespace);

@@ -1,5 +1,5 @@
-//! Notes about work that must not be done twice: a ConfigMap each, held like a record by the apply that
-//! does the work.
+//! Notes about work that must not be done twice. Each is a ConfigMap with a lease, like a record;
+//! the apply that does the work holds the lease.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::pod_address::PodAddress;
 const NOTE: &str = "note.json";
 
 impl KubernetesRuntime {
-    /// Writes a note; an error when another apply has one of this key.
+    /// Writes a note; an error if another apply has a note with this key.
     pub(super) async fn save_note(
         &self,
         key: &str,
@@ -47,7 +47,7 @@ impl KubernetesRuntime {
         });
         if !record::make(api, &name, manifest).await? {
             let found = api.get::<ConfigMap>(&name).await?;
-            // Or the answer to our own request was lost, and it was sent again.
+            // Or the reply to our own request was lost, and the request was repeated.
             let ours = |found: &ConfigMap| self.leases.holder(found) == Holder::Us;
             if !found.as_ref().is_some_and(ours) {
                 return Err(RuntimeError::BeingDone {
@@ -59,8 +59,8 @@ impl KubernetesRuntime {
         Ok(())
     }
 
-    /// The record of the SuperLink whose runs a note is about, where it is one of ours: what nobody
-    /// takes over any more goes with it.
+    /// The record of the SuperLink whose runs the note is about, if it is one of ours: a note that
+    /// no apply takes over is then deleted with the SuperLink.
     async fn owner_of_note(&self, api: &Api, control: &str) -> Result<Vec<Json>, RuntimeError> {
         let address = PodAddress::parse(control);
         let Some(address) = address.filter(|one| one.namespace() == api.namespace) else {
@@ -75,7 +75,7 @@ impl KubernetesRuntime {
             .collect())
     }
 
-    /// The notes of these keys. Those of dead applies are ours from here on.
+    /// The notes with these keys. Those of dead applies become ours.
     pub(super) async fn load_notes(&self, prefix: &str) -> Result<Vec<JournalEntry>, RuntimeError> {
         let api = self.api().await?;
         let found = api
@@ -101,7 +101,7 @@ impl KubernetesRuntime {
         Ok(entries)
     }
 
-    /// What the notes of these keys say; whose they are stays as it is.
+    /// The content of the notes with these keys; their holders do not change.
     pub(super) async fn written_notes(
         &self,
         prefix: &str,
@@ -124,7 +124,7 @@ impl KubernetesRuntime {
         if self.leases.has(&name) {
             return Ok(true);
         }
-        // It is a matter of seconds, which is why nothing needs to end it before.
+        // This takes only seconds, so it needs no cancellation.
         let never = CancellationToken::new();
         let lives = match self.leases.holder(item) {
             Holder::Us | Holder::Nobody => false,

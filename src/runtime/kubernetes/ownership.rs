@@ -1,4 +1,4 @@
-//! What is ours and what is not: nothing that somebody else made is taken over or deleted.
+//! Ownership: the provider never takes over or deletes an object that it did not create.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Preconditions};
@@ -12,7 +12,7 @@ use super::names;
 type Result<T> = std::result::Result<T, ClusterError>;
 
 impl Api {
-    /// The metadata of what is called `name`, whoever made it.
+    /// The metadata of the object `name`, whoever created it.
     pub(super) async fn metadata<K: Object>(&self, name: &str) -> Result<Option<ObjectMeta>> {
         let found = self.all::<K>().get_metadata_opt(name).await;
         let found = found.map_err(|error| self.failed(error, &named::<K>(name)))?;
@@ -33,7 +33,7 @@ impl Api {
         }))
     }
 
-    /// An error when what is called `name` is no part of the object `whose`.
+    /// An error if `name` exists and is not a part of the object `whose`.
     pub(super) async fn must_not_be_foreign<K: Object>(
         &self,
         name: &str,
@@ -45,7 +45,7 @@ impl Api {
         }
     }
 
-    /// Applies a part of the object `whose`; an error where somebody else made what is called so.
+    /// Applies a part of the object `whose`; an error if someone else created `name`.
     pub(super) async fn apply_ours<K: Object>(
         &self,
         name: &str,
@@ -56,7 +56,7 @@ impl Api {
         self.apply(name, manifest).await
     }
 
-    /// There is one of this name that we did not make.
+    /// An object with this name exists that we did not create.
     pub(super) fn foreign<K: Object>(&self, name: &str) -> ClusterError {
         ClusterError::Foreign {
             object: named::<K>(name),
@@ -64,8 +64,8 @@ impl Api {
         }
     }
 
-    /// Deletes what is called `name` if it is a part of the object `whose`, and that very one: its
-    /// UID, or nothing where there was nothing of ours.
+    /// Deletes `name` if it is a part of the object `whose`, with its UID as a precondition.
+    /// Returns the UID, or `None` if there was no such part.
     pub(super) async fn delete_ours<K: Object>(
         &self,
         name: &str,
@@ -81,7 +81,7 @@ impl Api {
         });
         match self.all::<K>().delete(name, &how).await {
             Ok(_) => Ok(metadata.uid),
-            // Gone, or another one by now.
+            // It does not exist any more, or was replaced.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
             Err(error) => Err(self.failed(error, &named::<K>(name))),
         }

@@ -1,4 +1,4 @@
-//! What a part of an object is known by: its kind and its name. Records keep these, and messages name them.
+//! The identity of a part of an object: its kind and its name. Records and messages contain it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A kind of part that is watched.
+/// A kind of part that the provider watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PartKind {
     ConfigMap,
@@ -38,7 +38,7 @@ impl PartKind {
     }
 }
 
-/// The types of the API that stand for such a kind.
+/// The API types of these kinds.
 pub(super) trait Watched {
     const KIND: PartKind;
 }
@@ -59,7 +59,7 @@ watched!(
     Service,
 );
 
-/// One part.
+/// One part of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PartId {
     kind: PartKind,
@@ -75,7 +75,7 @@ impl PartId {
     }
 }
 
-/// As messages name it.
+/// The form in messages.
 impl fmt::Display for PartId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.kind.as_str(), self.name)
@@ -88,7 +88,7 @@ impl Serialize for PartId {
     }
 }
 
-/// Why a text names no part.
+/// The error for a text that is not a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not the kind of a part")]
 pub(super) struct NoPart;
@@ -96,7 +96,7 @@ pub(super) struct NoPart;
 impl FromStr for PartId {
     type Err = NoPart;
 
-    /// Reads `Deployment/main` and, as older records have it, `Deployment "main"`.
+    /// Reads `Deployment/main` and the form of older records, `Deployment "main"`.
     fn from_str(text: &str) -> Result<Self, NoPart> {
         let older = || Some((text.split_once(' ')?.0, text.split('"').nth(1)?));
         let (kind, name) = text.split_once('/').or_else(older).ok_or(NoPart)?;

@@ -2,10 +2,10 @@
 
 use super::super::Port;
 
-/// The Fleet API, behind the gateway or by itself.
+/// The Fleet API, behind the gateway or without it.
 pub(super) const FLEET_PORT: u16 = 9092;
 
-/// Every object has a pod, and so a loopback, of its own: ports are always the same.
+/// Every object has its own pod with its own loopback, so the ports are always the same.
 pub(super) const fn port_number(port: Port) -> u16 {
     match port {
         Port::Api => 8000,

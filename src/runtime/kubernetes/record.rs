@@ -1,5 +1,5 @@
-//! The record of an object: a ConfigMap that is made first, owns the rest, and remembers what the
-//! object was made from.
+//! The record of an object: a ConfigMap that is created first, owns the rest, and stores the
+//! configuration of the object.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use super::names::{self, CHANGING, COMPONENT, HOLDER, MANAGER, NAME, RENEWED, SE
 use super::status::is_there_already;
 use super::{KubernetesRuntime, dependents, drift, lease, rollout, secrets};
 
-/// What it was made from, for whoever imports it.
+/// The recorded configuration, for import.
 const CONFIGURATION: &str = "state.json";
-/// The fields of its parts that were ours when it was settled.
+/// The fields of the parts that we managed when the object was settled.
 const FIELDS: &str = "parts.json";
-/// The settings of the provider that it was made with.
+/// The settings of the provider that created the object.
 pub(super) const SETTINGS: &str = "provider.json";
-/// Which state of its Deployment it was settled with.
+/// The generation of the Deployment when the object was settled.
 const GENERATION: &str = "deployment.json";
 
 impl KubernetesRuntime {
-    /// The record as others name their owner.
+    /// The record as an owner reference.
     pub(super) async fn owner(&self, object: &ObjectRef) -> Result<Json, RuntimeError> {
         let name = names::of(object);
         let api = self.api().await?;
@@ -39,7 +39,7 @@ impl KubernetesRuntime {
         Ok(owner(&name, &uid))
     }
 
-    /// Of the provider's configuration, what is in everything that it makes.
+    /// The part of the provider configuration that affects every object.
     pub(super) fn settings(&self) -> Json {
         json!({ "labels": self.labels, "image_prefix": self.image_prefix })
     }
@@ -60,7 +60,7 @@ impl KubernetesRuntime {
         let found = api.get::<ConfigMap>(&name).await?;
         let found = found.ok_or_else(|| RuntimeError::Gone(object.clone()))?;
         let labels = names::labels(object, &self.labels);
-        // All at once: what is settled is held and being changed no more.
+        // One update for all: a settled object has no lease and no change in progress.
         let settled = json!({
             "metadata": {
                 "labels": relabelled(kept::<Json>(&found, SETTINGS).as_ref(), labels),
@@ -77,8 +77,8 @@ impl KubernetesRuntime {
         self.change_record(api, object, &name, &settled).await
     }
 
-    /// Says in the record of a settled object that it is being changed, before anything of it is: an
-    /// apply that ends on its way is seen by the next refresh. Whether that was not said before.
+    /// Marks in the record of a settled object that a change begins, before the first change: if
+    /// the apply does not finish, the next refresh detects it. Whether the mark is new.
     pub(super) async fn begin_change(
         &self,
         api: &Api,
@@ -87,7 +87,7 @@ impl KubernetesRuntime {
     ) -> Result<bool, RuntimeError> {
         self.is_not_lost(object, name)?;
         if self.leases.has(name) {
-            // It is being made.
+            // The object is still being created.
             return Ok(false);
         }
         let found = api.get::<ConfigMap>(name).await?;
@@ -99,7 +99,7 @@ impl KubernetesRuntime {
         Ok(true)
     }
 
-    /// Takes back that it is being changed: the first change was refused, and so none was made.
+    /// Removes the mark of a change: the first change was refused, so nothing has changed.
     pub(super) async fn take_back_change(
         &self,
         api: &Api,
@@ -110,8 +110,8 @@ impl KubernetesRuntime {
         self.change_record(api, object, name, &unchanged).await
     }
 
-    /// Records are changed as they are made, by updates, and never by server-side apply: those would
-    /// be two managers of the same fields, and fight over them.
+    /// The record is created and changed only by updates, never by server-side apply: those would
+    /// be two managers of the same fields, with conflicts.
     async fn change_record(
         &self,
         api: &Api,
@@ -129,7 +129,7 @@ impl KubernetesRuntime {
         }
     }
 
-    /// Whether the object was settled with this Deployment.
+    /// Whether the object was settled with this version of the Deployment.
     pub(super) async fn was_settled(
         &self,
         name: &str,
@@ -165,7 +165,7 @@ impl KubernetesRuntime {
         Ok(recorded)
     }
 
-    /// What a refresh finds, from a listing that all objects share.
+    /// The observation for a refresh, from a listing that all objects share.
     pub(super) async fn observe_record(
         &self,
         object: &ObjectRef,
@@ -184,7 +184,7 @@ impl KubernetesRuntime {
             Some(_) => Readiness::NotReady,
         };
         let unfinished = record.annotations().contains_key(CHANGING);
-        // What was never settled may never have had them.
+        // An object that was never settled may never have had these parts.
         let missing = if is_settled(record) {
             dependents::missing(api, &listing, &name, parts).await?
         } else {
@@ -216,13 +216,13 @@ impl KubernetesRuntime {
     }
 }
 
-/// What a record keeps under this name.
+/// The value with this key in a record.
 fn kept<T: DeserializeOwned>(record: &ConfigMap, name: &str) -> Option<T> {
     let text = record.data.as_ref()?.get(name)?;
     serde_json::from_str(text).ok()
 }
 
-/// Labels as a change of those that were set with other settings: some of these may be gone.
+/// Labels as a patch over those of other settings, which also removes old labels.
 fn relabelled(made_with: Option<&Json>, labels: BTreeMap<String, String>) -> Json {
     let before = made_with.and_then(|settings| settings.get("labels")?.as_object());
     let gone = before.into_iter().flatten();
@@ -233,7 +233,7 @@ fn relabelled(made_with: Option<&Json>, labels: BTreeMap<String, String>) -> Jso
     Json::Object(gone.chain(labels).collect())
 }
 
-/// Which settings are others than those that an object was made with.
+/// The settings that differ from those with which the object was created.
 fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
     let settings = now.as_object().into_iter().flatten();
     settings
@@ -242,18 +242,18 @@ fn other_settings(made_with: &Json, now: &Json) -> Vec<String> {
         .collect()
 }
 
-/// Tells one state of a Deployment's specification from another.
+/// Identifies a version of a Deployment's specification.
 fn generation(metadata: &ObjectMeta) -> Option<String> {
     let uid = metadata.uid.as_ref()?;
     Some(format!("{uid}/{}", metadata.generation?))
 }
 
-/// The record of this name and UID, as others name their owner.
+/// An owner reference to the record with this name and UID.
 pub(super) fn owner(name: &str, uid: &str) -> Json {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid })
 }
 
-/// Makes a ConfigMap; `false` when there is one of its name.
+/// Creates a ConfigMap; `false` if one with this name exists.
 pub(super) async fn make(api: &Api, name: &str, manifest: Json) -> Result<bool, ClusterError> {
     let object = named::<ConfigMap>(name);
     let manifest: ConfigMap =

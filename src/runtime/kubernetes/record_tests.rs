@@ -10,16 +10,16 @@ use super::super::access::{Access, Credentials, Host};
 use super::super::lease::Holder;
 use super::*;
 
-/// The record as the API server has it, and how many requests to make it there were.
+/// The record on the API server, and the number of requests to create it.
 #[derive(Default)]
 struct Kept {
     record: Option<Json>,
     posts: usize,
-    /// How many of them meet a change of the quota by somebody else.
+    /// How many of these requests conflict with someone else's change of the quota.
     clashes: usize,
 }
 
-/// The verb, and the body.
+/// The method and the body.
 async fn request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
     let (mut verb, mut length) = (None, 0);
     loop {
@@ -42,7 +42,7 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)>
 }
 
 impl Kept {
-    /// The first request to make it is done, and its answer is lost on the way.
+    /// The first request to create the record succeeds, and its reply is lost.
     fn answer(&mut self, verb: &str, body: &[u8]) -> (u16, Json) {
         let status = |code: u16, reason: &str| {
             let words = json!({
@@ -90,7 +90,7 @@ async fn serve(listener: TcpListener, kept: Arc<Mutex<Kept>>) {
     }
 }
 
-/// An API server, and a way to it.
+/// An API server, and the access to it.
 async fn api_server(kept: Kept) -> (Arc<Mutex<Kept>>, Access) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
@@ -167,7 +167,7 @@ async fn a_record_whose_answer_was_lost_is_our_own() {
     assert_eq!(claim, Claim::New);
     assert_eq!(kept.lock().unwrap().posts, 2, "it was not sent again");
 
-    // For everybody else it is the record of another apply.
+    // For every other client it is the record of another apply.
     let record = kept.lock().unwrap().record.clone().unwrap();
     let record: ConfigMap = serde_json::from_value(record).unwrap();
     assert_eq!(ours.leases.holder(&record), Holder::Us);

@@ -1,4 +1,5 @@
-//! Removing an object: its parts first, its record last, and nothing is called gone before it is.
+//! Removes an object: its parts first, its record last. The provider never reports an object as
+//! deleted before it is.
 
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use super::api::{Api, Object, named};
 use super::error::ClusterError;
 use super::names;
 
-/// Finalizers that Kubernetes itself takes off once pods have ended.
+/// Finalizers that Kubernetes itself removes after the pods have ended.
 const FOR_PODS: [&str; 2] = ["foregroundDeletion", "kubernetes.io/pvc-protection"];
-/// How often it is looked at whether a Secret is still there.
+/// How often the provider checks whether a Secret still exists.
 const LOOK: Duration = Duration::from_millis(500);
 const LOAD_BALANCER: &str = "service.kubernetes.io/load-balancer-cleanup";
 
@@ -68,12 +69,12 @@ async fn begin<K: Object>(
     name: &str,
     whose: &str,
 ) -> Result<Option<String>, ClusterError> {
-    // Foreground: a Deployment is gone only when its pods are.
+    // Foreground: a Deployment is deleted only after its pods.
     api.delete_ours::<K>(name, whose, DeleteParams::foreground())
         .await
 }
 
-/// Waits until what was begun to be deleted is gone.
+/// Waits until an object that is being deleted no longer exists.
 async fn end<K: Object>(
     api: &Api,
     name: &str,
@@ -100,7 +101,8 @@ async fn end<K: Object>(
     Err(kept(&left, &pods, limit))
 }
 
-/// The same for a Secret: what may not be listed may not be watched, and is asked for again and again.
+/// The same for a Secret: without the right to list Secrets there is no watch, so the provider
+/// polls.
 async fn end_of_secret(
     api: &Api,
     name: &str,
@@ -137,7 +139,7 @@ fn kept<K: Object>(left: &K, pods: &[Pod], limit: Duration) -> ClusterError {
     }
 }
 
-/// What keeps an object that has these finalizers and pods, and what to do about it.
+/// Why an object with these finalizers and pods is not deleted, and the remedy.
 fn stuck(finalizers: &[String], pods: &[Pod]) -> (String, &'static str) {
     let others: Vec<_> = finalizers
         .iter()

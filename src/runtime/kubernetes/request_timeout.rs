@@ -1,5 +1,5 @@
-//! How long one request may take. kube waits for an answer for ever, and as often and as long as a busy
-//! API server tells it to: a plan would hang on a network that swallows packets.
+//! The time limit of a request. kube itself waits for a reply without end, and retries as often and
+//! as long as a busy API server asks for: a plan would hang in a network that drops packets.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,17 +13,17 @@ use kube::client::Body;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
-/// How long an answer may take, with all tries.
+/// How long a reply may take, with all retries.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The same where much may be told: lists and logs.
+/// The same for large replies: lists and logs.
 const LONG_ANSWER: Duration = Duration::from_mins(1);
-/// The first pause before a busy API server is asked again, doubled each time.
+/// The first pause before a retry with a busy API server, doubled each time.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The longest one, whatever the API server asks for.
+/// The longest pause, whatever the API server asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PAUSES: u32 = 5;
 
-/// A request that nobody answered.
+/// A request without a reply.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer to {asked} within {} s", limit.as_secs())]
 pub(super) struct NoAnswer {
@@ -32,7 +32,7 @@ pub(super) struct NoAnswer {
     pub limit: Duration,
 }
 
-/// A client whose requests end.
+/// A client whose requests have a time limit.
 pub(super) fn with_request_timeout(client: Client, namespace: &str) -> Client {
     Client::new(WithRequestTimeout(client), namespace)
 }
@@ -66,7 +66,7 @@ impl Service<Request<Body>> for WithRequestTimeout {
                 {
                     return Ok(answer);
                 }
-                // The rest of an answer can be swallowed, too.
+                // The network can also drop the rest of a reply.
                 let (parts, body) = answer.into_parts();
                 let body = body.collect().await?.to_bytes();
                 Ok::<_, Boxed>(Response::from_parts(parts, Body::from(body)))
@@ -76,7 +76,7 @@ impl Service<Request<Body>> for WithRequestTimeout {
     }
 }
 
-/// Asks again, a few times, while the API server is busy; its last answer.
+/// Retries a few times while the API server is busy; returns its last reply.
 async fn ask(client: &Client, mut request: Request<Body>) -> Result<Response<Body>, Boxed> {
     for tried in 0..PAUSES {
         let Some(next) = again(&request) else {
@@ -92,7 +92,7 @@ async fn ask(client: &Client, mut request: Request<Body>) -> Result<Response<Bod
     send(client, request).await
 }
 
-/// One line a request: what a plan or apply asks of the API server can be counted, whoever asks.
+/// Logs one line for each request, so that the requests of a plan or apply can be counted.
 async fn send(client: &Client, request: Request<Body>) -> Result<Response<Body>, Boxed> {
     let (method, path) = (request.method(), request.uri().path());
     let goes_on = is_stream(&request);
@@ -109,8 +109,8 @@ fn again(request: &Request<Body>) -> Option<Request<Body>> {
     Some(again)
 }
 
-/// Whether the same request may be answered otherwise a moment later. What it may have done by then
-/// can be done twice: a record that is made twice is known by its marks.
+/// Whether a retry may get another reply a moment later. It is safe if the server has already done
+/// the work: a record that is created twice is recognised by its lease.
 fn is_busy(status: StatusCode) -> bool {
     let never = [
         StatusCode::NOT_IMPLEMENTED,
@@ -119,7 +119,7 @@ fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && !never.contains(&status)
 }
 
-/// How long to wait until a busy API server is asked again; nothing when it was not busy.
+/// The pause before a retry with a busy API server; `None` if it was not busy.
 fn pause<B>(answer: &Response<B>, tried: u32) -> Option<Duration> {
     if !is_busy(answer.status()) {
         return None;
@@ -144,7 +144,7 @@ fn limit<B>(request: &Request<B>) -> Duration {
     }
 }
 
-/// Whether the answer goes on for as long as there is news.
+/// Whether the reply is a stream without a fixed end.
 fn is_stream<B>(request: &Request<B>) -> bool {
     let query = request.uri().query().unwrap_or_default();
     query

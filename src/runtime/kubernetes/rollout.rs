@@ -1,4 +1,4 @@
-//! Bringing a workload about: its files, volume and way in, then its pod; and seeing whether it stands.
+//! Applies a workload: its files, volume and Service, then its pod; and checks whether it is ready.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +65,8 @@ impl KubernetesRuntime {
             .apply_ours::<Deployment>(name, name, &deployment)
             .await?;
         if failure::gave_up(&applied) {
-            // The pauses between attempts to make a pod grow to a quarter of an hour; what is
-            // written to the Deployment begins them anew.
+            // The pauses between attempts to create a pod grow to 15 minutes; a change of the
+            // Deployment resets them.
             let version = json!(applied.metadata.resource_version);
             annotate(&mut deployment, names::AGAIN, version);
             api.apply::<Deployment>(name, &deployment).await?;
@@ -77,7 +77,8 @@ impl KubernetesRuntime {
                 .await?;
         }
         restart_failed(api, name).await?;
-        // A Deployment that was changed, or whose pod is being made anew, does not stand.
+        // After a change of the Deployment, or while its pod is replaced, the Deployment is not
+        // ready.
         let goes_on = stands(&applied) && self.was_settled(name, &applied).await?;
         Ok(if goes_on {
             Begun::Unchanged
@@ -86,8 +87,8 @@ impl KubernetesRuntime {
         })
     }
 
-    /// An error where the cluster would refuse what changes in an object that is there. What is refused so
-    /// has changed nothing; an object that is made is removed again, and needs no such question.
+    /// An error if the cluster would refuse a change of an existing object. A refusal here has
+    /// changed nothing. A new object is removed again after an error, and needs no such check.
     pub(super) async fn try_out(
         &self,
         object: &ObjectRef,
@@ -113,8 +114,8 @@ impl KubernetesRuntime {
         Ok(())
     }
 
-    /// A digest of what the files of the pod hold, secrets included, and of the versions of those that
-    /// its user named.
+    /// A digest of the contents of the pod's files, secrets included, and of the versions of the
+    /// Secrets named by the user.
     async fn files_hash(
         &self,
         workload: &Workload,
@@ -156,7 +157,7 @@ fn annotate(manifest: &mut Json, name: &str, value: Json) {
     }
 }
 
-/// Replaces pods that wait out the pause after a failure: what they failed for may be mended.
+/// Replaces pods that wait for a restart after a failure: the cause may be fixed by now.
 async fn restart_failed(api: &Api, name: &str) -> Result<(), ClusterError> {
     for pod in failure::failed_pods(api, name).await? {
         api.delete::<Pod>(&pod, &DeleteParams::default()).await?;
@@ -164,7 +165,7 @@ async fn restart_failed(api: &Api, name: &str) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Replaces what runs: its Deployment makes it anew.
+/// Deletes the pods; their Deployment recreates them.
 pub(super) async fn end(api: &Api, name: &str) -> Result<(), ClusterError> {
     for pod in api.list::<Pod>(&names::query(name)).await?.items {
         api.delete::<Pod>(&pod.name_any(), &DeleteParams::default())
@@ -173,7 +174,7 @@ pub(super) async fn end(api: &Api, name: &str) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Waits until the pod that was applied last is ready and no older one is left.
+/// Waits until the pod of the last apply is ready and no older pod is left.
 pub(super) async fn ready(api: &Api, name: &str) -> Result<(), ClusterError> {
     api.until(name, |deployment: Option<&Deployment>| {
         deployment.filter(|one| stands(one)).map(drop)
@@ -181,7 +182,7 @@ pub(super) async fn ready(api: &Api, name: &str) -> Result<(), ClusterError> {
     .await
 }
 
-/// Whether the Deployment is as it was applied, with its one pod ready.
+/// Whether the Deployment is in its applied version, with its one pod ready.
 pub(super) fn stands(deployment: &Deployment) -> bool {
     let Some(status) = &deployment.status else {
         return false;

@@ -1,6 +1,6 @@
-//! Secrets that the user named for apps, and the one of the pod's own. A pod sees what they held when it was started, or a mixture of
-//! that and what they hold now: so their versions are a part of what a pod was made from. What they
-//! hold is never read.
+//! The Secrets that the user named for apps, and the pod's own Secret. A pod sees their content at
+//! its start, or a mixture of that and their current content: so their versions are part of the
+//! pod's configuration. Their content is never read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,14 @@ use super::names::{SECRETS, private};
 /// Versions by name.
 pub(super) type Versions = BTreeMap<String, String>;
 
-/// The Secrets of these settings, as far as they are there and may be looked at. One that is missing is
-/// for the pod to fail over.
+/// The versions of the Secrets in these settings that exist and can be read. If one is missing, the
+/// pod reports it.
 pub(super) async fn named_by(api: &Api, pod: &PodSettings) -> Result<Versions, ClusterError> {
     versions(api, names(pod)).await
 }
 
-/// Which Secrets are others than those that the pod was made with. One of the user's that is gone is
-/// none: what runs has what it held.
+/// The Secrets that differ from those with which the pod was created. A deleted Secret of the user
+/// does not count: the running pod keeps its content.
 pub(super) async fn rotated(
     api: &Api,
     deployment: Option<&Deployment>,
@@ -43,7 +43,7 @@ pub(super) async fn rotated(
             named::<Secret>(name)
         )
     });
-    // Ours is made again by the next apply.
+    // The next apply recreates our own Secret.
     let own = deployment.map(|one| private(&one.name_any()));
     let own = own.filter(|own| before.contains_key(own) && !now.contains_key(own));
     let gone = own.map(|own| gone(&named::<Secret>(&own)));
@@ -80,7 +80,7 @@ async fn versions(
             Ok(found) => {
                 Ok(found.and_then(|found| Some((name.to_owned(), found.resource_version?))))
             }
-            // Pods may use what this account may not look at.
+            // Pods may use Secrets that this account may not read.
             Err(ClusterError::Forbidden { .. }) => Ok(None),
             Err(error) => Err(error),
         }

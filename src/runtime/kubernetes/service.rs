@@ -1,4 +1,4 @@
-//! The Service before a SuperLink, and what it is reached by.
+//! The Service of a SuperLink, and its address.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use super::failure::{latest, words};
 use super::names;
 use super::ports::FLEET_PORT;
 
-/// How long its events are asked for once its time is over.
+/// How long the request for events may take after the deadline.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How many of them are told.
+/// The maximum number of events in a message.
 const EVENTS: usize = 3;
 
 impl Api {
@@ -53,7 +53,7 @@ impl Api {
         let about = ListParams::default().fields(&about);
         let events = self.all::<Event>();
         let events = tokio::time::timeout(LAST_WORDS, events.list(&about)).await;
-        // They only add to what is told.
+        // The events only add details to the message.
         let mut events = match events {
             Ok(Ok(events)) => events.items,
             Ok(Err(_)) | Err(_) => Vec::new(),
@@ -64,16 +64,16 @@ impl Api {
     }
 }
 
-/// How the Fleet API is dialled from outside the pod.
+/// The address of the Fleet API from outside the pod.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dialled {
-    /// The name or address that is none of the Service's own names.
+    /// The name or address, if it is not one of the Service's own names.
     pub host: Option<String>,
     /// With the port.
     pub address: String,
 }
 
-/// How a Service is dialled that is exposed so, as far as that is known by now. `inside` is its name
+/// The address of a Service with this exposure, if it is already known. `inside` is its DNS name
 /// within the cluster.
 pub(super) fn dialled(service: &Service, exposure: &Exposure, inside: &str) -> Option<Dialled> {
     let port = match exposure.kind {
@@ -105,7 +105,7 @@ fn balancer(service: &Service) -> Option<String> {
     ingress.hostname.clone().or_else(|| ingress.ip.clone())
 }
 
-/// The port on every node that a Service was given.
+/// The node port of a Service.
 fn node_port(service: &Service) -> Option<u16> {
     let ports = service.spec.as_ref()?.ports.as_ref()?;
     u16::try_from(ports.first()?.node_port?).ok()

@@ -1,5 +1,5 @@
-//! What a configuration says of a cluster, parsed where it comes in: a text that could never lead into
-//! one is an error of the plan, at its attribute, and not of the first object that is made.
+//! The cluster settings of a configuration, parsed at the boundary: a value that can never work is
+//! an error of the plan, at its attribute, and not an error of the first created object.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::super::is_dns_label;
 
-/// Why a setting can never be used. Never with its text, which may be a secret.
+/// Why a setting can never work. The message never contains the value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
     #[error("it is not a URL: {0}")]
@@ -39,22 +39,22 @@ pub enum SettingError {
 #[derive(Debug, Clone)]
 pub struct ServerUrl(Uri);
 
-/// A proxy on the way to it, which may hold a password.
+/// A proxy for the API server. The URL may contain a password.
 #[derive(Clone)]
 pub struct ProxyUrl(Uri);
 
-/// One or more certificates, as PEM.
+/// One or more certificates in PEM format.
 #[derive(Clone)]
 pub struct Certificates {
     pem: String,
     der: Vec<Vec<u8>>,
 }
 
-/// A private key, as PEM.
+/// A private key in PEM format.
 #[derive(Clone)]
 pub struct PrivateKey(Zeroizing<String>);
 
-/// What says who we are.
+/// A bearer token.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
@@ -62,7 +62,7 @@ pub struct Token(Zeroizing<String>);
 #[derive(Debug, Clone)]
 pub struct Namespace(String);
 
-/// A name that a certificate is expected to have.
+/// The expected name in the server's certificate.
 #[derive(Debug, Clone)]
 pub struct TlsServerName(String);
 
@@ -71,7 +71,7 @@ impl ServerUrl {
         &self.0
     }
 
-    /// Whether nobody on the way can read what is sent.
+    /// Whether no one on the network can read the traffic.
     pub fn keeps_secrets(&self) -> bool {
         keeps_secrets(&self.0)
     }
@@ -82,13 +82,13 @@ impl ProxyUrl {
         &self.0
     }
 
-    /// The password in it, as it is written there.
+    /// The password in the URL, in its encoded form.
     pub fn password(&self) -> Option<&str> {
         password(&self.0)
     }
 }
 
-/// Whether nobody on the way to this URL can read what is sent: it has TLS, or is this machine.
+/// Whether no one on the network can read the traffic to this URL: it uses TLS, or is this machine.
 pub(super) fn keeps_secrets(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
@@ -97,7 +97,7 @@ pub(super) fn keeps_secrets(url: &Uri) -> bool {
         || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// The password in a URL, as it is written there.
+/// The password in a URL, in its encoded form.
 pub(super) fn password(url: &Uri) -> Option<&str> {
     let (user, _) = url.authority()?.as_str().rsplit_once('@')?;
     user.split_once(':').map(|(_, password)| password)
@@ -137,7 +137,7 @@ impl TlsServerName {
     }
 }
 
-/// Secrets, and what is too long, show nothing but their kind.
+/// `Debug` prints only the type of secrets and of long values.
 macro_rules! unseen {
     ($($ty:ident),*) => { $(
         impl fmt::Debug for $ty {
@@ -150,7 +150,7 @@ macro_rules! unseen {
 
 unseen!(Certificates, PrivateKey, ProxyUrl, Token);
 
-/// A URL of HTTP with a host.
+/// An HTTP URL with a host.
 fn url(text: &str) -> Result<Uri, SettingError> {
     let url: Uri = text
         .parse()
@@ -202,14 +202,14 @@ impl FromStr for PrivateKey {
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
         use rustls::pki_types::pem::Error;
-        // Of several only the first one would be used.
+        // With several keys, only the first one would be used.
         if text.matches("PRIVATE KEY-----").count() > 2 {
             return Err(SettingError::SeveralKeys);
         }
         match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
             Ok(_) => Ok(Self(Zeroizing::new(text.to_owned()))),
             Err(Error::NoItemsFound) => Err(SettingError::NoKey),
-            // Others quote what they stumbled over.
+            // Other errors quote their input.
             Err(_) => Err(SettingError::Damaged(
                 "it does not end as it begins, or is not base64 in between".to_owned(),
             )),
@@ -220,7 +220,7 @@ impl FromStr for PrivateKey {
 impl FromStr for Token {
     type Err = SettingError;
 
-    /// The line break at the end of a file is not part of it.
+    /// The line break at the end of a file is not part of the token.
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let token = text.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {

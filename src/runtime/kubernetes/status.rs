@@ -1,11 +1,11 @@
-//! What an API server answers in place of what it was asked for.
+//! Error replies of the API server.
 
 use kube::core::Status;
 
 use super::error::ClusterError;
 
 impl ClusterError {
-    /// The answer to a port-forward, which has no words of its own.
+    /// The error reply to a port-forward, which contains no message.
     pub(super) fn of_upgrade(code: u16, object: &str, at: &str) -> Self {
         match code {
             401 => Self::Unauthenticated {
@@ -59,19 +59,19 @@ impl ClusterError {
     }
 }
 
-/// Whether a create was refused because there is one of that name.
+/// Whether a create was refused because the name already exists.
 pub(super) fn is_there_already(status: &Status) -> bool {
     status.code == 409 && status.reason == "AlreadyExists"
 }
 
-/// Whether what was asked for, without a version to compare, met a change of the same moment, such as
-/// of the quota that is counted for it: asked again, it may well be done.
+/// Whether a request without a version precondition conflicted with a simultaneous change, such as
+/// that of the quota: a retry may succeed.
 pub(super) fn is_passing_clash(status: &Status) -> bool {
     let causes = status.details.as_ref().map(|details| &details.causes);
     status.code == 409 && !is_there_already(status) && causes.is_none_or(Vec::is_empty)
 }
 
-/// Who else manages which field: Kubernetes says `conflict with "kubectl-edit" using apps/v1`.
+/// The other managers and their fields: Kubernetes writes `conflict with "kubectl-edit" using apps/v1`.
 fn conflicts(status: &Status) -> Vec<(String, String)> {
     let causes = status.details.as_ref().map(|details| &details.causes);
     causes

@@ -1,4 +1,4 @@
-//! Secrets: one Kubernetes Secret each, owned by the object that it belongs to.
+//! Secrets: one Kubernetes Secret for each, owned by the object that it belongs to.
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
@@ -13,7 +13,7 @@ use super::manifest::Context;
 use super::{KubernetesRuntime, names};
 use crate::masking;
 
-/// Refuses to write into a Secret that somebody else made.
+/// Writes a Secret. An existing Secret that someone else created is an error.
 pub(super) async fn put(
     api: &Api,
     owner: &Context<'_>,
@@ -38,7 +38,7 @@ pub(super) async fn put(
         .map(drop)
 }
 
-/// The entries of a Secret of this object; one that somebody else made is an error.
+/// The entries of a Secret of this object; an error if someone else created it.
 pub(super) async fn own(
     api: &Api,
     owner: &str,
@@ -48,7 +48,7 @@ pub(super) async fn own(
     found.map(|found| entries(name, found)).transpose()
 }
 
-/// Writes a Secret of this object once more where it has other labels than those of now.
+/// Writes a Secret of this object again if its labels are out of date.
 pub(super) async fn relabel(
     api: &Api,
     owner: &Context<'_>,
@@ -69,7 +69,7 @@ async fn look(api: &Api, owner: &str, name: &str) -> Result<Option<Secret>, Clus
     }
 }
 
-/// The entries of any Secret, whoever made it.
+/// The entries of any Secret, whoever created it.
 pub(super) async fn get(api: &Api, name: &str) -> Result<Option<SecretEntries>, ClusterError> {
     let found = api.get::<Secret>(name).await?;
     found.map(|found| entries(name, found)).transpose()

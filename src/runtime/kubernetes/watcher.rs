@@ -1,5 +1,6 @@
-//! What is there of a kind, and what becomes of it: a list, then a watch, then a list again. Networks
-//! drop silent connections without a word, so no watch is believed in for longer than it asked for.
+//! The objects of a kind and their changes: a list, then a watch, then a list again. Networks drop
+//! silent connections without notice, so the provider ends a watch that lasts longer than
+//! requested.
 
 use std::time::Duration;
 
@@ -13,18 +14,18 @@ use super::error::ClusterError;
 
 /// How long one watch lasts: the API server ends it.
 const WATCH: Duration = Duration::from_mins(1);
-/// What may be added to that until we end it.
+/// The additional time before we end the watch ourselves.
 const SLACK: Duration = Duration::from_secs(10);
-/// A watch that lasted as long was none that somebody ends at once.
+/// A watch that lasted this long was not ended immediately.
 const LASTED: Duration = Duration::from_secs(10);
-/// The first pause before another list, doubled up to the longest.
+/// The first pause before the next list, doubled up to the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// For how long nothing may be seen of what is waited for: API servers restart, and networks fail.
+/// How long a wait may go without a successful request: API servers restart, and networks fail.
 const BLIND: Duration = Duration::from_mins(2);
 
 impl Api {
-    /// Waits until `there` finds in the object of this name (or in its absence) what it looks for.
+    /// Waits until `there` returns a value for the object of this name (or for its absence).
     pub(super) async fn until<K: Object, T>(
         &self,
         name: &str,
@@ -55,16 +56,17 @@ impl Api {
     }
 }
 
-/// What became known.
+/// A change of the known objects.
 pub(super) enum Change<K> {
-    /// All that there is.
+    /// All objects.
     All(Vec<K>),
-    /// One is there, or is another than before.
+    /// The object was added or modified.
     Is(K),
     Gone(K),
 }
 
-/// News without end. After an error, which may pass, all is listed again.
+/// An endless sequence of changes. After an error, which may be temporary, it lists all objects
+/// again.
 pub(super) struct Watcher<K> {
     api: Api,
     labels: String,
@@ -76,9 +78,9 @@ pub(super) struct Watcher<K> {
 }
 
 enum At<K> {
-    /// Nothing is known.
+    /// Nothing is known yet.
     Begin,
-    /// What there is was told; the watch goes on from this version.
+    /// The list was returned; the watch continues from this version.
     Listed(String),
     Watching(BoxStream<'static, kube::Result<WatchEvent<K>>>, Instant),
 }
@@ -99,7 +101,8 @@ impl<K: Object> Watcher<K> {
         }
     }
 
-    /// The same as a stream, whose next item may be waited for beside other things.
+    /// The same as a stream, so that a caller can wait for its next item and other things at the
+    /// same time.
     pub(super) fn stream(self) -> BoxStream<'static, Result<Change<K>, ClusterError>> {
         stream::unfold(self, |mut changes| async move {
             let change = changes.next().await;
@@ -128,7 +131,7 @@ impl<K: Object> Watcher<K> {
                 }
                 At::Watching(mut events, begun) => {
                     let next = tokio::time::timeout_at(begun + WATCH + SLACK, events.try_next());
-                    // However a watch ends: what it did not tell is listed.
+                    // However a watch ends, the next list contains what it did not report.
                     let change = match next.await {
                         Ok(Ok(Some(WatchEvent::Added(one) | WatchEvent::Modified(one)))) => {
                             Some(Change::Is(one))

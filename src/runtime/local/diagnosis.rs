@@ -1,4 +1,4 @@
-//! How processes of this machine fail, and what their logs say.
+//! Failures of processes on this machine, and the end of their logs.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ impl Diagnosis for LocalRuntime {
             if let Ok(record) = self.record(object)
                 && let Some((name, started)) = record.processes.iter().find(|(_, one)| failed(one))
             {
-                // The last lines may still be on their way.
+                // The last lines may not have been written yet.
                 tokio::time::sleep(LOOK).await;
                 let log = logs::tail(
                     &self.log_path(object, name),

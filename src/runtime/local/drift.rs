@@ -1,5 +1,6 @@
-//! What processes stand on, and whether it is still there. They go on without their folder, their
-//! programs or their database, and look well: but no app starts any more, and what they write is lost.
+//! Drift: whether the files that processes depend on still exist. Processes continue without their
+//! folder, programs or database, and look healthy: but they cannot start apps any more, and the
+//! data that they write is lost.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,20 +14,21 @@ use super::folder::is_ours;
 use super::record::{Record, Started};
 use super::{LocalRuntime, logs};
 
-/// How far the clock of a file system may be behind.
+/// How far the timestamps of a file system may lag behind.
 const CLOCK: Duration = Duration::from_millis(20);
 
-/// Where a process was started.
+/// The folder in which a process was started, compared with the folder of its object.
 enum Origin {
     Here,
-    /// In this folder, which was moved here since.
+    /// The process was started in this folder, which was moved to the current one.
     Moved(PathBuf),
-    /// In this folder, which has its record still: the one here is a copy, and the process not ours.
+    /// The process was started in this folder, which still has the record: the current folder is a
+    /// copy, and the process is not ours.
     Copied(PathBuf),
 }
 
 impl LocalRuntime {
-    /// How an object stands, and what of its ground is gone or another.
+    /// The state of an object, and the files it depends on that are missing or different.
     pub(super) fn look(&self, object: &ObjectRef, record: &Record, parts: &[Part]) -> Observation {
         let mut readiness = Readiness::Ready;
         let mut outdated = Vec::new();
@@ -46,7 +48,7 @@ impl LocalRuntime {
                     Readiness::Stopped
                 }
             });
-            // Its environment says more, where that is recorded.
+            // A recorded environment reports more details.
             let program = started.program.as_ref();
             let program = program.filter(|_| record.environment.is_none());
             let gone = program.and_then(Program::gone);
@@ -75,7 +77,7 @@ impl LocalRuntime {
         }
     }
 
-    /// A part that is gone, where it is a file of ours.
+    /// The part, if it is a file of ours and is missing.
     fn missing(&self, object: &ObjectRef, record: &Record, part: &Part) -> Option<Missing> {
         let path = match part {
             Part::Service => return None,
@@ -92,8 +94,8 @@ impl LocalRuntime {
         self.dir(object).join("state").join(&database.file)
     }
 
-    /// The database that an object had and has no more. One that has nothing in it was made by
-    /// opening it.
+    /// The database of the object, if it is lost. An empty file was only created when it was
+    /// opened.
     pub(super) fn lost_database(&self, object: &ObjectRef, record: &Record) -> Option<PathBuf> {
         let database = record.database.as_ref().filter(|one| one.id.is_some())?;
         let path = self.database_path(object, database);
@@ -102,8 +104,8 @@ impl LocalRuntime {
             .then_some(path)
     }
 
-    /// Whether its processes use the database that is there. One that was brought back is not the one
-    /// that they have open.
+    /// Whether the processes use the current database file. A restored file is not the one that
+    /// they have open.
     pub(super) fn has_same_database(&self, object: &ObjectRef, record: &Record) -> bool {
         let database = record.database.as_ref().filter(|one| one.id.is_some());
         database.is_none_or(|one| {
@@ -112,7 +114,7 @@ impl LocalRuntime {
         })
     }
 
-    /// Remembers which database an object has.
+    /// Records the identity of the object's database.
     pub(super) fn know_database(&self, object: &ObjectRef, record: &mut Record) {
         if let Some(database) = &mut record.database {
             database.id = FileId::of(&self.dir(object).join("state").join(&database.file));
@@ -135,7 +137,7 @@ impl LocalRuntime {
                 let mut all = record.processes.into_values();
                 all.any(|one| one.identity == started.identity)
             }
-            // Somebody has a record there.
+            // There is a record, but it cannot be read.
             Err(_) => true,
         };
         if is_theirs {
@@ -145,12 +147,13 @@ impl LocalRuntime {
         }
     }
 
-    /// Whether a process was started in the folder that the object has.
+    /// Whether a process was started in the object's current folder.
     pub(super) fn is_here(&self, object: &ObjectRef, started: &Started) -> bool {
         matches!(self.origin(object, started), Origin::Here)
     }
 
-    /// The folder of which this one is a copy, where a process is recorded that is not ours to end.
+    /// The original of this folder, if this one is a copy and the recorded process is not ours to
+    /// end.
     pub(super) fn original(&self, object: &ObjectRef, started: &Started) -> Option<PathBuf> {
         match self.origin(object, started) {
             Origin::Copied(old) => Some(old),
@@ -158,7 +161,8 @@ impl LocalRuntime {
         }
     }
 
-    /// Where processes of the object were started before its folder was moved, and when.
+    /// The folders in which processes of the object were started before a move, and the start
+    /// times.
     pub(super) fn former_homes(
         &self,
         object: &ObjectRef,
@@ -173,7 +177,7 @@ impl LocalRuntime {
     }
 }
 
-/// The record of the object whose home this is.
+/// The record of the object with this home.
 fn recorded_at(home: &Path) -> Result<Option<Record>, RuntimeError> {
     match (home.parent(), home.ancestors().nth(3)) {
         (Some(folder), Some(root)) => {
@@ -183,8 +187,9 @@ fn recorded_at(home: &Path) -> Result<Option<Record>, RuntimeError> {
     }
 }
 
-/// Removes what processes left at a place that was moved away from under them: Flower makes its folder
-/// again, with all above it. What is older than the processes was not made by them.
+/// Removes what processes left behind at the old path of a moved folder: Flower recreates its
+/// folder there, and all parent folders. The processes did not create anything that is older than
+/// they are.
 pub(super) fn leave(home: &Path, started: SystemTime) {
     let (Some(folder), Some(root)) = (home.parent(), home.ancestors().nth(3)) else {
         return;

@@ -1,4 +1,5 @@
-//! Which files an object stands on, as its record remembers them: a path may name another file by now.
+//! The identity of files that an object depends on, for its record: the same path may be another
+//! file later.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Which file or folder a path named.
+/// The identity of a file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileId {
     device: u64,
@@ -23,7 +24,7 @@ impl FileId {
     }
 }
 
-/// The program that a process was started from.
+/// The program of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Program {
     path: PathBuf,
@@ -38,12 +39,12 @@ impl Program {
         }
     }
 
-    /// Whether it is the file that it was.
+    /// Whether the path is still the same file.
     pub(super) fn is_same(&self) -> bool {
         self.id.is_some() && FileId::of(&self.path) == self.id
     }
 
-    /// What of it is gone: itself, or the Python beside it that runs it.
+    /// The missing file: the program, or the Python beside it that runs it.
     pub(super) fn gone(&self) -> Option<PathBuf> {
         if !self.path.exists() {
             return Some(self.path.clone());
@@ -53,11 +54,11 @@ impl Program {
     }
 }
 
-/// The file in which an object keeps what outlives its processes.
+/// The file with the data of an object that outlives its processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Database {
     /// Its name in the folder `state`.
     pub file: String,
-    /// Which file that was when the object was settled; `None` while there was none.
+    /// The identity of the file when the object was settled; `None` if there was no file.
     pub id: Option<FileId>,
 }

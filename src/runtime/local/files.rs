@@ -1,4 +1,4 @@
-//! Files of this runtime: below a folder that is ours alone, written whole or not at all.
+//! Files of this runtime: below a folder of our own, written completely or not at all.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,11 +14,12 @@ use super::file_error::failed;
 use super::private::{IsOurs, PrivateFolder, UNFINISHED};
 use super::process::Identity;
 
-/// The form of the files in a `data_dir`; raised when an older provider could not read it.
+/// The format version of the files in a `data_dir`; it must be raised if older providers cannot
+/// read the new format.
 pub(super) const FORMAT: u64 = 1;
 
-/// The files below a root folder, which are believed only where nobody else can have written them.
-/// The paths that it takes are those of the root with more behind.
+/// The files below a root folder. A file is trusted only if no other user can have written it. All
+/// paths start with the path of the root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OwnFiles<'a> {
     root: &'a Path,
@@ -26,13 +27,13 @@ pub(super) struct OwnFiles<'a> {
 }
 
 impl<'a> OwnFiles<'a> {
-    /// `is_ours` knows the names that we give in the root itself. One that holds others may be shared
-    /// on purpose, and is not closed to those who share it, but refused.
+    /// `is_ours` accepts the names that we use in the root itself. A root with other names may be
+    /// shared on purpose, so the provider refuses it and does not restrict its permissions.
     pub(super) fn below(root: &'a Path, is_ours: IsOurs) -> Self {
         Self { root, is_ours }
     }
 
-    /// A folder, be it the root; `None` when there is none.
+    /// A folder, which may be the root; `None` if it does not exist.
     pub(super) fn folder(&self, path: &Path) -> Result<Option<PrivateFolder>, RuntimeError> {
         let Some(mut folder) = PrivateFolder::open(self.root, self.is_ours)? else {
             return Ok(None);
@@ -46,14 +47,14 @@ impl<'a> OwnFiles<'a> {
         Ok(Some(folder))
     }
 
-    /// The same, made unless it is there.
+    /// The same; creates the folder unless it exists.
     pub(super) fn make_folder(&self, path: &Path) -> Result<PrivateFolder, RuntimeError> {
         let root = PrivateFolder::make(self.root, self.is_ours)?;
         let mut names = self.inner(path)?.into_iter();
         names.try_fold(root, |folder, name| folder.make_folder(name))
     }
 
-    /// The names on the way from the root.
+    /// The path components below the root.
     fn inner<'p>(&self, path: &'p Path) -> Result<Vec<&'p OsStr>, RuntimeError> {
         let outside = || failed("use", path)(ErrorKind::InvalidInput.into());
         let rest = path.strip_prefix(self.root).map_err(|_| outside())?;
@@ -64,7 +65,7 @@ impl<'a> OwnFiles<'a> {
         names.collect()
     }
 
-    /// Reads a file; `None` when there is none.
+    /// Reads a file; `None` if it does not exist.
     pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, RuntimeError> {
         let (parent, name) = split(path)?;
         match self.folder(parent)? {
@@ -73,13 +74,13 @@ impl<'a> OwnFiles<'a> {
         }
     }
 
-    /// Replaces a file in one step, so that a crash leaves the old or the new one.
+    /// Replaces a file in one step, so that after a crash there is the old file or the new one.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), RuntimeError> {
         let (parent, name) = split(path)?;
         self.make_folder(parent)?.write(name, bytes)
     }
 
-    /// Opens a file to be locked, which may be somebody else's lock already.
+    /// Opens a lock file, which another process may already have locked.
     pub(super) fn open_lock(&self, path: &Path) -> Result<File, RuntimeError> {
         let (parent, name) = split(path)?;
         self.make_folder(parent)?.open_or_make(name, OFlags::RDWR)
@@ -92,8 +93,8 @@ impl<'a> OwnFiles<'a> {
         self.make_folder(parent)?.open_or_make(name, flags)
     }
 
-    /// Reads what this or another provider wrote; of another format than ours not even the rest is
-    /// tried.
+    /// Reads a file that this or another provider wrote; of a file in another format it reads only
+    /// the format version.
     pub(super) fn read_form<T: DeserializeOwned>(
         &self,
         path: &Path,
@@ -120,7 +121,7 @@ impl<'a> OwnFiles<'a> {
         serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
-    /// Writes what [`Self::read_form`] reads.
+    /// Writes a file for [`Self::read_form`].
     pub(super) fn write_form(
         &self,
         path: &Path,
@@ -133,9 +134,9 @@ impl<'a> OwnFiles<'a> {
         self.write(path, &bytes)
     }
 
-    /// Removes a file or folder; gone already is success.
+    /// Removes a file or folder. If it does not exist, that is a success.
     pub(super) fn remove(&self, path: &Path) -> Result<(), RuntimeError> {
-        // Through a link, this would be somebody else's.
+        // Through a link, this could be a file of another user.
         match self.folder(split(path)?.0)? {
             Some(_) => remove(path),
             None => Ok(()),
@@ -149,8 +150,8 @@ fn split(path: &Path) -> Result<(&Path, &OsStr), RuntimeError> {
         .ok_or_else(|| failed("use", path)(ErrorKind::InvalidInput.into()))
 }
 
-/// Removes what was being written in a folder when its writer was killed: it may be half a secret, and
-/// nobody would know its name.
+/// Removes unfinished files of writers that were killed: such a file may contain a part of a
+/// secret, and is otherwise never removed.
 pub(super) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -163,7 +164,7 @@ pub(super) fn sweep(folder: &Path) {
     }
 }
 
-/// Removes a file or folder; gone already is success.
+/// Removes a file or folder. If it does not exist, that is a success.
 pub(super) fn remove(path: &Path) -> Result<(), RuntimeError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -176,7 +177,7 @@ pub(super) fn remove(path: &Path) -> Result<(), RuntimeError> {
     }
 }
 
-/// Removes a folder when nothing is left in it.
+/// Removes a folder if it is empty.
 pub(super) fn remove_if_empty(path: &Path) {
     let _ = fs::remove_dir(path);
 }

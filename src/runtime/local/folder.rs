@@ -1,5 +1,5 @@
-//! The folder of a configuration: where things are in it, who has which ports, and how what is left of
-//! an object is taken away.
+//! The data folder of a configuration: the paths in it, the ports of its objects, and the removal
+//! of an object's remaining files.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -18,13 +18,14 @@ use super::{LOOPBACK, LocalRuntime, files};
 const LOCK: &str = ".lock";
 const IGNORE: &str = ".gitignore";
 const IGNORE_HEAD: &str = "# Keys and databases of the Terraform provider for Flower.\n";
-/// How often the lock may be gone when we have it, until that is no chance any more.
+/// How often the locked file may turn out to be deleted before this is an error, because it cannot
+/// be chance any more.
 const ATTEMPTS: usize = 1000;
 const KINDS: [Kind; 3] = [Kind::Superlink, Kind::Supernode, Kind::SupernodeKey];
 const VAULT: &str = "vault";
 const JOURNAL: &str = "journal";
 
-/// Whether we give this name in a data folder itself.
+/// Whether this is a name that we use in a data folder itself.
 pub(super) fn is_ours(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else {
         return false;
@@ -35,8 +36,8 @@ pub(super) fn is_ours(name: &OsStr) -> bool {
 }
 
 impl PrivateFolder {
-    /// Keeps keys and databases out of version control: all of the folder where it is for nothing else, and
-    /// what is ours in it where it is. A file that somebody wrote stays as it is.
+    /// Keeps keys and databases out of version control: the whole folder if it contains only our
+    /// files, or else only our files in it. An existing file of the user stays unchanged.
     fn ignore_in_git(&self) -> Result<(), RuntimeError> {
         let names = self.names()?;
         if names.iter().any(|name| name == IGNORE.as_bytes()) {
@@ -52,7 +53,7 @@ impl PrivateFolder {
     }
 }
 
-/// What keeps our own files out of version control, and no others.
+/// The ignore rules for our own files only.
 fn ignore_ours() -> String {
     let names = KINDS.map(Kind::plural).into_iter();
     let names = names.chain([VAULT, JOURNAL, LOCK]);
@@ -85,7 +86,7 @@ impl LocalRuntime {
             .ok_or_else(|| RuntimeError::Gone(object.clone()))
     }
 
-    /// `None` when there is no such object.
+    /// `None` if the object does not exist.
     pub(super) fn load(&self, object: &ObjectRef) -> Result<Option<Record>, RuntimeError> {
         self.files().read_form(&self.record_path(object))
     }
@@ -94,16 +95,17 @@ impl LocalRuntime {
         self.files().write_form(&self.record_path(object), record)
     }
 
-    /// What is in the data folder, and believed.
+    /// The trusted files of the data folder.
     pub(super) fn files(&self) -> OwnFiles<'_> {
         OwnFiles::below(&self.data_dir, is_ours)
     }
 
-    /// Held while names and ports are given out and while folders are made or removed that another
-    /// provider may be about to use, by all providers that use this data folder. Makes the folder.
+    /// Locks the data folder against all providers that use it: while names and ports are assigned,
+    /// and while folders are created or removed that another provider may be about to use. Creates
+    /// the folder.
     pub(super) fn lock(&self) -> Result<File, RuntimeError> {
         let path = self.data_dir.join(LOCK);
-        // The one who held it before may have removed it, with the folder.
+        // The previous holder may have deleted the lock file, with the folder.
         for _ in 0..ATTEMPTS {
             match self.try_to_lock(&path) {
                 Ok(Some(lock)) => return Ok(lock),
@@ -115,7 +117,7 @@ impl LocalRuntime {
         Err(failed("lock", &path)(ErrorKind::ResourceBusy.into()))
     }
 
-    /// `None` when it was locked, and is no lock any more.
+    /// `None` if the locked file was deleted meanwhile, and so is no lock any more.
     fn try_to_lock(&self, path: &Path) -> Result<Option<File>, RuntimeError> {
         let lock = self.files().open_lock(path)?;
         lock.lock().map_err(failed("lock", path))?;
@@ -129,7 +131,7 @@ impl LocalRuntime {
         Ok(Some(lock))
     }
 
-    /// The objects of this kind that have a folder.
+    /// The objects of this kind with a folder.
     pub(super) fn names(&self, kind: Kind) -> Vec<ObjectName> {
         fs::read_dir(self.data_dir.join(kind.plural()))
             .into_iter()
@@ -165,17 +167,17 @@ impl LocalRuntime {
         }
     }
 
-    /// Removes all of an object but its logs and its record. The record goes last, so that a removal
-    /// that is cut short is ended by the next one.
+    /// Removes everything of an object except its logs and its record. The caller removes the
+    /// record last, so that the next removal completes one that was interrupted.
     pub(super) fn clear(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
         let folders = ["files", "state", "home"].map(|name| self.dir(object).join(name));
         let files = self.files();
         folders.iter().try_for_each(|folder| files.remove(folder))
     }
 
-    /// Removes the folders that nothing is left in, so that the last destroy leaves none.
+    /// Removes empty folders, so that nothing is left after the last destroy.
     pub(super) fn tidy(&self) {
-        // What is not believed, or gone, is left as it is.
+        // A folder that is not trusted, or does not exist, is left alone.
         let open = || self.files().folder(&self.data_dir);
         if !matches!(open(), Ok(Some(_))) {
             return;
@@ -195,9 +197,9 @@ impl LocalRuntime {
             objects.any(|name| self.record_path(&ObjectRef { kind, name }).exists())
         };
         let in_use = [VAULT, JOURNAL].map(|name| self.data_dir.join(name).exists());
-        // Logs that were asked for may be left.
+        // Logs may remain if the user wants to keep them.
         if !in_use.contains(&true) && !KINDS.into_iter().any(has_record) {
-            // While it is locked: who waits for it sees that it is gone, and makes another one.
+            // Deleted while it is locked: a waiting process detects this, and creates another one.
             let _ = root.remove_file(OsStr::new(LOCK));
             let is_ours = |text: Vec<u8>| text == ignore_ours().as_bytes();
             let ours = root

@@ -1,5 +1,5 @@
 //! Notes about work that must not be done twice, each with the provider that wrote it. A note that
-//! cannot be read is an error: passing it over would do the work again.
+//! cannot be read is an error: if it were ignored, the work would be done again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,7 @@ impl LocalRuntime {
     }
 }
 
-/// What to do about a damaged note is not what to do about a damaged record.
+/// A damaged note needs another remedy than a damaged record.
 fn as_note(error: RuntimeError) -> RuntimeError {
     match error {
         RuntimeError::Damaged { path, cause } => RuntimeError::DamagedNote {

@@ -1,5 +1,5 @@
-//! Log files of processes. They are appended to by processes that nobody watches, so they are cut
-//! whenever we pass by: at each start and each look.
+//! Log files of processes. Processes append to them while no provider runs, so the provider rotates
+//! them at each start and each refresh.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -14,10 +14,10 @@ use crate::terminal;
 
 const LARGEST: u64 = 8 << 20;
 const KEPT: usize = 3;
-/// How much of a log's end is read to find its last lines.
+/// How many bytes at the end of a log are read for its last lines.
 const TAIL: u64 = 64 << 10;
 
-/// Opens a log for appending; also the length that it has now.
+/// Opens a log for appending; also returns its current length.
 pub(super) fn open(files: OwnFiles<'_>, path: &Path) -> Result<(File, u64), RuntimeError> {
     rotate(path);
     let file = files.open_log(path)?;
@@ -25,7 +25,7 @@ pub(super) fn open(files: OwnFiles<'_>, path: &Path) -> Result<(File, u64), Runt
     Ok((file, length))
 }
 
-/// Copies a log that has grown too long away and empties it: its writer appends, and goes on.
+/// Copies a log that is too long and empties it: the process that writes it appends, and continues.
 pub(super) fn rotate(path: &Path) {
     let numbered = |number: usize| PathBuf::from(format!("{}.{number}", path.display()));
     if fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() > LARGEST) {
@@ -38,12 +38,12 @@ pub(super) fn rotate(path: &Path) {
     }
 }
 
-/// What was written from `position` on, and the position after it.
+/// The bytes from `position` on, and the position after them.
 pub(super) fn read_from(path: &Path, position: u64) -> (Vec<u8>, u64) {
     let read = || -> std::io::Result<(Vec<u8>, u64)> {
         let mut file = open_to_read(path)?;
         let length = file.metadata()?.len();
-        // A log that shrank was cut: what is there now is all new.
+        // A shorter log was rotated: its whole content is new.
         let position = if length < position { 0 } else { position };
         file.seek(SeekFrom::Start(position))?;
         let mut bytes = Vec::new();
@@ -54,8 +54,8 @@ pub(super) fn read_from(path: &Path, position: u64) -> (Vec<u8>, u64) {
     read().unwrap_or((Vec::new(), position))
 }
 
-/// Opens a log as it was made: apps may write in its folder, and a pipe in its place would be waited for
-/// without end.
+/// Opens a log only if it is a regular file: apps may write in its folder, and a read from a pipe
+/// there would wait without end.
 fn open_to_read(path: &Path) -> std::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -69,7 +69,7 @@ fn open_to_read(path: &Path) -> std::io::Result<File> {
 /// The last lines since `from`, without colours.
 pub(super) fn tail(path: &Path, from: u64, lines: usize) -> Vec<String> {
     let length = fs::metadata(path).map_or(0, |found| found.len());
-    // A log that shrank was cut: what is there now is all new.
+    // A shorter log was rotated: its whole content is new.
     let from = if length < from { 0 } else { from };
     let (text, _) = read_from(path, length.saturating_sub(TAIL).max(from));
     let mut all = terminal::lines(&String::from_utf8_lossy(&text));
@@ -124,7 +124,7 @@ mod tests {
         std::io::Write::write_all(&mut writer, b"\x1b[92mINFO\x1b[0m: on\nlast\n").unwrap();
         assert_eq!(tail(&path, 0, 5), ["INFO: on", "last"]);
         assert_eq!(tail(&path, 0, 1), ["last"]);
-        // What an earlier start wrote is not told of this one.
+        // Lines of an earlier start do not belong to this one.
         let earlier = fs::metadata(&path).unwrap().len() - 5;
         assert_eq!(tail(&path, earlier, 5), ["last"]);
         assert_eq!(tail(&path, 9 << 20, 1), ["last"]);

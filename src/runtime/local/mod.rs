@@ -1,7 +1,7 @@
 //! The runtime `local`: processes of this machine, files under `data_dir`, everything on the
-//! loopback. What an object consists of:
+//! loopback. The files of an object:
 //!
-//! * `<kind>/<name>/record.json`: who makes it, its ports, its processes
+//! * `<kind>/<name>/record.json`: the provider that creates it, its ports, its processes
 //! * `<kind>/<name>/{files,state,home,logs}`
 //! * `vault/<secret>.json` and `journal/<key>.json`
 
@@ -44,24 +44,25 @@ use record::Record;
 
 const LOOPBACK: &str = "127.0.0.1";
 const GRACE: Duration = Duration::from_secs(10);
-/// How often files and processes are looked at by those who wait for them.
+/// How often a wait checks files and processes.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often what processes keep beside them is looked for, among all processes of the machine.
+/// How often the programs that processes keep beside them are searched among all processes of the
+/// machine.
 const SEARCH: Duration = Duration::from_secs(3);
 
-/// How the runtime `local` was configured.
+/// The configuration of the runtime `local`.
 #[derive(Debug, Clone)]
 pub struct LocalRuntime {
-    /// Where objects are kept; absolute.
+    /// The folder of objects; absolute.
     pub data_dir: PathBuf,
-    /// Where Python environments are kept, for all data folders of the user.
+    /// The folder of Python environments, shared by all data folders of the user.
     pub cache_dir: PathBuf,
-    /// The Python that environments are made with.
+    /// The Python that creates environments.
     pub python: String,
 }
 
 impl LocalRuntime {
-    /// The folder of the programs of an environment, which is made unless it is there.
+    /// The folder of the programs of an environment. Creates the environment unless it exists.
     pub async fn programs(
         &self,
         python: &PythonEnvironment,
@@ -72,8 +73,8 @@ impl LocalRuntime {
         made.map(|environment| environment.programs())
     }
 
-    /// The environment itself, for processes with these further variables that run in another one
-    /// by now.
+    /// The environment itself, for processes with these additional variables that may already run
+    /// in another one.
     async fn environment(
         &self,
         wanted: &PythonEnvironment,
@@ -96,8 +97,7 @@ impl LocalRuntime {
         self.cache_dir.join(ENVIRONMENTS)
     }
 
-    /// An error where somebody else could put programs of theirs in the place of the environments,
-    /// which run as this user.
+    /// An error if another user could replace programs of the environments, which run as this user.
     fn judge_cache(&self) -> Result<(), RuntimeError> {
         PrivateFolder::open(&self.cache_dir, is_in_cache).map(drop)
     }
@@ -106,7 +106,7 @@ impl LocalRuntime {
 /// The folder of all environments in the cache.
 const ENVIRONMENTS: &str = "environments";
 
-/// Whether a name is one that this runtime gives in the cache.
+/// Whether this is a name that we use in the cache.
 fn is_in_cache(name: &OsStr) -> bool {
     name == ENVIRONMENTS
 }
@@ -122,8 +122,9 @@ impl Location for LocalRuntime {
         object: &ObjectRef,
         place: &str,
     ) -> Result<Whereabouts, RuntimeError> {
-        // A record is the best proof: its folder may have been moved, or be a container's volume. Where
-        // the other folder still has one as well, this one is of another object with the same name.
+        // A record is the best proof: its folder may have been moved, or be the volume of a
+        // container. If the other folder also still has a record, this one belongs to another
+        // object with the same name.
         let here = Place::of(&self.data_dir);
         let recorded = self.record_path(object).exists();
         let there = here.other_folder(place).map(|data_dir| Self {
@@ -179,7 +180,7 @@ impl Objects for LocalRuntime {
         }
         let lock = self.lock()?;
         let Some(mut record) = self.load(object)? else {
-            // A new object must not find the database of an old one of its name.
+            // A new object must not use the database of an earlier object with the same name.
             self.clear(object)?;
             self.save(object, &Record::new(Identity::own()))?;
             drop(lock);
@@ -247,7 +248,7 @@ impl Objects for LocalRuntime {
     }
 
     async fn end(&self, object: &ObjectRef) -> Result<(), RuntimeError> {
-        // The record keeps them: they should run, and do not.
+        // The record keeps the processes: they should run, and are stopped.
         for (name, started) in &self.record(object)?.processes {
             if self.original(object, started).is_none() {
                 started.identity.stop(name, GRACE).await?;
@@ -280,7 +281,8 @@ impl Objects for LocalRuntime {
         Ok(Some(self.look(object, &record, parts)))
     }
 
-    // Processes get their grace and are killed: that is short, and half of it would be of no use.
+    // Processes get their grace period and are then killed. This is short, and to cancel it halfway
+    // would be of no use.
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
         let mut former = Vec::new();
         if let Some(record) = self.load(object)? {

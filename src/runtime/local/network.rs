@@ -1,4 +1,4 @@
-//! Where objects listen: ports of the loopback, each given to one object for good.
+//! Listening addresses of objects: ports of the loopback, each assigned to one object permanently.
 
 use async_trait::async_trait;
 
@@ -41,7 +41,7 @@ impl Network for LocalRuntime {
         record.changing = record.owner.is_none();
         self.save(object, &record)?;
         let mut layout = self.layout_of(object, &record);
-        // An earlier release may have had more, which stay its own in case it comes back.
+        // An earlier release may have used more ports. They stay assigned in case it is used again.
         layout.ports.retain(|port, _| wanted.contains(port));
         Ok(layout)
     }

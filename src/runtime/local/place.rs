@@ -1,5 +1,6 @@
-//! The name of this runtime's place. Without the machine and the folder in it, a state that was made on
-//! another machine would find nothing here, and plan to make all of it anew, runs included.
+//! The name of this runtime's place. It contains the machine and the folder. Otherwise a state from
+//! another machine would find no objects here, and the plan would recreate all of them, including
+//! runs.
 
 use std::fmt;
 use std::fs;
@@ -9,14 +10,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::Whereabouts;
 
-/// What states said before places had names.
+/// The place in states from before places had names.
 const NAMELESS: &str = "local";
 
-/// A folder of a machine.
+/// A folder on a machine.
 pub(super) struct Place {
-    /// The machine's name, for people: it may change.
+    /// The host name, for people: it may change.
     host: String,
-    /// What the machine is known by. Its own id is for its programs alone, so this is a digest.
+    /// The identity of the machine. It is a digest, because the machine ID itself must not leave
+    /// the machine.
     machine: String,
     folder: PathBuf,
 }
@@ -25,7 +27,7 @@ impl Place {
     pub(super) fn of(folder: &Path) -> Self {
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy().into_owned();
-        // Containers often have an empty one.
+        // In containers, the file is often empty.
         let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let id = Some(id.trim()).filter(|id| !id.is_empty()).unwrap_or(&host);
         let digest = hex::encode(Sha256::digest(format!("terraform-provider-flower:{id}")));
@@ -36,7 +38,8 @@ impl Place {
         }
     }
 
-    /// Where an object of that place is, seen from here; `recorded` when the folder knows it.
+    /// Where an object of that place is, relative to this one; `recorded` if this folder has its
+    /// record.
     pub(super) fn sees(&self, place: &str, recorded: bool) -> Whereabouts {
         let is_local = place == NAMELESS || place.starts_with(MACHINE);
         let is_this = place == NAMELESS || place.ends_with(&self.last_words());
@@ -47,7 +50,7 @@ impl Place {
         }
     }
 
-    /// The folder of a place of this machine, where it is another one than this.
+    /// The folder of a place on this machine, if it is not this folder.
     pub(super) fn other_folder(&self, place: &str) -> Option<PathBuf> {
         let (_, folder) = place.split_once(&format!(" ({}), folder ", self.machine))?;
         let folder = PathBuf::from(folder);
@@ -91,7 +94,7 @@ mod tests {
             ..Place::of(&here.folder)
         };
         assert_eq!(far.sees(&name, false), Whereabouts::OutOfReach);
-        // What an earlier provider wrote says nothing.
+        // The place that an earlier provider wrote contains no information.
         assert_eq!(here.sees("local", false), Whereabouts::Here);
         let cluster = "cluster 1-2-3, namespace fl";
         assert_eq!(here.sees(cluster, true), Whereabouts::Elsewhere);

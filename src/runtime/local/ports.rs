@@ -1,5 +1,5 @@
-//! Free ports on the loopback. They lie below the range from which systems take the ports of
-//! outgoing connections, so that a stopped server finds its port free again.
+//! Free ports on the loopback. They are below the range that systems use for outgoing connections,
+//! so that the port of a stopped server stays free.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -13,9 +13,9 @@ pub(super) fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-/// A port that nobody listens on and that is not in `taken`.
+/// A port on which no process listens and that is not in `taken`.
 pub(super) fn choose(taken: &BTreeSet<u16>) -> Result<u16, RuntimeError> {
-    // Different processes start at different places, so that they seldom try the same ones.
+    // Each process starts its search at another port, so that two rarely try the same ones.
     let span = u32::from(LAST - FIRST) + 1;
     let start = std::process::id().wrapping_mul(7919) % span;
     (0..span)

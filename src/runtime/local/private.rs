@@ -1,7 +1,7 @@
-//! Folders that nobody but this user and root can write. What lies in them is believed: records name
-//! processes to end, the vault holds keys, environments hold programs. So each folder on the way and
-//! each file is opened without following a link, and judged by what was opened: whose it is, and who
-//! may write it.
+//! Folders in which only this user and root can write. Their content is trusted: records name
+//! processes to end, the vault contains keys, environments contain programs. So the provider opens
+//! each folder of the path and each file without following links, and checks the owner and the
+//! permissions of the opened file.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -19,26 +19,27 @@ use super::super::{Distrust, RuntimeError};
 use super::file_error::failed;
 use super::process::Identity;
 
-/// How the names of files begin that are being written; the writer's label follows.
+/// The prefix of the names of unfinished files; the writer's label follows.
 pub(super) const UNFINISHED: &str = ".unfinished-";
 
 const FOLDER: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// Who must not write what we believe.
+/// The write permissions of other users, which trusted files must not have.
 const OTHERS: Mode = Mode::WGRP.union(Mode::WOTH);
 
-/// Whether a name is one that we give in this folder.
+/// Whether this is a name that we use in this folder.
 pub(super) type IsOurs = fn(&OsStr) -> bool;
 
-/// A folder that this user alone writes, held open.
+/// An open folder in which only this user can write.
 pub(super) struct PrivateFolder {
     fd: OwnedFd,
     path: PathBuf,
 }
 
 impl PrivateFolder {
-    /// Opens the folder at the root of others; `None` when there is none. Links lead to it where they
-    /// are ours. One of ours that others may write is closed to them where all in it `is_ours`.
+    /// Opens a root folder; `None` if it does not exist. It may be reached through a link if the
+    /// link is ours. If others can write in our folder, the provider removes their permission, but
+    /// only if everything in it `is_ours`.
     pub(super) fn open(path: &Path, is_ours: IsOurs) -> Result<Option<Self>, RuntimeError> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => judge(path, found.uid(), Mode::empty())?,
@@ -55,7 +56,7 @@ impl PrivateFolder {
         }
     }
 
-    /// The same, made unless it is there.
+    /// The same; creates the folder unless it exists.
     pub(super) fn make(path: &Path, is_ours: IsOurs) -> Result<Self, RuntimeError> {
         if let Some(found) = Self::open(path, is_ours)? {
             return Ok(found);
@@ -68,7 +69,7 @@ impl PrivateFolder {
         Self::open(path, is_ours)?.ok_or_else(|| vanished(path))
     }
 
-    /// A folder in it.
+    /// A folder inside this one.
     pub(super) fn folder(&self, name: &OsStr) -> Result<Option<Self>, RuntimeError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -81,7 +82,7 @@ impl PrivateFolder {
         }
     }
 
-    /// The same, made unless it is there.
+    /// The same; creates the folder unless it exists.
     pub(super) fn make_folder(&self, name: &OsStr) -> Result<Self, RuntimeError> {
         match rustix::fs::mkdirat(&self.fd, name, FOLDER) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -103,7 +104,7 @@ impl PrivateFolder {
         if refused.is_err() && stat.st_uid == own() && found.holds_only_ours(is_ours)? {
             let closed = rustix::fs::fchmod(&found.fd, mode - OTHERS);
             closed.map_err(|error| found.failed("restrict the permissions of", error))?;
-            // There are file systems on which every mode is the same.
+            // On some file systems, all files have the same mode.
             let stat =
                 rustix::fs::fstat(&found.fd).map_err(|error| found.failed("look at", error))?;
             judge(&found.path, stat.st_uid, Mode::from_raw_mode(stat.st_mode))?;
@@ -126,7 +127,7 @@ impl PrivateFolder {
         Ok(true)
     }
 
-    /// The names of what is in it.
+    /// The names of the entries.
     pub(super) fn names(&self) -> Result<Vec<Vec<u8>>, RuntimeError> {
         let entries = Dir::read_from(&self.fd).map_err(|error| self.failed("read", error))?;
         let mut names = Vec::new();
@@ -140,7 +141,8 @@ impl PrivateFolder {
         Ok(names)
     }
 
-    /// The bytes of a file that nobody else can have written; `None` when there is none.
+    /// The bytes of a file that only this user or root can have written; `None` if it does not
+    /// exist.
     pub(super) fn read(&self, name: &OsStr) -> Result<Option<Vec<u8>>, RuntimeError> {
         let path = self.path.join(name);
         let Some((mut file, stat)) = self.open_file(name, OFlags::RDONLY)? else {
@@ -153,7 +155,7 @@ impl PrivateFolder {
         Ok(Some(bytes))
     }
 
-    /// Replaces a file in one step, so that a crash leaves the old or the new one.
+    /// Replaces a file in one step, so that after a crash there is the old file or the new one.
     pub(super) fn write(&self, name: &OsStr, bytes: &[u8]) -> Result<(), RuntimeError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -173,8 +175,8 @@ impl PrivateFolder {
         })
     }
 
-    /// Opens a file of ours for appending, or as a lock, made unless it is there. Nothing in it is
-    /// lost, and none of it is believed.
+    /// Opens a file of ours for appending or as a lock; creates it unless it exists. It is not
+    /// truncated, and its content is not trusted.
     pub(super) fn open_or_make(&self, name: &OsStr, flags: OFlags) -> Result<File, RuntimeError> {
         let path = self.path.join(name);
         let (file, stat) = self
@@ -186,7 +188,7 @@ impl PrivateFolder {
 
     fn open_file(&self, name: &OsStr, flags: OFlags) -> Result<Option<(File, Stat)>, RuntimeError> {
         let path = self.path.join(name);
-        // A pipe with nobody at its other end would be waited for.
+        // Opening a pipe without a process at its other end would block.
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.fd, name, flags, FILE) {
             Ok(fd) => {
@@ -204,14 +206,14 @@ impl PrivateFolder {
         }
     }
 
-    /// Whether this name still names the file that is open.
+    /// Whether this name is still that of the open file.
     pub(super) fn names_still(&self, name: &OsStr, file: &File) -> Result<bool, RuntimeError> {
         let open = rustix::fs::fstat(file).map_err(|error| self.failed("look at", error))?;
         let named = self.stat(name)?;
         Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)))
     }
 
-    /// Removes a file of it; gone already is success.
+    /// Removes a file in this folder. If it does not exist, that is a success.
     pub(super) fn remove_file(&self, name: &OsStr) -> Result<(), RuntimeError> {
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -219,7 +221,7 @@ impl PrivateFolder {
         }
     }
 
-    /// What is there by this name, be it a link.
+    /// The file with this name, which may be a link.
     fn stat(&self, name: &OsStr) -> Result<Option<Stat>, RuntimeError> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
@@ -228,7 +230,7 @@ impl PrivateFolder {
         }
     }
 
-    /// What is wrong with what is no folder, or no file.
+    /// The error for an entry that is not a folder, or not a file.
     fn not_that(&self, name: &OsStr, otherwise: Distrust) -> RuntimeError {
         let is_link = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         let distrusted = match self.stat(name) {
@@ -247,7 +249,7 @@ fn own() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// An error unless what belongs to this user, with this mode, can be believed.
+/// An error unless a file with this owner and mode can be trusted.
 fn judge(path: &Path, owner: u32, mode: Mode) -> Result<(), RuntimeError> {
     match distrusted(owner, own(), mode) {
         None => Ok(()),
@@ -272,7 +274,7 @@ fn distrust(path: &Path, why: Distrust) -> RuntimeError {
     }
 }
 
-/// Somebody removes what we make.
+/// Another process removes what we create.
 fn vanished(path: &Path) -> RuntimeError {
     failed("open", path)(io::ErrorKind::NotFound.into())
 }
@@ -296,7 +298,7 @@ mod tests {
                     user: 1000,
                 }),
             ),
-            // What a user can write, root must not believe.
+            // Root must not trust a file that a user can write.
             (
                 1000,
                 0,

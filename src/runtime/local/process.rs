@@ -1,6 +1,6 @@
-//! Processes that outlive the provider: each the leader of a session of its own, known again by pid
-//! and start time, so that a pid that was given to someone else is never touched. Those that no record
-//! knows of, since we were killed before it was written, are known by the mark that they carry.
+//! Processes that outlive the provider. Each is the leader of its own session and is identified by
+//! pid and start time, so that a pid that was reused is never signalled. Processes without a
+//! record, because the provider was killed before it wrote one, are identified by their mark.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,22 +19,23 @@ use sha2::{Digest as _, Sha256};
 use super::super::RuntimeError;
 use super::running::{self, MARK, Running, start_of};
 
-/// A process, for good.
+/// The permanent identity of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub pid: u32,
-    /// When it started, in the system's own words.
+    /// The start time, in the system's own format.
     started: String,
-    /// The value of [`MARK`] in its environment, which its children inherit; empty for ourselves.
+    /// The value of [`MARK`] in its environment, which its children inherit; empty for our own
+    /// process.
     #[serde(default)]
     mark: String,
 }
 
-/// What the processes that we started ended with, for those that ended while we ran.
+/// The exit statuses of the processes that we started and that ended while we ran.
 static ENDED: LazyLock<Mutex<BTreeMap<u32, String>>> = LazyLock::new(Mutex::default);
 
 const POLL: Duration = Duration::from_millis(50);
-/// How long what was killed may take to be gone.
+/// How long a killed process may take to end.
 const LAST: Duration = Duration::from_secs(10);
 
 impl Identity {
@@ -59,28 +60,28 @@ impl Identity {
         start_of(self.pid).is_some_and(|started| started == self.started)
     }
 
-    /// Words for a file name that no other process has, which [`Self::lives_by`] understands.
+    /// A unique text for file names, which [`Self::lives_by`] can parse.
     pub(super) fn label(&self) -> String {
         let started = Sha256::digest(&self.started);
         let started: String = hex::encode(started).chars().take(16).collect();
         format!("{}-{started}", self.pid)
     }
 
-    /// Whether the process with this label lives.
+    /// Whether the process with this label is alive.
     pub(super) fn lives_by(label: &str) -> bool {
         let pid = label.split_once('-').and_then(|(pid, _)| pid.parse().ok());
         let found = pid.and_then(|pid| Self::of(pid, String::new()));
         found.is_some_and(|found| found.label() == label)
     }
 
-    /// The folder that it was started in.
+    /// The folder in which the process was started.
     pub(super) fn home(&self) -> Option<PathBuf> {
-        // Behind it stand a pid and a time.
+        // A pid and a time follow the folder.
         let home = self.mark.rsplitn(3, ':').nth(2)?;
         Some(PathBuf::from(home))
     }
 
-    /// How it ended, when that is known.
+    /// How the process ended, if that is known.
     pub(super) fn end(&self) -> String {
         let ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
         ended
@@ -89,29 +90,30 @@ impl Identity {
             .unwrap_or_else(|| "it ended".to_owned())
     }
 
-    /// Whether this program runs among those that it leads.
+    /// Whether one of the processes that it leads runs this program.
     pub(super) fn has_beside(&self, program: &str) -> bool {
         let mut family = self.family().into_iter();
         family.any(|one| running::runs(one.pid, program))
     }
 
-    /// Asks it and all of its session to end, and kills what has not after `grace`.
+    /// Sends SIGTERM to the process and all of its session, and kills those that have not ended
+    /// after `grace`.
     pub(super) async fn stop(&self, process: &str, grace: Duration) -> Result<(), RuntimeError> {
-        // Once the leader is gone, what it left behind gets no more time.
+        // Once the leader has ended, its remaining processes get no more time.
         end(process, grace, || self.family(), || self.lives()).await
     }
 
-    /// The living processes that it leads or led: those of its session, and those that went into
-    /// a session of their own but carry its mark.
+    /// The living processes that it leads or led: those of its session, and those that moved to a
+    /// session of their own but carry its mark.
     fn family(&self) -> Vec<Running> {
-        // Once it has ended, its session's number may be that of someone else's session.
+        // Once it has ended, the number of its session may be reused.
         running::find(self.lives().then_some(self.pid), &self.mark)
     }
 }
 
-/// Asks the processes to end that were started for an object in one of these `homes`, which are all
-/// the same folder, except for those that are `known` and what they started, and kills what has not
-/// ended after `grace`.
+/// Sends SIGTERM to the processes that were started for an object in one of these `homes`, which
+/// are all the same folder, except those that are `known` and their children, and kills those that
+/// have not ended after `grace`.
 pub(super) async fn stop_strays<'a>(
     homes: &[&Path],
     known: impl Iterator<Item = &'a Identity> + Clone,
@@ -130,9 +132,9 @@ pub(super) async fn stop_strays<'a>(
     end("unrecorded", grace, strays, || true).await
 }
 
-/// Asks all that `find` finds to end, and kills what has not after `grace`, or when nobody `hopes`
-/// for it any more. What was found once is followed to its end: a child without the mark is known as
-/// long as its leader lives, and no longer.
+/// Sends SIGTERM to all processes from `find`, and kills those that have not ended after `grace`,
+/// or once `hopes` is false. A process that was found once is followed until it ends: a child
+/// without the mark can be found only while its leader is alive.
 async fn end(
     process: &str,
     grace: Duration,
@@ -175,7 +177,7 @@ fn signal(processes: &[Running], signal: Signal) {
     }
 }
 
-/// Starts a process that does not end with us.
+/// Starts a process that outlives the provider.
 pub(super) fn spawn(
     program: &Path,
     args: &[String],
@@ -204,7 +206,7 @@ pub(super) fn spawn(
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let pid = child.id();
     let identity = Identity::of(pid, mark).ok_or_else(|| failed("it ended at once".to_owned()))?;
-    // Whoever starts a process must collect its end; nobody waits for this thread.
+    // The parent must collect the exit status; nothing waits for this thread.
     std::thread::spawn(move || {
         if let Ok(status) = child.wait() {
             let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,25 +216,25 @@ pub(super) fn spawn(
     Ok(identity)
 }
 
-/// A text that no other process carries.
+/// A mark that no other process has.
 fn new_mark(home: &Path) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_nanos();
     format!("{}{}:{now}", mark_of(home), std::process::id())
 }
 
-/// The processes that were started with this home, whatever became of it.
+/// The processes that were started with this home, even if it was moved or removed.
 pub(super) fn of_home(home: &Path) -> Vec<u32> {
     let left = running::find(None, &mark_of(home));
     left.into_iter().map(|one| one.pid).collect()
 }
 
-/// How the marks of all processes with this home begin.
+/// The prefix of the marks of all processes with this home.
 fn mark_of(home: &Path) -> String {
     format!("{}:", home.display())
 }
 
-/// Gives it a session of its own, and what it writes to its user alone.
+/// Gives the process its own session, and makes the files that it writes private to its user.
 #[allow(unsafe_code)]
 fn on_its_own(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
@@ -247,8 +249,8 @@ fn on_its_own(command: &mut Command) {
     }
 }
 
-/// Closes to programs that we start what we were started with. Our own files are closed to them
-/// already; those that a shell or Terraform left open to us are not.
+/// Closes inherited files for the programs that we start. Our own files already have close-on-exec;
+/// the files that a shell or Terraform left open for us do not.
 #[allow(unsafe_code)]
 fn inherit_nothing() {
     let open = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
@@ -257,8 +259,8 @@ fn inherit_nothing() {
         .filter(|number: &RawFd| *number > 2)
         .collect::<Vec<_>>()
     {
-        // SAFETY: it is used for this call alone, which does no harm to a file that was closed
-        // meanwhile, nor to another one of ours that has its number.
+        // SAFETY: it is used only for this call, which does no harm if the file was closed
+        // meanwhile, or if another file of ours has its number.
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         let _ = rustix::io::fcntl_setfd(file, FdFlags::CLOEXEC);
     }

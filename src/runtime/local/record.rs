@@ -1,5 +1,5 @@
-//! What this runtime knows of an object, on disk: it must survive the provider, which lives only
-//! for one plan or apply.
+//! The record of an object on disk: it must outlive the provider, which runs only for one plan or
+//! apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -15,54 +15,55 @@ use super::process::Identity;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     format: u64,
-    /// The provider process that is making it, until it is settled.
+    /// The provider process that creates the object, until it is settled.
     pub owner: Option<Identity>,
-    /// What it was made from, in its owner's words, for whoever takes it over.
+    /// The recorded configuration in the format of its resource, for the apply that takes it over.
     #[serde(default, rename = "memory")]
     pub configuration: serde_json::Value,
     #[serde(default)]
     pub ports: BTreeMap<Port, u16>,
     #[serde(default)]
     pub processes: BTreeMap<String, Started>,
-    /// The names of the files that its processes read.
+    /// The names of the files of the object's processes.
     #[serde(default)]
     pub files: BTreeSet<String>,
-    /// What outlives its processes.
+    /// The data that outlives the processes.
     #[serde(default)]
     pub database: Option<Database>,
-    /// The Python environment in which they run.
+    /// The Python environment of the processes.
     #[serde(default)]
     pub environment: Option<Environment>,
-    /// Whether it is being changed, from before the first change until it is settled anew.
+    /// Whether a change is in progress: set before the first change, until the object is settled
+    /// again.
     #[serde(default)]
     pub changing: bool,
 }
 
-/// How long a process may take to start what it keeps beside it, until that is a failure. Imports
-/// alone take half a minute on a busy machine.
+/// How long a process may take to start the program that it keeps beside it. Imports alone take
+/// half a minute on a busy machine.
 const BESIDE: Duration = Duration::from_mins(3);
 
 /// A process that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Started {
     pub identity: Identity,
-    /// What it was started as, to see when that changes.
+    /// A digest of its configuration, to detect changes.
     pub digest: String,
-    /// Where in its log this start begins.
+    /// The position in the log at this start.
     pub log_from: u64,
-    /// When that was.
+    /// The time of the start.
     #[serde(default = "SystemTime::now")]
     pub at: SystemTime,
-    /// The program that it was started from.
+    /// The program of the process.
     #[serde(default)]
     pub program: Option<Program>,
     /// The program that it keeps beside it.
     #[serde(default)]
     pub keeps: Option<String>,
-    /// Whether that program was seen to run.
+    /// Whether that program has been seen running.
     #[serde(default)]
     pub whole: bool,
-    /// Whether its object was settled with it.
+    /// Whether the object was settled with this process.
     #[serde(default)]
     pub settled: bool,
 }
@@ -85,7 +86,7 @@ impl Started {
         }
     }
 
-    /// What is wrong with one that is down.
+    /// Why a stopped process is stopped.
     pub(super) fn end(&self) -> String {
         match &self.keeps {
             Some(program) if self.identity.lives() => {
@@ -111,7 +112,7 @@ impl Record {
         }
     }
 
-    /// How it stands: as the worst of its processes does.
+    /// The readiness of the object, which is that of its worst process.
     pub(super) fn readiness(&self) -> Readiness {
         let each = self.processes.values().map(Started::readiness);
         each.max().unwrap_or(Readiness::Ready)

@@ -1,4 +1,4 @@
-//! What the system says of running processes: `/proc` on Linux, `ps` elsewhere.
+//! Information of the system about running processes: `/proc` on Linux, `ps` elsewhere.
 
 #[cfg(target_os = "linux")]
 use std::fs;
@@ -8,15 +8,15 @@ use std::process::Command;
 #[cfg(target_os = "linux")]
 use std::sync::LazyLock;
 
-/// By this variable the children of a process are known, also those that Flower starts in sessions
-/// of their own.
+/// The variable that identifies the children of a process, also those that Flower starts in
+/// sessions of their own.
 pub(super) const MARK: &str = "TERRAFORM_PROVIDER_FLOWER_PROCESS";
 
-/// A process that runs, or did when it was looked at.
+/// A process that was running when the processes were listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Running {
     pub pid: u32,
-    /// When it started, in the system's own words.
+    /// The start time, in the system's own format.
     started: String,
 }
 
@@ -26,7 +26,7 @@ impl Running {
     }
 }
 
-/// Those of a session, and those whose mark begins like this; an empty mark is nobody's.
+/// The processes of a session, and those whose mark has this prefix; an empty mark matches none.
 #[cfg(target_os = "linux")]
 pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
     let Ok(entries) = fs::read_dir("/proc") else {
@@ -44,8 +44,8 @@ pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
         .collect()
 }
 
-/// Whether it works in this folder, be it deleted since. A folder that was moved is not this one any
-/// more, nor is one of the same name in a container.
+/// Whether the process works in this folder, even if it was deleted since. A folder that was moved
+/// is a different one, and so is one with the same path in a container.
 #[cfg(target_os = "linux")]
 pub(super) fn works_in(pid: u32, folder: &Path) -> bool {
     let link = |who: &str, what: &str| fs::read_link(format!("/proc/{who}/{what}")).ok();
@@ -62,10 +62,10 @@ pub(super) fn works_in(pid: u32, folder: &Path) -> bool {
         && their("ns/mnt").is_some_and(|files| Some(files) == link("self", "ns/mnt"))
 }
 
-/// Whether it is, or interprets, the program of this name.
+/// Whether the process runs the program of this name, or is the interpreter that runs it.
 #[cfg(target_os = "linux")]
 pub(super) fn runs(pid: u32, program: &str) -> bool {
-    // A script stands second, after its interpreter.
+    // A script is the second argument, after its interpreter.
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
         line.split(|byte| *byte == 0)
             .take(2)
@@ -73,7 +73,8 @@ pub(super) fn runs(pid: u32, program: &str) -> bool {
     })
 }
 
-/// When a living process started; `None` for one that ended, also if nobody has collected it.
+/// The start time of a living process; `None` if it has ended, even if its status is not yet
+/// collected.
 #[cfg(target_os = "linux")]
 pub(super) fn start_of(pid: u32) -> Option<String> {
     let stat = Stat::of(pid)?;
@@ -90,12 +91,12 @@ fn carries(pid: u32, mark: &str) -> bool {
         })
 }
 
-/// The parts of `/proc/PID/stat` that identify a process.
+/// The fields of `/proc/PID/stat` that identify a process.
 #[cfg(target_os = "linux")]
 struct Stat {
     state: String,
     session: u32,
-    /// Ticks since boot, and which boot.
+    /// Ticks since boot, and the boot ID.
     start: String,
 }
 
@@ -106,7 +107,7 @@ impl Stat {
             fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
         });
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is a name in parentheses that may hold anything.
+        // The second field is a name in parentheses, which may contain any character.
         let (_, rest) = stat.rsplit_once(") ")?;
         let fields: Vec<_> = rest.split(' ').collect();
         Some(Self {
@@ -121,7 +122,7 @@ impl Stat {
 pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
     let wanted = format!("{MARK}={mark}");
     let marked = |rest: &str| !mark.is_empty() && rest.contains(&wanted);
-    // `-E` shows the environment behind the command line.
+    // `-E` prints the environment after the command line.
     let text = ps(&["-axwwE", "-o", "pid=,pgid=,state=,lstart=,command="]);
     text.lines()
         .filter_map(|line| {

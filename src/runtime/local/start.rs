@@ -1,4 +1,5 @@
-//! Bringing a workload about: its files, and its processes as far as they are not what they should be.
+//! Starts a workload: writes its files, and starts those of its processes that do not run as
+//! configured.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,7 +19,8 @@ use super::record::{Record, Started};
 use super::{GRACE, LocalRuntime, drift, environment, logs, ports, process};
 
 impl LocalRuntime {
-    /// Starts what is missing, restarts what changed, stops what is not wanted any more.
+    /// Starts missing processes, restarts changed ones, and stops those that are no longer
+    /// configured.
     pub(super) async fn start_processes(
         &self,
         object: &ObjectRef,
@@ -70,7 +72,7 @@ impl LocalRuntime {
         }
         record.processes = kept;
         record.environment = Some(environment);
-        // What was started and not recorded would answer in place of what is started now.
+        // A process that was started but not recorded would answer instead of a new one.
         let known = record.processes.values().map(|started| &started.identity);
         let home = self.home(object);
         let homes: Vec<_> = former.iter().map(|(home, _)| home.as_path()).collect();
@@ -86,7 +88,8 @@ impl LocalRuntime {
                 let digest = digest(process, &basis);
                 let started = self.spawn(object, process, &programs, digest)?;
                 record.processes.insert(process.name.to_owned(), started);
-                // After each: one that is not recorded when we are killed is ended by the next start.
+                // After each one: if we are killed before, the next start ends a process without a
+                // record.
                 self.save(object, &record)?;
             }
         }
@@ -99,7 +102,7 @@ impl LocalRuntime {
         })
     }
 
-    /// An error where a start would make it worse.
+    /// An error if a start would do damage.
     fn can_start(
         &self,
         object: &ObjectRef,
@@ -113,14 +116,14 @@ impl LocalRuntime {
                 path,
             });
         }
-        // It would make an empty one, and know neither its runs nor its nodes.
+        // It would create an empty database, without the runs and nodes.
         match self.lost_database(object, record) {
             Some(path) if workload.storage.is_some() => Err(RuntimeError::StateLost { path }),
             _ => Ok(()),
         }
     }
 
-    /// Writes the files of a workload; a digest of what they hold.
+    /// Writes the files of a workload; returns a digest of their contents.
     fn write_files(&self, object: &ObjectRef, workload: &Workload) -> Result<String, RuntimeError> {
         let folder = self.dir(object).join("files");
         let mut hash = Sha256::new();
@@ -176,8 +179,8 @@ impl LocalRuntime {
     }
 }
 
-/// An error when somebody else listens where a server of ours is to listen: it would answer in our
-/// place.
+/// An error if another process listens on a port of our server: it would answer instead of our
+/// server.
 fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
     let taken = ports.iter().find(|(_, port)| !ports::is_free(**port));
     taken.map_or(Ok(()), |(purpose, port)| {
@@ -188,14 +191,14 @@ fn are_free(ports: &BTreeMap<Port, u16>) -> Result<(), RuntimeError> {
     })
 }
 
-/// Its own variables, secret ones among them.
+/// The process's own variables, including secret ones.
 fn variables(process: &Process) -> BTreeMap<String, String> {
     let mut all = process.env.clone();
     all.extend(process.private_env.clone());
     all
 }
 
-/// Of a process and the `basis` of all: files and environment.
+/// The digest of a process and the common `basis`: files and environment.
 fn digest(process: &Process, basis: &str) -> String {
     let mut hash = Sha256::new();
     let env = variables(process);

@@ -28,13 +28,13 @@ fn object(name: &str) -> ObjectRef {
     }
 }
 
-/// A claim that nothing ends, as one of a provider that is killed.
+/// A claim that is never ended, like that of a killed provider.
 async fn claim(runtime: &LocalRuntime, object: &ObjectRef) -> Result<Claim, RuntimeError> {
     let claimed = runtime.claim(object, &CancellationToken::new()).await;
     claimed.map(Claimed::abandon)
 }
 
-/// The same object as a state has it.
+/// The object as one in a state.
 fn managed(object: &ObjectRef) -> Managed {
     Managed::in_state(object.clone())
 }
@@ -45,14 +45,14 @@ async fn settle(runtime: &LocalRuntime, object: &ObjectRef) {
     recorded.await.unwrap();
 }
 
-/// The object "a", which is being made in this folder.
+/// The object "a", which is being created in this folder.
 async fn claimed(dir: &Path) -> (LocalRuntime, ObjectRef) {
     let (runtime, object) = (runtime(dir), object("a"));
     assert_eq!(claim(&runtime, &object).await.unwrap(), Claim::New);
     (runtime, object)
 }
 
-/// The port of its API, given to it now or before.
+/// The port of its API, assigned now or earlier.
 async fn port(runtime: &LocalRuntime, object: &ObjectRef) -> u16 {
     let managed = managed(object);
     let layout = runtime.layout(LayoutRequest {
@@ -79,7 +79,7 @@ async fn remove(
     runtime.remove(object, how).await
 }
 
-/// Makes the record look as if another process had written it and died.
+/// Changes the record as if another process had written it and ended.
 fn owner_dies(runtime: &LocalRuntime, object: &ObjectRef) {
     let path = runtime.record_path(object);
     let own = std::process::id().to_string();
@@ -226,7 +226,7 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
     assert!(!unfinished().await, "it is only being made");
     settle(&runtime, &object).await;
     assert!(!unfinished().await);
-    // What is refused has changed nothing.
+    // A refused change has changed nothing.
     layout(Some((Port::Api, taken))).await.unwrap_err();
     assert!(!unfinished().await);
     layout(None).await.unwrap();

@@ -1,4 +1,4 @@
-//! The vault: secrets as files that only their owner can read, one for each secret.
+//! The vault: one file for each secret, readable only by its owner.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,31 +1,31 @@
-//! Where a provider breaks off: every step that it takes outside of itself passes a gate, which is told at
-//! which of them what goes wrong.
+//! Failures at a chosen step: every step of a provider with an external effect passes a gate, and
+//! the gate knows which fault to inject at which step.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// What goes wrong, and at which step.
+/// The fault and its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Break {
     Never,
-    /// The provider is killed: neither this step nor any later one comes about.
+    /// The provider is killed: neither this step nor any later one takes effect.
     Kill(usize),
     /// The user interrupts Terraform.
     Interrupt(usize),
-    /// The step fails, and has changed nothing.
+    /// The step fails and changes nothing.
     Fail(usize),
 }
 
-/// Whether a step is about to be taken, or was.
+/// Whether the gate is before or after the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Before,
     After,
 }
 
-/// The step was to fail.
+/// The error of a step that was chosen to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Broken;
 
@@ -34,7 +34,7 @@ pub(crate) struct Gate {
     at: Break,
     passed: AtomicUsize,
     killed: Notify,
-    /// Cancelled where the user interrupts.
+    /// Cancelled when the user interrupts Terraform.
     pub(crate) stop: CancellationToken,
 }
 
@@ -48,7 +48,7 @@ impl Gate {
         }
     }
 
-    /// How often it was passed, or tried to be.
+    /// How many steps passed the gate, or tried to.
     pub(crate) fn count(&self) -> usize {
         self.passed.load(Ordering::SeqCst)
     }

@@ -1,6 +1,6 @@
-//! A runtime in memory, for tests: it keeps what the others keep on a disk or in a cluster, starts nothing,
-//! and breaks off wherever it is told to. So the life of every resource is tried in milliseconds, with a
-//! kill, an interruption and a failure at each step.
+//! A runtime in memory, for tests. It stores what other runtimes store on a disk or in a cluster,
+//! starts no process, and stops at any step that a test chooses. So tests of every resource's life
+//! cycle take milliseconds, with a kill, an interruption and a failure at each step.
 
 mod gate;
 mod objects;
@@ -28,7 +28,7 @@ const FIRST_PORT: u16 = 20_000;
 pub(crate) struct MemoryRuntime {
     world: World,
     gate: Arc<Gate>,
-    /// The number of this provider.
+    /// The number of this provider process.
     own: u64,
 }
 
@@ -41,7 +41,7 @@ fn broken(_: Broken) -> RuntimeError {
 }
 
 impl MemoryRuntime {
-    /// Of a new provider: all earlier ones are dead from now on.
+    /// The runtime of a new provider process: all earlier ones count as dead from now on.
     pub(crate) fn new(world: World, gate: Arc<Gate>) -> Self {
         let own = {
             let mut state = world.lock();
@@ -51,7 +51,8 @@ impl MemoryRuntime {
         Self { world, gate, own }
     }
 
-    /// Does something that is either done or not, as a write of a file or a call to a cluster.
+    /// Performs an effect that happens completely or not at all, like a write of a file or a call
+    /// to a cluster.
     async fn step<T>(
         &self,
         effect: impl FnOnce(&mut State) -> Result<T, RuntimeError> + Send,

@@ -1,4 +1,4 @@
-//! The life of objects in memory.
+//! The life cycle of objects in memory.
 
 use std::collections::BTreeMap;
 
@@ -153,7 +153,8 @@ impl Objects for MemoryRuntime {
     }
 
     async fn remove(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), RuntimeError> {
-        // As everywhere, the record goes last: whoever is killed before finds what is left.
+        // As in the other runtimes, the record is removed last: after a kill, the next provider
+        // finds the remaining parts.
         for secret in how.secrets {
             self.step(|state| Ok(state.secrets.remove(secret))).await?;
         }

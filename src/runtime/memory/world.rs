@@ -1,5 +1,5 @@
-//! What there is outside of a provider: objects, secrets and notes, with the number of the provider that
-//! works on each. It outlives providers, as a disk or a cluster does.
+//! The state outside of the provider: objects, secrets and notes, with the number of the provider
+//! that works on each. It outlives providers, like a disk or a cluster.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,27 +8,27 @@ use serde_json::Value as Json;
 
 use super::super::{Content, ObjectRef, Part, Port, SecretEntries, Workload};
 
-/// An object and what runs of it.
+/// An object and its workload.
 #[derive(Debug, Default)]
 pub(crate) struct Object {
-    /// The provider that makes it; none once it is settled.
+    /// The provider that creates it; `None` once it is settled.
     pub(super) owner: Option<u64>,
     pub(super) configuration: Json,
     pub(super) ports: BTreeMap<Port, u16>,
-    /// Whether a change of it was begun and not settled.
+    /// Whether a change is in progress.
     pub(super) changing: bool,
-    /// Whether what runs was there when it was settled last.
+    /// Whether the workload is the one with which the object was last settled.
     pub(super) settled: bool,
-    /// What runs.
+    /// The running workload.
     pub(crate) workload: Option<Workload>,
-    /// How often it was started.
+    /// How often the workload was started.
     pub(crate) started: u64,
-    /// Which database it has: a new one for each new object.
+    /// The number of its database, which is new for each new object.
     pub(crate) database: u64,
 }
 
 impl Object {
-    /// The value of this flag in the command line of its main process.
+    /// The value of this flag in the command line of the main process.
     pub(crate) fn argument(&self, flag: &str) -> Option<&str> {
         let args = &self.workload.as_ref()?.processes.first()?.args;
         let at = args.iter().position(|one| one == flag)?;
@@ -45,19 +45,19 @@ pub(crate) struct State {
     pub(crate) objects: HashMap<ObjectRef, Object>,
     pub(crate) secrets: BTreeMap<String, SecretEntries>,
     pub(crate) notes: BTreeMap<String, (u64, Json)>,
-    /// The provider that lives.
+    /// The provider that is alive.
     pub(super) living: u64,
     next: u64,
 }
 
 impl State {
-    /// A number that nothing else has.
+    /// A unique number.
     pub(super) fn next(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
-    /// Whether nothing is left of whatever was there.
+    /// Whether no objects, secrets or notes are left.
     pub(crate) fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.secrets.is_empty() && self.notes.is_empty()
     }
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    /// The text of a secret's entry that a file of the object holds.
+    /// The text of the secret's entry in a file of the object.
     pub(crate) fn content<'a>(
         &'a self,
         object: &Object,
@@ -82,7 +82,7 @@ impl State {
     }
 }
 
-/// The programs that would run: what they write.
+/// The output of the programs that would run.
 pub(crate) trait Programs: Send + Sync {
     fn log(&self, state: &State, object: &ObjectRef) -> Vec<String>;
 }

@@ -1,9 +1,9 @@
-//! Whether Kubernetes would take an affinity as it is written.
+//! Checks whether Kubernetes accepts an affinity as written.
 
 use k8s_openapi::api::core::v1::Affinity;
 use serde_json::Value as Json;
 
-/// Why a cluster would refuse it, or which part of it has no meaning there.
+/// Why a cluster would refuse the affinity, or which part of it has no meaning there.
 pub fn check_affinity(written: &Json) -> Result<(), String> {
     if !written.is_object() {
         return Err("it is not an object".to_owned());
@@ -17,7 +17,7 @@ pub fn check_affinity(written: &Json) -> Result<(), String> {
     }
 }
 
-/// The first part of what was written that is not in what was read. Nothing is lost with what is empty.
+/// The first part of the written value that is not in the parsed one. Empty parts do not count.
 fn lost(written: &Json, read: &Json, place: &str) -> Option<String> {
     match (written, read) {
         (Json::Object(written), read) => written.iter().find_map(|(name, value)| {

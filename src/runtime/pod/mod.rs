@@ -1,5 +1,5 @@
-//! What a pod is like beyond its processes, for runtimes that have pods: plain data, checked where it
-//! was parsed.
+//! Settings of a pod beyond its processes, for runtimes with pods: plain data, checked by the
+//! parser.
 
 mod affinity;
 mod reserved;
@@ -13,33 +13,33 @@ pub(super) use reserved::{
 };
 pub use reserved::{is_own_label, is_own_mount};
 
-/// What a process is there for: its name differs between releases, and this does not.
+/// The purpose of a process: its name differs between releases, but its purpose does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Duty {
-    /// To be what its object is.
+    /// The main process: the SuperLink or SuperNode itself.
     Main,
-    /// To run apps beside the main process.
+    /// Runs apps beside the main process.
     Apps,
-    /// To stand before the main process, and to let in what may come in.
+    /// In front of the main process; forwards only allowed requests.
     Gateway,
 }
 
 /// The settings of an object's pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodSettings {
-    /// Images in place of those that processes name.
+    /// Images that replace those of the processes.
     pub images: BTreeMap<Duty, String>,
     pub pull_policy: Option<PullPolicy>,
     pub pull_secrets: Vec<String>,
-    /// Of the process that runs apps.
+    /// Resources of the process that runs apps.
     pub resources: Resources,
-    /// Of the main process where it runs no apps, in place of a little by default.
+    /// Resources of the main process if it runs no apps. Default: small requests.
     pub server_resources: Option<Resources>,
-    /// Of the gateway, likewise.
+    /// Resources of the gateway, with a similar default.
     pub gateway_resources: Option<Resources>,
     pub node_selector: BTreeMap<String, String>,
     pub tolerations: Vec<Toleration>,
-    /// As Kubernetes takes it.
+    /// In the format of Kubernetes.
     pub affinity: Option<serde_json::Value>,
     pub priority_class: Option<String>,
     pub runtime_class: Option<String>,
@@ -51,11 +51,11 @@ pub struct PodSettings {
     pub volumes: Vec<Volume>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
-    /// Let in nobody but those who need it.
+    /// Whether a NetworkPolicy allows only necessary connections.
     pub network_policy: bool,
-    /// How long a node and volumes are waited for; not a part of the pod.
+    /// How long to wait for a node and volumes; not a part of the pod.
     pub scheduling_timeout: Option<Duration>,
-    /// How long a process may take until it answers.
+    /// How long a process may take until its first answer.
     pub start_timeout: Option<Duration>,
 }
 
@@ -84,7 +84,7 @@ pub struct Resources {
     pub limits: BTreeMap<String, String>,
 }
 
-/// A taint that is put up with.
+/// A taint that the pod tolerates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Toleration {
     pub key: Option<String>,
@@ -94,7 +94,7 @@ pub struct Toleration {
     pub seconds: Option<i64>,
 }
 
-/// How a taint must be for a toleration to be about it.
+/// When a toleration matches a taint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TolerationOperator {
     Equal,
@@ -110,7 +110,7 @@ impl TolerationOperator {
     }
 }
 
-/// What a taint does to pods.
+/// The effect of a taint on pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaintEffect {
     NoSchedule,
@@ -128,7 +128,7 @@ impl TaintEffect {
     }
 }
 
-/// A volume that the working process sees.
+/// A volume that is mounted in the process that runs apps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     pub name: String,
@@ -137,13 +137,13 @@ pub struct Volume {
     pub source: VolumeSource,
 }
 
-/// What a volume holds.
+/// The source of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VolumeSource {
     Claim(String),
     Secret(String),
     ConfigMap(String),
-    /// Scratch space, of this size at most.
+    /// Scratch space, with this maximum size.
     Empty(Option<String>),
     /// A claim that lives as long as the pod.
     Ephemeral {
@@ -152,12 +152,12 @@ pub enum VolumeSource {
     },
 }
 
-/// A volume of the object's own.
+/// The volume of the object itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     pub size: String,
     pub storage_class: Option<String>,
-    /// The file in it that holds what outlives the processes.
+    /// The file in the volume with the data that outlives the processes.
     pub file: &'static str,
 }
 
@@ -166,16 +166,16 @@ pub struct Storage {
 pub struct Exposure {
     pub kind: ServiceKind,
     pub node_port: Option<u16>,
-    /// What SuperNodes dial, when that is not the Service's own name or address.
+    /// The address to which SuperNodes connect, if it is not the Service's own name or address.
     pub hostname: Option<String>,
     pub annotations: BTreeMap<String, String>,
-    /// The networks (CIDRs) that may connect, in the NetworkPolicy: none of them when empty, and all when
-    /// there is no list.
+    /// The networks (CIDRs) that the NetworkPolicy allows: none if the list is empty, all if there
+    /// is no list.
     pub allow_from: Option<Vec<String>>,
-    /// Whether the Fleet API shares its port with the others, so that something must stand in front
-    /// which lets nothing else through.
+    /// Whether the Fleet API shares its port with the other APIs, so that a gateway must stand in
+    /// front of it and forward nothing else.
     pub shared_port: bool,
-    /// Whether the servers speak TLS.
+    /// Whether the servers use TLS.
     pub tls: bool,
 }
 

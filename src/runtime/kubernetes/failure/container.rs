@@ -1,4 +1,4 @@
-//! What keeps a container from running, or has ended it, or keeps it from answering.
+//! Why a container does not run, has ended, or does not answer.
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerStateTerminated, ContainerStatus, Event, Pod,
@@ -13,22 +13,22 @@ use super::reports::{Reports, latest, words};
 use super::symptom::Detail;
 use super::words::{of_end, of_waiting};
 
-/// What has ended one of them, or keeps one from being started.
+/// Why one of the containers has ended or does not start.
 pub(super) fn failed(pod: &Pod, about: &[&Event]) -> Option<Diagnosis> {
     statuses(pod)
         .find_map(|status| crash(pod, status, about))
         .or_else(|| statuses(pod).find_map(|status| waiting(pod, status, about)))
 }
 
-/// Which of them runs and does not answer.
+/// The container that runs but does not answer.
 pub(super) fn unanswering(pod: &Pod, about: &[&Event]) -> Option<Diagnosis> {
     statuses(pod)
         .find_map(|status| silent(pod, status, about))
         .or_else(|| statuses(pod).find_map(|status| unstarted(pod, status, about)))
 }
 
-/// The statuses of the containers, in the order in which they are specified: what depends on others
-/// comes after them, and so do its complaints.
+/// The statuses of the containers, in the order of the pod specification: a container comes after
+/// those that it depends on, and so do its errors.
 pub(super) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     let place = |name: &str| {
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
@@ -47,14 +47,15 @@ fn specified<'a>(pod: &'a Pod, status: &ContainerStatus) -> Option<&'a Container
     all.find(|one| one.name == status.name)
 }
 
-/// The image as it was asked for; nodes call it by longer names.
+/// The image as specified; nodes report a longer name.
 fn image<'a>(pod: &'a Pod, status: &'a ContainerStatus) -> &'a str {
     specified(pod, status)
         .and_then(|one| one.image.as_deref())
         .unwrap_or(&status.image)
 }
 
-/// Whether it runs and has been well since it was started: what becomes of it is for its probes to say.
+/// Whether the container runs and has answered since its last start: from then on only its probes
+/// decide.
 pub(super) fn goes_on(status: &ContainerStatus) -> bool {
     let runs = status
         .state
@@ -63,7 +64,7 @@ pub(super) fn goes_on(status: &ContainerStatus) -> bool {
     runs && status.started == Some(true)
 }
 
-/// The state in which it ended last.
+/// The state in which the container last ended.
 fn end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     let lives = [status.state.as_ref(), status.last_state.as_ref()];
     let mut ends = lives.into_iter().flatten();
@@ -71,7 +72,8 @@ fn end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
 }
 
 fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagnosis> {
-    // A restart that it has recovered from is none of ours, even if it does not answer just now.
+    // The container has recovered from this restart, so it does not matter, even if the container
+    // does not answer just now.
     if status.ready || goes_on(status) {
         return None;
     }
@@ -104,7 +106,7 @@ fn crash(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagno
     Some(diagnosis)
 }
 
-/// How often it has ended: the kubelet starts it again.
+/// How often the container has ended: the kubelet restarts it.
 fn ends(pod: &Pod, status: &ContainerStatus, end: &ContainerStateTerminated) -> Reports {
     let ended_now = status
         .state
@@ -119,7 +121,8 @@ fn ends(pod: &Pod, status: &ContainerStatus, end: &ContainerStateTerminated) -> 
     }
 }
 
-/// Where the memory of a container is set. Apps run in the last one but for the gateway.
+/// The setting for the memory of a container. Apps run in the last container, not counting the
+/// gateway.
 fn more_memory(pod: &Pod, status: &ContainerStatus) -> &'static str {
     let names = pod.spec.iter().flat_map(|spec| &spec.containers);
     let mut servers = names
@@ -134,7 +137,7 @@ fn more_memory(pod: &Pod, status: &ContainerStatus) -> &'static str {
     }
 }
 
-/// What the probe said for which the kubelet ended a container.
+/// The message of the failed probe because of which the kubelet ended a container.
 fn unanswered(
     pod: &Pod,
     status: &ContainerStatus,
@@ -146,7 +149,8 @@ fn unanswered(
     if let Some(event) = last(&liveness) {
         return Some(words(event).to_owned());
     }
-    // Until it answers for the first time every probe fails: only all of them together end it.
+    // Before the first success every probe fails, and only the full number of failures ends the
+    // container.
     let probe = specified(pod, status)?.startup_probe.as_ref()?;
     let wait_policy = probe.period_seconds.unwrap_or(10) * probe.failure_threshold.unwrap_or(3);
     let lived = to.as_second() - from.as_second();
@@ -157,7 +161,7 @@ fn unanswered(
     Some(words(last(&startup)?).to_owned())
 }
 
-/// The failures since `from` of these kinds of probes of a container.
+/// The failures of these kinds of probes of a container since `from`.
 fn probe_failures<'a>(
     about: &[&'a Event],
     container: &str,
@@ -187,14 +191,14 @@ fn waiting(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diag
     let reason = waiting.reason.as_deref()?;
     let mut said = waiting.message.as_deref().unwrap_or(reason);
     let attempts = attempts(status, reason, about);
-    // Older kubelets do not repeat what failed while they wait to try again.
+    // Older kubelets do not repeat the error while they wait for the next attempt.
     if let (true, Some(event)) = (reason == "ImagePullBackOff", last(&attempts))
         && !said.contains(": ")
     {
         said = words(event);
     }
     let kind = of_waiting(reason, said)?;
-    // The reason changes between attempts and back.
+    // The reason alternates between attempts.
     let image = image(pod, status);
     let words = if said.contains(reason) {
         format!("image {image:?}, {said}")
@@ -208,8 +212,8 @@ fn waiting(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diag
     })
 }
 
-/// What was reported of attempts to start it since it ended last. That it is waited after them is
-/// reported in the same way.
+/// The reported attempts to start the container since it last ended. The kubelet reports the pauses
+/// after them in the same way.
 fn attempts<'a>(status: &ContainerStatus, reason: &str, about: &[&'a Event]) -> Vec<&'a Event> {
     let since = end(status).and_then(|end| Some(end.finished_at.as_ref()?.0));
     let of_image = reason.contains("Image");
@@ -225,7 +229,7 @@ fn attempts<'a>(status: &ContainerStatus, reason: &str, about: &[&'a Event]) -> 
     failed.collect()
 }
 
-/// It runs, was well once, and does not answer any more.
+/// The container runs, has answered before, and no longer answers.
 fn silent(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagnosis> {
     let running = status.state.as_ref()?.running.as_ref()?;
     if status.ready || status.started != Some(true) {
@@ -241,7 +245,8 @@ fn silent(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagn
     })
 }
 
-/// It runs, and has not answered yet: it starts, or it never will. What its probe says is the same.
+/// The container runs and has not answered yet. Its probe reports the same for a slow start and for
+/// a start that never ends.
 fn unstarted(pod: &Pod, status: &ContainerStatus, about: &[&Event]) -> Option<Diagnosis> {
     let running = status.state.as_ref()?.running.as_ref()?;
     specified(pod, status)?.startup_probe.as_ref()?;

@@ -1,4 +1,4 @@
-//! What lasts is a failure; what passes by itself is waited for, each kind in its own way.
+//! Debounce: a diagnosis becomes a failure only if it lasts. The wait depends on its kind.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,28 +8,28 @@ use super::super::START;
 use super::diagnosis::{Diagnosis, DiagnosisId};
 use super::kind::{GRACE, NODE, Wait};
 
-/// How long a report is waited for that does not come. The kubelet tries everything again within 15
-/// seconds, so reports are not shown to us, or the API server has dropped them.
+/// How long to wait for a report that does not arrive. The kubelet retries everything within 15
+/// seconds, so the missing reports are hidden from us, or the API server has dropped them.
 pub(super) const UNREPORTED: Duration = Duration::from_secs(20);
-/// How long there may be no word of a node or volume that is still waited for: an attach is tried
-/// again every two minutes.
+/// How long a node or volume that the pod still needs may go without a report: an attach is retried
+/// every two minutes.
 const QUIET: Duration = Duration::from_secs(150);
-/// How long a start may take before it is worth a line in the log.
+/// How long a start may take before the provider logs it.
 const SLOW: Duration = Duration::from_secs(15);
-/// How long before the time for all of it is over the diagnosis is named.
+/// How long before the overall deadline the diagnosis is reported.
 const BEFORE: Duration = Duration::from_secs(2);
 
-/// Since when there is which diagnosis.
+/// The current diagnosis and since when it has lasted.
 pub(super) struct Debounce {
     pub(super) wait_policy: WaitPolicy,
     same: Option<(DiagnosisId, Instant)>,
-    /// Since when a node or volume is waited for, and when there was word of that last.
+    /// Since when the pod waits for a node or volume, and when the last report about it arrived.
     placing: Option<(Instant, Instant)>,
-    /// What was logged.
+    /// The diagnoses that were logged.
     told: BTreeSet<DiagnosisId>,
-    /// Whether somebody makes a node or a volume, once that was asked for.
+    /// Whether a controller is creating a node or a volume; `None` until the provider has checked.
     it_comes: Option<bool>,
-    /// Whether what is due is due only because the time for all of it is nearly over.
+    /// Whether the diagnosis is due only because the overall deadline is near.
     out_of_time: bool,
 }
 
@@ -45,7 +45,7 @@ impl Debounce {
         }
     }
 
-    /// Whether it is a failure, and not a moment's.
+    /// Whether the diagnosis is a failure, and not a temporary state.
     pub(super) fn is_due(&mut self, diagnosis: Option<&Diagnosis>, now: Instant) -> bool {
         let Some(diagnosis) = diagnosis else {
             self.same = None;
@@ -79,12 +79,13 @@ impl Debounce {
         is_over || self.out_of_time
     }
 
-    /// Whether it would still be waited for if there were more time.
+    /// Whether the provider would wait longer if there were more time.
     pub(super) const fn is_out_of_time(&self) -> bool {
         self.out_of_time
     }
 
-    /// Whether the time of a node or a volume is over that was waited for in this way for so long.
+    /// Whether the time limit for a node or a volume has passed. `waited` is how long this
+    /// diagnosis has lasted.
     fn is_placed(&mut self, default: Duration, waited: Duration, now: Instant) -> bool {
         let begun = match self.placing {
             Some((begun, last)) if now.duration_since(last) < QUIET => begun,
@@ -100,7 +101,7 @@ impl Debounce {
             }
     }
 
-    /// Logs once what is waited for.
+    /// Logs each diagnosis once.
     fn tell(&mut self, id: DiagnosisId, diagnosis: &Diagnosis) {
         if self.told.insert(id) {
             tracing::warn!(
@@ -111,12 +112,12 @@ impl Debounce {
         }
     }
 
-    /// Whether the time for all of it is nearly over.
+    /// Whether the overall deadline is near.
     fn is_late(&self, now: Instant) -> bool {
         now + BEFORE >= self.wait_policy.until
     }
 
-    /// Whether it is worth asking if somebody makes a node or a volume.
+    /// Whether to check if a controller is creating a node or a volume.
     pub(super) fn may_ask(&self, diagnosis: &Diagnosis, now: Instant) -> bool {
         matches!(diagnosis.kind.judgement().wait, Wait::Placing { .. })
             && self.wait_policy.scheduling.is_none()
@@ -128,7 +129,7 @@ impl Debounce {
         self.it_comes = Some(it_comes);
     }
 
-    /// How long it was waited for, where that was longer than for most.
+    /// How long the provider waited, if longer than usual.
     pub(super) fn waited(&self, diagnosis: &Diagnosis, now: Instant) -> Option<u64> {
         let (_, since) = self.same.as_ref()?;
         let waited = now.duration_since(*since);

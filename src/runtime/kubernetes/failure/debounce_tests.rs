@@ -1,4 +1,4 @@
-//! How long which kind is waited for.
+//! How long the provider waits for each kind.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn of(kind: Kind) -> Diagnosis {
     Diagnosis::of_pod(kind, "")
 }
 
-/// The same after so many reports, over so many seconds.
+/// A diagnosis with so many reports within so many seconds.
 fn reported(kind: Kind, count: u32, over: u64) -> Diagnosis {
     Diagnosis {
         reports: Reports {
@@ -45,16 +45,16 @@ fn what_passes_by_itself_must_be_reported_again() {
     assert!(due(Some(of(Kind::Ended)), 0));
     let pull = |count, over| Some(reported(Kind::ImageNotPulled, count, over));
     assert!(!due(pull(1, 0), 0));
-    // It waits to be tried again, however long that takes by our clock.
+    // There is only one attempt, however long our own clock waits.
     assert!(!due(pull(1, 0), 12));
     assert!(due(pull(2, 13), 13));
-    // Twice in one moment is once.
+    // Two reports at the same time count as one.
     let mount = |count, over| Some(reported(Kind::VolumeNotMounted, count, over));
     assert!(!due(mount(1, 0), 20));
     assert!(!due(mount(3, 2), 22));
     assert!(!due(mount(4, 6), 26));
     assert!(due(mount(5, 7), 28));
-    // What was in between was another one.
+    // A different diagnosis was in between.
     assert!(!due(None, 40));
     assert!(!due(mount(6, 20), 41));
     assert!(due(mount(7, 28), 49));
@@ -94,12 +94,12 @@ fn nodes_and_volumes_are_waited_for_as_long_as_was_set() {
     };
     assert!(!due(Some(Kind::NoNode), 0));
     assert!(!due(Some(Kind::NoNode), 30));
-    // One after the other, and with a moment between them, they are waited for together.
+    // If they follow each other, even with a short gap, they are one wait.
     assert!(!due(Some(Kind::VolumeNotMade), 31));
     assert!(!due(None, 32));
     assert!(!due(Some(Kind::VolumeNotMade), 50));
     assert!(due(Some(Kind::VolumeNotMade), 60));
-    // After a long time without a word it is another wait.
+    // After a long time without a report, a new wait begins.
     assert!(!due(Some(Kind::NoNode), 300));
     assert!(!due(Some(Kind::NoNode), 350));
     assert!(due(Some(Kind::NoNode), 360));
@@ -116,7 +116,8 @@ fn what_is_not_set_is_waited_for_by_kind() {
         (Kind::Unanswering, GRACE.as_secs()),
         (Kind::VolumeNotMade, 20),
         (Kind::NetworkNotReady, 60),
-        // A volume that another node still has is told of once, and comes free a minute later.
+        // A volume that is still attached to another node is reported once, and is released a
+        // minute later.
         (Kind::VolumeNotAttached, 120),
         (Kind::NodeIsFreed, 120),
         (Kind::NodeStarts, 300),

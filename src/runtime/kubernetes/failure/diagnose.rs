@@ -1,4 +1,4 @@
-//! What the state of pods, and what was said about them, comes to: pure functions.
+//! Pure functions from the state and events of pods to a diagnosis.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use k8s_openapi::jiff::Timestamp;
 use super::diagnosis::{Diagnosis, condition};
 use super::{container, placement, set_up, volumes};
 
-/// All that tells how an object fares.
+/// Everything that shows the state of an object.
 #[derive(Default)]
 pub(super) struct Snapshot {
-    /// One at most.
+    /// At most one.
     pub deployments: BTreeMap<String, Deployment>,
     pub pods: BTreeMap<String, Pod>,
     /// The warnings of the namespace.
     pub events: BTreeMap<String, Event>,
-    /// Until when what was said of the set-up of a pod is history, by the pod's UID.
+    /// By pod UID, the time until which reports about the set-up of the pod are obsolete.
     pub history: BTreeMap<String, Timestamp>,
 }
 
@@ -27,8 +27,8 @@ pub(super) fn diagnose(snapshot: &Snapshot) -> Option<Diagnosis> {
     rest.iter()
         .find_map(|pod| in_pod(pod, snapshot))
         .or_else(|| {
-            // Where there is a pod, why there once was none is history; and one that ends may hold
-            // what the next one is refused for.
+            // If there is a pod, an earlier refusal is obsolete; and a pod that is terminating may
+            // use the quota for which the next one is refused.
             let none = snapshot.pods.len() == ended.len();
             let mut deployments = snapshot.deployments.values().filter(|_| none);
             deployments.find_map(|one| placement::no_pod(one, &snapshot.events))
@@ -40,7 +40,7 @@ pub(super) fn is_live(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none()
 }
 
-/// What keeps the pod from being ready; a pod that stands makes old warnings history.
+/// Why the pod is not ready. A ready pod makes old warnings obsolete.
 pub(super) fn in_pod(pod: &Pod, snapshot: &Snapshot) -> Option<Diagnosis> {
     if condition(pod, "Ready").is_some_and(|(status, _, _)| status == "True") {
         return None;

@@ -1,4 +1,4 @@
-//! What is wrong with an object, in one piece.
+//! A diagnosis: what is wrong with an object.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::reports::Reports;
 use super::symptom::{Detail, Symptom};
 
-/// What tells one diagnosis from another: its words, its reports and its exact kind do not.
+/// The identity of a diagnosis, without its text, its reports and its exact kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DiagnosisId {
     process: String,
@@ -15,23 +15,23 @@ pub(super) struct DiagnosisId {
     detail: Detail,
 }
 
-/// What is wrong, before its log was read.
+/// What is wrong, before the provider reads the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
     pub kind: Kind,
     pub process: String,
     pub detail: Detail,
-    /// What was said of it, which may change from one attempt to the next.
+    /// The reported text, which may change from one attempt to the next.
     pub words: String,
-    /// For how many seconds it was waited for, where that is worth telling.
+    /// How many seconds the provider waited, if that is worth mentioning.
     pub waited: Option<u64>,
     pub remedy: Option<&'static str>,
     pub reports: Reports,
-    /// The pod, and when the last report about its set-up was.
+    /// The pod, and the time of the last report about its set-up.
     pub set_up: Option<(String, Timestamp)>,
-    /// The pod whose log tells more.
+    /// The pod whose log has details.
     pub log_of: Option<String>,
-    /// The claims that it is about.
+    /// The claims that the diagnosis is about.
     pub claims: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl Diagnosis {
         }
     }
 
-    /// By what it is known for as long as it lasts.
+    /// The identity, which stays the same as long as the diagnosis lasts.
     pub(super) fn id(&self) -> DiagnosisId {
         DiagnosisId {
             process: self.process.clone(),

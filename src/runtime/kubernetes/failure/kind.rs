@@ -1,38 +1,39 @@
-//! What can be wrong with an object, and for each kind: how it shows, how long it is waited for, and what
-//! to do about it. Much of what a cluster reports passes by itself: its parts know of each
-//! other's changes a moment later, and whoever fails tries again.
+//! The kinds of failures of an object, and for each kind its symptom, how long to wait, and the
+//! remedy. Many reports of a cluster are temporary: its components learn of each other's changes a
+//! moment later, and they retry what failed.
 
 use std::time::Duration;
 
 use super::symptom::Symptom;
 
-/// What may pass by itself is named only when it lasted as long.
+/// How long a possibly temporary failure must last before it is reported.
 pub(super) const GRACE: Duration = Duration::from_secs(8);
-/// How long a node is waited for that somebody is making, or that starts.
+/// How long to wait for a node that is being created or is starting.
 pub(super) const NODE: Duration = Duration::from_mins(5);
-/// What Kubernetes itself gives an attach before it says that it takes long.
+/// The time that Kubernetes itself gives an attach before it reports a delay.
 const ATTACH: Duration = Duration::from_mins(2);
-/// What pods that make room for another one take to end.
+/// The time that pods need to end when the scheduler preempts them for another pod.
 const EVICTION: Duration = Duration::from_mins(2);
 
 /// When a diagnosis is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// At once: no other attempt can have another end.
+    /// Immediately: another attempt cannot end differently.
     No,
-    /// Once it was reported this often, and the last report came this long after the first: whoever
-    /// reports it has tried again.
+    /// After this many reports, of which the last came this long after the first: the component
+    /// that reports it has retried.
     Repeated { reports: u32, over: Duration },
-    /// Once it has lasted this long: it is reported too often for reports to be counted, or only once.
+    /// After it has lasted this long. It is reported too often for the reports to be counted, or
+    /// only once.
     Lasting(Duration),
-    /// Once `kubernetes.scheduling_timeout` is over, or this where that is not set: a node or a volume
-    /// ends it, which some clusters make on demand.
+    /// After `kubernetes.scheduling_timeout`, or after this time if that is not set. A node or a
+    /// volume, which some clusters create on demand, ends the wait.
     Placing { default: Duration },
-    /// Once `kubernetes.start_timeout` is over: the first answer ends it.
+    /// After `kubernetes.start_timeout`; the first answer ends the wait.
     Starting,
 }
 
-/// Reported again by the next attempt.
+/// The next attempt reports it again.
 const AGAIN: Wait = repeated(2, 5);
 
 const fn repeated(reports: u32, seconds: u64) -> Wait {
@@ -46,11 +47,11 @@ const fn placing(default: Duration) -> Wait {
     Wait::Placing { default }
 }
 
-/// A kind of trouble, whatever names and numbers its words hold.
+/// A kind of failure, independent of names and numbers in its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Deserialize))]
 pub(super) enum Kind {
-    // Of a process.
+    // Processes.
     Ended,
     OutOfMemory,
     NoSuchProgram,
@@ -58,14 +59,14 @@ pub(super) enum Kind {
     LostByNode,
     Unanswering,
     Unanswered,
-    // Of the way to a container.
+    // The start of a container.
     ImageUnusable,
     ImageNotPulled,
     RegistryBusy,
     SettingMissing,
     NotCreated,
     RuntimeBusy,
-    // Of a node.
+    // Nodes.
     EndedByNode,
     NoNode,
     NodeStarts,
@@ -75,14 +76,14 @@ pub(super) enum Kind {
     SandboxFailed,
     NoRuntimeHandler,
     NodeLags,
-    // Of volumes.
+    // Volumes.
     VolumeMissing,
     VolumeElsewhere,
     VolumePending,
     VolumeNotMade,
     VolumeNotAttached,
     VolumeNotMounted,
-    // Of the API server, which takes no pod.
+    // The API server refuses the pod.
     QuotaUsedUp,
     QuotaUnanswered,
     NotAllowed,
@@ -90,7 +91,7 @@ pub(super) enum Kind {
     AdmissionFails,
 }
 
-/// What is known of a kind.
+/// The properties of a kind.
 pub(super) struct Judgement {
     pub symptom: Symptom,
     pub wait: Wait,
@@ -124,8 +125,9 @@ impl Kind {
             Self::NoSuchProgram => row(Symptom::NotStarted, Wait::No, FOREIGN_IMAGE),
             Self::NotStarted | Self::NotCreated => row(Symptom::NotStarted, AGAIN, FOREIGN_IMAGE),
             Self::LostByNode => row(Symptom::LostByNode, AGAIN, RUNTIME),
-            // A readiness probe has had its patience before it says so. Its reports cannot be counted: those
-            // of its start may have used up what the kubelet may report of a pod.
+            // A readiness probe has already failed several times when it is reported. The reports
+            // cannot be counted: those of the start may have used up the kubelet's limit of events
+            // for a pod.
             Self::Unanswering => row(Symptom::Unanswering, Wait::Lasting(GRACE), SILENT),
             Self::Unanswered => row(Symptom::Unanswered, Wait::Starting,
                 "Read its log. If it only needs more time, give it more CPU \
@@ -133,15 +135,15 @@ impl Kind {
 
             Self::ImageUnusable => row(Symptom::ImageUnusable, Wait::No,
                 "Check `kubernetes.image` and `kubernetes.image_pull_policy`."),
-            // A registry may not have yet what was pushed a moment ago.
+            // A registry may not yet have an image that was pushed a moment ago.
             Self::ImageNotPulled => row(Symptom::ImageNotPulled, AGAIN, IMAGE),
             Self::RegistryBusy => row(Symptom::ImageNotPulled, repeated(3, 30), IMAGE),
-            // So it is with what somebody makes in the same moment.
+            // The same for a Secret or ConfigMap that is being created at the same moment.
             Self::SettingMissing => row(Symptom::SettingMissing, AGAIN,
                 "Create the missing Secret or ConfigMap, or remove it from `kubernetes`."),
             Self::RuntimeBusy => row(Symptom::NotStarted, repeated(3, 15), RUNTIME),
 
-            // Its Deployment makes another one.
+            // The Deployment creates another pod.
             Self::EndedByNode => row(Symptom::Evicted, AGAIN,
                 "Check the node's memory, disk and taints, or request more in \
                  `kubernetes.resources`."),
@@ -157,15 +159,16 @@ impl Kind {
                  `kubernetes.scheduling_timeout`."),
             Self::SchedulerFailed => row(Symptom::Unscheduled, repeated(3, 15),
                 "Check the scheduler and the volumes of the pod."),
-            // It is reported every second, of which the API server shows a part.
+            // The kubelet reports it every second, and the API server shows only some of these
+            // reports.
             Self::NetworkNotReady => row(Symptom::NotSetUp, Wait::Lasting(Duration::from_mins(1)),
                 "Check the node: its network plugin does not run."),
-            // Addresses that were freed a moment ago, a plugin that was restarted.
+            // Addresses were released a moment ago, or a plugin was restarted.
             Self::SandboxFailed => row(Symptom::NotSetUp, repeated(3, 15),
                 "Check the network plugin and the RuntimeClass of the node."),
             Self::NoRuntimeHandler => row(Symptom::NotSetUp, AGAIN,
                 "Check the node: it does not have the handler of the RuntimeClass."),
-            // The node is told a moment later what its pods may read, and so is its own cache.
+            // A node and its cache learn a moment later what its pods may read.
             Self::NodeLags => row(Symptom::NodeLags, repeated(3, 30),
                 "Check the kubelet of the node and its connection to the API server."),
 
@@ -175,7 +178,7 @@ impl Kind {
                  `tolerations`), and check that node."),
             Self::VolumePending => row(Symptom::NoVolume, placing(Duration::from_secs(20)), NO_VOLUME),
             Self::VolumeNotMade => row(Symptom::VolumeNotMade, placing(Duration::from_secs(20)), NO_VOLUME),
-            // It is reported once, also where the volume comes free a minute later.
+            // It is reported once, even if the volume is released a minute later.
             Self::VolumeNotAttached => row(Symptom::VolumeNotAttached, placing(ATTACH),
                 "Check the node that still has it, and the CSI driver. If it only needs more time, \
                  set `kubernetes.scheduling_timeout`."),

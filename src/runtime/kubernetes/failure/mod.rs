@@ -1,5 +1,5 @@
-//! Names what keeps an object from running, as soon as the cluster knows it: its Deployment, its pods,
-//! and what was said about them in events, are watched side by side.
+//! Reports why an object does not run, as soon as the cluster knows it: the provider watches the
+//! Deployment, its pods and their events at the same time.
 
 mod container;
 mod debounce;
@@ -35,11 +35,11 @@ pub(super) use placement::gave_up;
 pub(super) use reports::{latest, words};
 use volumes::{claims, of_claims};
 
-/// How often the age of what was found is looked at.
+/// How often the age of a diagnosis is checked.
 const TICK: Duration = Duration::from_secs(1);
 const WARNINGS: &str = "type=Warning";
 
-/// Waits until the object has failed in a way that can be named.
+/// Waits until the object has failed for a known reason.
 pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Failure {
     let query = names::query(name);
     let own = format!("metadata.name={name}");
@@ -48,7 +48,7 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
     let mut events = Watcher::<Event>::new(api, "", WARNINGS).stream();
     let mut debounce = Debounce::new(wait_policy);
     let mut snapshot = Snapshot::default();
-    // What is in sight: of what is not, nothing is said.
+    // Which watches have listed their objects: there is no diagnosis before all have.
     let (mut deployment_known, mut pods_known, mut events_known) = (false, false, false);
     loop {
         let known = tokio::select! {
@@ -59,8 +59,8 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
                 absorb(&mut snapshot.pods, change).map(|known| pods_known = known)
             }
             Some(change) = events.next() => {
-                // They add words to what pods tell: without the right to see them there is still
-                // the rest.
+                // Events only add details to the state of pods: without the right to read them, the
+                // state is still known.
                 events_known = match absorb(&mut snapshot.events, change) {
                     Ok(known) => known,
                     Err(error) => {
@@ -111,7 +111,7 @@ pub(super) async fn watch(api: &Api, name: &str, wait_policy: WaitPolicy) -> Fai
     }
 }
 
-/// Whether somebody is making a node for a pod that has none, or a volume.
+/// Whether a controller is creating a node or a volume for a pod without a node.
 async fn it_comes(api: &Api, snapshot: &Snapshot) -> bool {
     for pod in snapshot.pods.values().filter(|pod| is_live(pod)) {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
@@ -130,16 +130,16 @@ async fn it_comes(api: &Api, snapshot: &Snapshot) -> bool {
     false
 }
 
-/// All events about something, also those that are no warnings. Where they cannot be asked for, nothing
-/// is known of any.
+/// All events about an object, not only warnings. If they cannot be read, there are none.
 async fn all_about(api: &Api, field: &str, value: &str) -> Vec<Event> {
     let about = ListParams::default().fields(&format!("involvedObject.{field}={value}"));
     let found = api.all::<Event>().list(&about).await;
     found.map(|found| found.items).unwrap_or_default()
 }
 
-/// The pods of the object that wait out a pause after a failure, by name. One that starts is none, and
-/// neither is one that runs and is silent: it may be at work, and its probes end it if it hangs.
+/// The names of the object's pods that wait for a restart after a failure. A pod that is starting
+/// does not count, nor one that runs and does not answer: it may be busy, and its probes end it if
+/// it hangs.
 pub(super) async fn failed_pods(api: &Api, name: &str) -> Result<Vec<String>, ClusterError> {
     let pods = api.list::<Pod>(&names::query(name)).await?;
     let pods = by_name(pods.items);
@@ -167,8 +167,8 @@ fn all_go_on(pod: &Pod) -> bool {
     all.peek().is_some() && all.all(goes_on)
 }
 
-/// Takes in a change; whether it is in sight now. Errors but for a refusal are told by whoever else
-/// uses the cluster.
+/// Stores a change; the result is whether the objects are known now. Only a refusal is an error
+/// here: all other errors are reported by the other calls to the cluster.
 fn absorb<K: Object>(
     all: &mut BTreeMap<String, K>,
     change: Result<Change<K>, ClusterError>,

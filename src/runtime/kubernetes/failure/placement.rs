@@ -1,5 +1,5 @@
-//! What keeps an object from having a pod on a node: the API server refuses it, the scheduler finds no
-//! place, or the node has ended it.
+//! Why an object has no pod on a node: the API server refuses the pod, the scheduler finds no node,
+//! or the node has ended the pod.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::symptom::Detail;
 use super::volumes::claims;
 use super::words::{of_refusal, of_scheduling};
 
-/// Whether the node has evicted it, or never taken it in.
+/// Whether the node has evicted the pod or rejected it.
 pub(super) fn was_ended(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     status.is_some_and(|one| one.phase.as_deref() == Some("Failed") && one.reason.is_some())
 }
 
-/// Those of the ended pods that nothing has taken the place of. Where something has, it may fare
-/// better, unless one after the other has ended just now.
+/// The ended pods that have no replacement. A replacement may succeed, unless several pods in a row
+/// have ended in the last minute.
 pub(super) fn not_replaced<'a>(ended: &[&'a Pod], rest: &[&Pod]) -> Vec<&'a Pod> {
     let Some(newest) = rest.iter().filter_map(|pod| since(pod)).max() else {
         return ended.to_vec();
@@ -36,7 +36,7 @@ fn since(pod: &Pod) -> Option<Timestamp> {
     pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
 }
 
-/// What the node said of the last of these pods.
+/// The node's message about the last of these pods.
 pub(super) fn ended_by_node(pods: &[&Pod]) -> Option<Diagnosis> {
     let last = pods.iter().max_by_key(|pod| since(pod))?;
     let first = pods.iter().min_by_key(|pod| since(pod))?;
@@ -66,7 +66,7 @@ pub(super) fn unscheduled(pod: &Pod, about: &[&Event]) -> Option<Diagnosis> {
         "SchedulerError" => Kind::SchedulerFailed,
         _ => return None,
     };
-    // What follows is about preemption, which is not what is asked for.
+    // The rest of the message is about preemption, which is not relevant here.
     let said = said.split_once(". ").map_or(said, |(first, _)| first);
     let reports = about
         .iter()
@@ -81,20 +81,20 @@ pub(super) fn unscheduled(pod: &Pod, about: &[&Event]) -> Option<Diagnosis> {
     })
 }
 
-/// Whether pods of lower priority are being ended for it.
+/// Whether pods of lower priority are being preempted for this pod.
 fn is_freed(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     let node = status.and_then(|one| one.nominated_node_name.as_deref());
     node.is_some_and(|node| !node.is_empty())
 }
 
-/// Whether these events say that a node is being made for a pod, or a volume for its claim.
+/// Whether these events announce a new node for a pod, or a volume for its claim.
 pub(super) fn comes(events: &[Event]) -> bool {
     let reasons = [
-        // By the cluster-autoscaler, and by Karpenter.
+        // From the cluster-autoscaler, and from Karpenter.
         "TriggeredScaleUp",
         "Nominated",
-        // By a provisioner, and by the controller that knows there is one.
+        // From a provisioner, and from the controller that waits for it.
         "Provisioning",
         "ExternalProvisioning",
     ];
@@ -102,7 +102,7 @@ pub(super) fn comes(events: &[Event]) -> bool {
     all.any(|reason| reasons.contains(&reason))
 }
 
-/// Why the Deployment has no pod: that is said of the Deployment as it is, not as it was.
+/// Why the Deployment has no pod. Only reports about its current version count.
 pub(super) fn no_pod(
     deployment: &Deployment,
     events: &BTreeMap<String, Event>,
@@ -122,7 +122,7 @@ pub(super) fn no_pod(
             && latest(event) >= since
     });
     let of_it: Vec<_> = of_it.collect();
-    // The condition keeps the words of the first refusal, be the reason another one by now.
+    // The condition keeps the message of the first refusal, even if the reason has changed since.
     let last = of_it.iter().max_by_key(|event| latest(event));
     let said = last.map_or_else(
         || failure.message.as_deref().unwrap_or_default(),
@@ -135,7 +135,7 @@ pub(super) fn no_pod(
     })
 }
 
-/// Whether it is about a `ReplicaSet` of the Deployment.
+/// Whether the event is about a `ReplicaSet` of the Deployment.
 fn is_of(event: &Event, deployment: &Deployment) -> bool {
     let about = &event.involved_object;
     let name = deployment.metadata.name.as_deref().unwrap_or_default();
@@ -146,7 +146,7 @@ fn is_of(event: &Event, deployment: &Deployment) -> bool {
             .is_some_and(|hash| !hash.contains('-'))
 }
 
-/// Whether its controller has given up on a pod for a while, and must be told to try again.
+/// Whether the controller pauses its attempts to create a pod, and needs a change to try again.
 pub(in super::super) fn gave_up(deployment: &Deployment) -> bool {
     no_pod(deployment, &BTreeMap::new()).is_some()
 }

@@ -37,12 +37,12 @@ fn an_eviction_is_told_in_the_words_of_the_node() {
     }));
     let how = "the node evicted it (Evicted): The node was low on memory";
     assert_named(evicted.clone(), vec![], "pod", how, true);
-    // Another one takes its place, and may fare better.
+    // A replacement exists, and may succeed.
     let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
     let mut next = with(container("superlink", creating));
     next.metadata.name = Some("superlink-main-5d5b887b55-fghij".to_owned());
     assert_eq!(found(vec![evicted.clone(), next.clone()], vec![]), None);
-    // Unless the node takes none.
+    // Unless the node rejects every pod.
     let all = ["k", "l", "m"].map(|letter| {
         let mut one = evicted.clone();
         one.metadata.name = Some(format!("superlink-main-5d5b887b55-{letter}"));
@@ -105,7 +105,7 @@ fn a_refusal_is_told_in_the_words_of_the_last_attempt() {
         words(vec![first, last]),
         "a quota is used up: exceeded quota: memory"
     );
-    // What was said before, or of another object, is not it.
+    // Earlier events, and those of another object, do not count.
     let old = of(ours, "Error creating: no", "2026-01-01T10:00:00Z");
     let other = of(
         "superlink-main-b-5d5b887b55",
@@ -132,7 +132,7 @@ fn a_pod_that_is_refused_is_told_for_as_long_as_there_is_none() {
     let creating = json!({ "waiting": { "reason": "ContainerCreating" } });
     let pod = with(container("superlink", creating));
     assert_eq!(diagnose(&snapshot(2, vec![pod.clone()])), None);
-    // The one before it still has its part of the quota.
+    // The previous pod still uses its share of the quota.
     let mut ends = pod;
     ends.metadata.deletion_timestamp = ends.metadata.creation_timestamp.clone();
     assert_eq!(diagnose(&snapshot(2, vec![ends])), None);

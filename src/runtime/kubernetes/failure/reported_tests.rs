@@ -1,4 +1,4 @@
-//! What clusters report, in their own words: `reported.json` holds what was seen, and what it comes to.
+//! Real reports of clusters: `reported.json` contains each report and the expected diagnosis.
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -8,13 +8,13 @@ use super::kind::{GRACE, Kind};
 use super::tests::{container, event, pod, with};
 use super::*;
 
-/// Something that a cluster reports.
+/// A report of a cluster.
 #[derive(Deserialize)]
 struct Reported {
-    /// Where it was seen: on a cluster of the tests, or in the sources of what says it.
+    /// The source: a cluster of the tests, or the source code of the reporting component.
     from: String,
-    /// The reason of a warning about the pod, of a container's state, of the pod's condition or end,
-    /// or of its Deployment's condition.
+    /// The reason of a warning about the pod, of a container's state, of the pod's condition or
+    /// end, or of its Deployment's condition.
     #[serde(flatten)]
     by: By,
     said: String,
@@ -33,20 +33,20 @@ enum By {
     Refused(String),
 }
 
-/// When it is named.
+/// When the provider reports it as a failure.
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Named {
     AtOnce,
-    /// When whoever reports it has tried again.
+    /// After the reporting component has retried.
     ReportedAgain,
-    /// When it was reported again and again.
+    /// After many reports.
     ReportedOften,
     WhenItsTimeIsOver,
 }
 
 impl Reported {
-    /// After so many reports, the last of them so many seconds after the first.
+    /// After so many reports, the last one so many seconds after the first.
     fn snapshot(&self, count: u32, over: u32) -> Snapshot {
         let times = json!({
             "count": count,
@@ -84,7 +84,7 @@ impl Reported {
                 };
                 events.push(told("Failed", &message, superlink.clone()));
                 if reason.contains("Image") {
-                    // That is told beside it, also while it waits.
+                    // An event reports it as well, also during the pause.
                     events.push(told("Failed", &format!("Error: {reason}"), superlink));
                 }
             }
@@ -147,7 +147,7 @@ impl Reported {
         }
     }
 
-    /// Whether it is named after so many reports over this time, and as long by our clock.
+    /// Whether it is a failure after so many reports over this time, and as long by our own clock.
     fn is_named_after(&self, count: u32, over: u32) -> bool {
         let begun = Instant::now();
         let mut debounce = Debounce::new(WaitPolicy {
@@ -181,7 +181,7 @@ fn what_passes_by_itself_is_told_from_what_does_not() {
             Named::WhenItsTimeIsOver
         };
         assert_eq!(named, one.named, "{} ({})", one.said, one.from);
-        // Names and numbers may change with each attempt, and how many there were.
+        // Names, numbers and the count of events may change with each attempt.
         if let By::Warning(reason) = &one.by {
             let combined = format!("(combined from similar events): {}", one.said);
             let pod = with(container("superlink", json!({ "waiting": {} })));

@@ -1,14 +1,14 @@
-//! How often a cluster has reported something, and when: it counts attempts that end alike.
+//! How often and when a cluster has reported something: it counts attempts with the same result.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 
-/// What the API server writes before the words of the last one of many that differ in names alone.
+/// The prefix of the API server for the last message of many that differ only in names.
 const COMBINED: &str = "(combined from similar events): ";
 
-/// How often it was reported, and how long after the first report the last one came.
+/// The number of reports, and the time between the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Reports {
     pub count: u32,
@@ -16,7 +16,7 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Of events about one thing. Their times are those of one clock.
+    /// The reports in events about one thing. Their timestamps come from the same clock.
     pub(super) fn of<'a>(events: impl Iterator<Item = &'a Event>) -> Self {
         let mut count = 0;
         let mut between: Option<(Timestamp, Timestamp)> = None;
@@ -34,7 +34,7 @@ impl Reports {
         Self { count, over }
     }
 
-    /// Of something that happened at the first of these times, and so often until the last.
+    /// The reports of something that happened this often between these times.
     pub(super) fn between(count: u32, from: Timestamp, to: Timestamp) -> Self {
         Self {
             count,

@@ -1,4 +1,5 @@
-//! What stands between a node and the first container: volumes, and the pod's own network.
+//! The set-up of a pod on its node before the first container starts: volumes, and the pod's
+//! network.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use super::diagnosis::{Diagnosis, condition};
 use super::reports::{Reports, latest, words};
 use super::words::of_set_up;
 
-/// What was said last, unless the pod has got past it.
+/// The last reported error, unless the pod has recovered from it.
 pub(super) fn failed(
     pod: &Pod,
     about: &[&Event],
@@ -45,8 +46,8 @@ pub(super) fn failed(
     })
 }
 
-/// Whether these events of the pod, later than the report, say that it got past it: that an attach
-/// worked in the end, or an image is pulled, is no warning.
+/// Whether these events of the pod, later than the report, show that it has recovered: an attach
+/// that succeeds in the end, and the pull of an image, are not warnings.
 pub(super) fn is_over(events: &[Event], report: Timestamp) -> bool {
     let reasons = [
         "SuccessfulAttachVolume",

@@ -1,11 +1,11 @@
-//! How a failure shows. Several kinds may show alike, and are one wait: a registry that is busy becomes one
-//! that does not have the image.
+//! The symptom of a failure. Several kinds may have the same symptom and share one wait: a registry
+//! that is busy later reports that it does not have the image.
 
 use std::fmt;
 
 macro_rules! symptoms {
     ($($name:ident = $words:literal),* $(,)?) => {
-        /// What is seen of a failure, whatever its reason.
+        /// The visible effect of a failure, whatever its reason.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(super) enum Symptom {
             $($name),*
@@ -46,13 +46,14 @@ symptoms! {
     NoPod = "its pod cannot be created",
 }
 
-/// What tells one failure from another that shows alike.
+/// The difference between two failures with the same symptom.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     None,
     /// The process ended with this status.
     Exit(i32),
-    /// It was ended with this status, for it did not answer its probe.
+    /// The kubelet ended the process, because it did not answer its probe; it ended with this
+    /// status.
     ExitUnanswering(i32),
     /// The node's reason.
     Reason(String),

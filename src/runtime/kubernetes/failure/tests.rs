@@ -1,10 +1,10 @@
-//! What is made of Deployments, pods and events as a cluster gives them.
+//! The diagnosis for Deployments, pods and events in the form of the API.
 
 use serde_json::{Value as Json, json};
 
 use super::*;
 
-/// A pod with a SuperLink and its gateway, in whose status these things are set.
+/// A pod with a SuperLink and its gateway, with these fields in its status.
 pub(super) fn pod(status: Json) -> Pod {
     serde_json::from_value(json!({
         "metadata": {
@@ -147,7 +147,7 @@ fn an_end_is_told_at_once() {
             how,
             false,
         );
-        // The same while it waits to be started again, and while it starts again.
+        // The same while it waits for a restart, and while it restarts.
         for now in [
             json!({ "waiting": { "reason": "CrashLoopBackOff" } }),
             json!({ "running": {} }),
@@ -169,7 +169,7 @@ fn a_restart_that_was_recovered_from_is_no_failure() {
 
 #[test]
 fn what_runs_and_was_well_is_silent_and_has_not_failed() {
-    // It ran out of memory once, came back, and is too busy to answer.
+    // The container ran out of memory once, recovered, and is too busy to answer.
     let mut status = container(
         "superlink",
         json!({ "running": { "startedAt": "2026-01-01T10:00:00Z" } }),
@@ -181,7 +181,7 @@ fn what_runs_and_was_well_is_silent_and_has_not_failed() {
     let diagnosis = found(vec![with(status.clone())], vec![silence]).unwrap();
     assert_eq!(diagnosis.what(), "it does not answer its health probe");
     assert!(all_go_on(&with(status.clone())));
-    // While it is started anew it has not recovered.
+    // While it restarts, it has not recovered.
     status["started"] = false.into();
     assert!(!all_go_on(&with(status.clone())));
     let diagnosis = found(vec![with(status)], vec![]).unwrap();
@@ -219,11 +219,11 @@ fn who_was_ended_for_not_answering_is_told_so() {
         how,
         false,
     );
-    // In an earlier life that was.
+    // That was before its last restart.
     let before = unhealthy("Liveness probe failed: timeout", 6, "2026-01-01T09:59:00Z");
     let plain = "it ended with exit status: 137";
     assert_named(end(137, 70), vec![before], "superlink", plain, false);
-    // Every start has probes that fail; the kubelet waits for all of them.
+    // Probes fail at every start; the kubelet waits until all of them have failed.
     let startup = unhealthy("Startup probe failed: refused", 25, "2026-01-01T10:03:00Z");
     assert_named(
         end(137, 70),
@@ -289,7 +289,7 @@ fn silence_counts_once_it_has_answered() {
         let message = format!("{kind} probe failed: timeout");
         vec![unhealthy(&message, count, "2026-01-01T10:05:00Z")]
     };
-    // Until then it starts, or never will.
+    // Before that, it is still starting, or it never will.
     status["started"] = false.into();
     let yet = found(vec![with(status.clone())], probe("Startup", 25)).unwrap();
     assert_eq!(yet.kind.judgement().wait, Wait::Starting);

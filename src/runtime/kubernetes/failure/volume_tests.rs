@@ -1,4 +1,4 @@
-//! Claims and mounts as a cluster tells of them.
+//! Claims and mounts in the form of the API.
 
 use serde_json::json;
 
@@ -48,7 +48,7 @@ fn a_claim_is_told_with_its_class_and_what_was_said_of_it() {
         ["there is no PersistentVolumeClaim \"data\""]
     );
     assert_eq!(words(&[("superlink-main", Some("Bound"))]), [""; 0]);
-    // Where a node was found, only the claim tells that nobody makes the volume.
+    // If a node was found, only the events of the claim show that nothing creates the volume.
     let pending = || pod(json!({ "phase": "Pending" }));
     let old = json!({ "lastTimestamp": "2026-01-01T09:00:00Z",
         "involvedObject": { "kind": "PersistentVolumeClaim", "name": "superlink-main" } });
@@ -89,7 +89,7 @@ fn a_mount_is_told_until_there_is_something_to_start_containers_in() {
         how,
         true,
     );
-    // It was another pod.
+    // The event was about another pod.
     let mut other = with(container("superlink", json!({ "waiting": {} })));
     other.metadata.uid = Some("u2".to_owned());
     assert_eq!(found(vec![other], fails()), None);

@@ -1,4 +1,4 @@
-//! The claims of a pod, and what keeps their volumes from being made.
+//! The claims of a pod, and why their volumes are not created.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::diagnosis::Diagnosis;
 use super::kind::Kind;
 use super::reports::{latest, words};
 
-/// Where a volume is made for a pod that has a place, the pod itself tells nothing.
+/// A volume that is created for a pod which already has a node: the pod itself reports nothing.
 pub(super) fn unprovisioned(pod: &Pod, events: &BTreeMap<String, Event>) -> Option<Diagnosis> {
     if pod.spec.as_ref()?.node_name.is_some() {
         return None;
@@ -46,7 +46,7 @@ pub(super) fn claims(pod: &Pod) -> Vec<String> {
         .collect()
 }
 
-/// What is known of the claims that are waited for; where some do not exist, of those alone.
+/// The details of the claims that the pod waits for. If some do not exist, only those are listed.
 pub(super) fn of_claims(
     claims: &[(String, Option<PersistentVolumeClaim>)],
     events: &BTreeMap<String, Event>,

@@ -1,12 +1,12 @@
-//! Which kind of trouble a report is about. Kubernetes has reasons for some of them; for the rest there
-//! are its words, and those of container runtimes and registries.
+//! Maps a report to the kind of its failure. Kubernetes has reasons for some kinds; the others are
+//! recognised by the messages of Kubernetes, container runtimes and registries.
 
 use super::kind::Kind;
 
-/// Words, in lower case, that only this kind is told with.
+/// A kind, and texts in lower case that only messages about this kind contain.
 type Row = (Kind, &'static [&'static str]);
 
-/// What the parts of a cluster say that do not know yet of each other's changes, or do not answer.
+/// Messages of components that do not yet know of each other's changes, or do not answer.
 const LAGS: &[&str] = &[
     "no relationship found between node",
     "failed to sync",
@@ -76,7 +76,7 @@ const START: &[Row] = &[(
 )];
 
 const MOUNT: &[Row] = &[
-    // Older kubelets tell so when they have waited for an attach.
+    // Older kubelets write this after they have waited for an attach.
     (
         Kind::VolumeNotAttached,
         &[
@@ -141,7 +141,7 @@ const REFUSAL: &[Row] = &[
     ),
 ];
 
-/// What keeps a container from being started, by the reason that its state has, and the words.
+/// Why a container does not start, from the reason and message of its state.
 pub(super) fn of_waiting(reason: &str, said: &str) -> Option<Kind> {
     Some(match reason {
         "ErrImagePull" | "ImagePullBackOff" | "ImageInspectError" | "SignatureValidationFailed" => {
@@ -158,7 +158,7 @@ pub(super) fn of_waiting(reason: &str, said: &str) -> Option<Kind> {
     })
 }
 
-/// What ended a container that may not have run at all.
+/// Why a container ended, which may never have run.
 pub(super) fn of_end(reason: &str, said: &str) -> Kind {
     match reason {
         "OOMKilled" => Kind::OutOfMemory,
@@ -168,7 +168,7 @@ pub(super) fn of_end(reason: &str, said: &str) -> Kind {
     }
 }
 
-/// What a warning says about a pod that is being set up.
+/// The meaning of a warning about a pod during its set-up.
 pub(super) fn of_set_up(reason: &str, said: &str) -> Option<Kind> {
     Some(match reason {
         "FailedMount" | "FailedMapVolume" => of(MOUNT, said, Kind::VolumeNotMounted),
@@ -184,7 +184,7 @@ pub(super) fn of_scheduling(said: &str) -> Kind {
     of(SCHEDULING, said, Kind::NoNode)
 }
 
-/// Why the API server takes no pod.
+/// Why the API server refuses the pod.
 pub(super) fn of_refusal(said: &str) -> Kind {
     of(REFUSAL, said, Kind::Refused)
 }

@@ -1,4 +1,4 @@
-//! The containers of a pod: what they run, how it is seen that they answer, and what they need.
+//! The containers of a pod: their commands, probes and resources.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::volumes::{files_of, own_mounts, volume_name};
 use super::{Context, GATEWAY, gateway, names};
 
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
-/// What the tag is on the public registry, as many public repositories pin it: a tag can be given another
-/// image, and this one holds the SuperLink's TLS key.
+/// The digest of the tag on the public registry, as many public repositories pin it. A tag can be
+/// moved to another image, and this one has access to the SuperLink's TLS key.
 const GATEWAY_DIGEST: &str =
     "sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6";
 
@@ -83,12 +83,13 @@ fn env_from<'a>(pod: &'a PodSettings, process: &Process) -> impl Iterator<Item =
     of_apps.chain(of_server.filter(move |name| !twice(name)))
 }
 
-/// A text as the process gets it: a cluster would put the value of a variable in the place of `$(NAME)`.
+/// Escapes a text, so that the process gets it unchanged: Kubernetes would replace `$(NAME)` with
+/// the value of a variable.
 fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// How a container is asked whether it answers: from its start until it first does, and then for good.
+/// The probes of a container: one from its start until the first answer, and then the regular ones.
 fn probes(health: Health, start: Option<Duration>) -> Json {
     let (handler, port) = match health {
         Health::Service(port) => ("grpc", port),
@@ -104,7 +105,7 @@ fn probes(health: Health, start: Option<Duration>) -> Json {
     };
     json!({
         "startupProbe": probe(1, 5, start.unwrap_or(START).as_secs().max(1)),
-        // Quick to say that it hangs, slow to kill what may only be busy.
+        // Not ready soon after it hangs, but killed late, because it may only be busy.
         "readinessProbe": probe(3, 3, 3),
         "livenessProbe": probe(10, 5, 6),
     })
@@ -133,7 +134,7 @@ pub(super) fn gateway_container(context: &Context<'_>, workload: &Workload) -> J
     container
 }
 
-/// What all containers have in common.
+/// The fields that all containers share.
 fn base(workload: &Workload, name: &str) -> Json {
     let mut container = json!({
         "name": name,
@@ -152,8 +153,8 @@ fn base(workload: &Workload, name: &str) -> Json {
     container
 }
 
-/// The gateway's image by its digest. A registry of one's own may hold the same image under another one:
-/// a copy of a single platform has its own.
+/// The gateway's image by its digest. In a private registry, the same image may have another
+/// digest: a copy of a single platform has its own.
 fn published_gateway(context: &Context<'_>) -> String {
     if context.image_prefix.is_empty() {
         format!("{GATEWAY_IMAGE}@{GATEWAY_DIGEST}")
@@ -162,7 +163,7 @@ fn published_gateway(context: &Context<'_>) -> String {
     }
 }
 
-/// The image that was set for this duty, or the published one, of a mirror where one was set.
+/// The image that was set for this duty, or else the published one, from a mirror if one is set.
 fn image(context: &Context<'_>, workload: &Workload, duty: Duty, published: &str) -> String {
     match workload.pod.images.get(&duty) {
         Some(image) => image.clone(),
@@ -170,7 +171,8 @@ fn image(context: &Context<'_>, workload: &Workload, duty: Duty, published: &str
     }
 }
 
-/// What a server that runs no apps needs at least. What it needs at most depends on the size of models.
+/// The minimum resources of a server that runs no apps. The maximum depends on the size of the
+/// models.
 fn server_resources() -> Json {
     json!({ "requests": { "cpu": "50m", "memory": "256Mi" } })
 }

@@ -1,15 +1,15 @@
-//! The gateway in front of a SuperLink: from Flower 1.40 on, its Fleet API shares a port with the
-//! Control API, and whoever reaches that port can start runs and register nodes. So the SuperLink
-//! listens on its pod's loopback, and the gateway passes on what SuperNodes ask for, and nothing else.
+//! The gateway in front of a SuperLink. From Flower 1.40 on, the Fleet API shares a port with the
+//! Control API, and every client of that port can start runs and register nodes. So the SuperLink
+//! listens on its pod's loopback, and the gateway forwards only the requests of SuperNodes.
 
 use super::super::ports::{FLEET_PORT, port_number};
 use super::super::{FILES, LOOPBACK};
 use crate::runtime::Port;
 
-/// The name of its file among those of the pod.
+/// The name of the gateway's file among the files of the pod.
 pub(in super::super) const CONFIG: &str = "nginx.conf";
 
-/// The command that starts it.
+/// The command of the gateway.
 pub(super) fn command() -> [String; 7] {
     [
         "nginx",
@@ -23,7 +23,7 @@ pub(super) fn command() -> [String; 7] {
     .map(str::to_owned)
 }
 
-/// Its configuration, with or without TLS on both sides.
+/// The configuration, with or without TLS on both sides.
 pub(super) fn config(tls: bool) -> String {
     let upstream = port_number(Port::Api);
     let scheme = if tls { "https" } else { "http" };
@@ -48,7 +48,8 @@ pub(super) fn config(tls: bool) -> String {
     } else {
         (format!("listen {FLEET_PORT};"), String::new())
     };
-    // Models are large and rounds are long: bodies have no limit, but heads and silence have one.
+    // Models are large and rounds are long: bodies have no limit, but headers and idle time have
+    // one.
     format!(
         r#"worker_processes 1;
 pid /tmp/nginx.pid;

@@ -1,4 +1,4 @@
-//! From a workload to what is applied: pure functions from plain data to manifests.
+//! From a workload to the applied manifests: pure functions on plain data.
 
 mod container;
 mod fields;
@@ -15,16 +15,16 @@ use super::super::{Content, Exposure, ObjectRef, SecretEntries, Storage, Workloa
 use super::names;
 use super::ports::FLEET_PORT;
 
-/// What the gateway's container is called.
+/// The name of the gateway's container.
 pub(super) const GATEWAY: &str = "gateway";
 
-/// What the manifests of an object have in common.
+/// The fields that all manifests of an object share.
 pub(super) struct Context<'a> {
-    /// The name of everything that the object has one of.
+    /// The name of every part that the object has only one of.
     pub name: String,
     pub object: ObjectRef,
     pub labels: BTreeMap<String, String>,
-    /// The record, as others name their owner.
+    /// The record as an owner reference.
     pub owner: Json,
     pub image_prefix: &'a str,
 }
@@ -44,13 +44,13 @@ impl Context<'_> {
         names::files(&self.name)
     }
 
-    /// The Secret of what nobody but the pod should read.
+    /// The Secret with the data that only the pod may read.
     pub(super) fn private_name(&self) -> String {
         names::private(&self.name)
     }
 }
 
-/// Whether something must stand in front of the SuperLink that lets the Fleet API alone through.
+/// Whether the SuperLink needs a gateway that forwards only the Fleet API.
 pub(super) fn has_gateway(workload: &Workload) -> bool {
     workload
         .exposure
@@ -58,10 +58,10 @@ pub(super) fn has_gateway(workload: &Workload) -> bool {
         .is_some_and(|exposure| exposure.shared_port)
 }
 
-/// The pod and what keeps it there. `files_hash` changes when a file of the pod does.
+/// The Deployment with the pod. `files_hash` changes if a file of the pod changes.
 pub(super) fn deployment(context: &Context<'_>, workload: &Workload, files_hash: &str) -> Json {
     let selector = context.selector();
-    // Those of the pod win over those of all objects, and ours over both.
+    // Labels of the pod override those of all objects, and ours override both.
     let mut labels = context.labels.clone();
     labels.extend(workload.pod.labels.clone());
     let labels = names::labels(&context.object, &labels);
@@ -73,7 +73,7 @@ pub(super) fn deployment(context: &Context<'_>, workload: &Workload, files_hash:
         "metadata": context.metadata(&context.name),
         "spec": {
             "replicas": 1,
-            // Two SuperLinks on one database, or two SuperNodes of one key, must never be.
+            // There must never be two SuperLinks on one database, or two SuperNodes with one key.
             "strategy": { "type": "Recreate" },
             "revisionHistoryLimit": 2,
             "selector": { "matchLabels": selector },
@@ -85,7 +85,7 @@ pub(super) fn deployment(context: &Context<'_>, workload: &Workload, files_hash:
     })
 }
 
-/// The way to the Fleet API.
+/// The Service of the Fleet API.
 pub(super) fn service(context: &Context<'_>, exposure: &Exposure) -> Json {
     let mut port = json!({
         "name": "fleet",
@@ -129,14 +129,14 @@ pub(super) fn claim(context: &Context<'_>, storage: &Storage) -> Json {
     })
 }
 
-/// Who may connect: to the Fleet API of a SuperLink everyone, or the networks of its list; nobody to
-/// anything else.
+/// The allowed connections: to the Fleet API of a SuperLink from everywhere, or from the networks
+/// of its list; to nothing else.
 pub(super) fn network_policy(context: &Context<'_>, workload: &Workload) -> Json {
     let fleet = json!([{ "protocol": "TCP", "port": FLEET_PORT }]);
     let allowed = workload.exposure.as_ref().map(|one| &one.allow_from);
     let ingress = match allowed {
         Some(None) => json!([{ "ports": fleet }]),
-        // A rule whose `from` is empty would let everybody in.
+        // A rule with an empty `from` would allow all connections.
         Some(Some(networks)) if !networks.is_empty() => {
             let networks = networks.iter();
             let from = networks.map(|cidr| json!({ "ipBlock": { "cidr": cidr } }));
@@ -156,7 +156,7 @@ pub(super) fn network_policy(context: &Context<'_>, workload: &Workload) -> Json
     })
 }
 
-/// The files of the pod that are no secret, by name.
+/// The public files of the pod, by name.
 pub(super) fn public_files(workload: &Workload) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = workload
         .files
@@ -173,7 +173,7 @@ pub(super) fn public_files(workload: &Workload) -> BTreeMap<String, String> {
     files
 }
 
-/// The entries of the Secret that belongs to the pod: variables and files that may be secrets.
+/// The entries of the pod's own Secret: variables and files that may be secret.
 pub(super) fn private_entries(workload: &Workload) -> SecretEntries {
     let variables = workload.processes.iter().flat_map(|one| &one.private_env);
     let variables = variables.map(|(name, value)| (names::variable(name), value));
@@ -190,7 +190,7 @@ pub(super) fn private_entries(workload: &Workload) -> SecretEntries {
         .collect()
 }
 
-/// The ConfigMap that holds them.
+/// The ConfigMap with these files.
 pub(super) fn files(context: &Context<'_>, files: &BTreeMap<String, String>) -> Json {
     json!({
         "apiVersion": "v1",

@@ -1,6 +1,6 @@
-//! The pod of an object. It meets the Pod Security Standard "restricted", and each container sees the
-//! files that its command line names and no others: where apps run beside the process that holds a
-//! key, they cannot read it.
+//! The pod of an object. It meets the Pod Security Standard "restricted", and each container has
+//! access only to the files in its command line: apps that run beside the process with a key cannot
+//! read the key.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -64,7 +64,7 @@ pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
     spec
 }
 
-/// Where it runs, and as whom.
+/// Scheduling and the service account.
 fn placement(spec: &mut Map<String, Json>, workload: &Workload) {
     let pod = &workload.pod;
     let mut set = |key: &str, value: Option<Json>| {

@@ -1,4 +1,4 @@
-//! The manifests of each kind of workload, whole: what is applied to a cluster is read here before.
+//! The complete manifests of each kind of workload, checked before a cluster gets them.
 
 use super::*;
 use crate::runtime::{
@@ -162,7 +162,7 @@ fn an_image_is_that_of_a_duty_and_not_of_a_name() {
     let container = |at: usize| &deployment["spec"]["template"]["spec"]["containers"][at];
     let (link, apps) = (container(0), container(1));
     assert_eq!(link["image"], "mirror.example.org/flwr/superlink:1.42.0");
-    // A start that takes its time is no silence.
+    // A slow start is not a hang.
     for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
         assert_eq!(link[probe]["tcpSocket"]["port"], 9092);
     }

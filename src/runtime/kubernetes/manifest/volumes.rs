@@ -1,4 +1,4 @@
-//! What containers see of files and volumes.
+//! The volumes and files of containers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::super::{FILES, HOME, TMP};
 use super::fields::{extend, without_nulls};
 use super::{Context, gateway, names};
 
-/// The files that a command line names.
+/// The files in a command line.
 pub(super) fn files_of<'a>(
     workload: &'a Workload,
     args: &[String],
@@ -29,7 +29,7 @@ pub(super) fn files_of<'a>(
     found
 }
 
-/// Every file of the gateway, in the form of a command line.
+/// All files of the gateway, in the form of a command line.
 pub(super) fn gateway_files(workload: &Workload) -> Vec<String> {
     workload
         .files
@@ -40,7 +40,7 @@ pub(super) fn gateway_files(workload: &Workload) -> Vec<String> {
         .collect()
 }
 
-/// The volumes of a container that are ours.
+/// The volumes of a container that the provider adds itself.
 pub(super) fn own_volumes(
     context: &Context<'_>,
     workload: &Workload,
@@ -97,7 +97,7 @@ pub(super) fn own_mounts(name: &str, files: bool) -> Vec<Json> {
     mounts
 }
 
-/// A user's volume cannot take the name of one of ours.
+/// The prefix keeps the name of a user's volume different from ours.
 pub(super) fn volume_name(volume: &Volume) -> String {
     format!("user-{}", volume.name)
 }

@@ -1,9 +1,9 @@
-//! What pip and uv say when they fail: whom to blame, and what of it a person is shown. Never the
-//! password of an index.
+//! Error output of pip and uv: the cause, and the lines to show. They never include the password of
+//! an index.
 
 use super::super::super::{InstallFault, RuntimeError};
 
-/// How many lines are shown.
+/// The maximum number of lines to show.
 const SHOWN: usize = 8;
 
 pub(super) fn failed(version: &str, fault: InstallFault, words: &str) -> RuntimeError {
@@ -14,7 +14,7 @@ pub(super) fn failed(version: &str, fault: InstallFault, words: &str) -> Runtime
     }
 }
 
-/// The last lines that say something, indented.
+/// The last lines that are not blank, indented.
 pub(super) fn last_lines(words: &str) -> String {
     let words = without_passwords(words);
     let lines: Vec<_> = words
@@ -27,7 +27,7 @@ pub(super) fn last_lines(words: &str) -> String {
     last.join("\n")
 }
 
-/// A text whose URLs have no name and no password: `https://***@host/`.
+/// The text with user names and passwords in URLs replaced: `https://***@host/`.
 pub(super) fn without_passwords(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
@@ -48,12 +48,12 @@ pub(super) fn without_passwords(text: &str) -> String {
     shown
 }
 
-/// What pip or uv mean by their words.
+/// The fault that the output of pip or uv means.
 pub(super) fn fault(requirements: &[String], words: &str) -> InstallFault {
-    // uv breaks its lines anywhere.
+    // uv can wrap its lines anywhere.
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-    // Without an index pip finds no version of anything, and says so last.
+    // Without an index, pip finds no version of any package, and its last line says only that.
     if says(&UNREACHABLE) {
         return InstallFault::Unreachable;
     }
@@ -79,7 +79,7 @@ pub(super) fn fault(requirements: &[String], words: &str) -> InstallFault {
         };
     };
     let name = name_of(missing);
-    // pip lists the versions that there are; a name that an index does not have has none.
+    // pip lists the existing versions; a package that the index does not have has none.
     let has_none = words.contains("(from versions: none)") || words.contains("package registry");
     if name == "flwr" && has_none {
         InstallFault::NoFlower
@@ -92,7 +92,7 @@ pub(super) fn fault(requirements: &[String], words: &str) -> InstallFault {
     }
 }
 
-/// How pip and uv begin to say that nobody answers.
+/// The messages of pip and uv when a server does not answer.
 const UNREACHABLE: [&str; 7] = [
     "connection broken by",
     "ConnectionError",
@@ -103,7 +103,7 @@ const UNREACHABLE: [&str; 7] = [
     "ReadTimeoutError",
 ];
 
-/// The package that a requirement names, in the one form that all its spellings have.
+/// The normalised name of the package in a requirement.
 fn name_of(requirement: &str) -> String {
     let named = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let name = requirement.trim_start().split(|c| !named(c)).next();

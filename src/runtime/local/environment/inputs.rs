@@ -1,5 +1,5 @@
-//! What an environment is made from, beside the names of packages: the files that requirements name,
-//! and where an index is. A rebuilt wheel or another index makes another environment.
+//! The inputs of an environment besides the names of packages: the files in requirements, and the
+//! package indexes. A rebuilt wheel or another index gives another environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::python::Interpreter;
 use super::requirement::{LocalFile, Requirement};
 use super::surroundings::Caller;
 
-/// What decides which packages pip and uv find, beside their files.
+/// The variables, besides configuration files, that decide which packages pip and uv find.
 const SOURCES: [&str; 21] = [
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
@@ -38,14 +38,14 @@ const SOURCES: [&str; 21] = [
     "UV_TORCH_BACKEND",
 ];
 
-/// Digests, never what they are of: an index may have a password.
+/// Only digests, never the values: the URL of an index may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct Inputs {
-    /// Of the Python, the release and the requirements as they are written.
+    /// The digest of the Python, the release and the requirements as written.
     pub basis: String,
-    /// Of the files that requirements name, by requirement.
+    /// The digests of the files in requirements, by requirement.
     pub files: BTreeMap<String, String>,
-    /// Of the settings of pip and uv, by variable or file.
+    /// The digests of the settings of pip and uv, by variable or file.
     pub sources: BTreeMap<String, String>,
 }
 
@@ -74,7 +74,7 @@ impl Inputs {
         })
     }
 
-    /// The name of the folder of their environment.
+    /// The name of the environment's folder.
     pub(super) fn key(&self, version: &str) -> String {
         let all = [&self.files, &self.sources];
         let all = all
@@ -85,8 +85,8 @@ impl Inputs {
         format!("flwr-{version}-{}", digest.get(..16).unwrap_or(&digest))
     }
 
-    /// What is another one by now, in words. A file that is gone and a setting that is not made just
-    /// now change nothing: what was installed is there still.
+    /// The inputs that have changed, as text. A deleted file or a setting that is currently not set
+    /// changes nothing: the installed packages still exist.
     pub(super) fn changes(&self, caller: &Caller) -> Vec<String> {
         let mut words = Vec::new();
         for (text, digest) in &self.files {
@@ -111,13 +111,13 @@ impl Inputs {
     }
 }
 
-/// An error for a requirement that can be seen now to be none that is installed from here.
+/// An error for a requirement that is already known not to be installable from here.
 pub(super) fn check(requirements: &[String], caller: &Caller) -> Result<(), RuntimeError> {
     let mut files = local_files(requirements, caller);
     files.try_for_each(|file| is_no_folder(&file))
 }
 
-/// What a folder holds changes whenever something is built in it.
+/// The content of a folder changes with every build in it, so its digest would, too.
 fn is_no_folder(file: &LocalFile) -> Result<(), RuntimeError> {
     if file.path.is_dir() {
         return Err(RuntimeError::FolderRequirement {
@@ -165,7 +165,7 @@ fn sources(caller: &Caller) -> BTreeMap<String, String> {
     variables.chain(files).collect()
 }
 
-/// Where pip and uv read settings from.
+/// The configuration files of pip and uv.
 fn files(caller: &Caller) -> Vec<PathBuf> {
     let home = caller.get("HOME").map(PathBuf::from);
     let set = caller.get("XDG_CONFIG_HOME").map(PathBuf::from);

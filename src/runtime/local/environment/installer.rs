@@ -1,5 +1,6 @@
-//! Making an environment with uv or pip. Either runs other people's code, so it gets no more of the
-//! caller than it needs, and works in a folder of ours: Python looks for modules where it is started.
+//! Creates an environment with uv or pip. Both run code of third parties, so they get only the
+//! variables of the caller that they need, and run in a folder of ours: Python searches for modules
+//! in its working folder.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,14 @@ use super::python::Interpreter;
 use super::requirement::Requirement;
 use super::surroundings::{Caller, Variables};
 
-/// Loads what Flower's programs load, as they would. What was compiled for that is there for them.
+/// Loads the same modules as Flower's programs. The compiled files are then ready for them.
 const LOADS: &str = "import sys\n\
     from importlib.metadata import entry_points\n\
     found = entry_points()\n\
     named = found.select(group='console_scripts') if hasattr(found, 'select') else found['console_scripts']\n\
     [one.load() for one in named if one.name in ('flower-superlink', 'flower-supernode')]";
 
-/// One environment to be made.
+/// The creation of one environment.
 pub(super) struct Installer<'a> {
     pub dir: &'a Path,
     /// An empty folder.
@@ -30,12 +31,12 @@ pub(super) struct Installer<'a> {
     pub python: &'a Interpreter,
     pub wanted: &'a PythonEnvironment,
     pub caller: &'a Caller,
-    /// What the processes get that will be started in it.
+    /// The variables of the processes that will run in it.
     pub process: &'a Variables,
 }
 
 impl Installer<'_> {
-    /// Makes it; an error unless Flower can be loaded in it.
+    /// Creates the environment; an error unless Flower can be loaded in it.
     pub(super) async fn install(&self) -> Result<(), RuntimeError> {
         let version = &self.wanted.flower_version;
         tracing::info!(version, dir = %self.dir.display(), "creating a Python environment");
@@ -75,7 +76,7 @@ impl Installer<'_> {
         let python = self.python.program.display().to_string();
         let uv = Path::new("uv");
         if self.run(uv, &variables, ["--version"]).await.is_ok() {
-            // The nearest settings are those of a project, and this is none.
+            // uv uses the nearest settings of a project, and this is not a project.
             std::fs::write(self.work.join("uv.toml"), "").map_err(|error| error.to_string())?;
             let venv = [
                 "venv",
@@ -105,8 +106,9 @@ impl Installer<'_> {
         self.run(&inner, &variables, install).await.map(drop)
     }
 
-    /// pip's files may say where packages come from, and not where they go: an empty option does not
-    /// take back what they say, so that none of them is read but through what we give.
+    /// Adds the settings from pip's own files that select package sources, and disables the files
+    /// themselves: they could also change the target of the installation, which an empty option
+    /// does not reset.
     async fn without_pips_files(
         &self,
         inner: &Path,
@@ -129,7 +131,7 @@ impl Installer<'_> {
         Ok(variables)
     }
 
-    /// Runs a program to its end; what it printed, or all that it said when it failed.
+    /// Runs a program to its end. Returns its output, or all of its messages if it failed.
     async fn run(
         &self,
         program: &Path,

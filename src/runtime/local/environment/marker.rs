@@ -1,5 +1,5 @@
-//! What says that an environment is complete, and what is looked at each time before that is
-//! believed: an interpreter may be uninstalled, and folders be removed or moved, behind its back.
+//! The marker of a complete environment, and the checks before it is trusted: later, the
+//! interpreter may have been uninstalled, and folders may have been removed or moved.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::super::super::RuntimeError;
 use super::super::files::{self, OwnFiles};
 
-/// What Flower installs. An environment without them was not made, whatever pip says: told to show
-/// its help or to install elsewhere, it ends well.
+/// The programs that Flower installs. Without them the environment is not complete, even if pip
+/// succeeded: with a setting to show its help or to install elsewhere, it also exits with 0.
 pub(super) const PROGRAMS: [&str; 2] = ["flower-superlink", "flower-supernode"];
 
 const NAME: &str = ".complete";
@@ -20,13 +20,13 @@ const NAME: &str = ".complete";
 #[derive(Serialize, Deserialize)]
 struct Marker {
     format: u64,
-    /// Where it was made: its programs have that path in them.
+    /// The folder at creation: the programs contain this path.
     dir: PathBuf,
-    /// That of no other environment, nor of this one when it is made again.
+    /// Unique, so that it also changes when this environment is recreated.
     stamp: String,
 }
 
-/// Marks an environment as complete; its stamp.
+/// Marks an environment as complete and returns its stamp.
 pub(super) fn write(dir: &Path) -> Result<String, RuntimeError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -41,14 +41,14 @@ pub(super) fn write(dir: &Path) -> Result<String, RuntimeError> {
     Ok(stamp)
 }
 
-/// The stamp of an environment that is complete and sound, or what is wrong with it.
+/// The stamp of a complete and intact environment, or the reason why it is not.
 pub(super) fn read(dir: &Path) -> Result<String, &'static str> {
     let marker: Option<Marker> = in_cache(dir).read_form(&dir.join(NAME)).ok().flatten();
     let marker = marker.ok_or("it does not exist, or is not complete")?;
     if marker.dir != dir {
         return Err("it was moved");
     }
-    // What the links lead to, not the links.
+    // Checks the targets of links.
     let runs = |program: &Path| {
         fs::metadata(program)
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
@@ -69,12 +69,12 @@ pub(super) fn read(dir: &Path) -> Result<String, &'static str> {
     Ok(marker.stamp)
 }
 
-/// Makes the next start make it again.
+/// Makes the next start recreate the environment.
 pub(super) fn remove(dir: &Path) {
     let _ = in_cache(dir).remove(&dir.join(NAME));
 }
 
-/// What somebody else may have written says nothing.
+/// A marker that another user may have written is not trusted.
 fn in_cache(dir: &Path) -> OwnFiles<'_> {
     OwnFiles::below(dir.parent().unwrap_or(dir), |_| true)
 }

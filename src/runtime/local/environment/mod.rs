@@ -1,5 +1,5 @@
-//! Python environments: one for each Flower release, set of requirements and index, made once, shared
-//! by all objects and configurations of the user, and locked while it is made.
+//! Python environments: one for each Flower release, set of requirements and index. It is created
+//! once, shared by all objects and configurations of the user, and locked while it is created.
 
 mod faults;
 mod inputs;
@@ -22,27 +22,27 @@ use inputs::Inputs;
 use installer::Installer;
 use surroundings::{Caller, Variables};
 
-/// An environment in which processes are started.
+/// An environment for processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Environment {
     dir: PathBuf,
-    /// Another one when it is made again.
+    /// Changes when the environment is recreated.
     stamp: String,
     inputs: Inputs,
 }
 
 impl Environment {
-    /// The folder of its programs.
+    /// The folder of the environment's programs.
     pub(super) fn programs(&self) -> PathBuf {
         self.dir.join("bin")
     }
 
-    /// What processes in it depend on.
+    /// The identity on which processes depend.
     pub(super) fn identity(&self) -> String {
         format!("{} {}", self.dir.display(), self.stamp)
     }
 
-    /// Why processes that were started in it should be started in another one, in words.
+    /// Why processes in this environment should be restarted in another one, as text.
     pub(super) fn outdated(&self) -> Vec<String> {
         self.outdated_for(&Caller::of_this_process())
     }
@@ -60,8 +60,8 @@ impl Environment {
         words
     }
 
-    /// Makes the next start make it again where a process of Flower's ended with `log` since Flower
-    /// could not be loaded; what to do then.
+    /// If a process of Flower ended with `log` because Flower could not be loaded, makes the next
+    /// start recreate the environment; returns the remedy.
     pub(super) fn blamed(&self, log: &[String]) -> Option<String> {
         const PACKAGES: [&str; 7] = [
             "flwr",
@@ -89,19 +89,19 @@ impl Environment {
     }
 }
 
-/// What is asked for.
+/// The requested environment.
 pub(super) struct Request<'a> {
     /// The folder of all environments.
     pub cache: &'a Path,
     pub python: &'a str,
     pub wanted: &'a PythonEnvironment,
-    /// Further variables of the processes that will be started in it.
+    /// Additional variables of the processes that will run in it.
     pub variables: &'a Variables,
-    /// The one that they run in by now.
+    /// The current environment of the processes.
     pub before: Option<&'a Environment>,
 }
 
-/// Makes the environment unless it is there.
+/// Creates the environment unless it exists.
 pub(super) async fn ensure(
     request: Request<'_>,
     stop: &CancellationToken,
@@ -146,7 +146,7 @@ async fn ensure_for(
     if let Ok(stamp) = marker::read(&dir) {
         return Ok(named(stamp));
     }
-    // What an interrupted provider left may be anything, and so may one that is broken.
+    // The remains of an interrupted creation, or of a damaged environment, are not reused.
     files.remove(&dir)?;
     let work = cache.join(format!("{name}.work"));
     files.remove(&work)?;
@@ -169,9 +169,9 @@ async fn ensure_for(
     marker::write(&dir).map(named)
 }
 
-/// The variables of a process in an environment, with those of its own.
+/// The variables of a process in an environment, including its own.
 pub(super) fn variables(programs: &Path, home: &Path, own: &Variables) -> Variables {
-    // Its programs come first, also before a PATH of the user's.
+    // The programs of the environment come first, even before a PATH that the user sets.
     let path = own.get("PATH").cloned();
     let path = path.or_else(|| std::env::var("PATH").ok());
     let mut all: Variables = [
@@ -187,8 +187,8 @@ pub(super) fn variables(programs: &Path, home: &Path, own: &Variables) -> Variab
     all
 }
 
-/// Where programs are looked for: those of the environment first, then those of the user. What is
-/// relative there would lead into the folder of the process, which apps write.
+/// The search path: the programs of the environment first, then those of the user. A relative entry
+/// would point into the folder of the process, where apps can write.
 fn search_path(programs: &Path, inherited: Option<String>) -> String {
     let inherited = inherited.unwrap_or_default();
     let inherited = inherited.split(':').filter(|one| one.starts_with('/'));
@@ -199,7 +199,7 @@ fn search_path(programs: &Path, inherited: Option<String>) -> String {
     all.join(":")
 }
 
-/// An error where it can be seen, before anything is made, that no environment can be.
+/// An error if the environment certainly cannot be created; checked before anything is created.
 pub(super) async fn check(
     cache: &Path,
     python: &str,
@@ -211,15 +211,15 @@ pub(super) async fn check(
     inputs::check(&wanted.requirements, &caller)
 }
 
-/// The same without starting anything.
+/// The same without starting a program.
 pub(super) fn check_settings(cache: &Path, requirements: &[String]) -> Result<(), RuntimeError> {
     place(cache)?;
     inputs::check(requirements, &Caller::of_this_process())
 }
 
-/// An error where Flower cannot work in the path of environments: its database migrations are looked
-/// for in a list of real paths that ends at blanks and commas and expands `%`, and programs in one
-/// that ends at colons.
+/// An error if Flower cannot work in the path of environments. It searches its database migrations
+/// in a list of real paths that is split at spaces and commas and expands `%`, and programs in a
+/// list that is split at colons.
 pub(super) fn place(cache: &Path) -> Result<(), RuntimeError> {
     let existing = cache.ancestors().find_map(|there| {
         let rest = cache.strip_prefix(there).ok()?;
@@ -240,7 +240,7 @@ pub(super) fn place(cache: &Path) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-/// Makes it look as if there were this environment; its programs are those of the system.
+/// Creates a fake environment whose programs are those of the system.
 #[cfg(test)]
 pub(super) async fn pretend(cache: &Path, python: &str, wanted: &PythonEnvironment) {
     let caller = Caller::of_this_process();

@@ -1,11 +1,12 @@
-//! What pip's own files say of where packages come from, for an installer that does not read them.
+//! The package sources in pip's own files, for an installer that does not read these files.
 
 use std::path::Path;
 
 use super::surroundings::{Variables, is_pip_source};
 
-/// The settings of pip's own files that say where packages come from, as variables. pip shows them
-/// with `pip config list`: `global.index-url='https://…'`, those of a command after those of all.
+/// The settings in pip's own files that select package sources, as variables. The input is the
+/// output of `pip config list`: `global.index-url='https://…'`, with the settings of a command
+/// after the global ones.
 pub(super) fn pip_settings(list: &str, home: Option<&Path>) -> Variables {
     let mut found = Variables::new();
     for section in ["global.", "install."] {
@@ -24,7 +25,7 @@ pub(super) fn pip_settings(list: &str, home: Option<&Path>) -> Variables {
     found
 }
 
-/// A text as Python writes it.
+/// The value of a Python string literal.
 fn unquoted(text: &str) -> String {
     let text = text.trim();
     let inner = text

@@ -1,5 +1,5 @@
-//! The Python that environments are made with: asked who it is, without anything of the caller's that
-//! would make it another one.
+//! The Python that creates environments. The provider asks it for its version without the caller's
+//! variables that would change its behaviour.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,8 +10,8 @@ use super::super::super::{PythonEnvironment, PythonFault, RuntimeError};
 use super::faults;
 use super::surroundings::Caller;
 
-/// Its version, and the interpreter behind a virtual environment or a version manager's shim: an
-/// environment must outlive either.
+/// Prints the version, and the interpreter behind a virtual environment or a version manager's
+/// shim: an environment must outlive both.
 const WHO: &str = "import os, sys\n\
     base = getattr(sys, '_base_executable', None)\n\
     program = base if base and os.path.exists(base) else sys.executable\n\
@@ -20,7 +20,7 @@ const WHO: &str = "import os, sys\n\
 /// A Python that Flower can be installed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Interpreter {
-    /// Major and minor: what an environment is bound to.
+    /// Major and minor version, to which an environment is bound.
     pub version: (u32, u32),
     pub program: PathBuf,
 }
@@ -35,7 +35,7 @@ pub(super) async fn find(
         python: python.to_owned(),
         fault,
     };
-    // In the caller's folder, which version managers look at; `-I` keeps what lies there out.
+    // Runs in the caller's folder, which version managers check; `-I` ignores the modules there.
     let output = Command::new(python)
         .args(["-I", "-c", WHO])
         .env_clear()
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Case 19: a shim of a version manager says what to do, and so does a Python that is broken.
+    /// Case 19: the error shows the message of a version manager's shim or of a broken Python.
     #[tokio::test]
     async fn what_a_python_says_that_does_not_work_is_shown() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! Entries of `requirements` as pip and uv read them, as far as they name files of this machine:
-//! those belong to an environment by what they hold, and installers work in another folder.
+//! the content of such files is part of the environment's identity, and installers run in another
+//! folder.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -8,26 +9,26 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-/// What pip takes for a file where there is no slash in it.
+/// The endings by which pip recognises a file without a slash in its name.
 const ARCHIVES: [&str; 8] = [
     ".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".tbz",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Requirement {
-    /// For the index, or a URL of elsewhere.
+    /// From an index, or from a remote URL.
     Remote(String),
     Local(LocalFile),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LocalFile {
-    /// As it was written.
+    /// The text as written.
     pub text: String,
     pub path: PathBuf,
     /// The name before an `@`.
     name: Option<String>,
-    /// Extras and a marker.
+    /// The extras and the marker.
     rest: String,
 }
 
@@ -70,7 +71,7 @@ impl Requirement {
         }
     }
 
-    /// What pip and uv get, in whatever folder they work.
+    /// The argument for pip and uv, independent of their working folder.
     pub(super) fn argument(&self) -> String {
         match self {
             Self::Remote(text) => text.clone(),
@@ -86,9 +87,9 @@ impl Requirement {
 }
 
 impl LocalFile {
-    /// What it holds.
+    /// A digest of the content.
     pub(super) fn digest(&self) -> io::Result<String> {
-        // A pipe or a device may have no end.
+        // The content of a pipe or a device may be endless.
         if !fs::metadata(&self.path)?.is_file() {
             let kind = io::ErrorKind::InvalidInput;
             return Err(io::Error::new(kind, "it is not a regular file"));
@@ -99,7 +100,7 @@ impl LocalFile {
     }
 }
 
-/// A package's name with its extras.
+/// Whether this is a package name with its extras.
 fn is_name(text: &str) -> bool {
     let text = text.trim();
     let known = |c: char| c.is_ascii_alphanumeric() || "-_.[], ".contains(c);
@@ -115,7 +116,7 @@ fn is_path(source: &str, named: bool) -> bool {
     !is_remote && (named || source.starts_with('.') || source.contains('/') || is_archive)
 }
 
-/// Without the percent signs of a URL.
+/// Decodes the percent signs of a URL.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

@@ -1,13 +1,14 @@
-//! What of the caller's environment the programs get that find and install Python packages. They run
-//! other people's code (the `setup.py` of a dependency), so by an allow-list: what names an index, a
-//! proxy, a certificate, a cache, a compiler or a language, and neither credentials of clouds, nor
-//! Terraform's variables, nor what turns a Python into another one.
+//! The variables of the caller that the programs get which find and install Python packages. These
+//! programs run code of third parties (the `setup.py` of a dependency), so there is an allow-list:
+//! the variables for indexes, proxies, certificates, caches, compilers and languages. It contains
+//! neither cloud credentials, nor Terraform's variables, nor those that change the behaviour of
+//! Python.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Beside `LC_*`.
+/// In addition to `LC_*`.
 const GENERAL: [&str; 32] = [
     "HOME",
     "USER",
@@ -43,7 +44,7 @@ const GENERAL: [&str; 32] = [
     "SDKROOT",
 ];
 
-/// Those whose values are paths, which may start where Terraform runs.
+/// Variables with paths, which may be relative to Terraform's working folder.
 const PATHS: [&str; 17] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -64,8 +65,8 @@ const PATHS: [&str; 17] = [
     "UV_OVERRIDE",
 ];
 
-/// Settings of pip that say where packages come from and how, without `PIP_`. What says where they
-/// go (`target`, `prefix`, `root`, `user`, `python`, `dry-run`) is not among them.
+/// Settings of pip, without `PIP_`, for the sources of packages and how pip reads them. Settings
+/// for the target (`target`, `prefix`, `root`, `user`, `python`, `dry-run`) are not in the list.
 const PIP: [&str; 19] = [
     "index-url",
     "extra-index-url",
@@ -88,7 +89,7 @@ const PIP: [&str; 19] = [
     "cert",
 ];
 
-/// More of them, which are paths.
+/// More of these settings, with paths.
 const PIP_PATHS: [&str; 4] = ["client-cert", "cache-dir", "constraint", "build-constraint"];
 
 const UV: [&str; 20] = [
@@ -114,12 +115,12 @@ const UV: [&str; 20] = [
     "UV_TORCH_BACKEND",
 ];
 
-/// What version managers read that stand in for `python3`. They alone get it.
+/// The variables of version managers that replace `python3`. Only the search for Python gets them.
 const MANAGERS: [&str; 4] = ["PYENV_", "ASDF_", "MISE_", "RTX_"];
 
 pub(super) type Variables = BTreeMap<String, String>;
 
-/// The caller's variables and the folder that its relative paths start from.
+/// The caller's variables, and the folder for its relative paths.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub variables: Variables,
@@ -142,7 +143,7 @@ impl Caller {
         (!value.is_empty()).then_some(value.as_str())
     }
 
-    /// What pip and uv get.
+    /// The variables for pip and uv.
     pub(super) fn for_installers(&self) -> Variables {
         let mut kept: Variables = self
             .variables
@@ -151,12 +152,12 @@ impl Caller {
             .map(|(name, value)| (name.clone(), self.resolved(name, value)))
             .collect();
         kept.insert("PATH".to_owned(), self.path());
-        // Packages of the user are none of the environment's.
+        // Packages in the user's own site folder are not part of the environment.
         kept.insert("PYTHONNOUSERSITE".to_owned(), "1".to_owned());
         kept
     }
 
-    /// What a Python gets that is asked who it is.
+    /// The variables for a Python that is asked for its version.
     pub(super) fn for_python(&self) -> Variables {
         let managers = self.variables.iter().filter(|(name, _)| {
             let known = MANAGERS.iter().any(|prefix| name.starts_with(prefix));
@@ -170,14 +171,15 @@ impl Caller {
         kept
     }
 
-    /// Where programs are looked for, in whatever folder that is.
+    /// The search path for programs, independent of the working folder.
     pub(super) fn path(&self) -> String {
         let path = self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
         let absolute: Vec<_> = path.split(':').filter(|one| one.starts_with('/')).collect();
         absolute.join(":")
     }
 
-    /// Installers work in a folder of ours: what is relative starts where Terraform runs.
+    /// Makes a path absolute: installers run in a folder of ours, but relative paths start in
+    /// Terraform's working folder.
     fn resolved(&self, name: &str, value: &str) -> String {
         let absolute = |one: &str| self.here.join(one).display().to_string();
         if value.is_empty() {
@@ -211,12 +213,12 @@ fn is_for_installers(name: &str) -> bool {
         || PATHS.contains(&name)
         || name.starts_with("LC_")
         || UV.contains(&name)
-        // With the names and passwords of indexes.
+        // These contain the user names and passwords of indexes.
         || name.starts_with("UV_INDEX")
         || pip.is_some_and(|setting| is_pip_source(&setting))
 }
 
-/// Whether a setting of pip says where packages come from.
+/// Whether a setting of pip selects package sources.
 pub(super) fn is_pip_source(setting: &str) -> bool {
     PIP.contains(&setting) || PIP_PATHS.contains(&setting)
 }

@@ -1,4 +1,5 @@
-//! Environments that fake programs make: what those are given, and what is kept of what they leave.
+//! Environments that fake programs create: the inputs of these programs, and which results are
+//! kept.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -19,7 +20,7 @@ pub(super) fn wanted(
     }
 }
 
-/// A program that does as a script says.
+/// A program that runs this script.
 pub(super) fn script(dir: &Path, name: &str, text: &str) -> String {
     let path = dir.join(name);
     fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -39,7 +40,7 @@ pub(super) fn fill(dir: &Path) {
     marker::write(dir).unwrap();
 }
 
-/// A cache, and a Python that writes down how it is started and makes environments of itself.
+/// A cache, and a Python that records how it is started and creates environments with itself.
 struct Scene {
     dir: tempfile::TempDir,
     python: String,
@@ -47,7 +48,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `loads` is what the Python of an environment does when Flower is loaded in it.
+    /// `loads` is the behaviour of an environment's Python when it loads Flower.
     fn new(loads: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let said = dir.path().join("said");
@@ -109,7 +110,7 @@ fn is_work(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|one| one == "work")
 }
 
-/// The code of an sdist reads what pip has.
+/// The code of an sdist can read all variables of pip.
 #[tokio::test]
 async fn installers_see_neither_secrets_nor_another_python_nor_the_working_folder() {
     for installer in ["pip", "uv"] {
@@ -164,7 +165,7 @@ async fn installers_see_neither_secrets_nor_another_python_nor_the_working_folde
     }
 }
 
-/// Case 02: what lies on the caller's PYTHONPATH is not in the environment.
+/// Case 02: modules on the caller's PYTHONPATH are not in the environment.
 #[tokio::test]
 async fn one_in_which_flower_cannot_be_loaded_is_not_kept_and_python_is_quoted() {
     let loads = "echo \"ModuleNotFoundError: No module named 'numpy'\" >&2; exit 1";
@@ -184,7 +185,7 @@ async fn one_in_which_flower_cannot_be_loaded_is_not_kept_and_python_is_quoted()
 #[tokio::test]
 async fn one_without_flower_in_it_is_not_kept() {
     let dir = tempfile::tempdir().unwrap();
-    // It has a version, and whatever else it is told to do it does well.
+    // It prints a version, and succeeds with every other command.
     let text = r#"case "$*" in
         "-I -m venv "*) mkdir -p "$4/bin"; cp "$0" "$4/bin/python" ;;
         "-I -c "*) echo "3.12.3 $0" ;;
@@ -234,7 +235,7 @@ async fn one_that_is_broken_is_drift_and_is_made_again() {
         assert!(again.outdated_for(&scene.caller).is_empty());
         before = again;
     }
-    // An interpreter that was uninstalled leaves a link that leads nowhere.
+    // An uninstalled interpreter leaves a broken link.
     let python = before.dir.join("bin/python");
     fs::remove_file(&python).unwrap();
     symlink("/no/such/python", &python).unwrap();
@@ -315,7 +316,7 @@ fn a_cache_in_which_flower_finds_no_migrations_is_refused() {
             });
         assert_eq!(refused, found.map(Some), "{name}");
     }
-    // Flower asks where links lead.
+    // Flower resolves links.
     fs::create_dir(dir.path().join("Jane Doe")).unwrap();
     symlink(dir.path().join("Jane Doe"), dir.path().join("link")).unwrap();
     let error = place(&dir.path().join("link/environments")).unwrap_err();

@@ -1,5 +1,5 @@
-//! What processes stand on and what becomes of them without it. That they go on says nothing: they
-//! write into what nobody finds, and start nothing any more.
+//! The files that processes depend on, and what happens without them. A running process proves
+//! nothing: it writes to files that no one can find, and cannot start programs any more.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use super::processes::with_environment;
 use super::*;
 use crate::runtime::{Content, Storage, Workload};
 
-/// The object "a" of a folder that can be moved, with the environment outside of it.
+/// The object "a" in a folder that can be moved, with its environment outside of this folder.
 async fn started(dir: &Path) -> (LocalRuntime, ObjectRef, Workload) {
     let runtime = LocalRuntime {
         data_dir: dir.join("one/data"),
@@ -30,7 +30,7 @@ async fn start_it(runtime: &LocalRuntime, workload: &Workload) -> Result<(), Run
     runtime.record_configuration(&managed, &nothing).await
 }
 
-/// How it stands, what is out of date, and what is missing of a SuperLink with a database.
+/// The readiness, the outdated inputs, and the missing parts of a SuperLink with a database.
 async fn look(runtime: &LocalRuntime, object: &ObjectRef) -> (Readiness, Vec<String>, Vec<String>) {
     let observed = runtime.observe(object, &[Part::Volume]).await;
     let observed = observed.unwrap().unwrap();
@@ -48,7 +48,7 @@ fn process(runtime: &LocalRuntime, object: &ObjectRef) -> Identity {
         .clone()
 }
 
-/// Moves the folder, and makes what Flower makes again at its old path.
+/// Moves the folder, and recreates at its old path what Flower recreates.
 fn move_away(runtime: &LocalRuntime, dir: &Path) -> LocalRuntime {
     fs::rename(dir.join("one"), dir.join("two")).unwrap();
     let apps = runtime.home(&object("a")).join("apps/deep");
@@ -181,7 +181,7 @@ async fn a_database_that_is_gone_is_missing_and_no_empty_one_is_made_for_it() {
     let first = process(&runtime, &object);
     assert_eq!(look(&runtime, &object).await, well());
 
-    // Made while that one is there, it is certainly another file.
+    // It is created while the first file exists, so it certainly is another file.
     let backup = dir.path().join("backup");
     fs::write(&backup, "runs").unwrap();
     let gone = vec![format!("{} no longer exists", database.display())];
@@ -200,7 +200,7 @@ async fn a_database_that_is_gone_is_missing_and_no_empty_one_is_made_for_it() {
     refused().await;
     assert!(first.lives(), "nothing was changed");
 
-    // It was brought back; what runs has the old one open.
+    // The file was restored; the running processes have the old one open.
     fs::create_dir(database.parent().unwrap()).unwrap();
     fs::rename(&backup, &database).unwrap();
     let (readiness, outdated, missing) = look(&runtime, &object).await;

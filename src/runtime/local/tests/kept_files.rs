@@ -1,4 +1,5 @@
-//! Records, notes and secrets as files: whole, for their owner alone, and gone with their object.
+//! Records, notes and secrets as files: complete, readable only by their owner, and deleted with
+//! their object.
 
 use zeroize::Zeroizing;
 
@@ -25,7 +26,7 @@ async fn a_note_that_cannot_be_read_is_never_passed_over() {
         assert!(matches!(damaged, RuntimeError::DamagedNote { .. }));
         assert!(damaged.to_string().contains("run-1.json"), "{damaged}");
     }
-    // Those of other work are not looked at.
+    // Notes of other work are ignored.
     assert!(runtime.notes("else-").await.unwrap().is_empty());
 
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
@@ -114,7 +115,7 @@ async fn what_a_killed_provider_was_writing_goes_with_the_rest() {
 fn what_is_being_written_is_known_by_its_writer() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("blocked/x.json");
-    // A folder cannot be replaced by a file: the last step fails, and nothing may stay.
+    // A folder cannot be replaced by a file: the last step fails, and no file may be left.
     fs::create_dir_all(path.join("full")).unwrap();
     let files = files::OwnFiles::below(dir.path(), |_| true);
     assert!(files.write(&path, b"x").is_err());

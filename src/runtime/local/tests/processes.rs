@@ -1,5 +1,5 @@
-//! Which processes are ours: a wrong answer ends somebody else's, or leaves one that answers in the
-//! place of what is started next.
+//! Which processes are ours. A wrong answer ends a foreign process, or leaves one that answers
+//! instead of the next one.
 
 use std::path::PathBuf;
 
@@ -41,8 +41,8 @@ async fn a_recycled_pid_is_never_touched() {
     assert!(!identity.lives());
 }
 
-/// Makes the record of `ours` name the process of `theirs`, started at another time: one that is not
-/// ours, and had its pid after ours.
+/// Changes the record of `ours` to the process of `theirs`, with another start time: a process that
+/// is not ours, and got its pid after ours ended.
 fn take_for_ours(runtime: &LocalRuntime, ours: &ObjectRef, theirs: &ObjectRef) {
     let path = runtime.record_path(ours);
     let text = fs::read_to_string(runtime.record_path(theirs)).unwrap();
@@ -58,7 +58,7 @@ async fn children_of_a_recycled_pid_are_never_touched() {
     let (ours, theirs) = (object("a"), object("b"));
     claim(&runtime, &ours).await.unwrap();
     claim(&runtime, &theirs).await.unwrap();
-    // Their leader ends, and what it leaves behind goes on in its session.
+    // Their leader ends, and a child continues in its session.
     let leader = start(&runtime, &theirs, "sleep 300 & echo child $!; sleep 1");
     let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
     let child = runtime.wait_log(&theirs, "superlink", &found).await;
@@ -73,7 +73,7 @@ async fn children_of_a_recycled_pid_are_never_touched() {
     assert!(running::start_of(child).is_none());
 }
 
-/// A workload of one script, in an environment that needs not be made.
+/// A workload with one script, in an environment that already exists.
 pub(super) async fn with_environment(
     runtime: &LocalRuntime,
     object: &ObjectRef,
@@ -112,7 +112,7 @@ async fn a_process_that_nobody_recorded_is_ended() {
         let started = runtime.spawn(&object, &process, Path::new("/bin"), digest);
         started.unwrap().identity
     };
-    // Killed before the record was written.
+    // The provider was killed before it wrote the record.
     let stray = spawn();
     let workload = with_environment(&runtime, &object, "exec sleep 300").await;
     runtime
@@ -129,7 +129,7 @@ async fn a_process_that_nobody_recorded_is_ended() {
         .unwrap();
     assert!(recorded.lives(), "what is recorded goes on");
 
-    // A folder that was removed by hand is claimed anew.
+    // A folder that was removed by hand is claimed again.
     let stray = spawn();
     fs::remove_dir_all(runtime.dir(&object)).unwrap();
     assert_eq!(claim(&runtime, &object).await.unwrap(), Claim::New);
@@ -276,7 +276,7 @@ async fn a_process_gets_no_more_of_its_user_than_it_needs() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let (runtime, object) = claimed(dir.path()).await;
-    // As a shell leaves one open to what it starts.
+    // Like a shell that leaves a file open for its children.
     let open = fs::File::create(dir.path().join("open")).unwrap();
     rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
     let script = "echo x > made; mkdir folder; echo ready; read forever < fifo";

@@ -1,5 +1,5 @@
-//! What was planted in the places where we keep things: another user's files and links are refused,
-//! and neither followed, changed nor believed.
+//! Planted files in our folders: the provider refuses files and links of other users, and neither
+//! follows, changes nor trusts them.
 
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use super::super::private::PrivateFolder;
 use super::*;
 use crate::runtime::{Distrust, Whereabouts};
 
-/// A user that is not the one who runs the tests.
+/// A user other than the one who runs the tests.
 const STRANGER: u32 = 54_321;
 
-/// Why what was tried was refused.
+/// Why the operation was refused.
 fn refused<T: std::fmt::Debug>(tried: Result<T, RuntimeError>) -> (PathBuf, Distrust) {
     match tried.unwrap_err() {
         error @ RuntimeError::Distrusted { .. } => {
@@ -36,7 +36,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// A runtime with something of each kind in its folder, and the folders and files that it believes.
+/// A runtime with something of each kind in its folder, and the folders and files that it trusts.
 async fn filled(dir: &Path) -> (LocalRuntime, Vec<PathBuf>) {
     let (runtime, object) = claimed(dir).await;
     let entries = [("k".to_owned(), Zeroizing::new("v".to_owned()))].into();
@@ -58,7 +58,7 @@ async fn filled(dir: &Path) -> (LocalRuntime, Vec<PathBuf>) {
     (runtime, believed.into())
 }
 
-/// Everything that is read from the folder, and where it was refused.
+/// All reads from the folder, with the paths that were refused.
 async fn reads(runtime: &LocalRuntime) -> Vec<Result<(), RuntimeError>> {
     let object = object("a");
     vec![
@@ -87,7 +87,7 @@ async fn links_below_the_folder_are_not_followed_and_one_to_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (runtime, believed) = filled(dir.path()).await;
     for path in believed.iter().skip(1) {
-        // It would be believed where it leads.
+        // The target of the link would be trusted.
         let aside = dir.path().join("aside");
         fs::rename(path, &aside).unwrap();
         symlink(&aside, path).unwrap();
@@ -118,7 +118,8 @@ async fn what_belongs_to_somebody_else_is_refused_and_left_alone() {
     for path in &believed {
         let all = path == &runtime.data_dir;
         if chown(path, Some(STRANGER), None).is_err() {
-            // Only root can give a file away; that owners are judged is seen without.
+            // Only root can change the owner of a file; without root, other tests cover the check
+            // of owners.
             assert_ne!(rustix::process::geteuid().as_raw(), 0);
             return;
         }
@@ -178,7 +179,7 @@ async fn a_folder_of_ours_is_closed_to_those_who_could_write_it_unless_it_is_sha
         assert!(reads(&runtime).await.into_iter().all(|read| read.is_ok()));
         assert_eq!(mode(path), 0o755, "{}", path.display());
     }
-    // Somebody may have it open to a group on purpose.
+    // A user may have shared it with a group on purpose.
     fs::write(runtime.data_dir.join("main.tf"), "").unwrap();
     chmod(&runtime.data_dir, 0o775);
     let (path, why) = refused(claim(&runtime, &object("b")).await);
@@ -241,7 +242,7 @@ fn two_never_hold_the_lock_though_it_is_removed_all_the_time() {
             scope.spawn(|| {
                 for _ in 0..50 {
                     let lock = runtime.lock().unwrap();
-                    // Fails where somebody else is inside.
+                    // Fails if another thread holds the lock.
                     fs::File::create_new(&inside).unwrap();
                     std::thread::yield_now();
                     fs::remove_file(&inside).unwrap();
@@ -267,8 +268,8 @@ async fn git_does_not_see_the_folder_and_its_ignore_file_goes_with_it() {
     );
     remove(&runtime, &object, &[]).await.unwrap();
     assert!(!runtime.data_dir.exists());
-    // A folder that holds more than ours is in version control for what else it holds: what is ours in it
-    // is not.
+    // A folder with other files is under version control because of them; our files in it are
+    // ignored.
     fs::create_dir(&runtime.data_dir).unwrap();
     chmod(&runtime.data_dir, 0o755);
     let main = runtime.data_dir.join("main.tf");
@@ -296,7 +297,7 @@ async fn an_object_of_the_same_name_in_another_folder_is_another_one() {
     assert_eq!(seen(&other).await, Whereabouts::OutOfReach);
     claim(&other, &object).await.unwrap();
     assert_eq!(seen(&other).await, Whereabouts::Elsewhere);
-    // One that was moved takes its objects along.
+    // The objects move with the folder.
     fs::remove_dir_all(&one.data_dir).unwrap();
     assert_eq!(seen(&other).await, Whereabouts::Here);
 }
