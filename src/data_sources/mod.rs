@@ -10,7 +10,10 @@ mod supernodes;
 
 use std::time::Duration;
 
-use crate::flower::control::Timestamp;
+use crate::at;
+use crate::flower::control::{ControlError, Timestamp};
+use crate::resources::report;
+use crate::tfplugin::diagnostic::Diagnostic;
 
 pub use app::App;
 pub use log::Log;
@@ -22,6 +25,22 @@ pub use supernodes::Supernodes;
 
 /// How old an answer may be that several data sources and resources share.
 const SHARED: Duration = Duration::from_secs(15);
+
+/// The message for a run that a data source could not read, at the attribute to blame.
+fn unread(what: String, error: &ControlError) -> Diagnostic {
+    let message = report::error(what, error);
+    if let ControlError::NotFound(_) = error {
+        message.at(at!(
+            run_log::Model | run_metrics::Model | run_report::Model,
+            run_id
+        ))
+    } else {
+        message.at(at!(
+            run_log::Model | run_metrics::Model | run_report::Model,
+            control
+        ))
+    }
+}
 
 fn time(stamp: Option<&Timestamp>) -> Option<String> {
     stamp.map(|stamp| stamp.as_str().to_owned())

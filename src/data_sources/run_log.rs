@@ -1,12 +1,11 @@
 //! `flower_run_log`: the output of a run's ServerApp.
 
-use super::SHARED;
-use crate::flower::control::{ControlError, RunId};
+use super::{SHARED, unread};
+use crate::flower::control::RunId;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
 use crate::resources::control_access::control;
-use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, defaulted, required};
 use crate::tfplugin::{Call, DataSource};
@@ -50,14 +49,8 @@ impl DataSource for RunLog {
             Ok(_) => control.client().log_tail(id, most).await,
             Err(error) => Err(error),
         };
-        let lines = lines.map_err(|error| {
-            let blamed = if let ControlError::NotFound(_) = error {
-                at!(Model, run_id)
-            } else {
-                at!(Model, control)
-            };
-            report::error(format!("The log of the run {id} could not be read"), &error).at(blamed)
-        })?;
+        let failed = format!("The log of the run {id} could not be read");
+        let lines = lines.map_err(|error| unread(failed, &error))?;
         config.lines.set(lines);
         Ok(config)
     }

@@ -1,7 +1,7 @@
 //! `flower_run_metrics`: the rounds, metrics and failures of a run.
 
-use super::SHARED;
-use crate::flower::control::{ControlError, NodeId, RunId, RunStatus, SubStatus};
+use super::{SHARED, unread};
+use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
 use crate::resources::Configured;
 use crate::resources::app_run::{
     ClientFailureOutput, MetricsOutput, RoundOutput, RunOutputs, UsageOutput,
@@ -9,7 +9,6 @@ use crate::resources::app_run::{
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
 use crate::resources::control_access::control;
-use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, required};
 use crate::tfplugin::{Call, DataSource};
@@ -57,14 +56,8 @@ impl DataSource for RunMetrics {
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let id = config.run_id;
         let control = control(&call, &config.control)?;
-        let run = control.run(id, SHARED).await.map_err(|error| {
-            let blamed = if let ControlError::NotFound(_) = error {
-                at!(Model, run_id)
-            } else {
-                at!(Model, control)
-            };
-            report::error(format!("The run {id} could not be read"), &error).at(blamed)
-        })?;
+        let run = control.run(id, SHARED).await;
+        let run = run.map_err(|error| unread(format!("The run {id} could not be read"), &error))?;
         let outputs = RunOutputs::of(&call, control.client(), &config.control, &run).await;
         config.status.set(run.status);
         config.sub_status.set(run.sub_status);

@@ -1,14 +1,13 @@
 //! `flower_run_report`: a run as a page, and as a summary.
 
-use super::SHARED;
-use crate::flower::control::{ControlError, RunId};
+use super::{SHARED, unread};
+use crate::flower::control::RunId;
 use crate::masking::masked;
 use crate::resources::Configured;
 use crate::resources::app_run::RunReport;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
 use crate::resources::control_access::control;
-use crate::resources::report;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, required};
 use crate::tfplugin::{Call, DataSource};
@@ -46,14 +45,8 @@ impl DataSource for RunReportSource {
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let id = config.run_id;
         let control = control(&call, &config.control)?;
-        let run = control.run(id, SHARED).await.map_err(|error| {
-            let blamed = if let ControlError::NotFound(_) = error {
-                at!(Model, run_id)
-            } else {
-                at!(Model, control)
-            };
-            report::error(format!("The run {id} could not be read"), &error).at(blamed)
-        })?;
+        let run = control.run(id, SHARED).await;
+        let run = run.map_err(|error| unread(format!("The run {id} could not be read"), &error))?;
         let shown = RunReport::read(&call, control.client(), &config.control, run).await;
         config.html.set(masked(&shown.html()).into_owned());
         config.markdown.set(masked(&shown.markdown()).into_owned());
