@@ -178,13 +178,10 @@ pub fn python_or_install() -> Result<(PathBuf, String)> {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
-    if !(Path::new("/etc/debian_version").exists() && is_root()) {
+    if !can_install() {
         return Err(missing);
     }
-    if find_program("apt-get").is_none() {
-        return Err(missing);
-    }
-    install(&["python3", "python3-venv"])?;
+    apt(|apt| apt.args(["install", "-y", "python3", "python3-venv"]))?;
     python()
 }
 
@@ -194,24 +191,37 @@ pub fn browser_or_install() -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    let is_debian = Path::new("/etc/debian_version").exists();
-    if !(is_debian && is_root() && find_program("apt-get").is_some()) {
+    if !can_install() {
         return Err(NO_BROWSER.into());
     }
-    install(&["chromium"])?;
+    apt(|apt| apt.args(["install", "-y", "--no-install-recommends", "chromium"]))?;
     find().ok_or_else(|| NO_BROWSER.into())
 }
 
-/// Installs packages of Debian.
-fn install(packages: &[&str]) -> Result<()> {
-    let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get")
-            .args(["-o", AS_ROOT])
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive"))
+/// Whether packages can be installed: on Debian, with apt, as root.
+pub fn can_install() -> bool {
+    let is_debian = Path::new("/etc/debian_version").exists();
+    is_debian && find_program("apt-get").is_some() && is_root()
+}
+
+/// Runs apt-get, again with a new list of packages if it fails.
+pub fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
+    let run_apt = || {
+        let mut apt = Command::new("apt-get");
+        // Standard output is reserved for the lines of `up` for a shell.
+        run(arguments(
+            apt.args(["-o", AS_ROOT])
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdout(std::io::stderr()),
+        ))
     };
-    apt(&["update"])?;
-    apt(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+    run_apt().or_else(|_| {
+        // The usual cause is an outdated or missing package list.
+        run(Command::new("apt-get")
+            .args(["-o", AS_ROOT, "update"])
+            .stdout(std::io::stderr()))?;
+        run_apt()
+    })
 }
 
 /// A PATH that leads to a Python itself: the `python3` of a version manager is a shell script, which

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::Result;
 use crate::process::{find_program, run};
-use crate::tools::AS_ROOT;
+use crate::tools::{apt, can_install};
 
 use super::layout::{Folders, make_folder, remove_folder};
 
@@ -31,7 +31,7 @@ const REGISTRY: &str = "docker-registry";
 
 /// Installs the missing packages, and returns the program of the registry.
 pub fn ensure(folders: &Folders) -> Result<PathBuf> {
-    if find_program("apt-get").is_none() || !nix::unistd::geteuid().is_root() {
+    if !can_install() {
         return Err(NOT_HERE.into());
     }
     let missing: Vec<&str> = NEEDED
@@ -73,23 +73,4 @@ fn registry(folders: &Folders) -> Result<PathBuf> {
         fs::rename(&partial, &folder)?;
     }
     Ok(program)
-}
-
-fn apt(arguments: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
-    let run_apt = || {
-        let mut apt = Command::new("apt-get");
-        // Standard output is reserved for the lines of `up` for a shell.
-        run(arguments(
-            apt.args(["-o", AS_ROOT])
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .stdout(std::io::stderr()),
-        ))
-    };
-    run_apt().or_else(|_| {
-        // The usual cause is an outdated or missing package list.
-        run(Command::new("apt-get")
-            .args(["-o", AS_ROOT, "update"])
-            .stdout(std::io::stderr()))?;
-        run_apt()
-    })
 }
