@@ -75,7 +75,7 @@ model! {
         /// For a SuperLink in a cluster (URL `kube://…`): the UID of the cluster and the namespace.
         /// If the provider configuration points to another cluster or namespace, `plan` fails; the
         /// run is never submitted again for this reason.
-        place: Computed<String> = computed().keep(),
+        place: Computed<String> = computed().settled(),
         /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
         run_id: Computed<RunId> = computed().identity(),
         /// The SHA-256 hash of the app bundle (FAB), known at plan time. It equals the hash of
@@ -98,21 +98,21 @@ model! {
         /// of metrics (those of the last rounds). A SuperNode that fails can write into this log:
         /// see the guide "Security". Null if the log tells of none: Flower's strategies log them at level INFO, a strategy of your own may
         /// not.
-        rounds: Computed<Vec<RoundOutput>> = computed().keep(),
+        rounds: Computed<Vec<RoundOutput>> = computed().settled(),
         /// The last value of each metric that the log tells of, such as
         /// `metrics.evaluate["accuracy"]`. In conditions, write `try(self.metrics… >= 0.8, false)`:
         /// a null is an error there. At most 64 for each round and phase; a list becomes
         /// `name[0]`, a nested value `name.key`. Null for a metric that is NaN or infinite. Null if
         /// the log tells of no round.
-        metrics: Computed<MetricsOutput> = computed().keep(),
+        metrics: Computed<MetricsOutput> = computed().settled(),
         /// The errors with which SuperNodes replied, at most the last 1000. Strategies from before
         /// the Message API (Flower 1.21) do not log them. Null if the log tells of no round.
-        client_failures: Computed<Vec<ClientFailureOutput>> = computed().keep(),
+        client_failures: Computed<Vec<ClientFailureOutput>> = computed().settled(),
         /// What the run used. Null before the first use, and with Flower 1.24 and older.
-        usage: Computed<UsageOutput> = computed().keep(),
+        usage: Computed<UsageOutput> = computed().settled(),
         /// The IDs of the SuperNodes that took part. The log only tells how many were asked, so
         /// this is null unless each round asked all SuperNodes that are online.
-        node_ids: Computed<Vec<NodeId>> = computed().keep(),
+        node_ids: Computed<Vec<NodeId>> = computed().settled(),
     }
 }
 

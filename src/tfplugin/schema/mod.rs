@@ -59,12 +59,22 @@ pub struct Attribute {
     /// Why a change replaces the resource, if it does.
     pub replace: Option<&'static str>,
     /// Whether a computed value stays the same when other attributes change.
-    pub keep: bool,
+    pub keep: Keep,
     /// Whether it is part of the resource's identity.
     pub identity: Identity,
     pub deprecated: bool,
     /// Decodes a known value, to find values that the type does not allow.
     check: fn(&Value, &Path) -> Result<()>,
+}
+
+/// Which computed values an update keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    No,
+    /// A value that is not null: an earlier provider may not have set it.
+    Known,
+    /// Also a null.
+    Always,
 }
 
 /// Whether an attribute is part of a resource's identity.
@@ -183,7 +193,7 @@ impl Attribute {
             write_only: false,
             default: None,
             replace: None,
-            keep: false,
+            keep: Keep::No,
             identity: Identity::No,
             deprecated: false,
             check: |_, _| Ok(()),
@@ -213,7 +223,14 @@ impl Attribute {
     /// The value stays the same until the resource is replaced.
     #[must_use]
     pub fn keep(mut self) -> Self {
-        self.keep = true;
+        self.keep = Keep::Known;
+        self
+    }
+
+    /// The value never changes once the resource exists, even if there is none.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.keep = Keep::Always;
         self
     }
 

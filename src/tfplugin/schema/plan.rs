@@ -3,7 +3,7 @@
 
 use super::super::path::Path;
 use super::super::value::Value;
-use super::{Attribute, Kind, Nesting};
+use super::{Attribute, Keep, Kind, Nesting};
 
 /// The plan that follows from the schema.
 #[derive(Debug, Clone)]
@@ -48,6 +48,7 @@ fn with_unknowns(attributes: &[Attribute], prior: &Value, merged: Value, config:
     let Value::Map(mut entries) = merged else {
         return merged;
     };
+    let exists = !prior.is_null();
     for attribute in attributes {
         let name = &attribute.name;
         let Some(value) = entries.get_mut(name) else {
@@ -56,7 +57,12 @@ fn with_unknowns(attributes: &[Attribute], prior: &Value, merged: Value, config:
         let config = config.get(name);
         let prior = prior.get(name);
         if config.is_null() && attribute.is_computed() && attribute.default.is_none() {
-            *value = if attribute.keep && !prior.is_null() {
+            let is_kept = match attribute.keep {
+                Keep::No => false,
+                Keep::Known => !prior.is_null(),
+                Keep::Always => exists,
+            };
+            *value = if is_kept {
                 prior.clone()
             } else {
                 Value::UNKNOWN

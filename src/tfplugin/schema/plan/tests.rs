@@ -16,6 +16,8 @@ crate::model! {
         secret_wo_version: Option<i64> = optional(),
         /// Kept.
         kept: Computed<String> = computed().keep(),
+        /// Settled.
+        settled: Computed<String> = computed().settled(),
         /// Status.
         status: Computed<String> = computed(),
         /// Inner.
@@ -41,6 +43,7 @@ fn config(extra: &[(&'static str, Value)]) -> Value {
             "secret_wo",
             "secret_wo_version",
             "kept",
+            "settled",
             "status",
             "inner",
         ]
@@ -99,6 +102,15 @@ fn a_change_keeps_what_is_kept_and_makes_the_rest_unknown() {
     assert_eq!(planned.state.get("kept"), &Value::from("k"));
     assert!(planned.state.get("status").is_unknown());
     assert!(planned.replace.is_empty());
+
+    // A null may be of an earlier provider, unless it is settled.
+    let mut prior = state();
+    prior.set("kept", Value::Null);
+    let planned = plan(&Thing::attributes(), &prior, &proposed, &config);
+    assert!(planned.state.get("kept").is_unknown());
+    assert!(planned.state.get("settled").is_null());
+    let planned = plan(&Thing::attributes(), &Value::Null, &config, &config);
+    assert!(planned.state.get("settled").is_unknown());
 }
 
 #[test]
