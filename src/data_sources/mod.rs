@@ -8,12 +8,17 @@ mod run_report;
 mod runs;
 mod supernodes;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::at;
-use crate::flower::control::{ControlError, Timestamp};
+use crate::flower::control::{ControlError, Run, RunId, SharedReads, Timestamp};
+use crate::resources::Configured;
+use crate::resources::connection_attributes::ControlInput;
+use crate::resources::control_access::control;
 use crate::resources::report;
-use crate::tfplugin::diagnostic::Diagnostic;
+use crate::tfplugin::Call;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 pub use app::App;
 pub use log::Log;
@@ -25,6 +30,19 @@ pub use supernodes::Supernodes;
 
 /// How old an answer may be that several data sources and resources share.
 const SHARED: Duration = Duration::from_secs(15);
+
+/// A run, and the SuperLink that it was read from.
+async fn run_of(
+    call: &Call<Configured>,
+    input: &ControlInput,
+    id: RunId,
+) -> Result<(Arc<SharedReads>, Run)> {
+    let control = control(call, input)?;
+    match control.run(id, SHARED).await {
+        Ok(run) => Ok((control, run)),
+        Err(error) => Err(unread(format!("The run {id} could not be read"), &error).into()),
+    }
+}
 
 /// The message for a run that a data source could not read, at the attribute to blame.
 fn unread(what: String, error: &ControlError) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! `flower_run_metrics`: the rounds, metrics and failures of a run.
 
-use super::{SHARED, unread};
+use super::run_of;
 use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
 use crate::resources::Configured;
 use crate::resources::app_run::{
@@ -8,7 +8,6 @@ use crate::resources::app_run::{
 };
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
-use crate::resources::control_access::control;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, required};
 use crate::tfplugin::{Call, DataSource};
@@ -54,10 +53,7 @@ impl DataSource for RunMetrics {
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
-        let id = config.run_id;
-        let control = control(&call, &config.control)?;
-        let run = control.run(id, SHARED).await;
-        let run = run.map_err(|error| unread(format!("The run {id} could not be read"), &error))?;
+        let (control, run) = run_of(&call, &config.control, config.run_id).await?;
         let outputs = RunOutputs::of(&call, control.client(), &config.control, &run).await;
         config.status.set(run.status);
         config.sub_status.set(run.sub_status);

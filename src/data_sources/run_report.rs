@@ -1,13 +1,12 @@
 //! `flower_run_report`: a run as a page, and as a summary.
 
-use super::{SHARED, unread};
+use super::run_of;
 use crate::flower::control::RunId;
 use crate::masking::masked;
 use crate::resources::Configured;
 use crate::resources::app_run::RunReport;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
-use crate::resources::control_access::control;
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, required};
 use crate::tfplugin::{Call, DataSource};
@@ -43,10 +42,7 @@ impl DataSource for RunReportSource {
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
-        let id = config.run_id;
-        let control = control(&call, &config.control)?;
-        let run = control.run(id, SHARED).await;
-        let run = run.map_err(|error| unread(format!("The run {id} could not be read"), &error))?;
+        let (control, run) = run_of(&call, &config.control, config.run_id).await?;
         let shown = RunReport::read(&call, control.client(), &config.control, run).await;
         config.html.set(masked(&shown.html()).into_owned());
         config.markdown.set(masked(&shown.markdown()).into_owned());

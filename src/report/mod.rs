@@ -21,7 +21,7 @@ mod series;
 mod summary;
 mod times;
 
-use crate::flower::control::NodeId;
+use crate::flower::control::{NodeId, Usage};
 use crate::flower::progress::Progress;
 
 /// The facts about a run that a report shows. Secrets do not belong into any of them: a report is
@@ -102,17 +102,6 @@ pub struct Node<'a> {
     pub location: Option<&'a str>,
     /// `online`, `offline`, `registered` or another word of Flower.
     pub state: &'a str,
-}
-
-/// What a run used.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Usage {
-    /// What the `SuperLink` sent to the nodes, in bytes.
-    pub bytes_sent: u64,
-    /// What the `SuperLink` received from the nodes, in bytes.
-    pub bytes_received: u64,
-    /// How long the `ClientApp`s of all nodes ran together, in seconds.
-    pub clientapp_seconds: f64,
 }
 
 impl Report<'_> {

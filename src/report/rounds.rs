@@ -189,10 +189,7 @@ pub(super) fn failures(progress: &Progress) -> impl Iterator<Item = Failure<'_>>
             round.phases().flat_map(move |(kind, phase)| {
                 phase.failed.iter().map(move |failed| Failure {
                     round: index,
-                    phase: match kind {
-                        PhaseKind::Train => "train",
-                        PhaseKind::Evaluate => "evaluate",
-                    },
+                    phase: kind.as_str(),
                     failed,
                 })
             })

@@ -47,6 +47,45 @@ impl ControlClient {
         LogStream::open(self.clone(), id, after).await
     }
 
+    /// Passes on what a run has printed so far, without waiting for more.
+    pub async fn log_so_far(
+        &self,
+        id: RunId,
+        mut add: impl FnMut(LogChunk),
+    ) -> Result<(), ControlError> {
+        // A SuperLink may not respond before there is output, and a log may grow without end.
+        let reading = async {
+            let mut logs = self.stream_logs(id, 0.0).await?;
+            let mut wait = TAIL_FIRST;
+            while let Ok(Some(chunk)) = tokio::time::timeout(wait, logs.next()).await {
+                wait = TAIL_MORE;
+                add(chunk?);
+            }
+            Ok(())
+        };
+        let read = tokio::time::timeout(LONGEST_TAIL, reading).await;
+        read.unwrap_or(Ok(()))
+    }
+
+    /// Passes on the log of a finished run after this timestamp; `false` if it does not end in time.
+    pub async fn log_to_end(
+        &self,
+        id: RunId,
+        after: f64,
+        mut add: impl FnMut(LogChunk),
+    ) -> Result<bool, ControlError> {
+        let mut logs = self.stream_logs(id, after).await?;
+        let until = Instant::now() + LONGEST_END;
+        while Instant::now() < until {
+            match tokio::time::timeout(END, logs.next()).await {
+                Ok(Some(chunk)) => add(chunk?),
+                Ok(None) => return Ok(true),
+                Err(_) => break,
+            }
+        }
+        Ok(false)
+    }
+
     /// The last lines so far, without waiting for more.
     pub async fn log_tail(&self, id: RunId, lines: usize) -> Result<Vec<String>, ControlError> {
         tail(self.clone(), id, lines).await
@@ -165,19 +204,9 @@ pub(super) async fn tail(
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
     let mut tail = LogTail::of(lines);
-    // A SuperLink may not respond before there is output, and a log may grow without end.
-    let reading = async {
-        let mut logs = LogStream::open(client, run, 0.0).await?;
-        let mut wait = TAIL_FIRST;
-        while let Ok(Some(chunk)) = tokio::time::timeout(wait, logs.next()).await {
-            wait = TAIL_MORE;
-            tail.add(&chunk?.text);
-        }
-        Ok(())
-    };
-    if let Ok(read) = tokio::time::timeout(LONGEST_TAIL, reading).await {
-        read?;
-    }
+    client
+        .log_so_far(run, |chunk| tail.add(&chunk.text))
+        .await?;
     Ok(tail.end())
 }
 
@@ -187,33 +216,22 @@ pub(super) async fn end(
     run: RunId,
     lines: usize,
 ) -> Result<Vec<String>, ControlError> {
-    let at = client.at().to_owned();
-    let mut logs = LogStream::open(client, run, 0.0).await?;
     let mut tail = LogTail::of(lines);
     let mut is_empty = true;
-    let until = Instant::now() + LONGEST_END;
-    loop {
-        match tokio::time::timeout(END, logs.next()).await {
-            Ok(Some(chunk)) => {
-                tail.add(&chunk?.text);
-                is_empty = false;
-                if Instant::now() >= until {
-                    return Ok(tail.end());
-                }
-            }
-            Ok(None) => return Ok(tail.end()),
-            // If the log does not end, its lines are enough; without any line, the connection may
-            // be slow.
-            Err(_) if !is_empty => return Ok(tail.end()),
-            Err(_) => {
-                return Err(ControlError::Timeout {
-                    at,
-                    call: Call::StreamLogs,
-                    after: END,
-                });
-            }
-        }
+    let add = |chunk: LogChunk| {
+        tail.add(&chunk.text);
+        is_empty = false;
+    };
+    let ends = client.log_to_end(run, 0.0, add).await?;
+    // If the log does not end, its lines are enough; without any line, the connection may be slow.
+    if !ends && is_empty {
+        return Err(ControlError::Timeout {
+            at: client.at().to_owned(),
+            call: Call::StreamLogs,
+            after: END,
+        });
     }
+    Ok(tail.end())
 }
 
 /// The last lines of a log that arrives in pieces.

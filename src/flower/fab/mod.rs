@@ -44,6 +44,7 @@ use sha2::{Digest, Sha256};
 use self::archive::Entry;
 pub use self::error::{FabError, KeyPlace, MissingPyproject, Problem};
 use self::format::Format;
+pub use self::selection::has_bundled_type;
 use self::value::Table;
 use super::app_source::AppTree;
 use super::run_config::RunConfig;

@@ -116,6 +116,11 @@ pub(super) fn shipped<'a>(
         .collect())
 }
 
+/// Whether a bundle may contain a file with this path in the app's folder, by its type alone.
+pub fn has_bundled_type(path: &str) -> bool {
+    built_in(&FAB_INCLUDE).is_ok_and(|types| types.matches(path))
+}
+
 /// Only the `.gitignore` of the root. As in Flower, one that is not UTF-8 or cannot be read is
 /// ignored.
 fn gitignore(tree: &AppTree) -> Result<PathSpec, FabError> {

@@ -99,6 +99,16 @@ pub enum PhaseKind {
     Evaluate,
 }
 
+impl PhaseKind {
+    /// `train` or `evaluate`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Evaluate => "evaluate",
+        }
+    }
+}
+
 /// What the clients did in a part of a round.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Phase {
@@ -184,8 +194,8 @@ impl Progress {
     /// The last value of each metric, under `train`, `evaluate` and `server`.
     pub fn last_metrics(&self) -> LastMetrics<'_> {
         let last = |of: fn(&Round) -> Option<&Metrics>| {
-            let metrics = self.rounds.iter().rev().filter_map(of);
-            metrics.into_iter().find(|metrics| !metrics.is_empty())
+            let mut metrics = self.rounds.iter().rev().filter_map(of);
+            metrics.find(|metrics| !metrics.is_empty())
         };
         LastMetrics {
             train: last(|round| round.train.as_ref().map(|phase| &phase.metrics)),

@@ -70,6 +70,11 @@ impl ProgressReader {
         &self.progress
     }
 
+    /// What was read of a log that may go on.
+    pub fn so_far(self) -> Progress {
+        self.progress
+    }
+
     /// The log has ended, and with it the last round.
     pub fn end(mut self) -> Progress {
         let line = std::mem::take(&mut self.begun);

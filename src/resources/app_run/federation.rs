@@ -5,13 +5,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::flower::control::{Node, NodeId};
-use crate::flower::launch::Isolation;
+use crate::flower::control::{ControlClient, Node, NodeId};
+use crate::flower::launch::{Isolation, LogLevel};
+use crate::flower::progress::Progress;
+use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::recorded_configuration;
 use crate::resources::{superlink, supernode};
 use crate::runtime::{Kind, ObjectRef, Readiness, Runtime};
 use crate::terminal::visible;
+use crate::tfplugin::Call;
 use crate::tfplugin::schema::Model;
 
 /// How often to check the processes during a wait.
@@ -58,9 +61,40 @@ impl Federation {
     }
 }
 
-/// The names of SuperNodes: from the SuperLink's list (Flower 1.38 or later) and from this
-/// provider's runtime.
-pub(super) async fn names(
+/// The nodes of a SuperLink, read once for all that shows a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KnownNodes {
+    /// As the SuperLink lists them.
+    pub listed: Vec<Node>,
+    /// Their names: as the SuperLink lists them (from 1.38), and as this provider's runtime knows
+    /// them.
+    pub names: BTreeMap<NodeId, String>,
+}
+
+impl KnownNodes {
+    /// The nodes that this progress needs: none for a run without rounds, and names only if a
+    /// client failed. `all` reads both in any case.
+    pub(super) async fn of(
+        call: &Call<Configured>,
+        client: &ControlClient,
+        control: &ControlInput,
+        progress: &Progress,
+        all: bool,
+    ) -> Self {
+        if !(all || progress.is_known()) {
+            return Self::default();
+        }
+        let listed = client.list_nodes().await.unwrap_or_default();
+        let mut names = BTreeMap::new();
+        if all || progress.has_failures() {
+            let runtime = call.provider.runtime.as_ref();
+            names = self::names(runtime, control, &listed).await;
+        }
+        Self { listed, names }
+    }
+}
+
+async fn names(
     runtime: &dyn Runtime,
     control: &ControlInput,
     nodes: &[Node],
@@ -78,6 +112,17 @@ pub(super) async fn names(
         }
     }
     names
+}
+
+/// The log level of the SuperLink, if this provider's runtime runs it and the level hides what
+/// strategies log.
+pub(super) async fn quiet_level(runtime: &dyn Runtime, control: &ControlInput) -> Option<LogLevel> {
+    let level = Federation::of(runtime, control)
+        .await?
+        .superlink
+        .model
+        .log_level;
+    level.filter(|level| matches!(level, LogLevel::Warning | LogLevel::Error))
 }
 
 impl Member<supernode::Model> {

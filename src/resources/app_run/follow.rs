@@ -1,22 +1,18 @@
 //! Follows a run to its end, and decides what that means for the apply.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::cause::AppParts;
-use super::federation::{Federation, dead_now, first_dead};
+use super::federation::{Federation, KnownNodes, first_dead};
 use super::model::{Model, OnStall, Status, Until};
 use super::outputs;
-use super::ready::online_words;
 use super::run_log::RunLog;
 use super::run_report::{LOG_LINES, LiveReport, RunReport};
-use super::stall::{STALL, Stall, StallWatch};
+use super::stall::{self, STALL, Stall, StallWatch};
 use super::training;
 use super::verdict;
 use crate::at;
-use crate::flower::control::{
-    ControlClient, ControlError, NodeId, Run, RunId, RunStatus, SubStatus,
-};
+use crate::flower::control::{ControlClient, ControlError, Run, RunId, RunStatus, SubStatus};
 use crate::flower::progress::Progress;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
@@ -39,7 +35,7 @@ pub(super) struct Followed {
     waited: Waited<std::result::Result<(), Broken>>,
     last: Option<Run>,
     progress: Progress,
-    names: BTreeMap<NodeId, String>,
+    nodes: KnownNodes,
 }
 
 /// Why a run could not be followed to its end.
@@ -79,7 +75,8 @@ pub(super) async fn to_the_end(
         log.finish(client, id).await;
     }
     if let Waited::Done(Err(Broken::Stalled(_))) = &waited {
-        last = stopped(client, id).await.or(last);
+        let _ = tokio::time::timeout(STOP, stop(client, id)).await;
+        last = client.run(id).await.ok().or(last);
     }
     if let Some(run) = &last {
         record(model, run);
@@ -89,9 +86,17 @@ pub(super) async fn to_the_end(
     }
     let lines = log.lines();
     let progress = log.end_of();
-    let names = record_progress(call, client, model, &progress).await;
+    let nodes = KnownNodes::of(
+        call,
+        client,
+        &model.control,
+        &progress,
+        model.report.is_some(),
+    );
+    let nodes = nodes.await;
+    outputs::record(model, &progress, &nodes);
     if let (Some(files), Some(run)) = (&model.report, &last) {
-        let mut report = RunReport::of(call, client, &model.control, run.clone()).await;
+        let mut report = RunReport::of(&model.control, run.clone(), nodes.clone());
         report.progress = progress.clone();
         report.log = lines;
         if let Some(unwritten) = files.write(&report) {
@@ -102,38 +107,38 @@ pub(super) async fn to_the_end(
         waited,
         last,
         progress,
-        names,
+        nodes,
     }
 }
 
-/// Writes what the log shows into the state, and returns the names of SuperNodes that failed.
+/// Writes what the log shows into the state, and returns the nodes that were needed for it.
 pub(super) async fn record_progress(
     call: &Call<Configured>,
     client: &ControlClient,
     model: &mut Model,
     progress: &Progress,
-) -> BTreeMap<NodeId, String> {
-    let (nodes, names) = outputs::nodes_of(call, client, &model.control, progress).await;
-    outputs::record(model, progress, &nodes, &names);
-    names
+) -> KnownNodes {
+    let nodes = KnownNodes::of(call, client, &model.control, progress, false).await;
+    outputs::record(model, progress, &nodes);
+    nodes
 }
 
 /// How long a stalled run may take to stop.
 const STOP: Duration = Duration::from_secs(30);
 
-/// Stops a run, and returns how it ended.
-async fn stopped(client: &ControlClient, id: RunId) -> Option<Run> {
-    let stop = async {
-        client.stop_run(id).await.ok()?;
-        loop {
-            let run = client.run(id).await.ok()?;
-            if run.is_finished() {
-                return Some(run);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(STOP, stop).await.ok().flatten()
+/// Stops a run, and waits for its end. A run that has ended or is not known needs no stop.
+pub(super) async fn stop(
+    client: &ControlClient,
+    id: RunId,
+) -> std::result::Result<(), ControlError> {
+    match client.stop_run(id).await {
+        Err(ControlError::AlreadyFinished(_) | ControlError::NotFound(_)) => return Ok(()),
+        done => done?,
+    }
+    while !client.run(id).await?.is_finished() {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 /// Waits until the SuperLink at this `control` is dead; for ever if this runtime does not run it.
@@ -164,7 +169,7 @@ pub(super) async fn conclude(
         waited,
         last,
         progress,
-        names,
+        nodes,
     } = followed;
     match (waited, last) {
         // The run exists and may still succeed; after an error, Terraform would replace it.
@@ -180,10 +185,10 @@ pub(super) async fn conclude(
             return Err(stalled(id, &why, stopped).into());
         }
         (Waited::Done(Ok(())), Some(run)) => {
-            let failures = training::told(&progress, &names);
+            let failures = training::told(&progress, &nodes.names);
             verdict::of(call, client, model, parts, &run, &failures).await?;
             if run.is_finished() && run.sub_status == SubStatus::Completed {
-                return training::judge(call, model, parts, &progress, &names).await;
+                return training::judge(call, id, model, parts, &progress, &nodes.names).await;
             }
         }
         (Waited::Done(Ok(())), None) => {}
@@ -324,18 +329,8 @@ async fn with_what_it_waits_for(
     mut message: Diagnostic,
 ) -> Diagnostic {
     let runtime = call.provider.runtime.as_ref();
-    if let Some(federation) = Federation::of(runtime, &model.control).await {
-        let nodes: Vec<_> = federation
-            .supernodes
-            .iter()
-            .map(|one| &one.object)
-            .collect();
-        if let Some((node, how)) = dead_now(runtime, &nodes).await {
-            message = message.detail(format!("{node} {how}."));
-        }
-    }
-    if let Ok(nodes) = client.list_nodes().await {
-        message = message.detail(online_words(&nodes));
+    for sentence in stall::nodes_words(runtime, client, model).await {
+        message = message.detail(sentence);
     }
     message.remedy(last_lines(client, id, model, Log::Grows).await)
 }
@@ -366,9 +361,9 @@ pub(super) async fn ended_meanwhile(
     run: &Run,
 ) {
     let progress = RunLog::read(client, run).await;
-    let names = record_progress(call, client, model, &progress).await;
+    let nodes = record_progress(call, client, model, &progress).await;
     if run.sub_status == SubStatus::Completed {
-        training::judge_later(call, model, &progress, &names).await;
+        training::judge_later(call, run.id, model, &progress, &nodes.names).await;
     } else {
         call.warn(failed_meanwhile(client, model, run).await);
     }

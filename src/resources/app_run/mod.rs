@@ -41,7 +41,7 @@ use crate::resources::report;
 use crate::resources::timeouts;
 use crate::runtime::RuntimeError;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Dynamic, Maybe, Tree};
+use crate::tfplugin::schema::{Attr as _, Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
 use changes::Values;
@@ -59,7 +59,6 @@ const COMPLETE: Duration = Duration::from_hours(24);
 const STOP: Duration = Duration::from_mins(5);
 /// The maximum age of an answer that many runs share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
-const LOOK: Duration = Duration::from_millis(500);
 
 pub struct AppRun;
 
@@ -82,21 +81,6 @@ impl Resource for AppRun {
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         ready::check(plan)?;
         report_files::check(plan)?;
-        if !plan.is_create() {
-            // The place of a run was decided when the run was submitted, and an update does not
-            // change what the log told, even if it told nothing.
-            for kept in [
-                at!(Model, place),
-                at!(Model, rounds),
-                at!(Model, metrics),
-                at!(Model, client_failures),
-                at!(Model, usage),
-                at!(Model, node_ids),
-            ] {
-                let value = plan.prior.value(kept).clone();
-                plan.planned.set(kept, value);
-            }
-        }
         connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
@@ -249,7 +233,7 @@ impl Resource for AppRun {
         if let Some(id) = prior.run_id.get().copied() {
             journal::settle_run(&call.provider, id).await;
         }
-        if planned.report.is_some() && planned.report != prior.report {
+        if planned.report.encode() != prior.report.encode() {
             rewrite_report(&call, &planned).await;
         }
         if prior.source.is_imported() {
@@ -277,16 +261,7 @@ impl Resource for AppRun {
         check_place(&call, id, &mut state).await?;
         let control = control(&call, &state.control)?;
         let client = control.client();
-        let stop = async {
-            match client.stop_run(id).await {
-                Err(ControlError::AlreadyFinished(_) | ControlError::NotFound(_)) => return Ok(()),
-                done => done?,
-            }
-            while !client.run(id).await?.is_finished() {
-                tokio::time::sleep(LOOK).await;
-            }
-            Ok(())
-        };
+        let stop = follow::stop(client, id);
         let limit = Operation::Delete.limit(state.timeouts.as_ref(), STOP);
         let what = format!("The run {id} was not stopped");
         match wait(&call.stop, limit, stop).await {

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::federation::names;
+use super::federation::KnownNodes;
 use super::model::Model;
 use super::run_log::RunLog;
 use crate::flower::control::{ControlClient, Node, NodeId, NodeStatus, Run, Usage};
-use crate::flower::progress::{
-    LastMetrics, MetricValue, Metrics, Phase, PhaseKind, Progress, Round,
-};
+use crate::flower::progress::{LastMetrics, MetricValue, Metrics, Phase, Progress, Round};
 use crate::model;
 use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
@@ -117,56 +115,30 @@ impl RunOutputs {
         run: &Run,
     ) -> Self {
         let progress = RunLog::read(client, run).await;
-        let (nodes, names) = nodes_of(call, client, control, &progress).await;
-        let mut outputs = Self::from(&progress, &nodes, &names);
+        let nodes = KnownNodes::of(call, client, control, &progress, false).await;
+        let mut outputs = Self::from(&progress, &nodes);
         outputs.usage = run.usage.as_ref().map(usage).into();
         outputs
     }
 
-    /// All outputs but the usage. `nodes` are the nodes that the SuperLink lists.
-    fn from(progress: &Progress, nodes: &[Node], names: &BTreeMap<NodeId, String>) -> Self {
+    /// All outputs but the usage.
+    fn from(progress: &Progress, nodes: &KnownNodes) -> Self {
         if !progress.is_known() {
             return Self::default();
         }
         Self {
             rounds: Computed::Known(rounds(progress)),
             metrics: Computed::Known(last(&progress.last_metrics())),
-            client_failures: Computed::Known(failures(progress, names)),
+            client_failures: Computed::Known(failures(progress, &nodes.names)),
             usage: Computed::Null,
-            node_ids: participants(progress, nodes).into(),
+            node_ids: participants(progress, &nodes.listed).into(),
         }
     }
 }
 
-/// The nodes that the SuperLink lists, and the names of SuperNodes if a client failed; empty for a
-/// run without rounds.
-pub(super) async fn nodes_of(
-    call: &Call<Configured>,
-    client: &ControlClient,
-    control: &ControlInput,
-    progress: &Progress,
-) -> (Vec<Node>, BTreeMap<NodeId, String>) {
-    if !progress.is_known() {
-        return Default::default();
-    }
-    let nodes = client.list_nodes().await.unwrap_or_default();
-    let runtime = call.provider.runtime.as_ref();
-    let names = if progress.has_failures() {
-        names(runtime, control, &nodes).await
-    } else {
-        BTreeMap::new()
-    };
-    (nodes, names)
-}
-
 /// Writes what the log shows into the state.
-pub(super) fn record(
-    model: &mut Model,
-    progress: &Progress,
-    nodes: &[Node],
-    names: &BTreeMap<NodeId, String>,
-) {
-    let outputs = RunOutputs::from(progress, nodes, names);
+pub(super) fn record(model: &mut Model, progress: &Progress, nodes: &KnownNodes) {
+    let outputs = RunOutputs::from(progress, nodes);
     model.rounds = outputs.rounds;
     model.metrics = outputs.metrics;
     model.client_failures = outputs.client_failures;
@@ -274,14 +246,6 @@ fn number(value: MetricValue) -> Option<Number> {
     }
 }
 
-/// The name of a phase.
-pub(super) const fn phase_name(kind: PhaseKind) -> &'static str {
-    match kind {
-        PhaseKind::Train => "train",
-        PhaseKind::Evaluate => "evaluate",
-    }
-}
-
 fn failures(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Vec<ClientFailureOutput> {
     let all: Vec<_> = progress
         .rounds
@@ -298,7 +262,7 @@ fn failures(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Vec<Client
     let kept = all.into_iter().skip(from);
     kept.map(|(round, kind, failure)| ClientFailureOutput {
         round,
-        phase: phase_name(kind).to_owned(),
+        phase: kind.as_str().to_owned(),
         node_id: failure.node,
         name: names.get(&failure.node).cloned(),
         reason: inert(&visible(&failure.reason)),

@@ -273,6 +273,11 @@ fn too_late(wanted: &Wanted, seen: &Seen, bound: &Bound) -> Diagnostic {
         .at(at!(Model, wait))
 }
 
+/// The nodes that `wait` asks for and that are missing, as text.
+pub(super) fn missing_words(model: &Model, nodes: &[Node]) -> Option<String> {
+    Wanted::of(model.wait.as_ref()?)?.missing(nodes)
+}
+
 /// The nodes that are online, as text.
 pub(super) fn online_words(nodes: &[Node]) -> String {
     let names: Vec<_> = online_of(nodes).map(named).collect();

@@ -11,7 +11,7 @@ use rustix::fs::Access;
 
 use super::model::{Model, Source};
 use super::run_report::RunReport;
-use crate::flower::fab::Fab;
+use crate::flower::fab::{Fab, has_bundled_type};
 use crate::masking::masked;
 use crate::resources::local_path::LocalPath;
 use crate::tfplugin::Plan;
@@ -27,12 +27,6 @@ model! {
         path: Option<LocalPath> = optional(),
         /// A Markdown file for the summary of a CI job: the last rounds, metrics and failures.
         markdown: Option<LocalPath> = optional(),
-    }
-}
-
-impl PartialEq for ReportFiles {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.path, &self.markdown) == (&other.path, &other.markdown)
     }
 }
 
@@ -111,8 +105,7 @@ pub(super) fn check_bundle(plan: &Plan<Model>, source: &Source, fab: &Fab) -> Re
             continue;
         };
         let inside = inside.to_string_lossy();
-        let extension = target.extension().unwrap_or_default().to_string_lossy();
-        if BUNDLED.contains(&&*extension) || fab.digests.contains_key(&*inside) {
+        if has_bundled_type(&inside) || fab.digests.contains_key(&*inside) {
             found.push(
                 Diagnostic::error("The report would become a part of the app")
                     .detail(format!(
@@ -128,9 +121,6 @@ pub(super) fn check_bundle(plan: &Plan<Model>, source: &Source, fab: &Fab) -> Re
     }
     found.or(())
 }
-
-/// The extensions of the files that Flower bundles.
-const BUNDLED: [&str; 7] = ["py", "toml", "md", "yaml", "yml", "json", "jsonl"];
 
 /// The path with all links resolved, as far as it exists.
 fn absolute(path: &Path) -> PathBuf {

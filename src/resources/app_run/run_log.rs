@@ -2,21 +2,11 @@
 //! completely at its end. Each round that ends becomes one INFO line in Terraform's own log, so
 //! `TF_LOG=INFO` shows the progress of a training.
 
-use std::time::{Duration, Instant};
-
-use crate::flower::control::{ControlClient, LogStream, LogTail, Run, RunId};
+use crate::flower::control::{ControlClient, LogChunk, LogTail, Run, RunId};
 use crate::flower::progress::{Metrics, Progress, ProgressReader, Round};
 use crate::resources::report::inert;
 use crate::terminal::{plain, visible};
 
-/// How long the next piece of a finished run's log may take.
-const NEXT_PIECE: Duration = Duration::from_secs(15);
-/// How long reading the log of a finished run may take: it may be large.
-const WHOLE: Duration = Duration::from_mins(2);
-/// The same for a run that has not ended: the SuperLink sends the existing log at once.
-const FIRST_PIECE: Duration = Duration::from_secs(2);
-const MORE: Duration = Duration::from_millis(300);
-const SO_FAR: Duration = Duration::from_secs(20);
 /// How many metrics a line shows.
 const SHOWN_METRICS: usize = 4;
 
@@ -32,15 +22,6 @@ pub(super) struct RunLog {
     tail: Option<LogTail>,
     /// Whether the log has ended.
     is_whole: bool,
-}
-
-/// What came of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Piece,
-    End,
-    /// It cannot be read any further.
-    Broken,
 }
 
 impl RunLog {
@@ -66,7 +47,12 @@ impl RunLog {
         if run.is_finished() {
             self.finish(client, run.id).await;
         } else {
-            self.so_far(client, run.id).await;
+            let read = client
+                .log_so_far(run.id, |chunk| self.add(&chunk, run.id))
+                .await;
+            if let Err(error) = read {
+                tracing::warn!(run = %run.id, "its log could not be read: {error}");
+            }
         }
     }
 
@@ -75,30 +61,13 @@ impl RunLog {
         if self.is_whole {
             self.reader.end()
         } else {
-            self.reader.progress().clone()
+            self.reader.so_far()
         }
     }
 
     /// The last lines of the log.
     pub(super) fn lines(&self) -> Vec<String> {
         self.tail.as_ref().map(LogTail::lines).unwrap_or_default()
-    }
-
-    /// Reads what a run has logged so far.
-    async fn so_far(&mut self, client: &ControlClient, id: RunId) {
-        let reading = async {
-            let Ok(mut log) = client.stream_logs(id, self.read).await else {
-                return;
-            };
-            // A SuperLink may not respond before the run has output.
-            let mut patience = FIRST_PIECE;
-            while let Ok(Next::Piece) =
-                tokio::time::timeout(patience, self.add_next(&mut log, id)).await
-            {
-                patience = MORE;
-            }
-        };
-        let _ = tokio::time::timeout(SO_FAR, reading).await;
     }
 
     pub(super) const fn progress(&self) -> &Progress {
@@ -117,7 +86,8 @@ impl RunLog {
             return;
         };
         let mut told = self.told;
-        while self.add_next(&mut log, id).await == Next::Piece {
+        while let Some(Ok(chunk)) = log.next().await {
+            self.add(&chunk, id);
             if self.told != told {
                 told = self.told;
                 on_round(self);
@@ -127,43 +97,28 @@ impl RunLog {
 
     /// Reads the rest of a finished run's log. Only if that ends is the last round over.
     pub(super) async fn finish(&mut self, client: &ControlClient, id: RunId) {
-        let Ok(mut log) = client.stream_logs(id, self.read).await else {
-            tracing::warn!(run = %id, "the end of its log could not be read");
-            return;
-        };
-        let until = Instant::now() + WHOLE;
-        while Instant::now() < until {
-            match tokio::time::timeout(NEXT_PIECE, self.add_next(&mut log, id)).await {
-                Ok(Next::Piece) => {}
-                Ok(Next::End) => {
-                    self.is_whole = true;
-                    return;
-                }
-                Ok(Next::Broken) | Err(_) => break,
-            }
-        }
-        tracing::warn!(run = %id, "its log did not end; the last lines may be missing");
+        let ends = client
+            .log_to_end(id, self.read, |chunk| self.add(&chunk, id))
+            .await;
+        self.is_whole = ends.unwrap_or_else(|error| {
+            tracing::warn!(run = %id, "the end of its log could not be read: {error}");
+            false
+        });
     }
 
-    async fn add_next(&mut self, log: &mut LogStream, id: RunId) -> Next {
-        let piece = match log.next().await {
-            Some(Ok(piece)) => piece,
-            Some(Err(_)) => return Next::Broken,
-            None => return Next::End,
-        };
+    fn add(&mut self, chunk: &LogChunk, id: RunId) {
         if tracing::enabled!(tracing::Level::DEBUG) {
-            for line in plain(&piece.text).lines() {
+            for line in plain(&chunk.text).lines() {
                 // The bar keeps a line of an app from looking like a line of Terraform's log.
                 tracing::debug!(run = %id, "| {}", inert(line));
             }
         }
-        self.reader.add(&piece.text, Some(piece.latest));
+        self.reader.add(&chunk.text, Some(chunk.latest));
         if let Some(tail) = &mut self.tail {
-            tail.add(&piece.text);
+            tail.add(&chunk.text);
         }
-        self.read = log.resume_from();
+        self.read = self.read.max(chunk.latest);
         self.tell(id);
-        Next::Piece
     }
 
     /// Logs the rounds that have ended since the last call.
@@ -187,15 +142,14 @@ impl RunLog {
 fn line(round: &Round) -> String {
     let of = round.of.map(|of| format!(" of {of}")).unwrap_or_default();
     let mut parts = Vec::new();
-    for (name, phase) in [("train", &round.train), ("evaluate", &round.evaluate)] {
-        let Some(phase) = phase else { continue };
+    for (kind, phase) in round.phases() {
         let failures = phase.failures.filter(|failures| *failures > 0);
         let counts = [
             phase.results.map(|count| counted(count, "result")),
             failures.map(|count| counted(count, "failure")),
         ];
         let counts: Vec<_> = counts.into_iter().flatten().collect();
-        let counts = format!("{name} {}", counts.join(", "));
+        let counts = format!("{} {}", kind.as_str(), counts.join(", "));
         parts.push(format!("{}{}", counts.trim_end(), shown(&phase.metrics)));
     }
     if !round.server_metrics.is_empty() {

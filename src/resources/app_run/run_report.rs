@@ -1,15 +1,14 @@
 //! The content of a report about a run, collected from the SuperLink and the log.
 
-use std::collections::BTreeMap;
-
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::federation::KnownNodes;
 use super::model::Model;
 use super::outputs;
 use super::report_files::ReportFiles;
 use super::run_log::RunLog;
-use crate::flower::control::{ControlClient, Node, NodeId, Run, Timestamp};
+use crate::flower::control::{ControlClient, Node, Run, Timestamp};
 use crate::flower::progress::Progress;
 use crate::flower::run_config::ConfigValue;
 use crate::report::{self as page, Report};
@@ -33,30 +32,19 @@ pub struct RunReport {
     pub(super) run: Run,
     url: String,
     flower_version: Option<String>,
-    nodes: Vec<Node>,
-    /// Names that only this provider's runtime knows.
-    names: BTreeMap<NodeId, String>,
+    nodes: KnownNodes,
     pub(super) progress: Progress,
     pub(super) log: Vec<String>,
 }
 
 impl RunReport {
     /// A report about a run whose log was not read yet.
-    pub(super) async fn of(
-        call: &Call<Configured>,
-        client: &ControlClient,
-        control: &ControlInput,
-        run: Run,
-    ) -> Self {
-        let nodes = client.list_nodes().await.unwrap_or_default();
-        let runtime = call.provider.runtime.as_ref();
-        let names = super::federation::names(runtime, control, &nodes).await;
+    pub(super) fn of(control: &ControlInput, run: Run, nodes: KnownNodes) -> Self {
         Self {
             run,
             url: control.url.clone(),
             flower_version: control.flower_version.map(|version| version.to_string()),
             nodes,
-            names,
             progress: Progress::default(),
             log: Vec::new(),
         }
@@ -73,7 +61,8 @@ impl RunReport {
         log.read_all(client, &run).await;
         let lines = log.lines();
         let progress = log.end_of();
-        let mut report = Self::of(call, client, control, run).await;
+        let nodes = KnownNodes::of(call, client, control, &progress, true).await;
+        let mut report = Self::of(control, run, nodes);
         report.log = lines;
         report.progress = progress;
         report
@@ -102,7 +91,12 @@ impl RunReport {
             .iter()
             .map(|(name, value)| (name.clone(), text(value)))
             .collect();
-        let nodes: Vec<_> = self.nodes.iter().map(|node| self.node(node)).collect();
+        let nodes: Vec<_> = self
+            .nodes
+            .listed
+            .iter()
+            .map(|node| self.node(node))
+            .collect();
         // The time of its end, so that the report of a finished run always has the same text.
         let written_at = finished.clone().unwrap_or_else(now);
         let id = run.id.to_string();
@@ -128,11 +122,7 @@ impl RunReport {
             },
             configuration: &configuration,
             nodes: &nodes,
-            usage: run.usage.map(|usage| page::Usage {
-                bytes_sent: usage.bytes_sent,
-                bytes_received: usage.bytes_received,
-                clientapp_seconds: usage.clientapp_seconds,
-            }),
+            usage: run.usage,
             progress: &self.progress,
             log: &self.log,
             written_by: concat!("terraform-provider-flower ", env!("CARGO_PKG_VERSION")),
@@ -145,7 +135,7 @@ impl RunReport {
     }
 
     fn node<'a>(&'a self, node: &'a Node) -> page::Node<'a> {
-        let known = self.names.get(&node.id).map(String::as_str);
+        let known = self.nodes.names.get(&node.id).map(String::as_str);
         page::Node {
             id: node.id,
             name: node.name.as_deref().or(known),
@@ -184,8 +174,9 @@ impl<'a> LiveReport<'a> {
         if let Some(report) = &mut self.report {
             report.run.clone_from(run);
         } else {
-            let report = RunReport::of(call, client, &model.control, run.clone());
-            let report = report.await;
+            let nothing = Progress::default();
+            let nodes = KnownNodes::of(call, client, &model.control, &nothing, true).await;
+            let report = RunReport::of(&model.control, run.clone(), nodes);
             // Written at once, so that a run that waits for its nodes is visible, too.
             let _ = self.files.map(|files| files.write(&report));
             self.report = Some(report);
@@ -214,8 +205,7 @@ impl RunReport {
             )),
             url: "https://h:1".to_owned(),
             flower_version: None,
-            nodes: Vec::new(),
-            names: BTreeMap::new(),
+            nodes: KnownNodes::default(),
             progress: Progress::default(),
             log: Vec::new(),
         }

@@ -4,12 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::federation::{Federation, dead_now};
+use super::federation::{Federation, dead_now, quiet_level};
 use super::model::{Model, OnStall};
-use super::ready::online_words;
+use super::ready::{missing_words, online_words};
 use crate::at;
-use crate::flower::control::{ControlClient, Node, NodeStatus, RunStatus};
-use crate::flower::launch::LogLevel;
+use crate::flower::control::{ControlClient, RunStatus};
 use crate::flower::progress::{NodesAwaited, Progress};
 use crate::runtime::Runtime;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
@@ -105,19 +104,8 @@ impl Stall {
         model: &Model,
         limit: Duration,
     ) -> String {
-        let nodes = client.list_nodes().await.ok();
         let mut sentences = vec![self.summary(limit)];
-        if let Some(nodes) = &nodes {
-            sentences.push(online_words(nodes));
-            sentences.extend(offline_words(model, nodes));
-        }
-        if let Some(federation) = Federation::of(runtime, &model.control).await {
-            let supernodes = federation.supernodes.iter().map(|one| &one.object);
-            let supernodes: Vec<_> = supernodes.collect();
-            if let Some((object, how)) = dead_now(runtime, &supernodes).await {
-                sentences.push(format!("{object} {how}."));
-            }
-        }
+        sentences.extend(nodes_words(runtime, client, model).await);
         sentences.push(self.remedy().to_owned());
         sentences.join(" ")
     }
@@ -166,10 +154,8 @@ pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
     if wait.and_then(|wait| wait.on_stall) != Some(OnStall::Error) {
         return Ok(());
     }
-    let federation = Federation::of(runtime, &model.control).await;
-    let level = federation.and_then(|federation| federation.superlink.model.log_level);
-    match level {
-        Some(level @ (LogLevel::Warning | LogLevel::Error)) => Err(Diagnostic::error(
+    match quiet_level(runtime, &model.control).await {
+        Some(level) => Err(Diagnostic::error(
             "A run that waits for SuperNodes would not be noticed",
         )
         .detail(format!(
@@ -183,27 +169,30 @@ pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
         )
         .at(at!(Model, wait.on_stall))
         .into()),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
-/// Which of the nodes in `wait.nodes` are not online.
-fn offline_words(model: &Model, nodes: &[Node]) -> Option<String> {
-    let awaited = model.wait.as_ref()?.nodes.as_ref()?;
-    let is_online = |id| {
-        nodes
-            .iter()
-            .any(|node| node.id == id && node.status == NodeStatus::Online)
-    };
-    let offline = awaited.iter().flatten().filter(|id| !is_online(**id));
-    let offline: Vec<_> = offline
-        .map(|id| {
-            let name = nodes.iter().find(|node| node.id == *id);
-            let name = name.and_then(|node| node.name.as_deref());
-            name.map_or_else(|| id.to_string(), |name| format!("{id} ({name})"))
-        })
-        .collect();
-    (!offline.is_empty()).then(|| format!("Of `wait.nodes`, not online: {}.", offline.join(", ")))
+/// Which SuperNodes are online, are missing, or have ended: a stopped SuperNode looks like slow
+/// training.
+pub(super) async fn nodes_words(
+    runtime: &dyn Runtime,
+    client: &ControlClient,
+    model: &Model,
+) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(federation) = Federation::of(runtime, &model.control).await {
+        let supernodes = federation.supernodes.iter().map(|one| &one.object);
+        let supernodes: Vec<_> = supernodes.collect();
+        if let Some((object, how)) = dead_now(runtime, &supernodes).await {
+            sentences.push(format!("{object} {how}."));
+        }
+    }
+    if let Ok(nodes) = client.list_nodes().await {
+        sentences.push(online_words(&nodes));
+        sentences.extend(missing_words(model, &nodes));
+    }
+    sentences
 }
 
 #[cfg(test)]

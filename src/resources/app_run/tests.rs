@@ -11,7 +11,6 @@ use crate::flower::control::fake::{Fake, listed, run};
 use crate::flower::control::{Call as Asked, ControlEndpoint};
 use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::Attr as _;
 use crate::tfplugin::value::Value;
 
 const URL: &str = "http://127.0.0.1:1";

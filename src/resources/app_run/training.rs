@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::cause::{AppParts, Cause, places, sites_of};
-use super::federation::Federation;
+use super::federation::{Federation, quiet_level};
 use super::model::{Model, OnClientFailure, OnFailure};
-use super::outputs::phase_name;
 use super::run_log::counted;
 use crate::flower::control::{NodeId, RunId};
-use crate::flower::launch::LogLevel;
 use crate::flower::progress::{Outcome, Progress, Round};
 use crate::resources::Configured;
 use crate::resources::report::quoted;
@@ -97,15 +95,13 @@ impl Training {
 /// What the rounds mean for the apply: an error, a warning or nothing.
 pub(super) async fn judge(
     call: &Call<Configured>,
+    id: RunId,
     model: &Model,
     parts: &AppParts,
     progress: &Progress,
     names: &BTreeMap<NodeId, String>,
 ) -> Result<()> {
     let training = Training::of(progress);
-    let Some(id) = model.run_id.get().copied() else {
-        return Ok(());
-    };
     if !progress.is_known() {
         warn_of_silence(call, id, model).await;
     }
@@ -132,9 +128,7 @@ pub(super) async fn judge(
 /// A warning if the log level of the SuperLink hides the rounds.
 async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
     let runtime = call.provider.runtime.as_ref();
-    let federation = Federation::of(runtime, &model.control).await;
-    let level = federation.and_then(|federation| federation.superlink.model.log_level);
-    if let Some(level @ (LogLevel::Warning | LogLevel::Error)) = level {
+    if let Some(level) = quiet_level(runtime, &model.control).await {
         call.warn(
             Diagnostic::warning(format!("The rounds of the run {id} are not known"))
                 .detail(format!(
@@ -152,14 +146,12 @@ async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
 /// The same for a run that no apply waited for: at most a warning.
 pub(super) async fn judge_later(
     call: &Call<Configured>,
+    id: RunId,
     model: &Model,
     progress: &Progress,
     names: &BTreeMap<NodeId, String>,
 ) {
     let training = Training::of(progress);
-    let Some(id) = model.run_id.get().copied() else {
-        return;
-    };
     if training.severity(model).is_some() {
         let parts = AppParts::default();
         let message = message(call, training, id, model, &parts, progress, names).await;
@@ -214,7 +206,7 @@ pub(super) fn told(progress: &Progress, names: &BTreeMap<NodeId, String>) -> Str
     let mut unnamed = Vec::new();
     for round in progress.trained() {
         for (kind, phase) in round.phases() {
-            let place = format!("{} ({})", round.number, phase_name(kind));
+            let place = format!("{} ({})", round.number, kind.as_str());
             for failure in &phase.failed {
                 let key = (failure.node, failure.reason.as_str());
                 rounds.entry(key).or_default().push(place.clone());
