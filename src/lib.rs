@@ -1,9 +1,10 @@
 //! The Terraform provider for Flower.
 //!
 //! Arrows point one way: `provider → data_sources → resources → {report, flower, runtime, pki}` and `report →
-//! flower`, and resources speak to Terraform through `tfplugin`, which knows no Flower. All of them may know `masking` and `pod_address`, which
-//! know none of them.
+//! flower`, and resources speak to Terraform through `tfplugin`, which knows no Flower. All of them may know `beneath`,
+//! `masking`, `pod_address` and `terminal`, which know none of them.
 
+mod beneath;
 pub mod data_sources;
 pub mod docs;
 pub mod flower;

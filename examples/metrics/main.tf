@@ -1,5 +1,5 @@
-# A training whose result decides: the apply fails if the model is not good enough, and a report
-# shows how the training went.
+# A training whose result decides: the apply fails if the model is not good enough, a report shows
+# how the training went, and the model is downloaded.
 
 terraform {
   required_providers {
@@ -25,6 +25,10 @@ resource "flower_supernode_key" "site" {
 
 resource "flower_superlink" "main" {
   name = "metrics"
+
+  # A folder in which ServerApps leave files, such as the trained model.
+  artifacts = {}
+
   supernodes = {
     for name, key in flower_supernode_key.site : name => { public_key = key.public_key }
   }
@@ -61,6 +65,11 @@ resource "flower_app_run" "training" {
     markdown = "${path.root}/reports/training.md"
   }
 
+  # The files that the ServerApp left, verified by their SHA-256.
+  artifacts = {
+    download_to = "${path.root}/model"
+  }
+
   lifecycle {
     postcondition {
       # `try`: a metric that is missing or NaN does not pass.
@@ -80,6 +89,10 @@ check "every_site_took_part" {
 
 output "metrics" {
   value = try(flower_app_run.training.metrics.evaluate, null)
+}
+
+output "model" {
+  value = try(flower_app_run.training.artifact_files["model.npz"].sha256, null)
 }
 
 output "bytes" {

@@ -2,6 +2,7 @@
 //! concern, and each kind of place has its own runtime. A runtime knows processes, files, ports and
 //! secrets; it knows neither Terraform nor the purpose of the processes.
 
+pub mod artifacts;
 mod claim;
 mod diagnosis;
 mod distrust;
@@ -23,6 +24,7 @@ mod python_fault;
 mod secrets;
 mod workload;
 
+pub use artifacts::Artifacts;
 pub use claim::{Claim, Claimed, Managed};
 pub use diagnosis::{Diagnosis, Failure, WaitPolicy};
 pub use distrust::Distrust;
@@ -48,11 +50,11 @@ pub use workload::{Content, Health, Process, PythonEnvironment, Workload};
 
 /// A place for Flower's processes and secrets.
 pub trait Runtime:
-    Location + Environments + Objects + Network + Diagnosis + Secrets + Journal
+    Location + Environments + Objects + Network + Diagnosis + Secrets + Journal + Artifacts
 {
 }
 
 impl<T> Runtime for T where
-    T: Location + Environments + Objects + Network + Diagnosis + Secrets + Journal
+    T: Location + Environments + Objects + Network + Diagnosis + Secrets + Journal + Artifacts
 {
 }

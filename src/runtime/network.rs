@@ -44,6 +44,8 @@ pub struct Layout {
     pub state: String,
     /// A folder in which Flower may write.
     pub home: String,
+    /// The folder in which ServerApps may leave files, if the object has one.
+    pub artifacts: String,
 }
 
 /// The ports of the gRPC health services of an object's processes, on all addresses.

@@ -74,4 +74,6 @@ pub struct Workload {
     pub exposure: Option<Exposure>,
     /// The volume for the folder that outlives the processes, if one is needed.
     pub storage: Option<Storage>,
+    /// Whether the processes that run apps get a folder for artifacts, in the same volume.
+    pub artifacts: bool,
 }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::browser;
 use crate::workspace::Workspace;
 
@@ -81,6 +83,8 @@ fn a_training_is_measured_and_shown() {
         .iter()
         .filter(|point| shown.contains(&point.as_str()));
     assert_eq!(plotted.count(), 2, "{shown:?}");
+    let model = Sha256::digest(fs::read(it.path("model/model.npz")).unwrap());
+    assert_eq!(it.output("model"), hex::encode(model));
     let summary = fs::read_to_string(it.path("reports/training.md")).unwrap();
     assert!(summary.contains(id), "{summary}");
 

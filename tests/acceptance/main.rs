@@ -17,6 +17,7 @@
 
 mod accounts;
 mod app_run;
+mod artifacts;
 mod automtls;
 mod browser;
 mod canary;

@@ -181,6 +181,15 @@ impl Workspace {
         }
     }
 
+    /// The same with a ServerApp that trains nothing and leaves files.
+    pub fn app_that_leaves(&self) {
+        self.app();
+        self.file(
+            "app/quickstart/server_app.py",
+            include_str!("app_that_leaves/server_app.py"),
+        );
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.terraform);
         command

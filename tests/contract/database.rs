@@ -58,6 +58,7 @@ fn threads_of_a_superlink_wait_for_the_one_that_opens_the_database() {
         environment: ProcessEnvironment {
             flwr_home: folder.path().display().to_string(),
             log_level: None,
+            artifacts: None,
             variables: [].into(),
         },
         extra_args: Vec::new(),

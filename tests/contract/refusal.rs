@@ -42,6 +42,7 @@ fn a_supernode_that_is_refused_ends_and_says_why() {
         environment: ProcessEnvironment {
             flwr_home: "/nowhere".to_owned(),
             log_level: None,
+            artifacts: None,
             variables: [].into(),
         },
         extra_args: Vec::new(),

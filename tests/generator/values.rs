@@ -476,6 +476,11 @@ pub fn pool(place: &str) -> Option<Pool> {
             &["target/generated/page.html"],
             &["", "a\n", "/", "/proc/version/page.html"],
         ),
+        "artifacts.download_to" => texts(
+            &["target/generated/model"],
+            &["", "a\n", "src", "/proc/version/model"],
+        ),
+        "artifacts.max_bytes" => any(json!([1, 1024]), json!([0, -1, 1.5, "a"])),
         "on_missing" => texts(&["keep", "recreate"], &["", "ignore"]),
         "wait.until" => texts(&["completed", "running", "submitted"], &["", "finished"]),
         "wait.nodes" => any(

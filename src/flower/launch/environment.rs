@@ -39,9 +39,14 @@ pub struct ProcessEnvironment {
     pub flwr_home: String,
     /// The log level; `None` keeps Flower's default, INFO.
     pub log_level: Option<LogLevel>,
+    /// The folder in which ServerApps may leave files, if there is one.
+    pub artifacts: Option<String>,
     /// The user's `env`.
     pub variables: BTreeMap<String, String>,
 }
+
+/// Tells a ServerApp where it may leave files. Flower has no such variable of its own.
+const ARTIFACTS_DIR: &str = "FLOWER_ARTIFACTS_DIR";
 
 /// Variables that a user cannot set, and what sets them.
 const OWNED: &[(&str, &str)] = &[
@@ -54,6 +59,7 @@ const OWNED: &[(&str, &str)] = &[
         "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION",
         "is set from `requirements`",
     ),
+    (ARTIFACTS_DIR, "is set from `artifacts` of the SuperLink"),
     ("FLWR_INTERNAL_GRPC_CONTROL_API", "the provider chooses"),
     ("FLWR_INTERNAL_GRPC_FLEET_API", "the provider chooses"),
     // With this variable, a runtime recognises its own processes.
@@ -117,6 +123,9 @@ impl ProcessEnvironment {
         set("FLWR_TELEMETRY_ENABLED", "0");
         set("FLWR_DISABLE_UPDATE_CHECK", "1");
         set("FLWR_HOME", &self.flwr_home);
+        if let Some(folder) = &self.artifacts {
+            set(ARTIFACTS_DIR, folder);
+        }
         if let Some(level) = self.log_level {
             set("FLWR_LOG_LEVEL", level.variable());
         }

@@ -14,6 +14,7 @@ fn environment() -> ProcessEnvironment {
     ProcessEnvironment {
         flwr_home: "/data/home".to_owned(),
         log_level: None,
+        artifacts: None,
         variables: BTreeMap::new(),
     }
 }

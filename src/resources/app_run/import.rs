@@ -93,6 +93,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         on_failure: OnFailure::Error,
         on_client_failure: None,
         report: None,
+        artifacts: None,
         on_missing: OnMissing::Keep,
         stop_on_destroy: true,
         log_lines: 20,
@@ -111,6 +112,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         client_failures: None.into(),
         usage: None.into(),
         node_ids: None.into(),
+        artifact_files: None.into(),
     };
     follow::record(&mut model, &found);
     if found.is_finished() {

@@ -2,6 +2,7 @@
 
 mod address;
 mod app;
+mod artifacts;
 mod cause;
 mod changes;
 mod federation;
@@ -56,6 +57,8 @@ pub use run_report::RunReport;
 pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);
+/// The time limit of an update, which may have to download artifacts.
+const DOWNLOAD: Duration = Duration::from_hours(1);
 const STOP: Duration = Duration::from_mins(5);
 /// The maximum age of an answer that many runs share during one refresh.
 const SHARED: Duration = Duration::from_secs(15);
@@ -89,6 +92,7 @@ impl Resource for AppRun {
         if changes::triggered(plan)? {
             plan.replace(at!(Model, triggers));
         }
+        artifacts::plan(plan, &source)?;
         let Maybe::Known(source) = source else {
             plan.set_unknown(at!(Model, fab_hash));
             if !plan.is_create() {
@@ -149,6 +153,7 @@ impl Resource for AppRun {
         planned.place =
             place::of_run(runtime, &planned.control, "The run was not submitted").await?;
         stall::check(runtime, &planned).await?;
+        artifacts::can_download(runtime, &planned).await?;
         ready(&call, &planned, &control, limit).await?;
 
         let submission = submission::submit_once(runtime, client, &planned, start).await?;
@@ -171,6 +176,9 @@ impl Resource for AppRun {
         slot.put(&planned);
         // Later reads must see how the run ended.
         control.forget();
+        artifacts::bring_after_run(&call, &mut planned, limit.saturating_sub(begun.elapsed()))
+            .await;
+        slot.put(&planned);
         let concluded = follow::conclude(&call, client, id, &planned, &parts, followed).await;
         if !call.stop.is_cancelled() {
             // After an interruption Terraform may die before it stores the run in its state, so the
@@ -189,6 +197,7 @@ impl Resource for AppRun {
         let finished = state.status.get().is_some_and(Status::is_finished);
         let Some(id) = state.run_id.get().copied().filter(|_| !finished) else {
             // A finished run cannot change, so the SuperLink is not asked.
+            artifacts::look(&call, &mut state);
             return Ok(Some(state));
         };
         check_place(&call, id, &mut state).await?;
@@ -225,7 +234,7 @@ impl Resource for AppRun {
     async fn update(
         call: Call<Configured>,
         prior: Model,
-        planned: Model,
+        mut planned: Model,
         _: Tree<Model>,
         slot: Slot<Model>,
     ) -> Result<()> {
@@ -239,8 +248,10 @@ impl Resource for AppRun {
         if prior.source.is_imported() {
             submission::settle_import(call.provider.runtime.as_ref(), &planned).await;
         }
+        let limit = Operation::Update.limit(planned.timeouts.as_ref(), DOWNLOAD);
+        let brought = artifacts::bring_again(&call, &mut planned, limit).await;
         slot.put(&planned);
-        Ok(())
+        brought
     }
 
     async fn delete(call: Call<Configured>, mut state: Model) -> Result<()> {

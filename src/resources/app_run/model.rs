@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::artifacts::{ArtifactFile, ArtifactsDownload};
 use super::outputs::{ClientFailureOutput, MetricsOutput, RoundOutput, UsageOutput};
 use super::report_files::ReportFiles;
 use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
@@ -58,13 +59,19 @@ model! {
         /// once at its end. A destroy keeps them. For other runs, or strings instead of files, use
         /// the data source `flower_run_report`.
         report: Option<ReportFiles> = optional(),
+        /// Downloads the files that the ServerApp left for the run, such as a trained model, when
+        /// the run has ended. The SuperLink needs `artifacts`, and this provider configuration must
+        /// run the SuperLink. Each file is verified by its size and SHA-256, and an interrupted
+        /// download continues with the next apply. If a file is missing later, the next apply
+        /// downloads it again, without a new run.
+        artifacts: Option<ArtifactsDownload> = optional(),
         /// Whether a destroy stops the run if it is still in progress.
         stop_on_destroy: bool = defaulted(true),
         /// How many lines of the ServerApp's log an error shows. The data source `flower_run_log`
         /// reads the log of any run.
         log_lines: u32 = defaulted(20_u32),
-        /// How long each operation may take. Default: 24 hours for `create`, 5 minutes for
-        /// `delete`. If the run has not ended after `create`, the apply succeeds with a warning;
+        /// How long each operation may take. Default: 24 hours for `create`, 1 hour for `update`
+        /// (which downloads `artifacts` that are missing), 5 minutes for `delete`. If the run has not ended after `create`, the apply succeeds with a warning;
         /// the run continues.
         timeouts: Option<Timeouts> = optional(),
         /// The URL of the SuperLink, `#`, and the run ID.
@@ -113,6 +120,9 @@ model! {
         /// The IDs of the SuperNodes that took part. The log only tells how many were asked, so
         /// this is null unless each round asked all SuperNodes that are online.
         node_ids: Computed<Vec<NodeId>> = computed().settled(),
+        /// The downloaded files, by their path below `artifacts.download_to`. Null without
+        /// `artifacts`, and as long as they are not complete.
+        artifact_files: Computed<BTreeMap<String, ArtifactFile>> = computed().settled(),
     }
 }
 

@@ -265,3 +265,57 @@ async fn a_run_is_one_of_another_superlink_where_its_id_is_another_one() {
         assert_eq!(planned.text("status"), Some("finished"));
     }
 }
+
+/// The state of a finished run with this download.
+async fn with_download(files: Json, folder: &str) -> (Json, Json) {
+    let (mut prior, mut config) = finished(APP, Json::Null).await;
+    let artifacts = json!({ "download_to": folder });
+    config["artifacts"] = artifacts.clone();
+    prior["artifacts"] = artifacts;
+    prior["artifacts"]["max_bytes"] = json!(10_737_418_240_i64);
+    prior["artifact_files"] = files;
+    (prior, config)
+}
+
+#[tokio::test]
+async fn artifacts_that_are_not_there_are_an_update_without_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("model").display().to_string();
+    let known = json!({ "model.bin": { "sha256": "ab", "size": 2 } });
+    let (prior, config) = with_download(known.clone(), &folder).await;
+    let planned = plan::<AppRun>(Some(&prior), config.clone()).await;
+    assert_eq!(planned.errors, "");
+    assert!(!planned.is_unknown("artifact_files") && planned.replaces.is_empty());
+    // Not complete, or missing at the last refresh.
+    let (prior, _) = with_download(Json::Null, &folder).await;
+    let planned = plan::<AppRun>(Some(&prior), config.clone()).await;
+    assert!(planned.is_unknown("artifact_files") && planned.replaces.is_empty());
+    // Into another folder.
+    let (prior, mut config) = with_download(known, &folder).await;
+    config["artifacts"]["download_to"] = json!(format!("{folder}-2"));
+    let planned = plan::<AppRun>(Some(&prior), config.clone()).await;
+    assert!(planned.is_unknown("artifact_files") && planned.replaces.is_empty());
+    // No longer wanted.
+    config.as_object_mut().unwrap().remove("artifacts");
+    let planned = plan::<AppRun>(Some(&prior), config).await;
+    assert!(!planned.is_unknown("artifact_files") && planned.replaces.is_empty());
+    assert_eq!(planned.text("artifact_files"), None);
+}
+
+#[tokio::test]
+async fn a_folder_that_downloads_could_harm_is_refused_by_the_plan() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("main.tf"), "").unwrap();
+    let module = dir.path().display().to_string();
+    for (folder, expected) in [
+        (module.as_str(), "The artifacts cannot be downloaded"),
+        (
+            concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app/model"),
+            "The artifacts would become a part of the app",
+        ),
+    ] {
+        let (_, config) = with_download(Json::Null, folder).await;
+        let planned = plan::<AppRun>(None, config).await;
+        assert_eq!(planned.errors, expected, "{folder}");
+    }
+}

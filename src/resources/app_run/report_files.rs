@@ -123,7 +123,7 @@ pub(super) fn check_bundle(plan: &Plan<Model>, source: &Source, fab: &Fab) -> Re
 }
 
 /// The path with all links resolved, as far as it exists.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut rest = Vec::new();
     let mut known = path.as_path();
@@ -142,7 +142,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Why a file cannot be written; `None` if no reason is found.
-fn unwritable(path: &Path) -> Option<String> {
+pub(super) fn unwritable(path: &Path) -> Option<String> {
     if path.is_dir() {
         return Some("it is a folder".to_owned());
     }

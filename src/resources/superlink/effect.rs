@@ -54,6 +54,7 @@ pub(super) const EFFECTS: &[(ModelPath<Model>, Effect)] = &[
     (at!(Model, persistence.enabled), Effect::Replacement),
     (at!(Model, persistence.size), Effect::InPlace),
     (at!(Model, persistence.storage_class), Effect::Replacement),
+    (at!(Model, artifacts), Effect::Restart),
     (at!(Model, requirements), Effect::Restart),
     (at!(Model, env), Effect::Restart),
     (at!(Model, extra_args), Effect::Restart),

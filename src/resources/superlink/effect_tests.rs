@@ -19,6 +19,7 @@ fn sample(attribute: &str) -> Json {
         "on_active_runs" => json!("fail"),
         "isolation" => json!("process"),
         "log_level" => json!("DEBUG"),
+        "artifacts" => json!({ "enabled": true }),
         "tls" => json!({ "dns_names": ["a.example.org"] }),
         "supernodes" => json!({}),
         "persistence.size" => json!("2Gi"),

@@ -63,6 +63,15 @@ model! {
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
         /// The database.
         persistence: Option<Persistence> = optional(),
+        /// A folder in which ServerApps leave files, such as a trained model: `artifacts = {}` is
+        /// enough. ServerApps find its path in the environment variable `FLOWER_ARTIFACTS_DIR`, and
+        /// write into the subfolder with the number of their run, which they create
+        /// (`os.path.join(os.environ["FLOWER_ARTIFACTS_DIR"], str(context.run_id))`). `artifacts`
+        /// of a `flower_app_run` downloads that subfolder. In the runtime `kubernetes` the folder is
+        /// on the volume of the database: set `persistence.size` to hold both. Every ServerApp of
+        /// the SuperLink can read and write the whole folder. The provider removes it together with
+        /// the SuperLink.
+        artifacts: Option<Artifacts> = optional(),
         /// Python packages that ServerApps need, in pip's syntax (`numpy>=2`). The provider
         /// installs them together with Flower. Allowed are packages and paths of wheels, but no
         /// options and no folders; set a package index and the like in the environment or the
@@ -183,6 +192,15 @@ model! {
         /// default StorageClass of the cluster.
         storage_class: Option<String> =
             optional().replace("a volume belongs to its StorageClass"),
+    }
+}
+
+model! {
+    /// The folder of artifacts.
+    pub struct Artifacts {
+        /// Whether ServerApps get the folder. If you disable it, the files stay on the disk of the
+        /// SuperLink.
+        enabled: bool = defaulted(true),
     }
 }
 

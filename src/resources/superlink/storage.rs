@@ -116,6 +116,7 @@ pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     if let Ok(Maybe::Known(Some(size))) = config.get::<Option<String>>(SIZE) {
         found.absorb(quantity::check_size(&size, SIZE.path()));
     }
+    found.absorb(artifacts_are_kept(config));
     let class = at!(Model, persistence.storage_class);
     if let Some(text) = config.value(class).as_str() {
         found.absorb(storage_class(text, &class.path()));
@@ -123,12 +124,26 @@ pub(super) fn validate(config: &Tree<Model>) -> Diagnostics {
     found
 }
 
+/// An error for artifacts without a volume: they would be lost with the process.
+fn artifacts_are_kept(config: &Tree<Model>) -> Result<()> {
+    let enabled = config.get::<Option<bool>>(at!(Model, artifacts.enabled))?;
+    let wanted = config.is_set(at!(Model, artifacts)) && enabled.known() != Some(Some(false));
+    if wanted && is_kept(config)? == Some(false) {
+        return Err(Diagnostic::error("Artifacts need a database on disk")
+            .detail("Artifacts are stored beside the database, and `persistence.enabled` is false.")
+            .detail("Remove `artifacts` or `persistence.enabled`.")
+            .at(at!(Model, artifacts))
+            .into());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
 
     use super::super::Superlink;
-    use crate::resources::planning::plan;
+    use crate::resources::planning::{plan, tree};
 
     /// The configuration of a SuperLink with these settings.
     fn with(mut config: Json) -> Json {
@@ -204,5 +219,20 @@ mod tests {
             };
             assert_eq!(planned.errors, expected, "{before} to {after}");
         }
+    }
+
+    #[test]
+    fn artifacts_need_a_database_on_disk() {
+        let found = |artifacts: Json| {
+            let config = json!({ "persistence": { "enabled": false }, "artifacts": artifacts });
+            let found = super::validate(&tree::<Superlink>(with(config)));
+            found
+                .iter()
+                .map(|one| one.summary.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found(json!({})), ["Artifacts need a database on disk"]);
+        assert_eq!(found(json!({ "enabled": false })), Vec::<String>::new());
+        assert_eq!(found(Json::Null), Vec::<String>::new());
     }
 }

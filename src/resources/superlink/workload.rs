@@ -65,6 +65,11 @@ pub(super) fn persistent(model: &Model) -> bool {
     model.persistence.as_ref().is_none_or(|one| one.enabled)
 }
 
+/// Whether ServerApps get a folder for artifacts.
+pub(super) fn has_artifacts(model: &Model) -> bool {
+    model.artifacts.as_ref().is_some_and(|one| one.enabled)
+}
+
 /// The workload without a real layout: enough to check whether it can be started.
 pub(super) fn sketch(model: &Model) -> Result<Workload> {
     let ports = ports(model)?.into_iter().map(|port| (port, 1));
@@ -107,6 +112,7 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
         exposure: Some(exposure(model)?),
         storage: storage(model),
+        artifacts: has_artifacts(model),
     })
 }
 
@@ -152,6 +158,7 @@ fn settings(model: &Model, row: &VersionRow, layout: &Layout) -> SuperLinkSettin
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),
             log_level: model.log_level,
+            artifacts: has_artifacts(model).then(|| layout.artifacts.clone()),
             variables: model.env.clone().unwrap_or_default(),
         },
         extra_args: model.extra_args.clone().unwrap_or_default(),

@@ -96,6 +96,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         environment: ProcessEnvironment {
             flwr_home: layout.home.clone(),
             log_level: model.log_level,
+            artifacts: None,
             variables: model.env.clone().unwrap_or_default(),
         },
         extra_args: model.extra_args.clone().unwrap_or_default(),
@@ -113,6 +114,7 @@ pub(super) fn workload(model: &Model, version: FlowerVersion, layout: &Layout) -
         pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
         exposure: None,
         storage: None,
+        artifacts: false,
     })
 }
 

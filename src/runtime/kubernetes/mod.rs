@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod artifacts;
 mod cause;
 mod claim;
 mod dependents;
@@ -48,7 +49,7 @@ pub use settings::{
     Certificates, Namespace, PrivateKey, ProxyUrl, ServerUrl, SettingError, TlsServerName, Token,
 };
 
-use super::pod::{FILES, HOME, STATE, TMP};
+use super::pod::{ARTIFACTS, FILES, HOME, STATE, TMP};
 use super::{
     Begun, Claimed, Diagnosis, Environments, Failure, HealthPorts, Kind, Location, Managed,
     ObjectName, ObjectRef, Objects, Observation, Part, Removal, RuntimeError, WaitPolicy, Workload,

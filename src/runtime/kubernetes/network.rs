@@ -7,7 +7,8 @@ use super::super::{
 };
 use super::ports::port_number;
 use super::{
-    ANY, FILES, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest, names, service,
+    ANY, ARTIFACTS, FILES, HEALTH, HOME, KubernetesRuntime, LOOPBACK, STATE, forward, manifest,
+    names, service,
 };
 use crate::pod_address::PodAddress;
 
@@ -33,6 +34,7 @@ impl Network for KubernetesRuntime {
             files: FILES.to_owned(),
             state: STATE.to_owned(),
             home: HOME.to_owned(),
+            artifacts: ARTIFACTS.to_owned(),
             health: Some(HEALTH),
         };
         let Some(exposure) = request.exposure else {

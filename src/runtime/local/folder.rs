@@ -73,6 +73,11 @@ impl LocalRuntime {
         self.dir(object).join("home")
     }
 
+    /// Part of the folder that outlives the processes.
+    pub(super) fn artifacts_dir(&self, object: &ObjectRef) -> PathBuf {
+        self.dir(object).join("state").join("artifacts")
+    }
+
     pub(super) fn record_path(&self, object: &ObjectRef) -> PathBuf {
         self.dir(object).join("record.json")
     }
@@ -164,6 +169,7 @@ impl LocalRuntime {
             files: inner("files"),
             state: inner("state"),
             home: inner("home"),
+            artifacts: self.artifacts_dir(object).display().to_string(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! * `<kind>/<name>/{files,state,home,logs}`
 //! * `vault/<secret>.json` and `journal/<key>.json`
 
+mod artifacts;
 mod diagnosis;
 mod drift;
 mod environment;

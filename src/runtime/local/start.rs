@@ -62,6 +62,9 @@ impl LocalRuntime {
                     && self.is_here(object, started)
             })
             && self.has_same_database(object, &record);
+        if workload.artifacts {
+            self.files().make_folder(&self.artifacts_dir(object))?;
+        }
         let mut kept = BTreeMap::new();
         for (name, started) in std::mem::take(&mut record.processes) {
             if same && started.readiness() != Readiness::Stopped {

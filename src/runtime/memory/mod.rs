@@ -13,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
+use super::artifacts::ArtifactStore;
 use super::{
-    Diagnosis, Environments, Failure, Journal, JournalEntry, Layout, LayoutRequest, Location,
-    Managed, Network, ObjectRef, Port, RuntimeError, SecretEntries, Secrets, WaitPolicy,
+    Artifacts, Diagnosis, Environments, Failure, Journal, JournalEntry, Layout, LayoutRequest,
+    Location, Managed, Network, ObjectRef, Port, RuntimeError, SecretEntries, Secrets, WaitPolicy,
 };
 pub(crate) use gate::{Break, Broken, Gate, Side};
 use world::Object;
@@ -132,6 +133,16 @@ impl Network for MemoryRuntime {
             })
         })
         .await
+    }
+}
+
+impl Artifacts for MemoryRuntime {
+    fn artifacts<'a>(
+        &'a self,
+        _: &ObjectRef,
+        _: u64,
+    ) -> Result<Box<dyn ArtifactStore + 'a>, RuntimeError> {
+        Err(RuntimeError::NoPods)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use affinity::check_affinity;
 pub(super) use reserved::{
-    COMPONENT, FILES, HOME, INSTANCE, MANAGED_BY, MANAGER, PART_OF, STATE, TMP,
+    ARTIFACTS, COMPONENT, FILES, HOME, INSTANCE, MANAGED_BY, MANAGER, PART_OF, STATE, TMP,
 };
 pub use reserved::{is_own_label, is_own_mount};
 

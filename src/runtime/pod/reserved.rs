@@ -10,15 +10,16 @@ pub(in crate::runtime) const COMPONENT: &str = "app.kubernetes.io/component";
 /// The object that a part belongs to.
 pub(in crate::runtime) const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// The mount paths of files, state and home in containers.
+/// The mount paths of files, state, home and artifacts in containers.
 pub(in crate::runtime) const FILES: &str = "/flower/files";
 pub(in crate::runtime) const STATE: &str = "/flower/state";
 pub(in crate::runtime) const HOME: &str = "/flower/home";
+pub(in crate::runtime) const ARTIFACTS: &str = "/flower/artifacts";
 pub(in crate::runtime) const TMP: &str = "/tmp";
 
 /// Whether the provider mounts its own volume at this path, so that no other volume may use it.
 pub fn is_own_mount(path: &str) -> bool {
-    [FILES, STATE, HOME, TMP].contains(&path)
+    [FILES, STATE, HOME, ARTIFACTS, TMP].contains(&path)
 }
 
 /// Whether the provider recognises its own objects by this label or annotation.

@@ -265,6 +265,7 @@ pub fn environment(dir: &Path) -> ProcessEnvironment {
     ProcessEnvironment {
         flwr_home: dir.join("home").display().to_string(),
         log_level: None,
+        artifacts: None,
         variables: BTreeMap::new(),
     }
 }

@@ -1,6 +1,8 @@
-"""The ServerApp: averages the numbers of the sites."""
+"""The ServerApp: averages the numbers of the sites, and saves the result if it can."""
 
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 from flwr.app import ArrayRecord, Context
@@ -24,3 +26,8 @@ def main(grid: Grid, context: Context) -> None:
     )
     (weights,) = result.arrays.to_numpy_ndarrays()
     print(f"the sites agreed on {float(weights[0]):.3f}")
+    # `artifacts` of the SuperLink gives each run a folder to leave files in.
+    if artifacts := os.environ.get("FLOWER_ARTIFACTS_DIR"):
+        folder = Path(artifacts, str(context.run_id))
+        folder.mkdir()
+        np.savez(folder / "model.npz", weights=weights)

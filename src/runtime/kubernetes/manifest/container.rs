@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::super::super::artifacts::MOST_FILES;
 use super::super::super::{Duty, Health, PodSettings, Process, Resources, Workload};
-use super::super::ports::FLEET_PORT;
-use super::super::{HOME, START, STATE};
+use super::super::ports::{ARTIFACTS_PORT, FLEET_PORT};
+use super::super::{ARTIFACTS, HOME, START, STATE};
 use super::fields::extend;
 use super::volumes::{files_of, own_mounts, volume_name};
-use super::{Context, GATEWAY, gateway, names};
+use super::{ARTIFACTS_SERVICE, Context, GATEWAY, gateway, names};
 
 const GATEWAY_IMAGE: &str = "nginxinc/nginx-unprivileged:1.29-alpine";
 /// The digest of the tag on the public registry, as many public repositories pin it. A tag can be
@@ -60,6 +61,9 @@ pub(super) fn container(context: &Context<'_>, workload: &Workload, process: &Pr
     let mut mounts = own_mounts(process.name, !files_of(workload, &process.args).is_empty());
     if process.args.iter().any(|arg| arg.starts_with(STATE)) {
         mounts.push(json!({ "name": "state", "mountPath": STATE }));
+    }
+    if process.runs_apps && workload.artifacts {
+        mounts.push(artifacts_mount(false));
     }
     if process.runs_apps {
         mounts.extend(pod.volumes.iter().map(|volume| {
@@ -132,6 +136,43 @@ pub(super) fn gateway_container(context: &Context<'_>, workload: &Workload) -> J
         probes(Health::Open(FLEET_PORT), workload.pod.start_timeout),
     );
     container
+}
+
+/// The program of the file service for artifacts.
+const SERVE_ARTIFACTS: &str = include_str!("serve_artifacts.py");
+
+/// The file service for artifacts: with the image of the main process, and with no more than the
+/// folder of the artifacts.
+pub(super) fn artifacts_container(context: &Context<'_>, workload: &Workload) -> Option<Json> {
+    let main = workload.processes.first()?;
+    let port = ARTIFACTS_PORT.to_string();
+    let most = MOST_FILES.to_string();
+    let mut mounts = own_mounts(ARTIFACTS_SERVICE, false);
+    mounts.push(artifacts_mount(true));
+    let mut container = base(workload, ARTIFACTS_SERVICE);
+    extend(
+        &mut container,
+        json!({
+            "image": image(context, workload, main.duty, &main.image),
+            "command": ["python", "-c", literal(SERVE_ARTIFACTS), ARTIFACTS, port, most],
+            "resources": {
+                "requests": { "cpu": "10m", "memory": "32Mi" },
+                "limits": { "memory": "256Mi" },
+            },
+            "volumeMounts": mounts,
+        }),
+    );
+    Some(container)
+}
+
+/// A part of the volume, without the database beside it.
+fn artifacts_mount(read_only: bool) -> Json {
+    json!({
+        "name": "state",
+        "mountPath": ARTIFACTS,
+        "subPath": "artifacts",
+        "readOnly": read_only,
+    })
 }
 
 /// The fields that all containers share.

@@ -18,6 +18,9 @@ use super::ports::FLEET_PORT;
 /// The name of the gateway's container.
 pub(super) const GATEWAY: &str = "gateway";
 
+/// The name of the container with the file service for artifacts.
+pub(super) const ARTIFACTS_SERVICE: &str = "artifacts";
+
 /// The fields that all manifests of an object share.
 pub(super) struct Context<'a> {
     /// The name of every part that the object has only one of.

@@ -5,10 +5,10 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::super::{TaintEffect, TolerationOperator, Workload};
-use super::container::{container, gateway_container};
+use super::container::{artifacts_container, container, gateway_container};
 use super::fields::without_nulls;
 use super::volumes::{gateway_files, own_volumes, volume};
-use super::{Context, GATEWAY, has_gateway};
+use super::{ARTIFACTS_SERVICE, Context, GATEWAY, has_gateway};
 
 /// The user of Flower's images.
 const USER: u32 = 49_999;
@@ -32,6 +32,10 @@ pub(super) fn spec(context: &Context<'_>, workload: &Workload) -> Json {
             GATEWAY,
             &gateway_files(workload),
         ));
+    }
+    if workload.artifacts {
+        containers.extend(artifacts_container(context, workload));
+        volumes.extend(own_volumes(context, workload, ARTIFACTS_SERVICE, &[]));
     }
     if workload.exposure.is_some() {
         volumes.push(match &workload.storage {

@@ -92,7 +92,44 @@ fn workload() -> Workload {
             file: "state.db",
             storage_class: None,
         }),
+        artifacts: false,
     }
+}
+
+/// Apps and the file service get the folder of the artifacts, and nothing else of the volume.
+#[test]
+fn artifacts_are_served_from_a_part_of_the_volume() {
+    let (context, mut workload) = (context(), workload());
+    let plain = deployment(&context, &workload, "hash");
+    workload.artifacts = true;
+    let deployed = deployment(&context, &workload, "hash");
+    let pod = &deployed["spec"]["template"]["spec"];
+    let containers = pod["containers"].as_array().unwrap();
+    let mounts = |name: &str| {
+        let container = containers.iter().find(|one| one["name"] == name).unwrap();
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let of_state = mounts.iter().filter(|one| one["name"] == "state");
+        of_state.cloned().collect::<Vec<_>>()
+    };
+    let part = |read_only: bool| {
+        json!({
+            "name": "state", "mountPath": "/flower/artifacts", "subPath": "artifacts",
+            "readOnly": read_only,
+        })
+    };
+    assert_eq!(mounts("superexec"), [part(false)]);
+    assert_eq!(mounts("artifacts"), [part(true)]);
+    assert_eq!(
+        mounts("superlink"),
+        [json!({ "name": "state", "mountPath": "/flower/state" })]
+    );
+    let service = containers.last().unwrap();
+    assert_eq!(service["image"], "mirror.example.org/flwr/superlink:1.42.0");
+    assert!(service.get("env").is_none() && service.get("envFrom").is_none());
+    assert_eq!(service["securityContext"]["readOnlyRootFilesystem"], true);
+    // A SuperLink without artifacts has the pod that it had before.
+    workload.artifacts = false;
+    assert_eq!(deployment(&context, &workload, "hash"), plain);
 }
 
 #[test]

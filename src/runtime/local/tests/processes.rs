@@ -91,6 +91,7 @@ pub(super) async fn with_environment(
         pod: PodSettings::default(),
         exposure: None,
         storage: None,
+        artifacts: false,
     };
     let cache = runtime.cache_dir.join("environments");
     environment::pretend(&cache, &runtime.python, &workload.python).await;
