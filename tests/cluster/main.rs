@@ -14,6 +14,7 @@
 
 mod access;
 mod apps;
+mod artifacts;
 mod changes;
 mod claims;
 mod cost;
