@@ -30,6 +30,23 @@ impl Beneath {
         Ok(Self { fd })
     }
 
+    /// The same folder, opened again. It is not looked up by its path, which may lead to another
+    /// folder by now.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        self.folder(".")
+    }
+
+    /// The folder itself.
+    pub(crate) fn own_stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.fd)?)
+    }
+
+    /// How many bytes the file system still has for this user.
+    pub(crate) fn free_space(&self) -> io::Result<u64> {
+        let found = rustix::fs::fstatvfs(&self.fd)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     /// A folder in this one.
     pub(crate) fn folder(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -345,7 +345,7 @@ fn is_checked<D: DataSource>(random: &mut Random, wrong: &mut Vec<String>) {
     }
     for place in places(&shapes) {
         // An app is looked for when it is read.
-        let times = if place == "source.path" { 0 } else { 10 };
+        let times = if place == "source" { 0 } else { 10 };
         for _ in 0..times {
             let Some(config) = spoilt(random, &shapes, &place) else {
                 continue;

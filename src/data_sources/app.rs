@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use crate::flower::dependency::is_flower;
 use crate::flower::run_config::ConfigValue;
 use crate::flower::version::DEFAULT;
-use crate::model;
 use crate::resources::Configured;
-use crate::resources::app_run::{Source, build};
-use crate::tfplugin::diagnostic::Result;
-use crate::tfplugin::schema::{Computed, computed, required};
+use crate::resources::app_run::{Source, build, source};
+use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::schema::{Computed, Tree, computed, required};
 use crate::tfplugin::{Call, DataSource};
+use crate::{at, model};
 
 model! {
     /// A Flower app, read from its source: its name, its dependencies, its configuration, and the
@@ -53,6 +53,10 @@ impl DataSource for App {
     type Provider = Configured;
 
     const TYPE: &'static str = "flower_app";
+
+    fn validate(config: &Tree<Model>) -> Diagnostics {
+        source::exactly_one(config, at!(Model, source))
+    }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
         let fab = build(Some(&call.provider), &config.source, DEFAULT).await?;

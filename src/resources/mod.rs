@@ -29,6 +29,7 @@ mod release;
 pub(crate) mod report;
 mod requirements;
 mod service;
+mod sha256;
 pub mod superlink;
 mod superlink_id;
 pub mod supernode;
@@ -50,7 +51,7 @@ use crate::flower::control::{
 use crate::flower::version::{ControlPlane, row_of};
 use crate::pod_address::PodAddress;
 use crate::runtime::{ErrorKind, Runtime};
-use app_run::RunsSeen;
+use app_run::{Downloads, RunsSeen};
 use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
@@ -69,6 +70,7 @@ pub struct Configured {
     token: Option<AccountToken>,
     recently_removed: RecentlyRemoved,
     runs_seen: RunsSeen,
+    downloads: Downloads,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
@@ -85,6 +87,7 @@ impl Configured {
             token: None,
             recently_removed: RecentlyRemoved::default(),
             runs_seen: RunsSeen::default(),
+            downloads: Downloads::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
             #[cfg(test)]

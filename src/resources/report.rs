@@ -42,17 +42,22 @@ explained!(
     VersionError,
 );
 
+/// The text of an error as a sentence. It may quote names that an app chose.
+fn told(error: &(impl Explained + ?Sized)) -> String {
+    sentence(&inert(&error.to_string()))
+}
+
 /// The error that `what` failed (a short clause, such as "The SuperLink \"a\" did not start").
 pub fn error(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::error(what)
-        .detail(sentence(&error.to_string()))
+        .detail(told(error))
         .remedy(error.remedy())
 }
 
 /// The same as a warning.
 pub fn warning(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::warning(what)
-        .detail(sentence(&error.to_string()))
+        .detail(told(error))
         .remedy(error.remedy())
 }
 

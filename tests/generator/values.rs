@@ -457,13 +457,25 @@ pub fn pool(place: &str) -> Option<Pool> {
                 bad,
             }
         }
-        "source.path" => texts(
-            &[concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/examples/quickstart/app"
-            )],
-            &["", " ", "/no/such/folder", "a\u{0}"],
-        ),
+        "source" => {
+            const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app");
+            any(
+                json!([{ "path": APP }, { "inline": { "server": "app = 1\n", "client": "app = 1\n" } }]),
+                json!([
+                    {},
+                    { "path": APP, "inline": { "files": {} } },
+                    { "path": "" },
+                    { "path": " " },
+                    { "path": "/no/such/folder" },
+                    { "path": "a\u{0}" },
+                    { "archive": { "path": "Cargo.toml" } },
+                    { "archive": { "path": "a", "sha256": "1" } },
+                    { "fab": { "path": "Cargo.toml" } },
+                    { "inline": {} },
+                    { "inline": { "files": { "a": "" } } },
+                ]),
+            )
+        }
         "federation" => texts(&["@none/default", "default"], &[]),
         "on_failure" => texts(&["error", "record"], &["", "ignore"]),
         "on_client_failure" => texts(&["error", "warn", "ignore"], &["", "record"]),

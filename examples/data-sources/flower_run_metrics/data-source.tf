@@ -5,5 +5,5 @@ data "flower_run_metrics" "training" {
 }
 
 output "rounds" {
-  value = [for round in coalesce(data.flower_run_metrics.training.rounds, []) : round.train.results]
+  value = try([for round in data.flower_run_metrics.training.rounds : try(round.train.results, null)], [])
 }

@@ -4,7 +4,10 @@
 //! [`AppTree`]. A file is read only when its content is needed, so a data set beside the code costs
 //! nothing. A tree never contains files of the provider or of Terraform, whatever its source is.
 
+pub mod archive;
+pub(in crate::flower) mod entry_path;
 mod excluded;
+pub mod inline;
 pub mod path;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +53,21 @@ pub enum TreeError {
     /// The tree has no such file.
     #[error("the app has no file {path:?}")]
     NoSuchFile { path: String },
+    /// The path is not a file.
+    #[error("{} is not a file", path.display())]
+    NotAFile { path: PathBuf },
+    /// The file is not the one that the configuration means.
+    #[error("{file:?} has the SHA-256 {found}, not {expected}")]
+    OtherHash {
+        file: String,
+        expected: String,
+        found: String,
+    },
+    #[error(transparent)]
+    Archive(#[from] archive::ArchiveError),
+    /// Errors of an app in the configuration; the error lists all of them.
+    #[error("the app has errors:{}", list(.0))]
+    Inline(Vec<inline::InlineError>),
     /// The name of the file is not UTF-8.
     #[error("the name of the file shown as {path:?} is not valid UTF-8")]
     NotUtf8 { path: String },
@@ -75,6 +93,18 @@ impl TreeError {
                 "Use a relative path with forward slashes, such as \"my_app/server_app.py\"."
                     .to_owned(),
             ),
+            Self::NotAFile { .. } => Some("Use the path of a file.".to_owned()),
+            Self::OtherHash { .. } => Some(
+                "If the file was replaced on purpose, write its SHA-256 into `sha256`. If not, \
+                 restore the file."
+                    .to_owned(),
+            ),
+            Self::Archive(error) => error.remedy(),
+            Self::Inline(errors) => {
+                let remedies = errors.iter().filter_map(inline::InlineError::remedy);
+                let remedies: Vec<_> = remedies.collect();
+                (!remedies.is_empty()).then(|| remedies.join(" "))
+            }
             Self::NoSuchFile { .. } => None,
             Self::NotUtf8 { .. } => Some(
                 "Rename the file, or keep it out of the app with a pattern in .gitignore."
@@ -102,9 +132,19 @@ impl AppTree {
         Ok(tree)
     }
 
+    /// The tree of an unpacked archive.
+    pub fn from_unpacked(unpacked: archive::Unpacked) -> Result<Self, TreeError> {
+        let mut tree = Self::from_files(unpacked.files)?;
+        tree.links = unpacked.links;
+        Ok(tree)
+    }
+
     /// The only way to add a file to a tree: it excludes files that never belong to an app.
     fn add(&mut self, path: String, content: Content) {
-        if !path.split('/').any(excluded::is_named) {
+        let mut folders = path
+            .match_indices('/')
+            .filter_map(|(end, _)| path.get(..end));
+        if !path.split('/').any(excluded::is_named) && !folders.any(path::never_ships) {
             self.files.insert(path, content);
         }
     }
@@ -167,6 +207,18 @@ impl fmt::Debug for AppTree {
         f.debug_struct("AppTree")
             .field("files", &self.files.len())
             .finish_non_exhaustive()
+    }
+}
+
+fn list(errors: &[inline::InlineError]) -> String {
+    errors
+        .iter()
+        .fold(String::new(), |text, error| format!("{text}\n- {error}"))
+}
+
+impl From<Vec<inline::InlineError>> for TreeError {
+    fn from(errors: Vec<inline::InlineError>) -> Self {
+        Self::Inline(errors)
     }
 }
 

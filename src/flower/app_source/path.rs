@@ -76,7 +76,7 @@ fn tolerable(kind: ErrorKind) -> bool {
 
 /// Flower's own rules exclude all of these except `.git`, whose refs they take for source code if a
 /// branch is named `x.py`.
-fn never_ships(directory: &str) -> bool {
+pub(super) fn never_ships(directory: &str) -> bool {
     let name = directory.rsplit('/').next().unwrap_or(directory);
     matches!(directory, ".flwr" | ".venv")
         || matches!(name, "__pycache__" | ".git")

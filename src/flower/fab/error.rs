@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::document::DocumentError;
+use super::fab_file::FabFileError;
 use super::pathspec::PatternError;
 use crate::flower::app_source::TreeError;
 
@@ -12,6 +13,9 @@ pub enum FabError {
     /// The files could not be read.
     #[error(transparent)]
     Source(#[from] TreeError),
+    /// The file is not a valid bundle.
+    #[error(transparent)]
+    File(#[from] FabFileError),
     /// Without the file there is no app.
     #[error("the app has no pyproject.toml that ships: {0}")]
     NoPyproject(MissingPyproject),
@@ -106,7 +110,11 @@ impl FabError {
         matches!(
             self,
             Self::NoPyproject(MissingPyproject::Absent)
-                | Self::Source(TreeError::NotADirectory { .. } | TreeError::Read { .. })
+                | Self::Source(
+                    TreeError::NotADirectory { .. }
+                        | TreeError::NotAFile { .. }
+                        | TreeError::Read { .. }
+                )
         )
     }
 
@@ -114,6 +122,7 @@ impl FabError {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Source(error) => return error.remedy(),
+            Self::File(error) => return error.remedy(),
             Self::Document(error) => return error.remedy(),
             Self::NoPyproject(MissingPyproject::Absent) => {
                 "Use the directory that contains pyproject.toml. `flwr new` creates one.".to_owned()

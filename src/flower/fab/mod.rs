@@ -22,6 +22,7 @@ mod archive;
 mod component;
 pub mod document;
 mod error;
+mod fab_file;
 mod format;
 mod glob;
 pub mod pathspec;
@@ -43,10 +44,12 @@ use sha2::{Digest, Sha256};
 
 use self::archive::Entry;
 pub use self::error::{FabError, KeyPlace, MissingPyproject, Problem};
+pub use self::fab_file::{FabFileError, LineFault};
 use self::format::Format;
-pub use self::selection::has_bundled_type;
+pub use self::selection::{decides_bundle, has_bundled_type};
 use self::value::Table;
 use super::app_source::AppTree;
+use super::app_source::archive::Limits;
 use super::run_config::RunConfig;
 use super::version::FAB_LIMIT;
 
@@ -185,6 +188,32 @@ pub fn build_within(tree: &AppTree, limit: u64) -> Result<Fab, FabError> {
         hash: FabHash::of(&bytes),
         bytes: Bytes::from(bytes),
         digests,
+        project: checked.project,
+    })
+}
+
+/// Opens a bundle that was built before. Its bytes stay as they are.
+pub fn open(bytes: Bytes, limit: u64) -> Result<Fab, FabError> {
+    if bytes.len() as u64 > limit {
+        return Err(too_large(bytes.len() as u64, limit, &[]));
+    }
+    let found = fab_file::verify(bytes, &Limits::default())?;
+    let entries: Vec<Entry> = found
+        .files
+        .iter()
+        .map(|(name, content)| Entry {
+            name: name.clone(),
+            content: Bytes::copy_from_slice(content),
+        })
+        .collect();
+    let tree = AppTree::from_files(found.files)?;
+    let source = tree.read(PYPROJECT)?;
+    let checked = pyproject::check(&document::parse(&source)?).map_err(FabError::Invalid)?;
+    check_secrets(&entries, &source)?;
+    Ok(Fab {
+        hash: found.hash,
+        bytes: found.bytes,
+        digests: entries.iter().map(digest).collect(),
         project: checked.project,
     })
 }

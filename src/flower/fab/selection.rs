@@ -4,6 +4,8 @@
 //! depth), and which of them are in a FAB (the author's `fab-include` and `fab-exclude`, and rules
 //! that an author cannot override).
 
+use std::sync::LazyLock;
+
 use super::error::{FabError, Problem};
 use super::pathspec::PathSpec;
 use super::pyproject::Patterns;
@@ -116,9 +118,19 @@ pub(super) fn shipped<'a>(
         .collect())
 }
 
+/// Whether the content of the file with this path can change the bundle of an app: it ships, or it
+/// decides what ships.
+pub fn decides_bundle(path: &str) -> bool {
+    path == ".gitignore"
+        || path.rsplit('/').next() == Some(".editorconfig")
+        || has_bundled_type(path)
+}
+
 /// Whether a bundle may contain a file with this path in the app's folder, by its type alone.
 pub fn has_bundled_type(path: &str) -> bool {
-    built_in(&FAB_INCLUDE).is_ok_and(|types| types.matches(path))
+    // An archive asks this for each of its files.
+    static TYPES: LazyLock<Option<PathSpec>> = LazyLock::new(|| built_in(&FAB_INCLUDE).ok());
+    TYPES.as_ref().is_some_and(|types| types.matches(path))
 }
 
 /// Only the `.gitignore` of the root. As in Flower, one that is not UTF-8 or cannot be read is

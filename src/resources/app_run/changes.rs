@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::app;
 use super::model::Model;
-use super::model::Source;
+use super::source::{self, Source};
 use crate::at;
 use crate::flower::control::ControlEndpoint;
 use crate::flower::fab::{Fab, FabError};
@@ -93,12 +93,12 @@ pub(super) fn keep_spelling(plan: &mut Plan<Model>) {
 /// destroys. A change that needs the app remains an error.
 pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabError) -> Result<()> {
     let other = of_run_config(plan, None)? == Values::Other;
-    if plan.changes(at!(Model, source.path)) && !is_taken_over(plan)? {
+    if plan.changes(at!(Model, source)) && !is_taken_over(plan)? {
         // The new path never had an app, so this is not the old app that is gone.
-        return Err(app::not_built(source, error).into());
+        return Err(source::not_built(source, error).into());
     }
     if plan.is_replacement() || other {
-        return Err(app::not_built(source, error)
+        return Err(source::not_built(source, error)
             .detail("The plan submits a new run, which needs the app.")
             .detail(
                 "To destroy the run without a plan of it, use `terraform destroy -refresh=false`, \
@@ -111,7 +111,7 @@ pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabEr
     keep_spelling(plan);
     let unread = Diagnostic {
         severity: Severity::Warning,
-        ..app::not_built(source, error)
+        ..source::not_built(source, error)
     };
     plan.notes.push(unread.detail(
         "The run stays as it is in the state. Until the app exists again, the provider cannot \

@@ -362,6 +362,13 @@ pub(super) async fn ended_meanwhile(
 ) {
     let progress = RunLog::read(client, run).await;
     let nodes = record_progress(call, client, model, &progress).await;
+    if let Some(files) = &model.report {
+        // The apply that wrote it last did not see the end.
+        let report = RunReport::read(call, client, &model.control, run.clone()).await;
+        if let Some(unwritten) = files.write(&report) {
+            call.warn(unwritten);
+        }
+    }
     if run.sub_status == SubStatus::Completed {
         training::judge_later(call, run.id, model, &progress, &nodes.names).await;
     } else {

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::address::{Address, AddressError};
 use super::follow;
-use super::model::{Model, OnFailure, OnMissing, Source};
+use super::model::{Model, OnFailure, OnMissing};
 use super::run_log::RunLog;
+use super::source::Source;
 use crate::at;
 use crate::flower::control::{RunId, is_default_federation};
 use crate::flower::run_config::{ConfigValue, RunConfig};

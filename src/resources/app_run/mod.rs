@@ -16,6 +16,7 @@ mod report_files;
 mod requirements;
 mod run_log;
 mod run_report;
+pub(crate) mod source;
 mod stall;
 mod submission;
 mod tainted;
@@ -45,8 +46,9 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Attr as _, Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
+pub(crate) use artifacts::Downloads;
 use changes::Values;
-pub use model::{Model, Source};
+pub use model::Model;
 use model::{OnMissing, Status};
 pub use outputs::{
     ClientFailureOutput, MetricsOutput, PhaseOutput, RoundOutput, RunOutputs, UsageOutput,
@@ -54,6 +56,7 @@ pub use outputs::{
 use planned_app::PlannedApp;
 use ready::ready;
 pub use run_report::RunReport;
+pub use source::Source;
 pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);
@@ -74,6 +77,7 @@ impl Resource for AppRun {
 
     fn validate(config: &Tree<Model>) -> Diagnostics {
         let mut found = connection_checks::control(config, at!(Model, control));
+        found.extend(source::exactly_one(config, at!(Model, source)));
         found.absorb(
             flatten(config.value(at!(Model, run_config)), at!(Model, run_config)).map(drop),
         );
@@ -92,7 +96,8 @@ impl Resource for AppRun {
         if changes::triggered(plan)? {
             plan.replace(at!(Model, triggers));
         }
-        artifacts::plan(plan, &source)?;
+        artifacts::plan(provider.as_deref(), plan, &source)?;
+        artifacts::check_report(plan)?;
         let Maybe::Known(source) = source else {
             plan.set_unknown(at!(Model, fab_hash));
             if !plan.is_create() {
@@ -104,7 +109,7 @@ impl Resource for AppRun {
             .config
             .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
         let version = app::release(version.known().flatten());
-        let built = app::try_build(provider.as_deref(), &source, version).await?;
+        let built = source::read(provider.as_deref(), &source, version).await?;
         let fab = match built {
             Ok(fab) => fab,
             Err(error) if error.is_missing() && !plan.is_create() => {
@@ -112,7 +117,7 @@ impl Resource for AppRun {
             }
             Err(error) => return tainted::without_app(provider.as_deref(), plan, &source, &error),
         };
-        app::runs_unattended(&fab)?;
+        app::runs_unattended(&source, &fab)?;
         report_files::check_bundle(plan, &source, &fab)?;
         let run_config = plan.config.get::<Option<Dynamic>>(at!(Model, run_config))?;
         if let Maybe::Known(run_config) = run_config {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::artifacts::{ArtifactFile, ArtifactsDownload};
 use super::outputs::{ClientFailureOutput, MetricsOutput, RoundOutput, UsageOutput};
 use super::report_files::ReportFiles;
+use super::source::Source;
 use crate::flower::control::{NodeId, RunId, RunStatus, SubStatus};
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::timeouts::Timeouts;
@@ -60,7 +61,7 @@ model! {
         /// the data source `flower_run_report`.
         report: Option<ReportFiles> = optional(),
         /// Downloads the files that the ServerApp left for the run, such as a trained model, when
-        /// the run has ended. The SuperLink needs `artifacts`, and this provider configuration must
+        /// the run has completed. The SuperLink needs `artifacts`, and this provider configuration must
         /// run the SuperLink. Each file is verified by its size and SHA-256, and an interrupted
         /// download continues with the next apply. If a file is missing later, the next apply
         /// downloads it again, without a new run.
@@ -123,21 +124,6 @@ model! {
         /// The downloaded files, by their path below `artifacts.download_to`. Null without
         /// `artifacts`, and as long as they are not complete.
         artifact_files: Computed<BTreeMap<String, ArtifactFile>> = computed().settled(),
-    }
-}
-
-model! {
-    /// Where an app comes from.
-    pub struct Source {
-        /// A folder with a `pyproject.toml`. Relative paths start in the folder where Terraform
-        /// runs, so begin with `${path.module}`. The bundle never contains files of the provider
-        /// and of Terraform: the provider's `data_dir` and `cache_dir`, folders named `.flower` or
-        /// `.terraform`, states (`*.tfstate*`), variables (`*.tfvars`, `*.tfvars.json`), saved
-        /// plans (`*.tfplan`), `.terraform.lock.hcl`, and Terraform's JSON files (`*.tf.json`,
-        /// `*.tfrc.json`). `flwr build` includes some of them, so its hash differs if the folder
-        /// has such files and `.gitignore` does not exclude them. If a file of the bundle contains
-        /// a private key, the plan fails and names the file.
-        path: String = required(),
     }
 }
 
@@ -245,29 +231,6 @@ pub enum OnStall {
 pub enum OnMissing {
     Keep,
     Recreate,
-}
-
-/// The placeholder for the folder of an app that only its owner knows.
-const TO_FILL_IN: &str = "FILL IN: the folder that holds the app's pyproject.toml";
-
-impl Source {
-    /// The source of an imported run, until the configuration says where the app is. Configurations
-    /// that Terraform generates have the same text.
-    pub(super) fn imported() -> Self {
-        Self {
-            path: TO_FILL_IN.to_owned(),
-        }
-    }
-
-    /// Older states have an empty path.
-    pub(super) fn is_imported(&self) -> bool {
-        self.path.is_empty() || self.is_to_fill_in()
-    }
-
-    /// Whether the configuration of an imported run still has the placeholder.
-    pub(super) fn is_to_fill_in(&self) -> bool {
-        self.path == TO_FILL_IN
-    }
 }
 
 choice_attribute!(Until {

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::app;
 use super::cause::AppParts;
-use super::model::{Model, Source};
-use crate::at;
+use super::model::Model;
+use super::source::{self, Source};
 use crate::flower::control::StartRun;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::version::DEFAULT;
@@ -26,7 +26,8 @@ const NAMED: usize = 10;
 /// The app that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PlannedApp {
-    path: String,
+    /// The key of its source.
+    source: String,
     /// `None` if it could not be read.
     hash: Option<String>,
     #[serde(default)]
@@ -42,7 +43,7 @@ struct Kept {
 impl PlannedApp {
     pub(super) fn of(source: &Source, fab: &Fab) -> Self {
         Self {
-            path: source.path.clone(),
+            source: source.key(),
             hash: Some(fab.hash.as_str().to_owned()),
             files: fab.digests.clone(),
         }
@@ -51,7 +52,7 @@ impl PlannedApp {
     /// An app that could not be read when it was planned.
     pub(super) fn missing(source: &Source) -> Self {
         Self {
-            path: source.path.clone(),
+            source: source.key(),
             hash: None,
             files: BTreeMap::new(),
         }
@@ -61,7 +62,7 @@ impl PlannedApp {
     pub(super) fn known(source: &Source, hash: &str, planned: Option<&Self>) -> Self {
         let same = planned.filter(|planned| planned.hash.as_deref() == Some(hash));
         same.cloned().unwrap_or_else(|| Self {
-            path: source.path.clone(),
+            source: source.key(),
             hash: Some(hash.to_owned()),
             files: BTreeMap::new(),
         })
@@ -95,10 +96,10 @@ pub(super) async fn checked(
         && *expected != hash
     {
         let was = PlannedApp::known(&planned.source, expected, as_planned);
-        return Err(changed(&was, &fab).into());
+        return Err(changed(&planned.source, &was, &fab).into());
     }
     planned.fab_hash.set(hash);
-    app::runs_unattended(&fab)?;
+    app::runs_unattended(&planned.source, &fab)?;
     let overrides = app::overrides(&fab, planned.run_config.as_ref())?;
     let federation = planned.federation.clone().unwrap_or_default();
     let parts = app::parts(&fab);
@@ -110,10 +111,10 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
     let Some(planned) = PlannedApp::from_private(private) else {
         return Ok(());
     };
-    let source = Source {
-        path: planned.path.clone(),
+    let Some(source) = Source::of_key(&planned.source) else {
+        return Ok(());
     };
-    match app::try_build(provider, &source, DEFAULT).await? {
+    match source::read(provider, &source, DEFAULT).await? {
         Ok(fab)
             if planned
                 .hash
@@ -122,30 +123,31 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
         {
             Ok(())
         }
-        Ok(fab) => Err(changed(&planned, &fab).into()),
+        Ok(fab) => Err(changed(&source, &planned, &fab).into()),
         // A bundle that is too large for one release may be planned for a later release.
         Err(FabError::TooLarge { .. }) => Ok(()),
-        Err(error) => Err(app::not_built(&source, &error)
+        Err(error) => Err(source::not_built(&source, &error)
             .detail("The run that this plan replaces is unchanged.")
             .into()),
     }
 }
 
 /// The error for an app that changed after the plan.
-pub(super) fn changed(planned: &PlannedApp, now: &Fab) -> Diagnostic {
+pub(super) fn changed(source: &Source, planned: &PlannedApp, now: &Fab) -> Diagnostic {
     let was = planned.hash.as_deref().unwrap_or("unknown");
     Diagnostic::error("The app changed after it was planned")
         .detail(format!(
-            "The app in {:?} is not the app of this plan. It was planned with the hash {was}, and \
-             has the hash {} now.",
-            planned.path, now.hash
+            "The {} is not the app of this plan. It was planned with the hash {was}, and has the \
+             hash {} now.",
+            source.title(),
+            now.hash
         ))
         .detail(differences(&planned.files, &now.digests))
         .detail(
             "The old run is unchanged, and no new run was submitted. Plan again (`terraform \
              plan`), and apply the new plan.",
         )
-        .at(at!(Model, source.path))
+        .at(source.attribute())
 }
 
 /// Which files differ: one line for each kind of difference.
@@ -199,9 +201,7 @@ mod tests {
             std::fs::create_dir_all(&root).unwrap();
             std::fs::write(root.join(path), text).unwrap();
         }
-        Source {
-            path: root.display().to_string(),
-        }
+        Source::folder(root.display().to_string())
     }
 
     async fn planned(source: &Source) -> Bytes {
@@ -242,7 +242,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = app(dir.path(), &[]);
         let kept = planned(&source).await;
-        std::fs::remove_dir_all(&source.path).unwrap();
+        std::fs::remove_dir_all(source.app_folder().unwrap()).unwrap();
         let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
         assert!(message.detail.contains("is unchanged"), "{message:?}");

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::model::{Model, Source};
+use super::model::Model;
 use super::run_report::RunReport;
+use super::source::Source;
 use crate::flower::fab::{Fab, has_bundled_type};
 use crate::masking::masked;
 use crate::resources::local_path::LocalPath;
@@ -31,7 +32,7 @@ model! {
 }
 
 impl ReportFiles {
-    fn targets(&self) -> impl Iterator<Item = (&LocalPath, ModelPath<Model>)> {
+    pub(super) fn targets(&self) -> impl Iterator<Item = (&LocalPath, ModelPath<Model>)> {
         let path = self.path.as_ref();
         let markdown = self.markdown.as_ref();
         let path = path.map(|path| (path, at!(Model, report.path)));
@@ -94,10 +95,10 @@ pub(super) fn check_bundle(plan: &Plan<Model>, source: &Source, fab: &Fab) -> Re
     else {
         return Ok(());
     };
-    let Ok(folder) = source.path.parse::<LocalPath>() else {
+    let Some(folder) = source.app_folder() else {
         return Ok(());
     };
-    let folder = absolute(&folder.from(Path::new("")));
+    let folder = absolute(&folder);
     let mut found = Diagnostics::default();
     for (path, attribute) in files.targets() {
         let target = absolute(&path.from(Path::new("")));

@@ -4,7 +4,7 @@
 
 use super::federation::Federation;
 use super::model::Model;
-use super::model::Source;
+use super::source::Source;
 use crate::at;
 use crate::flower::dependency::lacking;
 use crate::flower::fab::Fab;
@@ -69,12 +69,12 @@ pub(super) async fn check(
 fn warning(source: &Source, found: &[String]) -> Diagnostic {
     Diagnostic::warning("`requirements` lack dependencies of the app")
         .detail(format!(
-            "The pyproject.toml of the app in {:?} lists packages that are not installed where the \
-             app runs. A run fails when it imports one of them.",
-            source.path
+            "The pyproject.toml of the {} lists packages that are not installed where the app \
+             runs. A run fails when it imports one of them.",
+            source.title()
         ))
         .detail(found.join("\n"))
-        .at(at!(Model, source.path))
+        .at(source.attribute())
 }
 
 /// The `requirements` line to write for one object.
@@ -109,9 +109,7 @@ mod tests {
             &has,
             &["torch==2.7.1", "monai"],
         );
-        let source = Source {
-            path: "./app".to_owned(),
-        };
+        let source = Source::folder("./app");
         let warning = warning(&source, &[line]);
         insta::assert_snapshot!(format!("{}\n\n{}", warning.summary, warning.detail));
     }

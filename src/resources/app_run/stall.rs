@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::federation::{Federation, dead_now, quiet_level};
-use super::model::{Model, OnStall};
+use super::model::{Model, OnClientFailure, OnStall};
 use super::ready::{missing_words, online_words};
 use crate::at;
 use crate::flower::control::{ControlClient, RunStatus};
@@ -151,24 +151,32 @@ fn words_of(time: Duration) -> String {
 /// An error if a stalled run is to be stopped but its SuperLink does not log that it waits.
 pub(super) async fn check(runtime: &dyn Runtime, model: &Model) -> Result<()> {
     let wait = model.wait.as_ref();
-    if wait.and_then(|wait| wait.on_stall) != Some(OnStall::Error) {
-        return Ok(());
-    }
-    match quiet_level(runtime, &model.control).await {
-        Some(level) => Err(Diagnostic::error(
+    let (what, attribute) = if wait.and_then(|wait| wait.on_stall) == Some(OnStall::Error) {
+        (
             "A run that waits for SuperNodes would not be noticed",
+            at!(Model, wait.on_stall),
         )
-        .detail(format!(
-            "`wait.on_stall` needs the ServerApp's log, where Flower says at level INFO that a run \
-             waits. The `log_level` of the SuperLink is `{}`.",
-            level.variable()
-        ))
-        .detail(
-            "Remove `log_level` from the `flower_superlink`, or `on_stall` from the run. Nothing \
-             was submitted.",
+    } else if model.on_client_failure == Some(OnClientFailure::Error) {
+        (
+            "SuperNodes that fail would not be noticed",
+            at!(Model, on_client_failure),
         )
-        .at(at!(Model, wait.on_stall))
-        .into()),
+    } else {
+        return Ok(());
+    };
+    match quiet_level(runtime, &model.control).await {
+        Some(level) => Err(Diagnostic::error(what)
+            .detail(format!(
+                "`{attribute}` needs the ServerApp's log, where Flower writes at level INFO. The \
+                 `log_level` of the SuperLink is `{}`.",
+                level.variable()
+            ))
+            .detail(format!(
+                "Remove `log_level` from the `flower_superlink`, or `{attribute}` from the run. \
+                 Nothing was submitted."
+            ))
+            .at(attribute)
+            .into()),
         None => Ok(()),
     }
 }

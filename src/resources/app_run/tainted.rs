@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::app;
 use super::model::Model;
-use super::model::Source;
 use super::planned_app::PlannedApp;
+use super::source::{self, Source};
 use crate::at;
 use crate::flower::fab::FabError;
 use crate::resources::Configured;
@@ -25,12 +24,12 @@ pub(crate) struct RunsSeen(Mutex<BTreeSet<String>>);
 impl RunsSeen {
     pub(super) fn add(&self, source: &Source) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.insert(source.path.clone());
+        seen.insert(source.key());
     }
 
-    fn has(&self, source: &Source) -> bool {
+    pub(super) fn has(&self, source: &Source) -> bool {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.contains(&source.path)
+        seen.contains(&source.key())
     }
 }
 
@@ -43,7 +42,7 @@ pub(super) fn without_app(
     error: &FabError,
 ) -> Result<()> {
     let may_be_tainted = provider.is_some_and(|provider| provider.runs_seen.has(source));
-    let error_message = app::not_built(source, error);
+    let error_message = source::not_built(source, error);
     if !error.is_missing() {
         return Err(if plan.is_create() && !may_be_tainted {
             error_message

@@ -59,9 +59,7 @@ async fn a_replacement_without_its_app_is_refused_once_and_a_destroy_is_not() {
     let mut state = model();
     state.run_id.set(RunId(7));
     state.status.set(RunStatus::Finished.into());
-    let gone = Source {
-        path: dir.path().join("gone").display().to_string(),
-    };
+    let gone = Source::folder(dir.path().join("gone").display().to_string());
     call.keep_private(PlannedApp::missing(&gone).to_private());
     let refused = AppRun::delete(call.clone(), state.clone()).await;
     assert!(refused.unwrap_err().has_errors());

@@ -7,6 +7,7 @@ use super::cause::{AppParts, Cause, places, sites_of};
 use super::federation::{Federation, quiet_level};
 use super::model::{Model, OnClientFailure, OnFailure};
 use super::run_log::counted;
+use crate::at;
 use crate::flower::control::{NodeId, RunId};
 use crate::flower::progress::{Outcome, Progress, Round};
 use crate::resources::Configured;
@@ -104,6 +105,22 @@ pub(super) async fn judge(
     let training = Training::of(progress);
     if !progress.is_known() {
         warn_of_silence(call, id, model).await;
+        if model.on_client_failure == Some(OnClientFailure::Error) {
+            call.warn(
+                Diagnostic::warning(format!(
+                    "Nothing is known of the SuperNodes in the run {id}"
+                ))
+                .detail(
+                    "The ServerApp's log tells of no round, so the provider cannot tell \
+                         whether SuperNodes failed. Only Flower's strategies log their rounds.",
+                )
+                .detail(
+                    "Let the ServerApp end with an exception if a SuperNode fails, or use a \
+                         strategy of Flower.",
+                )
+                .at(at!(Model, on_client_failure)),
+            );
+        }
     }
     let Some(severity) = training.severity(model) else {
         return Ok(());

@@ -20,10 +20,11 @@ pub(super) async fn of(
     run: &Run,
     failures: &str,
 ) -> Result<()> {
-    if !run.is_finished()
-        || run.sub_status == SubStatus::Completed
-        || model.on_failure == OnFailure::Record
-    {
+    if !run.is_finished() || run.sub_status == SubStatus::Completed {
+        return Ok(());
+    }
+    if model.on_failure == OnFailure::Record {
+        call.warn(recorded(run, failures));
         return Ok(());
     }
     let nodes = client.list_nodes().await.unwrap_or_default();
@@ -75,6 +76,20 @@ pub(super) async fn of(
              a failed run without an error, set `on_failure = \"record\"`.",
         )
         .into())
+}
+
+/// The warning for a run that may fail by its configuration.
+fn recorded(run: &Run, failures: &str) -> Diagnostic {
+    let mut message = Diagnostic::warning(format!(
+        "The run {} ended as {}",
+        run.id,
+        run.sub_status.as_str()
+    ))
+    .detail(super::follow::words(run));
+    if !failures.is_empty() {
+        message = message.detail(format!("SuperNodes failed:\n{failures}"));
+    }
+    message.detail("It is recorded, as `on_failure = \"record\"` asks.")
 }
 
 /// Flower's message for a ServerApp that is gone without a reason.

@@ -68,9 +68,9 @@ model! {
         /// write into the subfolder with the number of their run, which they create
         /// (`os.path.join(os.environ["FLOWER_ARTIFACTS_DIR"], str(context.run_id))`). `artifacts`
         /// of a `flower_app_run` downloads that subfolder. In the runtime `kubernetes` the folder is
-        /// on the volume of the database: set `persistence.size` to hold both. Every ServerApp of
-        /// the SuperLink can read and write the whole folder. The provider removes it together with
-        /// the SuperLink.
+        /// on the volume of the database: set `persistence.size` to hold both, because a full volume
+        /// stops the SuperLink. Every ServerApp of the SuperLink can read and write the whole folder.
+        /// The provider removes it together with the SuperLink.
         artifacts: Option<Artifacts> = optional(),
         /// Python packages that ServerApps need, in pip's syntax (`numpy>=2`). The provider
         /// installs them together with Flower. Allowed are packages and paths of wheels, but no

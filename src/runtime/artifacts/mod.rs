@@ -3,7 +3,7 @@
 
 mod path;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,34 +12,67 @@ use tokio::sync::mpsc::Sender;
 pub use path::{ArtifactPath, ArtifactPathError};
 
 use super::{ObjectRef, RuntimeError};
+use crate::terminal::shortened;
 
 /// The maximum number of files of one run.
 pub const MOST_FILES: usize = 2000;
+/// The maximum size of all names of one run together, in bytes.
+pub(super) const MOST_NAMES: usize = 1 << 20;
 /// How many of the left out entries a listing names.
-pub const MOST_NAMED: usize = 20;
+const MOST_NAMED: usize = 20;
+/// How many characters of a left out entry are shown.
+const MOST_SHOWN: usize = 300;
 
 /// The files of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Listing {
     /// The size of each file.
     pub files: BTreeMap<ArtifactPath, u64>,
     /// What is no artifact, each with the reason: links, devices, and names that no file may have.
     pub left_out: Vec<String>,
+    /// How many more are no artifacts.
+    pub more_left_out: usize,
+    /// The names without their case.
+    folded: BTreeSet<String>,
+    /// The bytes of all names.
+    names: usize,
 }
 
 impl Listing {
     /// Notes an entry that is no artifact. Only the first ones are named.
     pub(super) fn leave_out(&mut self, name: &str, why: impl std::fmt::Display) {
         if self.left_out.len() < MOST_NAMED {
-            self.left_out.push(format!("{name:?}: {why}"));
+            let text = format!("{name:?}: {why}").replace(char::is_control, " ");
+            self.left_out
+                .push(shortened(&text, MOST_SHOWN).into_owned());
+        } else {
+            self.more_left_out += 1;
         }
+    }
+
+    /// Adds a file, unless a file system may take its name for that of another one.
+    pub(super) fn add(&mut self, path: ArtifactPath, size: u64) -> Result<(), ArtifactError> {
+        let folded = path.as_str().to_lowercase();
+        self.names += path.as_str().len();
+        if !self.folded.insert(folded) {
+            self.leave_out(path.as_str(), "another name differs from it only in case");
+            return Ok(());
+        }
+        self.files.insert(path, size);
+        if self.files.len() > MOST_FILES || self.names > MOST_NAMES {
+            return Err(ArtifactError::TooMany);
+        }
+        Ok(())
     }
 }
 
 /// Why artifacts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    #[error("the run has more than {MOST_FILES} files in its folder")]
+    #[error(
+        "the run has more than {MOST_FILES} files, or more than 1 MiB of names or too many other \
+         entries, in its folder"
+    )]
     TooMany,
     #[error("{path:?} changed or was removed while it was read")]
     Changed { path: String },
@@ -83,8 +116,8 @@ pub trait ArtifactStore: Send {
     /// Lists the files; `None` if the run has no folder.
     async fn list(&mut self) -> Result<Option<Listing>, ArtifactError>;
 
-    /// The SHA-256 of a file, in hexadecimal digits, computed where the file is.
-    async fn sha256(&mut self, path: &ArtifactPath) -> Result<String, ArtifactError>;
+    /// The SHA-256 of a file of this size, in hexadecimal digits, computed where the file is.
+    async fn sha256(&mut self, path: &ArtifactPath, size: u64) -> Result<String, ArtifactError>;
 
     /// Sends the bytes of a file from this offset on.
     async fn read(

@@ -4,11 +4,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::terminal::visible;
+
 const LONGEST: usize = 1024;
 const LONGEST_PART: usize = 255;
 const DEEPEST: usize = 32;
-/// The prefix of files that the provider itself writes into the folder of a download.
-const OWN_PREFIX: &str = ".flower-";
+/// The prefixes of files that the provider itself writes into the folder of a download.
+const OWN_PREFIXES: [&str; 2] = [".flower-", "flower-artifacts"];
 
 /// A relative path with `/` between its parts. No part leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,15 +21,19 @@ pub struct ArtifactPath(String);
 pub enum ArtifactPathError {
     #[error("it has a part that is empty, \".\" or \"..\"")]
     Part,
-    #[error("it contains a control character or a backslash")]
+    #[error("it contains an invisible or control character, or a backslash")]
     Character,
+    #[error("a part of it begins with a hyphen, like an option of a command")]
+    Hyphen,
+    #[error("it contains a command to a CI service")]
+    Command,
     #[error("it is longer than {LONGEST} bytes, or a part of it is longer than {LONGEST_PART}")]
     Long,
     #[error("it has more than {DEEPEST} parts")]
     Deep,
-    #[error("a program could run commands from a folder named \".git\"")]
+    #[error("git could run commands from a folder with files named \".git\" or \"HEAD\"")]
     Git,
-    #[error("the provider uses names that begin with \"{OWN_PREFIX}\" itself")]
+    #[error("the provider uses names that begin with {:?} or {:?} itself", OWN_PREFIXES[0], OWN_PREFIXES[1])]
     Reserved,
 }
 
@@ -54,19 +60,30 @@ impl FromStr for ArtifactPath {
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(ArtifactPathError::Part);
         }
-        if text.chars().any(|one| one.is_control() || one == '\\') {
+        if text.chars().any(|one| one.is_control() || one == '\\') || visible(text) != text {
             return Err(ArtifactPathError::Character);
+        }
+        if text.split('/').any(|part| part.starts_with('-')) {
+            return Err(ArtifactPathError::Hyphen);
+        }
+        // GitHub and Azure run commands in the output of their jobs.
+        if text.contains("##") || text.contains("::") {
+            return Err(ArtifactPathError::Command);
         }
         if text.split('/').count() > DEEPEST {
             return Err(ArtifactPathError::Deep);
         }
-        if text
-            .split('/')
-            .any(|part| part.eq_ignore_ascii_case(".git"))
-        {
+        // A folder with `HEAD`, `objects` and `refs` is a repository, too.
+        let is_git =
+            |part: &str| [".git", "git~1", "HEAD"].map(|name| part.eq_ignore_ascii_case(name));
+        if text.split('/').any(|part| is_git(part).contains(&true)) {
             return Err(ArtifactPathError::Git);
         }
-        if text.starts_with(OWN_PREFIX) {
+        let is_own = |part: &str| {
+            let part = part.to_ascii_lowercase();
+            OWN_PREFIXES.iter().any(|own| part.starts_with(own))
+        };
+        if text.split('/').any(is_own) {
             return Err(ArtifactPathError::Reserved);
         }
         Ok(Self(text.to_owned()))
@@ -104,11 +121,29 @@ mod tests {
             (&deep, ArtifactPathError::Deep),
             (".git/config", ArtifactPathError::Git),
             ("a/.GIT/hooks/post-commit", ArtifactPathError::Git),
-            (".flower-artifacts.json", ArtifactPathError::Reserved),
+            ("HEAD", ArtifactPathError::Git),
+            ("a/head", ArtifactPathError::Git),
+            (".flower-unfinished-1", ArtifactPathError::Reserved),
+            ("a/Flower-artifacts.json", ArtifactPathError::Reserved),
+            ("-rf", ArtifactPathError::Hyphen),
+            (
+                "##vso[task.setvariable variable=A]b",
+                ArtifactPathError::Command,
+            ),
+            ("::add-mask::a", ArtifactPathError::Command),
+            ("a\u{202e}b", ArtifactPathError::Character),
+            ("a\u{200b}b", ArtifactPathError::Character),
         ] {
             assert_eq!(text.parse::<ArtifactPath>(), Err(why), "{text:?}");
         }
-        for text in ["model.npz", "a/b c/ü.bin", "..a", "a/.flower-x", ".hidden"] {
+        for text in [
+            "model.npz",
+            "a/b c/ü.bin",
+            "..a",
+            "a/x.flower-x",
+            ".hidden",
+            "a-b",
+        ] {
             assert_eq!(text.parse::<ArtifactPath>().unwrap().as_str(), text);
         }
     }

@@ -15,9 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::sync::mpsc::Sender;
 
-use super::super::artifacts::{
-    ArtifactError, ArtifactPath, ArtifactStore, Artifacts, Listing, MOST_FILES,
-};
+use super::super::artifacts::{ArtifactError, ArtifactPath, ArtifactStore, Artifacts, Listing};
 use super::super::{Network as _, ObjectRef, RuntimeError};
 use super::KubernetesRuntime;
 use super::names;
@@ -60,6 +58,8 @@ struct Service<'a> {
 struct Listed {
     files: Vec<(String, u64)>,
     left_out: Vec<(String, String)>,
+    #[serde(default)]
+    more: usize,
 }
 
 fn cut(cause: impl ToString) -> ArtifactError {
@@ -116,7 +116,13 @@ impl Service<'_> {
         if status == StatusCode::NOT_FOUND && words == b"no such file".as_slice() {
             return Ok(None);
         }
-        let words = visible(&String::from_utf8_lossy(&words)).into_owned();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Err(ArtifactError::TooMany);
+        }
+        if let (Some(path), StatusCode::CONFLICT) = (path, status) {
+            return Err(gone(path));
+        }
+        let words = visible(&String::from_utf8_lossy(&words)).replace(char::is_control, " ");
         Err(match path {
             Some(path) if status == StatusCode::FORBIDDEN => ArtifactError::File {
                 path: path.to_string(),
@@ -139,8 +145,9 @@ impl ArtifactStore for Service<'_> {
         listing(listed).map(Some)
     }
 
-    async fn sha256(&mut self, path: &ArtifactPath) -> Result<String, ArtifactError> {
-        let found = self.get("sha256", Some(path), "", HASHING).await?;
+    async fn sha256(&mut self, path: &ArtifactPath, size: u64) -> Result<String, ArtifactError> {
+        let more = format!("&size={size}");
+        let found = self.get("sha256", Some(path), &more, HASHING).await?;
         let response = found.ok_or_else(|| gone(path))?;
         let body = whole(response, MOST_WORDS).await?;
         let is_hash = body.len() == 64 && body.iter().all(u8::is_ascii_hexdigit);
@@ -214,21 +221,14 @@ fn encoded(path: &str) -> String {
 
 /// The list, with the names that are paths.
 fn listing(listed: Listed) -> Result<Listing, ArtifactError> {
-    if listed.files.len() > MOST_FILES {
-        return Err(ArtifactError::TooMany);
-    }
     let mut found = Listing::default();
+    found.more_left_out = listed.more;
     for (path, why) in listed.left_out {
-        found.leave_out(
-            &visible(&path),
-            visible(&why).replace(char::is_control, " "),
-        );
+        found.leave_out(&visible(&path), visible(&why));
     }
     for (text, size) in listed.files {
         match text.parse::<ArtifactPath>() {
-            Ok(path) => {
-                found.files.insert(path, size);
-            }
+            Ok(path) => found.add(path, size)?,
             Err(why) => found.leave_out(&visible(&text), why),
         }
     }
@@ -237,6 +237,7 @@ fn listing(listed: Listed) -> Result<Listing, ArtifactError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::artifacts::MOST_FILES;
     use super::*;
 
     #[test]
@@ -249,6 +250,7 @@ mod tests {
                 ("a/.git/config".to_owned(), 1),
             ],
             left_out: vec![("link\x1b[2J".to_owned(), "it is\na link".to_owned())],
+            more: 0,
         };
         let found = listing(listed).unwrap();
         let files: Vec<_> = found.files.keys().map(ArtifactPath::as_str).collect();
@@ -264,6 +266,7 @@ mod tests {
         let listed = Listed {
             files: files.collect(),
             left_out: Vec::new(),
+            more: 0,
         };
         assert!(matches!(listing(listed), Err(ArtifactError::TooMany)));
     }

@@ -43,36 +43,28 @@ impl ArtifactStore for RunFolder {
         blocking("", move || match open_run(&folder) {
             Ok(root) => {
                 let mut walk = Walk::default();
-                walk.folder(&root, "")?;
-                Ok(Some(walk.found))
+                let walked = walk.folder(&root, "");
+                Ok(Some(walked.map(|()| walk.found)))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         })
         .await?
-        .map(|found| {
-            if found.files.len() > MOST_FILES {
-                return Err(ArtifactError::TooMany);
-            }
-            Ok(found)
-        })
         .transpose()
     }
 
-    async fn sha256(&mut self, path: &ArtifactPath) -> Result<String, ArtifactError> {
+    async fn sha256(&mut self, path: &ArtifactPath, size: u64) -> Result<String, ArtifactError> {
         let (folder, path) = (self.folder.clone(), path.clone());
+        let changed = path.to_string();
         blocking(path.clone().as_str(), move || {
-            let mut file = open(&folder, &path)?;
+            // It may have grown since it was listed.
+            let mut file = open(&folder, &path)?.take(size + 1);
             let mut hash = Sha256::new();
-            let mut chunk = vec![0; CHUNK];
-            loop {
-                match file.read(&mut chunk)? {
-                    0 => return Ok(hex::encode(hash.finalize())),
-                    read => hash.update(chunk.get(..read).unwrap_or_default()),
-                }
-            }
+            let read = io::copy(&mut file, &mut hash)?;
+            Ok((read == size).then(|| hex::encode(hash.finalize())))
         })
-        .await
+        .await?
+        .ok_or(ArtifactError::Changed { path: changed })
     }
 
     async fn read(
@@ -136,13 +128,17 @@ struct Walk {
 }
 
 impl Walk {
-    fn folder(&mut self, folder: &Beneath, above: &str) -> io::Result<()> {
-        let mut names = folder.names()?;
+    fn folder(&mut self, folder: &Beneath, above: &str) -> Result<(), ArtifactError> {
+        let failed = |error: io::Error| ArtifactError::File {
+            path: above.to_owned(),
+            cause: error.to_string(),
+        };
+        let mut names = folder.names().map_err(failed)?;
         names.sort_unstable();
         for bytes in names {
             self.seen += 1;
-            if self.seen > MOST_ENTRIES || self.found.files.len() > MOST_FILES {
-                return Ok(());
+            if self.seen > MOST_ENTRIES {
+                return Err(ArtifactError::TooMany);
             }
             let Ok(name) = String::from_utf8(bytes.clone()) else {
                 let shown = String::from_utf8_lossy(&bytes);
@@ -155,8 +151,8 @@ impl Walk {
         Ok(())
     }
 
-    fn entry(&mut self, folder: &Beneath, name: &str, text: &str) -> io::Result<()> {
-        let Some(stat) = folder.stat(name)? else {
+    fn entry(&mut self, folder: &Beneath, name: &str, text: &str) -> Result<(), ArtifactError> {
+        let Ok(Some(stat)) = folder.stat(name) else {
             return Ok(());
         };
         let path = match text.parse::<ArtifactPath>() {
@@ -209,7 +205,7 @@ mod tests {
             name: "main".parse().unwrap(),
         };
         let mut store = runtime.artifacts(&superlink, 7).unwrap();
-        assert_eq!(store.list().await.unwrap(), None);
+        assert!(store.list().await.unwrap().is_none());
         let run = runtime.artifacts_dir(&superlink).join("7");
         fs::create_dir_all(run.join("deep/.git")).unwrap();
         fs::write(run.join("deep/model.bin"), b"0123456789").unwrap();
@@ -224,17 +220,18 @@ mod tests {
         assert_eq!(listing.left_out.len(), 5, "{:?}", listing.left_out);
         assert!(listing.left_out.iter().all(|one| !one.contains('\n')));
         assert_eq!(
-            store.sha256(&path).await.unwrap(),
+            store.sha256(&path, 10).await.unwrap(),
             hex::encode(Sha256::digest(b"0123456789"))
         );
+        store.sha256(&path, 9).await.unwrap_err();
         let (to, mut from) = tokio::sync::mpsc::channel(8);
         store.read(&path, 4, to).await.unwrap();
         assert_eq!(from.recv().await.unwrap(), "456789");
         // A name that leads through a link is not opened.
         let through: ArtifactPath = "folder/hostname".parse().unwrap();
-        store.sha256(&through).await.unwrap_err();
+        store.sha256(&through, 1).await.unwrap_err();
         let link: ArtifactPath = "link".parse().unwrap();
-        store.sha256(&link).await.unwrap_err();
+        store.sha256(&link, 1).await.unwrap_err();
         // A run whose folder is a link has no artifacts.
         std::os::unix::fs::symlink("/etc", runtime.artifacts_dir(&superlink).join("8")).unwrap();
         let mut other = runtime.artifacts(&superlink, 8).unwrap();

@@ -1,7 +1,7 @@
 //! Brings the artifacts of a run into a folder: each file is compared with its SHA-256 before it
 //! gets its name, and a cut download continues where it stopped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub(super) struct Download {
     pub files: BTreeMap<ArtifactPath, Brought>,
     /// What is no artifact, with the reasons.
     pub left_out: Vec<String>,
+    /// How many more are no artifacts.
+    pub more_left_out: usize,
 }
 
 /// Why a download failed.
@@ -50,6 +52,8 @@ pub(super) enum DownloadError {
     TooLarge { bytes: u64, limit: u64 },
     #[error("{path:?} arrived with another SHA-256 than the SuperLink computed, twice")]
     Damaged { path: String },
+    #[error("the SuperLink no longer has the files of the run")]
+    Vanished,
     #[error("{path:?} has more bytes than the SuperLink listed")]
     Grown { path: String },
 }
@@ -60,6 +64,10 @@ impl DownloadError {
             Self::Store(error) => return error.remedy(),
             Self::Target(error) => return error.remedy(),
             Self::TooLarge { .. } => "Raise `artifacts.max_bytes`, or let the app write less.",
+            Self::Vanished => {
+                "Something removed them there. The copies on this machine stay as they are. \
+                 Without `artifacts`, the provider does not look for them."
+            }
             Self::Damaged { .. } | Self::Grown { .. } => {
                 "Apply again when nothing writes into the folder of the run."
             }
@@ -68,40 +76,55 @@ impl DownloadError {
     }
 }
 
-/// Downloads everything; `None` if the run has no folder.
+/// Downloads everything; `None` if the run has no files.
 pub(super) async fn download(
     store: &mut dyn ArtifactStore,
     path: &Path,
+    run: &str,
     limit: u64,
 ) -> Result<Option<Download>, DownloadError> {
-    let Some(Listing { files, left_out }) = patient(store).await? else {
-        if path.exists() {
-            // Files of an earlier run would look like those of this one.
-            let mut target = Target::open(path)?;
-            target.expect(&BTreeSet::new())?;
-            target.finish(&BTreeSet::new())?;
-        }
-        return Ok(None);
-    };
+    let Listing {
+        files,
+        left_out,
+        more_left_out,
+        ..
+    } = patient(store).await?.unwrap_or_default();
     let bytes = files
         .values()
         .fold(0, |all: u64, size| all.saturating_add(*size));
     if bytes > limit {
         return Err(DownloadError::TooLarge { bytes, limit });
     }
-    let names: BTreeSet<_> = files.keys().cloned().collect();
+    if files.is_empty() {
+        // The copies of another run stay; that this one had none is said.
+        if path.exists() && Target::open(path)?.holds(run) {
+            return Err(DownloadError::Vanished);
+        }
+        return Ok((!left_out.is_empty()).then(|| Download {
+            files: BTreeMap::new(),
+            left_out,
+            more_left_out,
+        }));
+    }
     let mut target = Target::open(path)?;
-    target.expect(&names)?;
+    target.expect(run, &files)?;
     let target = Arc::new(target);
     let mut brought = BTreeMap::new();
-    for (path, size) in files {
-        let sha256 = bring(store, &target, &path, size).await?;
-        brought.insert(path, Brought { size, sha256 });
+    for (path, size) in &files {
+        let sha256 = bring(store, &target, path, *size).await?;
+        brought.insert(
+            path.clone(),
+            Brought {
+                size: *size,
+                sha256,
+            },
+        );
     }
-    target.finish(&names)?;
+    target.finish(run, &files)?;
     Ok(Some(Download {
         files: brought,
         left_out,
+        more_left_out,
     }))
 }
 
@@ -127,7 +150,7 @@ async fn bring(
     let mut fruitless = 0;
     let mut damaged = false;
     let sha256 = loop {
-        match store.sha256(path).await {
+        match store.sha256(path, size).await {
             Ok(sha256) => break sha256,
             Err(error) if error.may_pass() && fruitless < ATTEMPTS => fruitless += 1,
             Err(error) => return Err(error.into()),
@@ -150,7 +173,13 @@ async fn bring(
             .await
             .map_err(io::Error::other)
             .and_then(|done| done);
-        let written = written.map_err(|error| target.io(error))?;
+        let written = written.map_err(|error| {
+            if error.kind() == io::ErrorKind::StorageFull {
+                // The space is needed for other things, such as the state.
+                let _ = target.restart(&sha256);
+            }
+            target.io(error)
+        })?;
         if written.size > size {
             let _ = target.restart(&sha256);
             return Err(DownloadError::Grown {

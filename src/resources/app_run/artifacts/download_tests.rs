@@ -43,13 +43,12 @@ impl ArtifactStore for Store {
         }
         let files = self.files.iter();
         let files = files.map(|(path, bytes)| (path.parse().unwrap(), bytes.len() as u64));
-        Ok(Some(Listing {
-            files: files.collect(),
-            left_out: Vec::new(),
-        }))
+        let mut listing = Listing::default();
+        listing.files = files.collect();
+        Ok(Some(listing))
     }
 
-    async fn sha256(&mut self, path: &ArtifactPath) -> Result<String, ArtifactError> {
+    async fn sha256(&mut self, path: &ArtifactPath, _: u64) -> Result<String, ArtifactError> {
         Ok(hex::encode(Sha256::digest(&self.files[path.as_str()])))
     }
 
@@ -117,8 +116,16 @@ fn held(path: &Path) -> Vec<String> {
     found
 }
 
+async fn of_run(
+    store: &mut Store,
+    path: &Path,
+    run: &str,
+) -> Result<Option<Download>, DownloadError> {
+    download(store, path, run, 1000).await
+}
+
 async fn run(store: &mut Store, path: &Path) -> Result<Option<Download>, DownloadError> {
-    download(store, path, 1000).await
+    of_run(store, path, "1").await
 }
 
 #[tokio::test]
@@ -196,7 +203,7 @@ async fn other_bytes_never_get_the_name_of_the_file() {
 async fn more_than_the_limit_is_refused_before_anything_is_written() {
     let (_dir, path) = folder();
     let mut store = store([("model.bin", "0123456789"), ("b", "1")]);
-    let error = download(&mut store, &path, 10).await.unwrap_err();
+    let error = download(&mut store, &path, "1", 10).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the artifacts have 11 bytes together, and `max_bytes` is 10"
@@ -235,17 +242,80 @@ async fn files_of_others_are_neither_replaced_nor_removed() {
 }
 
 #[tokio::test]
-async fn the_next_run_replaces_the_files_of_the_last_one() {
+async fn the_next_run_replaces_the_files_of_the_last_one_when_it_is_complete() {
     let (_dir, path) = folder();
     run(&mut store([("a", "1"), ("b/c", "2"), ("d/e", "3")]), &path)
         .await
         .unwrap();
+    let mut next = store([("d/f", "4")]);
+    next.faults = [Fault::CutAfter(0); 5].to_vec();
+    of_run(&mut next, &path, "2").await.unwrap_err();
+    assert!(held(&path).contains(&"d/e".to_owned()));
     // A file where a folder was, and a folder where a file was.
-    run(&mut store([("a/x", "4"), ("b", "5")]), &path)
+    of_run(&mut store([("a/x", "4"), ("b", "5")]), &path, "2")
         .await
         .unwrap();
     assert_eq!(held(&path), ["a/x", "b"]);
     assert!(!path.join("d").exists());
+}
+
+#[tokio::test]
+async fn names_that_change_with_each_attempt_do_not_fill_the_disk() {
+    let (_dir, path) = folder();
+    for names in [["a", "z"], ["b", "z"], ["c", "z"]] {
+        let mut store = store(names.map(|name| (name, "0123456789")));
+        store.files.insert("z", names[0].repeat(10).into_bytes());
+        store.faults = vec![Fault::Damage; 4];
+        run(&mut store, &path).await.unwrap_err();
+        assert!(held(&path).len() <= 2, "{:?}", held(&path));
+    }
+}
+
+#[tokio::test]
+async fn files_that_the_superlink_lost_do_not_remove_their_copies() {
+    let (_dir, path) = folder();
+    run(&mut store([("a", "1")]), &path).await.unwrap();
+    let error = run(&mut Store::default(), &path).await.unwrap_err();
+    assert!(matches!(error, DownloadError::Vanished), "{error}");
+    // Nor does a later run that left none.
+    let none = of_run(&mut Store::default(), &path, "2").await.unwrap();
+    assert_eq!(none, None);
+    assert_eq!(held(&path), ["a"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_dir, path) = folder();
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let error = run(&mut store([("a", "1")]), &path).await.unwrap_err();
+    assert!(matches!(
+        error,
+        DownloadError::Target(TargetError::Shared { .. })
+    ));
+    assert_eq!(held(&path), Vec::<String>::new());
+}
+
+/// Another user may replace a part of the path by a link while files are brought.
+#[tokio::test]
+async fn a_path_that_leads_elsewhere_by_now_is_not_followed() {
+    let (dir, path) = folder();
+    let mut target = Target::open(&path).unwrap();
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (name.parse().unwrap(), 1))
+            .collect()
+    };
+    target.expect("1", &names(&["a", "victim"])).unwrap();
+    let victim = dir.path().join("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("victim"), "mine").unwrap();
+    fs::rename(&path, dir.path().join("away")).unwrap();
+    std::os::unix::fs::symlink(&victim, &path).unwrap();
+    target.finish("1", &names(&["a"])).unwrap();
+    assert!(victim.join("victim").exists());
 }
 
 #[tokio::test]
@@ -288,8 +358,4 @@ async fn a_run_without_a_folder_has_no_files() {
     let (_dir, path) = folder();
     assert_eq!(run(&mut Store::default(), &path).await.unwrap(), None);
     assert!(!path.exists());
-    // Files of an earlier run do not stay.
-    run(&mut store([("a/b", "1")]), &path).await.unwrap();
-    assert_eq!(run(&mut Store::default(), &path).await.unwrap(), None);
-    assert_eq!(held(&path), Vec::<String>::new());
 }

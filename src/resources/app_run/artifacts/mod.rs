@@ -4,6 +4,7 @@
 //! create.
 
 mod download;
+mod folders;
 mod target;
 
 use std::collections::BTreeMap;
@@ -11,21 +12,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::federation::Federation;
-use super::model::{Model, Source, Status};
-use super::report_files::{absolute, unwritable};
-use crate::flower::control::RunStatus;
+use super::model::Model;
+use super::report_files::{ReportFiles, absolute, unwritable};
+use super::source::Source;
+use crate::flower::control::{RunId, SubStatus};
 use crate::resources::Configured;
 use crate::resources::local_path::LocalPath;
 use crate::resources::operation::{Waited, wait};
-use crate::resources::report::{self, Explained};
+use crate::resources::report::{self, Explained, inert};
 use crate::runtime::artifacts::ArtifactPath;
-use crate::runtime::{ObjectRef, Runtime, RuntimeError};
+use crate::runtime::{Location, ObjectRef, Runtime, RuntimeError};
 use crate::terminal::visible;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::schema::{Maybe, ModelPath, computed, defaulted, required};
 use crate::tfplugin::{Call, Plan};
 use crate::{at, model};
 use download::{Download, DownloadError, download};
+pub(crate) use folders::Downloads;
 
 /// The default of `max_bytes`.
 const MOST_BYTES: i64 = 10 << 30;
@@ -34,8 +37,8 @@ model! {
     /// The download of the files that a ServerApp left for its run.
     pub struct ArtifactsDownload {
         /// The folder for the files. A run may name its files as it likes, so the folder must be
-        /// empty at first, and only downloads may use it: the next run replaces the files of the
-        /// last one. A destroy keeps them. Relative paths start in the folder where Terraform runs.
+        /// empty at first, and only downloads may use it: the files of the next run that completes
+        /// replace those of the last one. A destroy keeps them. Relative paths start in the folder where Terraform runs.
         download_to: LocalPath = required(),
         /// The maximum size of all files together, in bytes. A larger download is refused before it
         /// begins.
@@ -67,38 +70,54 @@ impl Explained for target::TargetError {
 
 const TO: ModelPath<Model> = at!(Model, artifacts.download_to);
 
-/// Refuses folders that cannot hold the download, and plans a download that is still to be done.
-pub(super) fn plan(plan: &mut Plan<Model>, source: &Maybe<Source>) -> Result<()> {
+/// Plans a download that is still to be done, and refuses a folder that cannot hold it.
+pub(super) fn plan(
+    provider: Option<&Configured>,
+    plan: &mut Plan<Model>,
+    source: &Maybe<Source>,
+) -> Result<()> {
     let files = at!(Model, artifact_files);
-    match plan.get::<Option<ArtifactsDownload>>(at!(Model, artifacts))? {
-        Maybe::Known(None) => {
-            if plan.prior.is_set(at!(Model, artifacts)) {
-                plan.set(files, Option::<BTreeMap<String, ArtifactFile>>::None);
-            }
-            return Ok(());
+    let wanted = plan.get::<Option<ArtifactsDownload>>(at!(Model, artifacts))?;
+    if let Maybe::Known(None) = wanted {
+        if plan.prior.is_set(at!(Model, artifacts)) {
+            plan.set(files, Option::<BTreeMap<String, ArtifactFile>>::None);
         }
-        Maybe::Known(Some(wanted)) => {
-            let source = match source {
-                Maybe::Known(source) => Some(source),
-                Maybe::Unknown => None,
-            };
-            check(&wanted, source)?;
-        }
-        Maybe::Unknown => {}
+        return Ok(());
     }
-    let status = plan.prior.get::<Option<Status>>(at!(Model, status))?;
-    let finished = status
-        .known()
-        .flatten()
-        .is_some_and(|one| one.is_finished());
-    if finished && (plan.prior.value(files).is_null() || plan.changes(TO)) {
+    let how = plan
+        .prior
+        .get::<Option<SubStatus>>(at!(Model, sub_status))?;
+    let completed = how.known().flatten() == Some(SubStatus::Completed);
+    let is_due = completed && (plan.prior.value(files).is_null() || plan.changes(TO));
+    if is_due {
         plan.set_unknown(files);
     }
-    Ok(())
+    let (Maybe::Known(Some(wanted)), true) = (wanted, is_due || plan.is_create()) else {
+        return Ok(());
+    };
+    let source = match source {
+        Maybe::Known(source) => Some(source),
+        Maybe::Unknown => None,
+    };
+    // A folder must not prevent the destroy of a run, and Terraform plans before it destroys.
+    let is_seen = |source| provider.is_some_and(|one| one.runs_seen.has(source));
+    let may_be_destroyed = !plan.is_create() || source.is_some_and(is_seen);
+    match check(provider.map(|one| one.runtime.as_ref()), &wanted, source) {
+        Err(found) if may_be_destroyed => {
+            let found = found.into_iter().map(Diagnostic::as_warning);
+            plan.notes.extend(found);
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Refuses what is known to fail, before a run is submitted for it.
-fn check(wanted: &ArtifactsDownload, source: Option<&Source>) -> Result<()> {
+fn check(
+    runtime: Option<&dyn Runtime>,
+    wanted: &ArtifactsDownload,
+    source: Option<&Source>,
+) -> Result<()> {
     let path = wanted.download_to.from(Path::new(""));
     let mut found = Diagnostics::default();
     if wanted.max_bytes <= 0 {
@@ -117,7 +136,20 @@ fn check(wanted: &ArtifactsDownload, source: Option<&Source>) -> Result<()> {
                 .at(TO),
         );
     }
-    if source.is_some_and(|source| is_in_app(&path, source)) {
+    let own = runtime.map_or_else(Vec::new, Location::own_folders);
+    if own.iter().any(|own| is_below(&path, own)) {
+        found.push(
+            Diagnostic::error("The artifacts cannot be downloaded")
+                .detail(format!(
+                    "{:?} is in a folder of the provider, which holds keys and records.",
+                    wanted.download_to.to_string()
+                ))
+                .detail("Use another folder.")
+                .at(TO),
+        );
+    }
+    let app = source.and_then(Source::app_folder);
+    if app.is_some_and(|app| is_below(&path, &app)) {
         found.push(
             Diagnostic::error("The artifacts would become a part of the app")
                 .detail(format!(
@@ -132,16 +164,41 @@ fn check(wanted: &ArtifactsDownload, source: Option<&Source>) -> Result<()> {
     found.or(())
 }
 
-fn is_in_app(path: &Path, source: &Source) -> bool {
-    let folder = source.path.parse::<LocalPath>();
-    folder.is_ok_and(|folder| absolute(path).starts_with(absolute(&folder.from(Path::new("")))))
+fn is_below(path: &Path, folder: &Path) -> bool {
+    absolute(path).starts_with(absolute(folder))
+}
+
+/// Refuses report files in the folder of the download, which only downloads use.
+pub(super) fn check_report(plan: &Plan<Model>) -> Result<()> {
+    let wanted = plan.get::<Option<ArtifactsDownload>>(at!(Model, artifacts))?;
+    let files = plan.get::<Option<ReportFiles>>(at!(Model, report))?;
+    let (Maybe::Known(Some(wanted)), Maybe::Known(Some(files))) = (wanted, files) else {
+        return Ok(());
+    };
+    let folder = wanted.download_to.from(Path::new(""));
+    let mut found = Diagnostics::default();
+    for (path, attribute) in files.targets() {
+        if is_below(&path.from(Path::new("")), &folder) {
+            found.push(
+                Diagnostic::error("The report is in the folder of the download")
+                    .detail(format!(
+                        "{:?} is in {:?}, which only downloads may use.",
+                        path.to_string(),
+                        wanted.download_to.to_string()
+                    ))
+                    .detail("Write the report into another folder.")
+                    .at(attribute),
+            );
+        }
+    }
+    found.or(())
 }
 
 /// An error, before the submission, if the SuperLink of the run keeps no artifacts.
 pub(super) async fn can_download(runtime: &dyn Runtime, model: &Model) -> Result<()> {
     match &model.artifacts {
         Some(wanted) => {
-            check(wanted, Some(&model.source))?;
+            check(Some(runtime), wanted, Some(&model.source))?;
             superlink(runtime, model).await.map(drop)
         }
         None => Ok(()),
@@ -184,7 +241,7 @@ async fn superlink(runtime: &dyn Runtime, model: &Model) -> Result<ObjectRef> {
 /// them, so a failure is a warning, and the next apply downloads them.
 pub(super) async fn bring_after_run(call: &Call<Configured>, model: &mut Model, limit: Duration) {
     model.artifact_files = None.into();
-    if model.artifacts.is_none() || !is_finished(model) {
+    if model.artifacts.is_none() || !completed(model) {
         return;
     }
     if let Err(errors) = bring(call, model, limit).await {
@@ -192,7 +249,7 @@ pub(super) async fn bring_after_run(call: &Call<Configured>, model: &mut Model, 
             call.warn(
                 error
                     .as_warning()
-                    .detail("The next apply downloads them, without a new run."),
+                    .detail("The next apply tries again, without a new run."),
             );
         }
     }
@@ -205,7 +262,7 @@ pub(super) async fn bring_again(
     limit: Duration,
 ) -> Result<()> {
     let wanted = model.artifacts.is_some() && model.artifact_files.get().is_none();
-    if wanted && is_finished(model) {
+    if wanted && completed(model) {
         return bring(call, model, limit).await;
     }
     if model.artifact_files.get().is_none() {
@@ -214,30 +271,31 @@ pub(super) async fn bring_again(
     Ok(())
 }
 
-fn is_finished(model: &Model) -> bool {
-    let status = model.status.get();
-    status.is_some_and(|one| *one == Status::Known(RunStatus::Finished))
-}
-
 async fn bring(call: &Call<Configured>, model: &mut Model, limit: Duration) -> Result<()> {
     model.artifact_files = None.into();
     let (Some(wanted), Some(id)) = (&model.artifacts, model.run_id.get().copied()) else {
         return Ok(());
     };
     let runtime = call.provider.runtime.as_ref();
+    let path = wanted.download_to.from(Path::new(""));
+    if let Some(other) = call.provider.downloads.note(&path, id) {
+        return Err(shared(wanted, id, other).into());
+    }
     let object = superlink(runtime, model).await?;
     let what = format!("The artifacts of the run {id} were not downloaded");
-    let path = wanted.download_to.from(Path::new(""));
     let most = u64::try_from(wanted.max_bytes).unwrap_or_default();
     let mut store = runtime
         .artifacts(&object, id.0)
         .map_err(|error| report::error(what.as_str(), &error))?;
     let begun = std::time::Instant::now();
-    let downloading = download(store.as_mut(), &path, most);
+    let run = id.to_string();
+    let downloading = download(store.as_mut(), &path, &run, most);
     let done = match wait(&call.stop, limit, downloading).await {
         Waited::Done(done) => done,
         Waited::Stopped => {
-            return Err(report::error(what, &RuntimeError::Interrupted).into());
+            return Err(report::error(what, &RuntimeError::Interrupted)
+                .detail("The next apply continues the download, without a new run.")
+                .into());
         }
         Waited::TimedOut => {
             return Err(Diagnostic::error(what)
@@ -251,18 +309,26 @@ async fn bring(call: &Call<Configured>, model: &mut Model, limit: Duration) -> R
         }
     };
     let found = done.map_err(|error| report::error(what, &error).at(at!(Model, artifacts)))?;
-    if found.as_ref().is_none_or(|found| found.files.is_empty()) && completed(model) {
+    if found.as_ref().is_none_or(|found| found.files.is_empty()) {
         call.warn(no_files(&object, model));
     }
-    let Download { files, left_out } = found.unwrap_or_default();
+    let Download {
+        files,
+        left_out,
+        more_left_out,
+    } = found.unwrap_or_default();
     if !left_out.is_empty() {
+        let more = match more_left_out {
+            0 => String::new(),
+            more => format!("\n  and {more} more"),
+        };
         call.warn(
             Diagnostic::warning(format!("Not all files of the run {id} were downloaded"))
-                .detail(format!("Left out are:\n  {}", left_out.join("\n  ")))
-                .detail(
-                    "A download takes regular files with names that no program mistakes for \
-                     something else. Let the app write such files.",
-                )
+                .detail(format!(
+                    "Left out are:\n  {}{more}",
+                    inert(&left_out.join("\n  "))
+                ))
+                .detail("Let the app write regular files with ordinary names.")
                 .at(at!(Model, artifacts)),
         );
     }
@@ -280,9 +346,20 @@ async fn bring(call: &Call<Configured>, model: &mut Model, limit: Duration) -> R
     Ok(())
 }
 
+/// The error for two runs that would replace each other's files.
+fn shared(wanted: &ArtifactsDownload, id: RunId, other: RunId) -> Diagnostic {
+    Diagnostic::error("Two runs have one folder for their artifacts")
+        .detail(format!(
+            "The run {id} and the run {other} both download into {:?}.",
+            wanted.download_to.to_string()
+        ))
+        .detail("Give each run its own folder, such as \"${path.root}/models/${each.key}\".")
+        .at(TO)
+}
+
 fn completed(model: &Model) -> bool {
     let how = model.sub_status.get();
-    how.is_some_and(|how| *how == crate::flower::control::SubStatus::Completed)
+    how.is_some_and(|how| *how == SubStatus::Completed)
 }
 
 fn no_files(object: &ObjectRef, model: &Model) -> Diagnostic {
@@ -305,26 +382,24 @@ fn no_files(object: &ObjectRef, model: &Model) -> Diagnostic {
 /// Looks whether the downloaded files are still there. If one is missing, the next plan downloads
 /// them again.
 pub(super) fn look(call: &Call<Configured>, model: &mut Model) {
-    let (Some(wanted), Some(files)) = (&model.artifacts, model.artifact_files.get()) else {
+    let (Some(wanted), Some(id)) = (&model.artifacts, model.run_id.get().copied()) else {
         return;
     };
     let root = wanted.download_to.from(Path::new(""));
+    if let Some(other) = call.provider.downloads.note(&root, id) {
+        call.warn(shared(wanted, id, other).as_warning());
+    }
+    let Some(files) = model.artifact_files.get() else {
+        return;
+    };
     let is_missing = |(name, file): &(&String, &ArtifactFile)| {
         let path = name.parse::<ArtifactPath>();
         let size = u64::try_from(file.size).unwrap_or_default();
         !path.is_ok_and(|path| target::is_there(&root, &path, size))
     };
     let missing: Vec<_> = files.iter().filter(is_missing).collect();
-    let Some((first, _)) = missing.first() else {
-        return;
-    };
-    let id = model.run_id.get().map(ToString::to_string);
-    call.warn(
-        Diagnostic::warning(format!(
-            "Artifacts of the run {} are missing on this machine",
-            id.unwrap_or_default()
-        ))
-        .detail(format!(
+    let why = match (missing.first(), target::run_of(&root)) {
+        (Some((first, _)), _) => format!(
             "{:?} in {:?} is missing or has another size{}.",
             visible(first),
             wanted.download_to.to_string(),
@@ -332,8 +407,19 @@ pub(super) fn look(call: &Call<Configured>, model: &mut Model) {
                 0 => String::new(),
                 more => format!(", and {more} more"),
             }
+        ),
+        (None, Some(run)) if run != id.to_string() && !files.is_empty() => format!(
+            "{:?} has the files of the run {run}.",
+            wanted.download_to.to_string()
+        ),
+        _ => return,
+    };
+    call.warn(
+        Diagnostic::warning(format!(
+            "Artifacts of the run {id} are missing on this machine"
         ))
-        .detail("The next apply downloads them again, without a new run.")
+        .detail(why)
+        .detail("An apply downloads them again, without a new run.")
         .at(TO),
     );
     model.artifact_files = None.into();

@@ -2,12 +2,12 @@
 //! folder names those files, so that nothing else is ever replaced or removed, whatever names an app
 //! gives to its files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -16,23 +16,38 @@ use crate::runtime::artifacts::ArtifactPath;
 use crate::terminal::visible;
 
 /// The list of files that the provider brought.
-pub(super) const LIST: &str = ".flower-artifacts.json";
+pub(super) const LIST: &str = "flower-artifacts.json";
 /// The prefix of files that are not complete; a part of the SHA-256 follows.
 const UNFINISHED: &str = ".flower-unfinished-";
 const LIST_FORMAT: u32 = 1;
 const MOST_LIST: u64 = 8 << 20;
 const CHUNK: usize = 256 << 10;
+/// The space that a download leaves on the disk.
+const RESERVE: u64 = 64 << 20;
 
 /// Why a folder cannot hold a download.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TargetError {
-    #[error("{} is not empty and holds other files, such as {found:?}", path.display())]
+    #[error("the folder {path:?} is not empty and holds other files, such as {found:?}")]
     NotOurs { path: PathBuf, found: String },
-    #[error("{} already has a file {file:?} that no download brought", path.display())]
+    #[error("the folder {path:?} already has a file {file:?} that no download brought")]
     Taken { path: PathBuf, file: String },
-    #[error("another apply is downloading into {} now", path.display())]
+    #[error("{path:?} is no folder")]
+    NotAFolder { path: PathBuf },
+    #[error("other users of this machine can change the folder {path:?}")]
+    Shared { path: PathBuf },
+    #[error("another apply is downloading into the folder {path:?} now")]
     Busy { path: PathBuf },
-    #[error("cannot write into {}: {cause}", path.display())]
+    #[error(
+        "the folder {path:?} has room for {free} bytes, and the download needs {needed}, with a \
+         reserve for the state"
+    )]
+    NoSpace {
+        path: PathBuf,
+        free: u64,
+        needed: u64,
+    },
+    #[error("cannot write into the folder {path:?}: {cause}")]
     Io { path: PathBuf, cause: io::Error },
 }
 
@@ -43,7 +58,13 @@ impl TargetError {
                 "A run may name its files as it likes, so the folder must be one that only \
                  downloads use. Set another folder, or empty this one."
             }
+            Self::NotAFolder { .. } => "Set `download_to` to a folder, or to a path that is free.",
             Self::Taken { .. } => "Move that file to another folder.",
+            Self::Shared { .. } => {
+                "Use a folder that belongs to the user who applies, and that not everybody may \
+                 write."
+            }
+            Self::NoSpace { .. } => "Free some space, or use a folder on another disk.",
             Self::Busy { .. } => {
                 "Give each run a folder of its own, or apply again when the other apply has ended."
             }
@@ -57,14 +78,23 @@ impl TargetError {
 #[derive(Debug, Serialize, Deserialize)]
 struct List {
     format: u32,
+    /// The run that they are of.
+    run: String,
     files: BTreeSet<String>,
+}
+
+/// The files in the folder that downloads brought.
+#[derive(Debug, Default)]
+struct Ours {
+    run: String,
+    files: BTreeSet<ArtifactPath>,
 }
 
 /// A locked folder.
 pub(super) struct Target {
     path: PathBuf,
     root: Beneath,
-    ours: BTreeSet<ArtifactPath>,
+    ours: Ours,
 }
 
 /// A file that is not complete yet.
@@ -79,8 +109,26 @@ pub(super) struct Unfinished {
 /// An error if a download into this folder would be refused. It changes nothing.
 pub(super) fn check(path: &Path) -> Result<(), TargetError> {
     match Beneath::open(path) {
-        Ok(root) => read_list(path, &root).map(drop),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(root) => {
+            judge(path, &root)?;
+            read_list(path, &root).map(drop)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link to nowhere exists, but it is nothing that can be opened.
+            if path.symlink_metadata().is_ok() {
+                return Err(TargetError::NotAFolder {
+                    path: path.to_owned(),
+                });
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory && path.exists() => {
+            Err(TargetError::NotAFolder {
+                path: path.to_owned(),
+            })
+        }
+        // What lies above it is judged with the permissions.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
         Err(cause) => Err(TargetError::Io {
             path: path.to_owned(),
             cause,
@@ -88,8 +136,24 @@ pub(super) fn check(path: &Path) -> Result<(), TargetError> {
     }
 }
 
+/// An error if another user could replace what a download brings, or what it removes.
+fn judge(path: &Path, root: &Beneath) -> Result<(), TargetError> {
+    let found = root.own_stat().map_err(|cause| TargetError::Io {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let user = rustix::process::geteuid().as_raw();
+    let is_own = found.st_uid == user || found.st_uid == 0;
+    if is_own && !Mode::from_raw_mode(found.st_mode).contains(Mode::WOTH) {
+        return Ok(());
+    }
+    Err(TargetError::Shared {
+        path: path.to_owned(),
+    })
+}
+
 /// The files that earlier downloads brought.
-fn read_list(path: &Path, root: &Beneath) -> Result<BTreeSet<ArtifactPath>, TargetError> {
+fn read_list(path: &Path, root: &Beneath) -> Result<Ours, TargetError> {
     let io = |cause| TargetError::Io {
         path: path.to_owned(),
         cause,
@@ -102,7 +166,7 @@ fn read_list(path: &Path, root: &Beneath) -> Result<BTreeSet<ArtifactPath>, Targ
         Ok((file, _)) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match root.names().map_err(io)?.first() {
-                None => Ok(BTreeSet::new()),
+                None => Ok(Ours::default()),
                 Some(name) => Err(foreign(&String::from_utf8_lossy(name))),
             };
         }
@@ -111,11 +175,14 @@ fn read_list(path: &Path, root: &Beneath) -> Result<BTreeSet<ArtifactPath>, Targ
     let mut text = String::new();
     file.take(MOST_LIST).read_to_string(&mut text).map_err(io)?;
     match serde_json::from_str::<List>(&text) {
-        Ok(list) if list.format == LIST_FORMAT => Ok(list
-            .files
-            .iter()
-            .filter_map(|one| one.parse().ok())
-            .collect()),
+        Ok(list) if list.format == LIST_FORMAT => Ok(Ours {
+            files: list
+                .files
+                .iter()
+                .filter_map(|one| one.parse().ok())
+                .collect(),
+            run: list.run,
+        }),
         _ => Err(foreign(LIST)),
     }
 }
@@ -129,6 +196,7 @@ impl Target {
         };
         std::fs::create_dir_all(path).map_err(io)?;
         let root = Beneath::open(path).map_err(io)?;
+        judge(path, &root)?;
         if !root.try_lock().map_err(io)? {
             return Err(TargetError::Busy {
                 path: path.to_owned(),
@@ -142,29 +210,39 @@ impl Target {
         })
     }
 
+    /// Whether the folder holds files of this run.
+    pub(super) fn holds(&self, run: &str) -> bool {
+        self.ours.run == run && !self.ours.files.is_empty()
+    }
+
     /// Prepares the folder for these files: lists them before the first one is written, so that an
-    /// interrupted download is recognised.
-    pub(super) fn expect(&mut self, files: &BTreeSet<ArtifactPath>) -> Result<(), TargetError> {
-        // A file of an earlier run may stand where this one has a folder, and the reverse.
+    /// interrupted download is recognised. Files of an earlier run stay until this one is complete.
+    pub(super) fn expect(
+        &mut self,
+        run: &str,
+        files: &BTreeMap<ArtifactPath, u64>,
+    ) -> Result<(), TargetError> {
+        // A file may stand where this download has a folder, and the reverse.
         let is_above = |folder: &ArtifactPath, file: &ArtifactPath| {
             let rest = file.as_str().strip_prefix(folder.as_str());
             rest.is_some_and(|rest| rest.starts_with('/'))
         };
-        let in_the_way: Vec<_> = self
-            .ours
-            .iter()
-            .filter(|old| {
-                files
-                    .iter()
-                    .any(|new| is_above(old, new) || is_above(new, old))
-            })
+        let in_the_way = |old: &&ArtifactPath| {
+            let mut names = files.keys();
+            names.any(|new| is_above(old, new) || is_above(new, old))
+        };
+        let same_run = self.ours.run == run;
+        let gone = self.ours.files.iter();
+        let gone = gone.filter(|old| !files.contains_key(*old));
+        let gone: Vec<_> = gone
+            .filter(|old| same_run || in_the_way(old))
             .cloned()
             .collect();
-        for old in in_the_way {
+        for old in gone {
             self.remove(&old).map_err(|error| self.io(error))?;
-            self.ours.remove(&old);
+            self.ours.files.remove(&old);
         }
-        for file in files.difference(&self.ours) {
+        for file in files.keys().filter(|file| !self.ours.files.contains(*file)) {
             if self.stat(file).map_err(|error| self.io(error))?.is_some() {
                 return Err(TargetError::Taken {
                     path: self.path.clone(),
@@ -172,9 +250,32 @@ impl Target {
                 });
             }
         }
-        let all: BTreeSet<_> = self.ours.union(files).cloned().collect();
-        self.save(&all)?;
-        self.ours = all;
+        self.has_room(files)?;
+        let names = self.ours.files.iter().chain(files.keys());
+        let all = names.cloned().collect();
+        self.save(run, &all)?;
+        run.clone_into(&mut self.ours.run);
+        self.ours.files = all;
+        Ok(())
+    }
+
+    /// An error if the disk would be full: Terraform may have to write its state there, too.
+    fn has_room(&self, files: &BTreeMap<ArtifactPath, u64>) -> Result<(), TargetError> {
+        let mut needed = RESERVE;
+        for (file, size) in files {
+            let found = self.stat(file).map_err(|error| self.io(error))?;
+            if found.as_ref().and_then(size_of_file) != Some(*size) {
+                needed = needed.saturating_add(*size);
+            }
+        }
+        let free = self.root.free_space().map_err(|error| self.io(error))?;
+        if needed > free && needed > RESERVE {
+            return Err(TargetError::NoSpace {
+                path: self.path.clone(),
+                free,
+                needed,
+            });
+        }
         Ok(())
     }
 
@@ -189,16 +290,36 @@ impl Target {
         Ok(found == size && hex::encode(hash_of(&file)?.finalize()) == sha256)
     }
 
-    /// Opens the unfinished file of this content, with what an earlier attempt wrote.
+    /// Opens the unfinished file of this content, with what an earlier attempt wrote. Those of other
+    /// contents are removed: only one file is brought at a time.
     pub(super) fn unfinished(&self, size: u64, sha256: &str) -> io::Result<Unfinished> {
-        let flags = OFlags::RDWR | OFlags::CREATE;
-        let (mut file, found) = self.root.file(&unfinished_name(sha256), flags)?;
-        if found > size {
-            file.set_len(0)?;
+        let name = unfinished_name(sha256);
+        self.tidy(Some(&name))?;
+        if let Some(found) = self.root.stat(&name)? {
+            let user = rustix::process::geteuid().as_raw();
+            let is_whole = size_of_file(&found).is_some_and(|found| found <= size);
+            if !is_whole || found.st_uid != user || found.st_nlink != 1 {
+                self.root.remove_file(&name)?;
+            }
         }
+        let flags = OFlags::RDWR | OFlags::CREATE;
+        let (mut file, _) = self.root.file(&name, flags)?;
         let hash = hash_of(&file)?;
         let size = file.seek(SeekFrom::End(0))?;
         Ok(Unfinished { file, size, hash })
+    }
+
+    /// Removes unfinished files but this one.
+    fn tidy(&self, but: Option<&str>) -> io::Result<()> {
+        for name in self.root.names()? {
+            if let Ok(name) = String::from_utf8(name)
+                && name.starts_with(UNFINISHED)
+                && Some(name.as_str()) != but
+            {
+                self.root.remove_file(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets what earlier attempts wrote.
@@ -219,32 +340,31 @@ impl Target {
     }
 
     /// Removes what belongs to no file of this download.
-    pub(super) fn finish(&self, files: &BTreeSet<ArtifactPath>) -> Result<(), TargetError> {
+    pub(super) fn finish(
+        &self,
+        run: &str,
+        files: &BTreeMap<ArtifactPath, u64>,
+    ) -> Result<(), TargetError> {
         let tidied = || -> io::Result<()> {
-            for old in self.ours.difference(files) {
-                self.remove(old)?;
-            }
-            for name in self.root.names()? {
-                if let Ok(name) = String::from_utf8(name)
-                    && name.starts_with(UNFINISHED)
-                {
-                    self.root.remove_file(&name)?;
-                }
-            }
-            Ok(())
+            let old = self.ours.files.iter();
+            old.filter(|old| !files.contains_key(*old))
+                .try_for_each(|old| self.remove(old))?;
+            self.tidy(None)
         };
         tidied().map_err(|error| self.io(error))?;
-        self.save(files)
+        self.save(run, &files.keys().cloned().collect())
     }
 
-    fn save(&self, files: &BTreeSet<ArtifactPath>) -> Result<(), TargetError> {
+    fn save(&self, run: &str, files: &BTreeSet<ArtifactPath>) -> Result<(), TargetError> {
         let list = List {
             format: LIST_FORMAT,
+            run: run.to_owned(),
             files: files.iter().map(ArtifactPath::to_string).collect(),
         };
         let write = || -> io::Result<()> {
             let name = format!("{UNFINISHED}list");
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+            self.root.remove_file(&name)?;
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
             let (mut file, _) = self.root.file(&name, flags)?;
             file.write_all(&serde_json::to_vec_pretty(&list)?)?;
             file.sync_all()?;
@@ -263,7 +383,7 @@ impl Target {
     /// The folder of a file, if it exists. No link leads to it.
     fn folder_of<'a>(&self, path: &'a ArtifactPath) -> io::Result<Option<(Beneath, &'a str)>> {
         let (folders, name) = path.split();
-        let mut folder = Beneath::open(&self.path)?;
+        let mut folder = self.root.again()?;
         for part in folders {
             folder = match folder.folder(part) {
                 Ok(inner) => inner,
@@ -293,7 +413,7 @@ impl Target {
         let (folders, _) = path.split();
         let parts: Vec<&str> = folders.collect();
         for depth in (0..parts.len()).rev() {
-            let mut above = Beneath::open(&self.path)?;
+            let mut above = self.root.again()?;
             for part in parts.get(..depth).unwrap_or_default() {
                 above = above.folder(part)?;
             }
@@ -303,6 +423,13 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// The run whose files the folder holds, if it has a list.
+pub(super) fn run_of(path: &Path) -> Option<String> {
+    let root = Beneath::open(path).ok()?;
+    let ours = read_list(path, &root).ok()?;
+    Some(ours.run).filter(|run| !run.is_empty())
 }
 
 /// Whether a file of a download is still there with this size. It opens nothing.

@@ -154,7 +154,7 @@ pub(super) fn artifacts_container(context: &Context<'_>, workload: &Workload) ->
         &mut container,
         json!({
             "image": image(context, workload, main.duty, &main.image),
-            "command": ["python", "-c", literal(SERVE_ARTIFACTS), ARTIFACTS, port, most],
+            "command": ["python", "-I", "-c", literal(SERVE_ARTIFACTS), ARTIFACTS, port, most],
             "resources": {
                 "requests": { "cpu": "10m", "memory": "32Mi" },
                 "limits": { "memory": "256Mi" },

@@ -7,12 +7,16 @@ import os
 import signal
 import stat
 import sys
+import threading
+import time
 import urllib.parse
 
 ROOT, PORT, MOST = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 DEEPEST = 32
 NAMED = 20
-CHUNK = 1 << 18
+LONGEST = 1024
+MOST_NAMES = 1 << 20
+CHUNK = 1 << 16
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -44,20 +48,39 @@ def opened(parts):
     return file
 
 
+class TooMany(Exception):
+    pass
+
+
 class Listing:
     def __init__(self):
-        self.files, self.left_out, self.seen = [], [], 0
+        self.files, self.left_out, self.more, self.seen, self.names = [], [], 0, 0, 0
 
     def leave_out(self, path, why):
         if len(self.left_out) < NAMED:
-            self.left_out.append([ascii(path)[1:-1], why])
+            self.left_out.append([ascii(path[:LONGEST])[1:-1], why])
+        else:
+            self.more += 1
+
+    def entries(self, at):
+        names = []
+        with os.scandir(at) as found:
+            for entry in found:
+                self.seen += 1
+                if self.seen > 10 * MOST:
+                    raise TooMany
+                names.append(entry.name)
+        return sorted(names)
 
     def add(self, at, above, depth):
-        for name in sorted(os.listdir(at)):
-            self.seen += 1
-            if len(self.files) > MOST or self.seen > 10 * MOST:
-                return
+        for name in self.entries(at):
             path = above + name
+            if len(path) > LONGEST:
+                self.leave_out(path, "it is too long")
+                continue
+            self.names += len(path)
+            if len(self.files) > MOST or self.names > MOST_NAMES:
+                raise TooMany
             try:
                 name.encode()
                 found = os.stat(name, dir_fd=at, follow_symlinks=False)
@@ -81,7 +104,7 @@ class Listing:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 300
+    timeout = 60
 
     def log_message(self, *_):
         pass
@@ -98,14 +121,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if url.path == "/list":
                 self.list(parts)
             elif url.path == "/sha256":
-                self.sha256(parts)
+                self.sha256(parts, int(query["size"]))
             elif url.path == "/file":
                 self.file(parts, int(query.get("from", "0")))
             else:
                 self.reply(404, b"no such resource")
         except FileNotFoundError:
             self.reply(404, b"no such file")
-        except (OSError, ValueError) as error:
+        except TooMany:
+            self.reply(413, b"too many files")
+        except (OSError, ValueError, KeyError) as error:
             self.close_connection = True
             self.reply(403, str(error).encode(errors="replace"))
 
@@ -122,13 +147,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             listing.add(at, "", 1)
         finally:
             os.close(at)
-        self.reply(200, json.dumps({"files": listing.files, "left_out": listing.left_out}).encode())
+        found = {"files": listing.files, "left_out": listing.left_out, "more": listing.more}
+        self.reply(200, json.dumps(found).encode())
 
-    def sha256(self, parts):
-        digest = hashlib.sha256()
+    def sha256(self, parts, size):
+        digest, left = hashlib.sha256(), size
         with opened(parts) as file:
-            while chunk := file.read(CHUNK):
+            # It may have grown since it was listed.
+            while chunk := file.read(min(CHUNK, left + 1)):
                 digest.update(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    break
+        if left:
+            return self.reply(409, b"the file has another size")
         self.reply(200, digest.hexdigest().encode())
 
     def file(self, parts, start):
@@ -155,7 +187,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    places = threading.BoundedSemaphore(8)
+
+    def process_request_thread(self, *request):
+        with self.places:
+            super().process_request_thread(*request)
 
 
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-Server(("127.0.0.1", PORT), Handler).serve_forever()
+while True:
+    # An app that has taken the port must not stop the pod.
+    try:
+        Server(("127.0.0.1", PORT), Handler).serve_forever()
+    except OSError as error:
+        print(f"port {PORT}: {error}", file=sys.stderr, flush=True)
+        time.sleep(5)

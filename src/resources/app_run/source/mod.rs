@@ -1,0 +1,184 @@
+//! Where an app comes from: the attribute `source` of runs and of the data source `flower_app`.
+
+mod reading;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::model::Model;
+use crate::resources::local_path::LocalPath;
+use crate::resources::sha256::Sha256Hex;
+use crate::tfplugin::diagnostic::Diagnostics;
+use crate::tfplugin::schema::{Attr as _, Dynamic, ModelPath, Tree, optional, required};
+use crate::tfplugin::value;
+use crate::{at, model};
+pub(super) use reading::{not_built, read};
+
+model! {
+    /// Where an app comes from. Set exactly one attribute. The same files give the same bundle from
+    /// every source, except `fab`, whose bundle is submitted unchanged.
+    pub struct Source {
+        /// A folder with a `pyproject.toml`. Relative paths start in the folder where Terraform
+        /// runs, so begin with `${path.module}`. The bundle never contains files of the provider
+        /// and of Terraform: the provider's `data_dir` and `cache_dir`, folders named `.flower` or
+        /// `.terraform`, states (`*.tfstate*`), variables (`*.tfvars`, `*.tfvars.json`), saved
+        /// plans (`*.tfplan`), `.terraform.lock.hcl`, and Terraform's JSON files (`*.tf.json`,
+        /// `*.tfrc.json`). `flwr build` includes some of them, so its hash differs if the folder
+        /// has such files and `.gitignore` does not exclude them. If a file of the bundle contains
+        /// a private key, the plan fails and names the file.
+        path: Option<String> = optional(),
+        /// An archive (zip, tar or tar.gz, recognised by its content) with the files of an app.
+        archive: Option<ArchiveSource> = optional(),
+        /// The files or the code of an app, written in the configuration.
+        inline: Option<InlineSource> = optional(),
+        /// An app bundle (FAB) that `flwr build` wrote.
+        fab: Option<FabSource> = optional(),
+    }
+}
+
+model! {
+    /// An archive with the files of an app. It is not unpacked to a disk, and no link in it is
+    /// followed. If all entries lie in one folder, as in the archives of GitHub, this folder is the
+    /// root.
+    pub struct ArchiveSource {
+        /// The archive on this machine. Relative paths start in the folder where Terraform runs.
+        path: LocalPath = required(),
+        /// The SHA-256 of the archive, in hexadecimal digits. If it differs, the plan fails.
+        sha256: Option<Sha256Hex> = optional(),
+        /// The folder with the `pyproject.toml`, relative to the root of the archive.
+        subdirectory: Option<String> = optional(),
+    }
+}
+
+model! {
+    /// An app in the configuration: either all of its `files`, or the code of its ServerApp
+    /// (`server`) and ClientApp (`client`), for which the provider writes the `pyproject.toml`.
+    /// Every text is kept byte for byte. Everyone who can read the state or a plan can read it.
+    pub struct InlineSource {
+        /// The files: their paths, such as `pyproject.toml` and `app/server_app.py`, and their
+        /// texts.
+        files: Option<BTreeMap<String, String>> = optional(),
+        /// The Python code of the ServerApp.
+        server: Option<String> = optional(),
+        /// The Python code of the ClientApp.
+        client: Option<String> = optional(),
+        /// The variable in `server` that holds the ServerApp. Default: `app`.
+        server_app: Option<String> = optional(),
+        /// The variable in `client` that holds the ClientApp. Default: `app`.
+        client_app: Option<String> = optional(),
+        /// The name of the app. Default: `inline`.
+        name: Option<String> = optional(),
+        /// Python packages that the app needs, such as `numpy>=2`. They are the `dependencies` of
+        /// the `pyproject.toml`; SuperLinks and SuperNodes install them if you also write them into
+        /// their `requirements`.
+        requirements: Option<Vec<String>> = optional(),
+        /// The default values of the app's configuration, which `run_config` can override: an
+        /// object of bools, numbers and strings.
+        config: Option<Dynamic> = optional(),
+    }
+}
+
+model! {
+    /// An app bundle (FAB). The provider compares each file in it with the bundle's own list of
+    /// contents, and submits the bundle unchanged.
+    pub struct FabSource {
+        /// The bundle on this machine. Relative paths start in the folder where Terraform runs.
+        path: LocalPath = required(),
+        /// The SHA-256 of the bundle, in hexadecimal digits. If it differs, the plan fails.
+        sha256: Option<Sha256Hex> = optional(),
+    }
+}
+
+/// The kinds of source.
+const KINDS: [ModelPath<Source>; 4] = [
+    at!(Source, path),
+    at!(Source, archive),
+    at!(Source, inline),
+    at!(Source, fab),
+];
+
+/// The placeholder for the folder of an app that only its owner knows.
+const TO_FILL_IN: &str = "FILL IN: the folder that holds the app's pyproject.toml";
+
+/// Refuses a configuration with several sources, and one with none.
+pub(crate) fn exactly_one<M>(config: &Tree<M>, source: ModelPath<M>) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let value = config.value(source);
+    if !value.is_null() && !value.is_unknown() {
+        found.absorb(config.exactly_one_of(source, &KINDS.map(|kind| source.then(kind))));
+    }
+    found
+}
+
+impl Source {
+    /// A folder of this machine.
+    pub(crate) fn folder(path: impl Into<String>) -> Self {
+        Self {
+            path: Some(path.into()),
+            archive: None,
+            inline: None,
+            fab: None,
+        }
+    }
+
+    /// The source of an imported run, until the configuration says where the app is. Configurations
+    /// that Terraform generates have the same text.
+    pub(super) fn imported() -> Self {
+        Self::folder(TO_FILL_IN)
+    }
+
+    /// Older states have an empty path.
+    pub(super) fn is_imported(&self) -> bool {
+        self.path.as_deref() == Some("") || self.is_to_fill_in()
+    }
+
+    /// Whether the configuration of an imported run still has the placeholder.
+    pub(super) fn is_to_fill_in(&self) -> bool {
+        self.path.as_deref() == Some(TO_FILL_IN)
+    }
+
+    /// The attribute that is set.
+    pub(super) const fn attribute(&self) -> ModelPath<Model> {
+        if self.archive.is_some() {
+            at!(Model, source.archive)
+        } else if self.inline.is_some() {
+            at!(Model, source.inline)
+        } else if self.fab.is_some() {
+            at!(Model, source.fab)
+        } else {
+            at!(Model, source.path)
+        }
+    }
+
+    /// The app in a message, such as `app in "./app"`.
+    pub(super) fn title(&self) -> String {
+        if let Some(archive) = &self.archive {
+            format!("app in the archive {:?}", archive.path.to_string())
+        } else if self.inline.is_some() {
+            "app in `source.inline`".to_owned()
+        } else if let Some(fab) = &self.fab {
+            format!("bundle {:?}", fab.path.to_string())
+        } else {
+            format!("app in {:?}", self.path.as_deref().unwrap_or_default())
+        }
+    }
+
+    /// The folder that the bundle is made of, if it is one: what is written there may become a part
+    /// of the app.
+    pub(super) fn app_folder(&self) -> Option<PathBuf> {
+        let folder = self.path.as_ref()?.parse::<LocalPath>().ok()?;
+        Some(folder.from(Path::new("")))
+    }
+
+    /// All attributes as one text, which is equal for equal sources.
+    pub(super) fn key(&self) -> String {
+        value::to_state(&self.encode()).to_string()
+    }
+
+    /// The source with this key.
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        let json: serde_json::Value = serde_json::from_str(key).ok()?;
+        let value = value::from_json(&json, &Self::kind().ty()).ok()?;
+        Self::decode(&value, &crate::tfplugin::path::Path::default()).ok()
+    }
+}

@@ -1,0 +1,210 @@
+//! Reads an app from its source, and makes the bundle. Everything that blocks is on another thread,
+//! so that the serving thread is not blocked.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::{ArchiveSource, FabSource, InlineSource, Source};
+use crate::at;
+use crate::flower::app_source::archive::{self, Limits};
+use crate::flower::app_source::inline::{self, InlineFields};
+use crate::flower::app_source::{AppTree, TreeError};
+use crate::flower::fab::{self, Fab, FabError};
+use crate::flower::run_config::RunConfig;
+use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
+use crate::resources::Configured;
+use crate::resources::app_run::model::Model;
+use crate::resources::config_values::flatten;
+use crate::resources::local_path::{LocalPath, LocalPathError};
+use crate::resources::report;
+use crate::resources::sha256::Sha256Hex;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::refused;
+
+/// A source whose attributes are parsed.
+enum Input {
+    Folder {
+        path: PathBuf,
+        /// The provider's own folders.
+        own: Vec<PathBuf>,
+    },
+    Archive {
+        path: PathBuf,
+        sha256: Option<Sha256Hex>,
+        subdirectory: Option<String>,
+    },
+    Inline(Box<InlineFields>),
+    Fab {
+        path: PathBuf,
+        sha256: Option<Sha256Hex>,
+    },
+}
+
+/// Makes the bundle for a SuperLink of this release, or returns the reason if there is none.
+pub(in super::super) async fn read(
+    provider: Option<&Configured>,
+    source: &Source,
+    version: FlowerVersion,
+) -> Result<std::result::Result<Fab, FabError>> {
+    // A release that cannot be used is reported at the attribute that sets it.
+    let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
+    let input = input(provider, source)?;
+    let built = tokio::task::spawn_blocking(move || build(input, limit));
+    let built = built.await.map_err(|error| {
+        Diagnostic::error("The app could not be built").detail(error.to_string())
+    })?;
+    Ok(built)
+}
+
+fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
+    let here = Path::new("");
+    if let Some(ArchiveSource {
+        path,
+        sha256,
+        subdirectory,
+    }) = source.archive.clone()
+    {
+        return Ok(Input::Archive {
+            path: path.from(here),
+            sha256,
+            subdirectory,
+        });
+    }
+    if let Some(inline) = source.inline.clone() {
+        return fields(inline).map(|fields| Input::Inline(Box::new(fields)));
+    }
+    if let Some(FabSource { path, sha256 }) = source.fab.clone() {
+        return Ok(Input::Fab {
+            path: path.from(here),
+            sha256,
+        });
+    }
+    let text = source.path.as_deref().unwrap_or_default();
+    let path: LocalPath = text
+        .parse()
+        .map_err(|why: LocalPathError| refused(text, &why, &at!(Model, source.path).path()))?;
+    Ok(Input::Folder {
+        path: path.from(here),
+        own: provider.map_or_else(Vec::new, |provider| provider.runtime.own_folders()),
+    })
+}
+
+fn fields(inline: InlineSource) -> Result<InlineFields> {
+    let config = match &inline.config {
+        Some(config) => flatten(&config.0, at!(Model, source.inline.config))?,
+        None => RunConfig::new(),
+    };
+    Ok(InlineFields {
+        files: inline.files,
+        server: inline.server,
+        client: inline.client,
+        server_app: inline.server_app,
+        client_app: inline.client_app,
+        name: inline.name,
+        requirements: inline.requirements.unwrap_or_default(),
+        config,
+    })
+}
+
+fn build(input: Input, limit: u64) -> std::result::Result<Fab, FabError> {
+    let tree = match input {
+        Input::Folder { path, own } => AppTree::from_dir(&path, &own)?,
+        Input::Archive {
+            path,
+            sha256,
+            subdirectory,
+        } => {
+            let mut file = open(&path)?;
+            verify(&path, &mut file, sha256.as_ref())?;
+            let keep = fab::decides_bundle;
+            let limits = Limits::default();
+            let unpacked = archive::unpack(&mut file, subdirectory.as_deref(), &limits, &keep);
+            AppTree::from_unpacked(unpacked.map_err(TreeError::from)?)?
+        }
+        Input::Inline(fields) => {
+            AppTree::from_files(inline::files(*fields).map_err(TreeError::from)?)?
+        }
+        Input::Fab { path, sha256 } => {
+            let mut file = open(&path)?;
+            verify(&path, &mut file, sha256.as_ref())?;
+            return fab::open(whole(&path, &mut file, limit)?, limit);
+        }
+    };
+    fab::build_within(&tree, limit)
+}
+
+/// A regular file: anything else could block for ever.
+fn open(path: &Path) -> std::result::Result<File, TreeError> {
+    let found = std::fs::metadata(path).map_err(unreadable(path))?;
+    if !found.is_file() {
+        return Err(TreeError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    File::open(path).map_err(unreadable(path))
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> TreeError {
+    let path = path.to_owned();
+    move |source| TreeError::Read {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// An error unless the file has this hash.
+fn verify(
+    path: &Path,
+    file: &mut File,
+    expected: Option<&Sha256Hex>,
+) -> std::result::Result<(), TreeError> {
+    let Some(expected) = expected else {
+        return Ok(());
+    };
+    let mut hash = Sha256::new();
+    io::copy(file, &mut hash).map_err(unreadable(path))?;
+    file.rewind().map_err(unreadable(path))?;
+    let found = hex::encode(hash.finalize());
+    if expected.is(&found) {
+        return Ok(());
+    }
+    Err(TreeError::OtherHash {
+        file: path.display().to_string(),
+        expected: expected.to_string(),
+        found,
+    })
+}
+
+/// The bytes of a file, but not much more than the limit.
+fn whole(path: &Path, file: &mut File, limit: u64) -> std::result::Result<Bytes, TreeError> {
+    let mut bytes = Vec::new();
+    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(unreadable(path))?;
+    Ok(bytes.into())
+}
+
+/// The message for an app that cannot be built.
+pub(in super::super) fn not_built(source: &Source, error: &FabError) -> Diagnostic {
+    if source.is_to_fill_in() {
+        return unsaid().at(source.attribute());
+    }
+    report::error(format!("The {} cannot be bundled", source.title()), error).at(source.attribute())
+}
+
+/// For an imported run whose configuration does not say yet where its app is.
+fn unsaid() -> Diagnostic {
+    Diagnostic::error("The source of an imported run is not filled in")
+        .detail("A SuperLink does not know the folder of a run's app.")
+        .detail(
+            "Write the folder that holds the app's pyproject.toml into `source.path`, such as \
+             \"${path.module}/app\".",
+        )
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
