@@ -39,6 +39,8 @@ model! {
         files: Computed<Vec<String>> = computed(),
         /// The SHA-256 hash of the bundle, as in `flower_app_run`.
         fab_hash: Computed<String> = computed(),
+        /// The commit of an app from `source.git`. Null for other sources.
+        resolved_commit: Computed<String> = computed(),
         /// The size of the bundle in bytes. From Flower 1.20 on, a SuperLink accepts at most
         /// 10485760 (10 MiB).
         fab_size: Computed<u32> = computed(),
@@ -59,7 +61,10 @@ impl DataSource for App {
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {
-        let fab = build(Some(&call.provider), &config.source, DEFAULT).await?;
+        let provider = Some(call.provider.as_ref());
+        let commit = source::commit(provider, &config.source, None).await?;
+        config.resolved_commit = commit.map(|commit| commit.to_string()).into();
+        let fab = build(provider, &config.source, DEFAULT, commit).await?;
         let project = fab.project;
         config.publisher.set(project.publisher);
         config.name.set(project.name);

@@ -51,7 +51,7 @@ use crate::flower::control::{
 use crate::flower::version::{ControlPlane, row_of};
 use crate::pod_address::PodAddress;
 use crate::runtime::{ErrorKind, Runtime};
-use app_run::{Downloads, RunsSeen};
+use app_run::{Downloads, Repositories, RunsSeen};
 use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
@@ -71,6 +71,7 @@ pub struct Configured {
     recently_removed: RecentlyRemoved,
     runs_seen: RunsSeen,
     downloads: Downloads,
+    repositories: Repositories,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
@@ -88,6 +89,7 @@ impl Configured {
             recently_removed: RecentlyRemoved::default(),
             runs_seen: RunsSeen::default(),
             downloads: Downloads::default(),
+            repositories: Repositories::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
             #[cfg(test)]

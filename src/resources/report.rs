@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use crate::flower::app_source::git::GitError;
 use crate::flower::control::{ControlError, EndpointError, FindError, SubmitError};
 use crate::flower::fab::FabError;
 use crate::flower::launch::LaunchError;
@@ -41,6 +42,12 @@ explained!(
     SubmitError,
     VersionError,
 );
+
+impl Explained for GitError {
+    fn remedy(&self) -> Option<String> {
+        Some(self.remedy())
+    }
+}
 
 /// The text of an error as a sentence. It may quote names that an app chose.
 fn told(error: &(impl Explained + ?Sized)) -> String {

@@ -30,8 +30,21 @@ fn the_same_files_are_the_same_run_from_every_source() {
         .current_dir(it.path("."))
         .status();
     assert!(packed.unwrap().success());
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+            .args(arguments)
+            .current_dir(it.path("."))
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(done.unwrap().success());
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "app"]);
+    git(&["commit", "-q", "-m", "one"]);
     let names = "toset([for name in fileset(\"${path.module}/app\", \"**\") : name])";
     for source in [
+        "{ git = { url = \"file://${abspath(path.root)}\", subdirectory = \"app\" } }".to_owned(),
         "{ archive = { path = \"app.tar.gz\", subdirectory = \"app\" } }".to_owned(),
         "{ archive = { path = \"app.tar.gz\", subdirectory = \"app\", sha256 = filesha256(\"app.tar.gz\") } }".to_owned(),
         format!("{{ inline = {{ files = {{ for name in {names} : name => file(\"${{path.module}}/app/${{name}}\") }} }} }}"),
@@ -45,6 +58,29 @@ fn the_same_files_are_the_same_run_from_every_source() {
         assert_eq!(now["run_id"], run["run_id"], "{source}");
         assert!(it.output("files").to_string().contains("quickstart/server_app.py"));
     }
+    // A branch that has moved is told, and the run stays.
+    let repository = "{ git = { url = \"file://${abspath(path.root)}\", subdirectory = \"app\" } }";
+    it.configure(&config(repository));
+    it.apply().succeeded();
+    let commit = it.state("flower_app_run.r")["resolved_commit"].clone();
+    assert_eq!(commit.as_str().unwrap().len(), 40);
+    it.file("app/quickstart/more.py", "more = 1\n");
+    git(&["add", "app"]);
+    git(&["commit", "-q", "-m", "two"]);
+    it.plan()
+        .says(&["The app of a run has a newer commit", "follow = true"]);
+    it.apply().succeeded();
+    assert_eq!(it.state("flower_app_run.r")["run_id"], run["run_id"]);
+    it.configure(&config(
+        &repository.replace("{ url", "{ follow = true, url"),
+    ));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let now = it.state("flower_app_run.r");
+    assert_ne!(now["run_id"], run["run_id"]);
+    assert_ne!(now["resolved_commit"], commit);
+    fs::remove_file(it.path("app/quickstart/more.py")).unwrap();
+
     // Another archive is refused before anything is submitted.
     let other = format!(
         "{{ archive = {{ path = \"app.tar.gz\", subdirectory = \"app\", sha256 = \"{}\" }} }}",

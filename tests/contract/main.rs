@@ -13,4 +13,5 @@ mod database;
 mod fab;
 mod fab_trees;
 mod flower_env;
+mod git;
 mod refusal;

@@ -198,6 +198,33 @@ pub fn browser_or_install() -> Result<PathBuf> {
     find().ok_or_else(|| NO_BROWSER.into())
 }
 
+/// Git and OpenSSH's server, which the tests of repositories start; installed on Debian as root if
+/// they are missing.
+pub fn git_servers_or_install() -> Result<()> {
+    let sshd = Path::new("/usr/sbin/sshd");
+    let are_there =
+        || find_program("git").is_some() && find_program("ssh").is_some() && sshd.exists();
+    if are_there() {
+        return Ok(());
+    }
+    if can_install() {
+        apt(|apt| {
+            let packages = ["git", "openssh-client", "openssh-server"];
+            apt.args(["install", "-y", "--no-install-recommends"])
+                .args(packages)
+        })?;
+    }
+    if are_there() {
+        Ok(())
+    } else {
+        Err(
+            "git, ssh or /usr/sbin/sshd is missing. Install the packages git, openssh-client and \
+             openssh-server."
+                .into(),
+        )
+    }
+}
+
 /// Whether packages can be installed: on Debian, with apt, as root.
 pub fn can_install() -> bool {
     let is_debian = Path::new("/etc/debian_version").exists();

@@ -7,6 +7,7 @@
 pub mod archive;
 pub(in crate::flower) mod entry_path;
 mod excluded;
+pub mod git;
 pub mod inline;
 pub mod path;
 
@@ -65,6 +66,8 @@ pub enum TreeError {
     },
     #[error(transparent)]
     Archive(#[from] archive::ArchiveError),
+    #[error(transparent)]
+    Git(#[from] git::GitError),
     /// Errors of an app in the configuration; the error lists all of them.
     #[error("the app has errors:{}", list(.0))]
     Inline(Vec<inline::InlineError>),
@@ -100,6 +103,7 @@ impl TreeError {
                     .to_owned(),
             ),
             Self::Archive(error) => error.remedy(),
+            Self::Git(error) => Some(error.remedy()),
             Self::Inline(errors) => {
                 let remedies = errors.iter().filter_map(inline::InlineError::remedy);
                 let remedies: Vec<_> = remedies.collect();
@@ -136,6 +140,16 @@ impl AppTree {
     pub fn from_unpacked(unpacked: archive::Unpacked) -> Result<Self, TreeError> {
         let mut tree = Self::from_files(unpacked.files)?;
         tree.links = unpacked.links;
+        Ok(tree)
+    }
+
+    /// The tree of the files of a commit.
+    pub fn from_checkout(contents: git::Contents) -> Result<Self, TreeError> {
+        let mut tree = Self::from_files(contents.files)?;
+        for name in contents.unnameable {
+            tree.add(name, Content::Unnameable);
+        }
+        tree.links = contents.links;
         Ok(tree)
     }
 

@@ -107,6 +107,9 @@ impl fmt::Display for MissingPyproject {
 impl FabError {
     /// Whether there is no app at all, rather than an app with an error.
     pub const fn is_missing(&self) -> bool {
+        if let Self::Source(TreeError::Git(error)) = self {
+            return error.is_gone();
+        }
         matches!(
             self,
             Self::NoPyproject(MissingPyproject::Absent)

@@ -4,6 +4,7 @@ use super::cause::AppParts;
 use super::model::Model;
 use super::source::{self, Source};
 use crate::at;
+use crate::flower::app_source::git::CommitId;
 use crate::flower::fab::{AppKind, Fab};
 use crate::flower::run_config::{RunConfig, resolve_overrides};
 use crate::flower::version::{DEFAULT, FlowerVersion};
@@ -37,8 +38,9 @@ pub(crate) async fn build(
     provider: Option<&Configured>,
     source: &Source,
     version: FlowerVersion,
+    commit: Option<CommitId>,
 ) -> Result<Fab> {
-    let built = source::read(provider, source, version).await?;
+    let built = source::read(provider, source, version, commit).await?;
     built.map_err(|error| source::not_built(source, &error).into())
 }
 

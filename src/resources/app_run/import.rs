@@ -102,6 +102,7 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
         place,
         run_id: Computed::Known(run),
         fab_hash: Computed::Known(found.fab_hash.clone()),
+        resolved_commit: None.into(),
         status: None.into(),
         sub_status: None.into(),
         details: None.into(),

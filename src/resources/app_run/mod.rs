@@ -56,6 +56,8 @@ pub use outputs::{
 use planned_app::PlannedApp;
 use ready::ready;
 pub use run_report::RunReport;
+use source::Pinned;
+pub(crate) use source::Repositories;
 pub use source::Source;
 pub(crate) use tainted::RunsSeen;
 
@@ -109,7 +111,24 @@ impl Resource for AppRun {
             .config
             .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
         let version = app::release(version.known().flatten());
-        let built = source::read(provider.as_deref(), &source, version).await?;
+        let repositories = provider.as_deref().map(|provider| &provider.repositories);
+        let commit = match source::pin(repositories, plan, &source).await? {
+            Pinned::Unchanged => return Ok(()),
+            Pinned::Later(unread) => {
+                plan.notes
+                    .push(unread.detail("The apply reads it, and checks the app then."));
+                plan.set_unknown(at!(Model, fab_hash));
+                plan.set_unknown(at!(Model, resolved_commit));
+                return Ok(());
+            }
+            Pinned::Commit(commit) => Some(commit),
+            Pinned::Open => None,
+        };
+        plan.set(
+            at!(Model, resolved_commit),
+            commit.map(|commit| commit.to_string()),
+        );
+        let built = source::read(provider.as_deref(), &source, version, commit).await?;
         let fab = match built {
             Ok(fab) => fab,
             Err(error) if error.is_missing() && !plan.is_create() => {

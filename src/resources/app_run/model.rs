@@ -90,6 +90,8 @@ model! {
         /// `flwr build` of Flower 1.42, unless the folder has files that only the provider
         /// excludes: see `source.path`.
         fab_hash: Computed<String> = computed(),
+        /// The commit of an app from `source.git`. Null for other sources.
+        resolved_commit: Computed<String> = computed().settled(),
         /// The status: `pending`, `starting`, `running`, `finished` or `lost`.
         status: Computed<Status> = computed().keep(),
         /// The result of a finished run: `completed`, `failed` or `stopped`. Empty before.

@@ -90,7 +90,10 @@ pub(super) async fn checked(
     as_planned: Option<&PlannedApp>,
 ) -> Result<(StartRun, AppParts)> {
     let version = app::release(planned.control.flower_version);
-    let fab = app::build(Some(provider), &planned.source, version).await?;
+    let known = planned.resolved_commit.get().map(String::as_str);
+    let commit = source::commit(Some(provider), &planned.source, known).await?;
+    planned.resolved_commit = commit.map(|commit| commit.to_string()).into();
+    let fab = app::build(Some(provider), &planned.source, version, commit).await?;
     let hash = fab.hash.as_str().to_owned();
     if let Some(expected) = planned.fab_hash.get()
         && *expected != hash
@@ -111,10 +114,11 @@ pub(super) async fn still_there(provider: Option<&Configured>, private: &[u8]) -
     let Some(planned) = PlannedApp::from_private(private) else {
         return Ok(());
     };
-    let Some(source) = Source::of_key(&planned.source) else {
+    // A commit cannot change after the plan.
+    let Some(source) = Source::of_key(&planned.source).filter(|source| source.git.is_none()) else {
         return Ok(());
     };
-    match source::read(provider, &source, DEFAULT).await? {
+    match source::read(provider, &source, DEFAULT, None).await? {
         Ok(fab)
             if planned
                 .hash
@@ -205,7 +209,7 @@ mod tests {
     }
 
     async fn planned(source: &Source) -> Bytes {
-        let fab = app::build(None, source, DEFAULT).await.unwrap();
+        let fab = app::build(None, source, DEFAULT, None).await.unwrap();
         PlannedApp::of(source, &fab).to_private()
     }
 
@@ -221,7 +225,7 @@ mod tests {
         let refused = still_there(None, &kept).await.unwrap_err();
         let message = refused.iter().next().unwrap();
         let before = PlannedApp::from_private(&kept).unwrap().hash.unwrap();
-        let now = app::build(None, &source, DEFAULT).await.unwrap().hash;
+        let now = app::build(None, &source, DEFAULT, None).await.unwrap().hash;
         for words in [
             "Edited: b.py.",
             "Added: new.py.",

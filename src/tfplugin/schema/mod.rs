@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 pub use at::{ModelPath, Nested, nested};
 pub use attr::{Computed, Dynamic, WriteOnly, expect_object};
-pub use model::{Attr, Model, decode_field, description_of};
+pub use model::{Attr, Model, attribute_name, decode_field, description_of};
 pub use plan::{Planned, plan};
 pub use sensitive::{each_secret, without_secrets};
 pub use text::{refused, refused_unseen};

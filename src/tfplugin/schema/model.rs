@@ -54,6 +54,15 @@ pub fn decode_field<T: Attr>(value: &Value, name: &str, at: &Path) -> Result<T> 
     T::decode(value.get(name), &at.name(name))
 }
 
+/// The name of an attribute whose field has this name: some attributes are keywords of Rust.
+#[doc(hidden)]
+pub const fn attribute_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 #[doc(hidden)]
 pub fn description_of(doc: &str) -> String {
     paragraphs(doc)
@@ -85,7 +94,7 @@ macro_rules! model {
             }
 
             fn attributes() -> Vec<$crate::tfplugin::schema::Attribute> {
-                vec![ $( $how.of::<$ty>(stringify!($field), concat!($($field_doc, "\n"),*)) ),* ]
+                vec![ $( $how.of::<$ty>($crate::tfplugin::schema::attribute_name(stringify!($field)), concat!($($field_doc, "\n"),*)) ),* ]
             }
         }
 
@@ -109,7 +118,7 @@ macro_rules! model {
                 let mut found = $crate::tfplugin::diagnostic::Diagnostics::default();
                 $( let $field = found.absorb($crate::tfplugin::schema::decode_field::<$ty>(
                     value,
-                    stringify!($field),
+                    $crate::tfplugin::schema::attribute_name(stringify!($field)),
                     at,
                 )); )*
                 match ($($field,)*) {
@@ -120,7 +129,10 @@ macro_rules! model {
 
             fn encode(&self) -> $crate::tfplugin::value::Value {
                 $crate::tfplugin::value::Value::object([
-                    $( (stringify!($field), $crate::tfplugin::schema::Attr::encode(&self.$field)), )*
+                    $( (
+                        $crate::tfplugin::schema::attribute_name(stringify!($field)),
+                        $crate::tfplugin::schema::Attr::encode(&self.$field),
+                    ), )*
                 ])
             }
         }

@@ -17,7 +17,10 @@ use lexopt::{Parser, ValueExt as _};
 use crate::arguments::help_or_refuse;
 use crate::process::run as run_command;
 use crate::repository::Repository;
-use crate::tools::{Product, Terraform, browser_or_install, path_to_python, python_or_install};
+use crate::tools::{
+    Product, Terraform, browser_or_install, git_servers_or_install, path_to_python,
+    python_or_install,
+};
 use crate::{Result, cluster, docs, licences};
 
 pub use cargo_test::build_examples;
@@ -156,10 +159,12 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
 /// as long, and Flower restarts programs that answer too late.
 fn with_programs(repository: &Repository, options: &Options, report: &mut Report) {
     let includes = |tier| options.includes(tier);
+    let examples = build_examples(repository).map_err(|error| error.to_string());
     let clients = if includes(Tier::Acceptance) || includes(Tier::Cluster) {
-        build_examples(repository)
-            .and_then(|()| Clients::find_or_build(repository, options.quick))
-            .map_err(|error| error.to_string())
+        examples.and_then(|()| {
+            let clients = Clients::find_or_build(repository, options.quick);
+            clients.map_err(|error| error.to_string())
+        })
     } else {
         Err("not asked for".to_owned())
     };
@@ -226,7 +231,7 @@ fn unit(repository: &Repository) -> Outcome {
 }
 
 fn contract(repository: &Repository, options: &Options) -> Outcome {
-    match search_path() {
+    match git_servers_or_install().and_then(|()| search_path()) {
         Err(error) => Outcome::not_run("contract", error),
         Ok(path) => CargoTest::new("contract", &["--test", "contract"])
             .threads(options.threads_or(THREADS))

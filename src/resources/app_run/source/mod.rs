@@ -1,18 +1,24 @@
 //! Where an app comes from: the attribute `source` of runs and of the data source `flower_app`.
 
+mod git;
 mod reading;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::model::Model;
+use crate::flower::app_source::git::GitError;
 use crate::resources::local_path::LocalPath;
+use crate::resources::report;
 use crate::resources::sha256::Sha256Hex;
-use crate::tfplugin::diagnostic::Diagnostics;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::schema::{Attr as _, Dynamic, ModelPath, Tree, optional, required};
 use crate::tfplugin::value;
 use crate::{at, model};
-pub(super) use reading::{not_built, read};
+pub(crate) use git::Repositories;
+pub(super) use git::{Pinned, pin};
+pub(super) use reading::not_built;
+pub(crate) use reading::{commit, read};
 
 model! {
     /// Where an app comes from. Set exactly one attribute. The same files give the same bundle from
@@ -27,12 +33,45 @@ model! {
         /// has such files and `.gitignore` does not exclude them. If a file of the bundle contains
         /// a private key, the plan fails and names the file.
         path: Option<String> = optional(),
+        /// A Git repository.
+        git: Option<GitRepository> = optional(),
         /// An archive (zip, tar or tar.gz, recognised by its content) with the files of an app.
         archive: Option<ArchiveSource> = optional(),
         /// The files or the code of an app, written in the configuration.
         inline: Option<InlineSource> = optional(),
         /// An app bundle (FAB) that `flwr build` wrote.
         fab: Option<FabSource> = optional(),
+    }
+}
+
+model! {
+    /// An app in a Git repository, read at one commit, without history and without a checkout. No
+    /// `git` program is needed. Submodules and files in Git LFS are errors. The plan finds the
+    /// commit that `ref` means and shows it as `resolved_commit`. A run keeps its commit: if the
+    /// branch has moved since, a plan only says so.
+    pub struct GitRepository {
+        /// The address: `https://host/name.git`, `ssh://git@host/name.git`, `git@host:name.git` or
+        /// `file:///path`. For ssh, the provider starts your `ssh` program with your configuration,
+        /// agent and known hosts; an unknown host key is an error.
+        url: String = required(),
+        /// A branch, a tag, or the 40 digits of a commit. Default: the repository's default branch.
+        r#ref: Option<String> = optional(),
+        /// The folder with the `pyproject.toml`. Default: the root of the repository.
+        subdirectory: Option<String> = optional(),
+        /// Whether a branch or tag that has moved is a change: if the app differs, the plan replaces
+        /// the run. Default: false.
+        follow: Option<bool> = optional(),
+        /// The user name for `https`. Default: `git`, which is enough for most tokens.
+        username: Option<String> = optional(),
+        /// A file with the password or token for `https`. The provider reads it whenever it reads
+        /// the repository, and stores it nowhere.
+        password_file: Option<LocalPath> = optional(),
+        /// CA certificates (PEM) that the provider trusts for `https`, besides those of this machine.
+        ca_certificate: Option<String> = optional(),
+        /// The only private key that `ssh` uses. Default: those of your ssh configuration and agent.
+        ssh_key_file: Option<LocalPath> = optional(),
+        /// The only file with host keys that `ssh` trusts. Default: those of your ssh configuration.
+        known_hosts_file: Option<LocalPath> = optional(),
     }
 }
 
@@ -90,8 +129,9 @@ model! {
 }
 
 /// The kinds of source.
-const KINDS: [ModelPath<Source>; 4] = [
+const KINDS: [ModelPath<Source>; 5] = [
     at!(Source, path),
+    at!(Source, git),
     at!(Source, archive),
     at!(Source, inline),
     at!(Source, fab),
@@ -115,6 +155,7 @@ impl Source {
     pub(crate) fn folder(path: impl Into<String>) -> Self {
         Self {
             path: Some(path.into()),
+            git: None,
             archive: None,
             inline: None,
             fab: None,
@@ -139,7 +180,9 @@ impl Source {
 
     /// The attribute that is set.
     pub(super) const fn attribute(&self) -> ModelPath<Model> {
-        if self.archive.is_some() {
+        if self.git.is_some() {
+            at!(Model, source.git)
+        } else if self.archive.is_some() {
             at!(Model, source.archive)
         } else if self.inline.is_some() {
             at!(Model, source.inline)
@@ -152,7 +195,9 @@ impl Source {
 
     /// The app in a message, such as `app in "./app"`.
     pub(super) fn title(&self) -> String {
-        if let Some(archive) = &self.archive {
+        if let Some(git) = &self.git {
+            format!("app in the repository {:?}", git.url)
+        } else if let Some(archive) = &self.archive {
             format!("app in the archive {:?}", archive.path.to_string())
         } else if self.inline.is_some() {
             "app in `source.inline`".to_owned()
@@ -181,4 +226,9 @@ impl Source {
         let value = value::from_json(&json, &Self::kind().ty()).ok()?;
         Self::decode(&value, &crate::tfplugin::path::Path::default()).ok()
     }
+}
+
+/// The error for a repository that cannot be read.
+fn git_error(source: &Source, error: &GitError) -> Diagnostic {
+    report::error(format!("The {} cannot be read", source.title()), error)
 }

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use super::git::{self, Repositories};
 use super::{ArchiveSource, FabSource, InlineSource, Source};
 use crate::at;
 use crate::flower::app_source::archive::{self, Limits};
+use crate::flower::app_source::git::{CommitId, GitError};
 use crate::flower::app_source::inline::{self, InlineFields};
 use crate::flower::app_source::{AppTree, TreeError};
 use crate::flower::fab::{self, Fab, FabError};
@@ -44,14 +46,44 @@ enum Input {
     },
 }
 
-/// Makes the bundle for a SuperLink of this release, or returns the reason if there is none.
-pub(in super::super) async fn read(
+/// The commit of an app in a repository: the known one, or else the one that `ref` means now.
+pub(crate) async fn commit(
+    provider: Option<&Configured>,
+    source: &Source,
+    known: Option<&str>,
+) -> Result<Option<CommitId>> {
+    let Some(git) = &source.git else {
+        return Ok(None);
+    };
+    if let Some(known) = known.and_then(CommitId::parse) {
+        return Ok(Some(known));
+    }
+    let refused = |error: GitError| super::git_error(source, &error).at(source.attribute());
+    let input = git::Input::of(git, source.key()).map_err(refused)?;
+    let none = Repositories::default();
+    let repositories = provider.map_or(&none, |provider| &provider.repositories);
+    let found = input.resolve(repositories).await.map_err(refused)?;
+    Ok(Some(found))
+}
+
+/// Makes the bundle for a SuperLink of this release, or returns the reason if there is none. An app
+/// in a repository is read at this commit.
+pub(crate) async fn read(
     provider: Option<&Configured>,
     source: &Source,
     version: FlowerVersion,
+    commit: Option<CommitId>,
 ) -> Result<std::result::Result<Fab, FabError>> {
     // A release that cannot be used is reported at the attribute that sets it.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
+    if let (Some(git), Some(commit)) = (&source.git, commit) {
+        let none = Repositories::default();
+        let repositories = provider.map_or(&none, |provider| &provider.repositories);
+        return Ok(match git::Input::of(git, source.key()) {
+            Ok(input) => input.bundle(repositories, commit, limit).await,
+            Err(error) => Err(TreeError::from(error).into()),
+        });
+    }
     let input = input(provider, source)?;
     let built = tokio::task::spawn_blocking(move || build(input, limit));
     let built = built.await.map_err(|error| {

@@ -25,7 +25,7 @@ fn text(name: &str) -> String {
 }
 
 async fn bundle(source: &Source) -> Fab {
-    read(None, source, DEFAULT).await.unwrap().unwrap()
+    read(None, source, DEFAULT, None).await.unwrap().unwrap()
 }
 
 /// A tar.gz with the app in a folder, as a repository's page offers it.
