@@ -10,4 +10,5 @@ pub mod launch;
 pub mod node_config;
 pub mod progress;
 pub mod run_config;
+pub mod tls;
 pub mod version;

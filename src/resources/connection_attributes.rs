@@ -69,13 +69,13 @@ model! {
     /// write the object yourself for a SuperLink that someone else operates.
     pub struct ControlInput {
         /// The address of the Control API. Flower 1.37 or later: `https://host:port`; older
-        /// versions: `grpcs://host:port`. Both need `ca_certificate`. `http://` and `grpc://`
-        /// connect without TLS. `kube://namespace/name` is a SuperLink in the cluster of a provider
+        /// versions: `grpcs://host:port`. `http://` and `grpc://` connect without TLS. `kube://namespace/name` is a SuperLink in the cluster of a provider
         /// with `kubernetes`, by the name of its Deployment; it uses TLS if `ca_certificate` is
         /// set.
         url: String = required(),
-        /// The CA certificate (PEM) that signed the SuperLink's certificate. TLS needs it; the
-        /// provider trusts no other authority.
+        /// The CA certificate (PEM) that signed the SuperLink's certificate; the provider trusts no
+        /// other authority then. Without it, `https://` and `grpcs://` trust the authorities of
+        /// this machine, for a SuperLink behind a proxy with a public certificate.
         ca_certificate: Option<String> = optional(),
         /// The Flower version of the SuperLink. By default the provider detects the differences
         /// between versions when it connects, and allows apps as large as the newest version does.

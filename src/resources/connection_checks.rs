@@ -83,12 +83,9 @@ pub(crate) fn control<M>(config: &Tree<M>, control: ModelPath<M>) -> Diagnostics
     let ca = text(config, authority);
     let endpoint = match ControlEndpoint::parse(&url, ca.as_deref()) {
         Ok(endpoint) => endpoint,
-        Err(EndpointError::NoAuthority) if !is_known => return found,
         Err(error) => {
             let at = match error {
-                EndpointError::NoAuthority
-                | EndpointError::AuthorityWithoutTls
-                | EndpointError::Authority { .. } => authority,
+                EndpointError::AuthorityWithoutTls | EndpointError::Authority { .. } => authority,
                 _ => at_url,
             };
             found.push(report::error("This SuperLink cannot be reached", &error).at(at));
@@ -200,7 +197,8 @@ mod tests {
         for (control_, expected) in [
             (json!({ "url": "http://a:1" }), ""),
             (json!({ "url": "https://a:1", "ca_certificate": CA }), ""),
-            (json!({ "url": "https://a:1" }), "control.ca_certificate"),
+            // The authorities of this machine.
+            (json!({ "url": "https://a:1" }), ""),
             (
                 json!({ "url": "http://a:1", "ca_certificate": CA }),
                 "control.ca_certificate",

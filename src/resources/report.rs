@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use crate::flower::app_source::git::GitError;
+use crate::flower::app_source::remote_file::RemoteError;
 use crate::flower::control::{ControlError, EndpointError, FindError, SubmitError};
 use crate::flower::fab::FabError;
 use crate::flower::launch::LaunchError;
@@ -42,6 +43,12 @@ explained!(
     SubmitError,
     VersionError,
 );
+
+impl Explained for RemoteError {
+    fn remedy(&self) -> Option<String> {
+        Some(self.remedy())
+    }
+}
 
 impl Explained for GitError {
     fn remedy(&self) -> Option<String> {

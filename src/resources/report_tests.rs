@@ -228,7 +228,6 @@ fn of_the_control_api() {
             scheme: "ftp".to_owned(),
         },
         &EndpointError::TooMuch { what: "a path" },
-        &EndpointError::NoAuthority,
         &EndpointError::AuthorityWithoutTls,
         &EndpointError::Authority {
             cause: "no certificate in it".to_owned(),

@@ -1,9 +1,11 @@
 //! The same app from every source: the same bundle, so not another run.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, said};
 
 fn config(source: &str) -> String {
     format!(
@@ -35,7 +37,7 @@ fn the_same_files_are_the_same_run_from_every_source() {
             .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
             .args(arguments)
             .current_dir(it.path("."))
-            .stdout(std::process::Stdio::null())
+            .stdout(Stdio::null())
             .status();
         assert!(done.unwrap().success());
     };
@@ -123,4 +125,161 @@ fn an_app_in_the_configuration_trains() {
     it.apply().succeeded();
     assert_eq!(it.output("loss"), 0.25);
     it.destroy();
+}
+
+/// An HTTPS server for the files of a folder, and the certificate to trust.
+struct FileServer {
+    server: Child,
+    port: String,
+    ca: String,
+}
+
+const SERVE: &str = r#"
+import functools, http.server, ssl, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.startswith("/private/") and self.headers["Authorization"] != "Bearer hunter2-canary":
+            return self.send_error(401)
+        if self.path == "/moved.tar.gz":
+            self.send_response(302)
+            self.send_header("Location", "/app.tar.gz?sig=hunter2-canary")
+            return self.end_headers()
+        super().do_GET()
+handler = functools.partial(Handler, directory=sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+impl FileServer {
+    fn start(folder: &Path, keys: &Path) -> Self {
+        let ca_key = rcgen::KeyPair::generate().unwrap();
+        let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(ca, ca_key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &issuer).unwrap().pem();
+        fs::write(keys, format!("{}{leaf}", key.serialize_pem())).unwrap();
+        let mut server = Command::new("python3")
+            .args(["-c", SERVE])
+            .args([folder, keys])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        let mut said = BufReader::new(server.stdout.take().unwrap());
+        said.read_line(&mut port).unwrap();
+        Self {
+            server,
+            port: port.trim().to_owned(),
+            ca: ca_pem,
+        }
+    }
+}
+
+impl Drop for FileServer {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn an_archive_of_a_server_is_verified_and_its_token_stays_secret() {
+    let it = Workspace::new("");
+    it.app_that_leaves();
+    let files = it.path("served");
+    fs::create_dir_all(files.join("private")).unwrap();
+    let packed = Command::new("tar")
+        .args(["-czf", "served/app.tar.gz", "-C", "app", "."])
+        .current_dir(it.path("."))
+        .status();
+    assert!(packed.unwrap().success());
+    fs::copy(files.join("app.tar.gz"), files.join("private/app.tar.gz")).unwrap();
+    let server = FileServer::start(&files, &it.path("server.pem"));
+    it.file("ca.pem", &server.ca);
+    it.file("token", "hunter2-canary\n");
+    let source = |name: &str, more: &str| {
+        format!(
+            "{{ archive = {{ url = \"https://127.0.0.1:{}/{name}\", ca_certificate = file(\"ca.pem\"){more} }} }}",
+            server.port
+        )
+    };
+    let token = ", token_file = \"token\"";
+    it.configure(&config(&source("moved.tar.gz", "")));
+    it.apply().succeeded();
+    it.plan_is_empty();
+    let run = it.state("flower_app_run.r");
+    for source in [
+        source("private/app.tar.gz", token),
+        source("app.tar.gz", ", sha256 = filesha256(\"served/app.tar.gz\")"),
+    ] {
+        it.configure(&config(&source));
+        it.apply().succeeded();
+        it.plan_is_empty();
+        assert_eq!(it.state("flower_app_run.r")["run_id"], run["run_id"]);
+    }
+    // What is wrong is an error of the plan.
+    for (source, words) in [
+        (source("private/app.tar.gz", ""), "status 401"),
+        (source("none.tar.gz", ""), "status 404"),
+        (
+            source("app.tar.gz", &format!(", sha256 = \"{}\"", "0".repeat(64))),
+            "restore the file",
+        ),
+        (
+            source("app.tar.gz", "").replace(", ca_certificate = file(\"ca.pem\")", ""),
+            "not signed by a trusted CA certificate",
+        ),
+    ] {
+        it.configure(&config(&source).replace(
+            "resource \"flower_app_run\" \"r\"",
+            "resource \"flower_app_run\" \"other\"",
+        ));
+        it.plan().failed_with(&[words]);
+    }
+    // The machine's own authorities are trusted, too.
+    let plain = source("app.tar.gz", "").replace(", ca_certificate = file(\"ca.pem\")", "");
+    it.configure(&config(&plain));
+    let mut apply = it.command(&["apply", "-auto-approve", "-no-color"]);
+    said(
+        &apply
+            .env("SSL_CERT_FILE", it.path("ca.pem"))
+            .output()
+            .unwrap(),
+    )
+    .succeeded();
+
+    // So is a SuperLink behind a certificate that this machine trusts.
+    let public = format!(
+        "{}data \"flower_runs\" \"all\" {{\n  control = {{ url = flower_superlink.main.control.url }}\n}}\n\
+         output \"ca\" {{\n  value = flower_superlink.main.control.ca_certificate\n}}\n",
+        config("{ path = \"${path.module}/app\" }")
+    );
+    let without = public.replace("data \"flower_runs\"", "# data \"flower_runs\"");
+    let without = without.replace("# data \"flower_runs\" \"all\" {\n  control = { url = flower_superlink.main.control.url }\n}\n", "");
+    it.configure(&without);
+    it.apply().succeeded();
+    it.file("superlink.pem", it.output("ca").as_str().unwrap());
+    it.configure(&public);
+    it.plan()
+        .failed_with(&["not signed by a trusted CA certificate"]);
+    let mut planning = it.command(&["plan", "-no-color"]);
+    said(
+        &planning
+            .env("SSL_CERT_FILE", it.path("superlink.pem"))
+            .output()
+            .unwrap(),
+    )
+    .succeeded();
+    it.configure(&without);
+    it.destroy();
+    let written = it.written();
+    assert!(!written.contains("hunter2-canary"), "the token is written");
 }

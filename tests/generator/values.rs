@@ -425,9 +425,9 @@ pub fn pool(place: &str) -> Option<Pool> {
             json!([{ "name": "", "key": "a" }, { "name": "../a", "key": "a" }, { "name": "a", "key": "" }, { "name": "a", "key": "../a" }, { "name": "a\n", "key": "a" }]),
         ),
         "control" => any(
-            json!([{ "url": "http://127.0.0.1:1" }, { "url": "https://a:1", "ca_certificate": CA, "flower_version": "1.42.0" }, { "url": "kube://a/b" }, { "url": "http://[::1]:1", "token_file": "x" }]),
+            json!([{ "url": "http://127.0.0.1:1" }, { "url": "https://a:1" }, { "url": "https://a:1", "ca_certificate": CA, "flower_version": "1.42.0" }, { "url": "kube://a/b" }, { "url": "http://[::1]:1", "token_file": "x" }]),
             json!([{ "url": "" }, { "url": "a:1" }, { "url": "ftp://a:1" }, { "url": "http://a:1/b" }, { "url": "http://a:0" }, { "url": "http://a:65536" }, { "url": "http://a@b:1" },
-                   { "url": "https://a:1" }, { "url": "http://a:1", "ca_certificate": CA }, { "url": "https://a:1", "ca_certificate": "x" }, { "url": "kube://a" },
+                   { "url": "http://a:1", "ca_certificate": CA }, { "url": "https://a:1", "ca_certificate": "x" }, { "url": "kube://a" },
                    { "url": "http://a:1", "token_file": "x" }, { "url": "http://a:1", "flower_version": "latest" }, { "url": "http://a:1\n" }]),
         ),
         "node_config" => {

@@ -5,11 +5,13 @@
 //! nothing. A tree never contains files of the provider or of Terraform, whatever its source is.
 
 pub mod archive;
+mod connect;
 pub(in crate::flower) mod entry_path;
 mod excluded;
 pub mod git;
 pub mod inline;
 pub mod path;
+pub mod remote_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -68,6 +70,8 @@ pub enum TreeError {
     Archive(#[from] archive::ArchiveError),
     #[error(transparent)]
     Git(#[from] git::GitError),
+    #[error(transparent)]
+    Remote(#[from] remote_file::RemoteError),
     /// Errors of an app in the configuration; the error lists all of them.
     #[error("the app has errors:{}", list(.0))]
     Inline(Vec<inline::InlineError>),
@@ -104,6 +108,7 @@ impl TreeError {
             ),
             Self::Archive(error) => error.remedy(),
             Self::Git(error) => Some(error.remedy()),
+            Self::Remote(error) => Some(error.remedy()),
             Self::Inline(errors) => {
                 let remedies = errors.iter().filter_map(inline::InlineError::remedy);
                 let remedies: Vec<_> = remedies.collect();

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::endpoint::{ControlEndpoint, Trust};
 use super::error::ControlError;
-use super::tls::TlsReason;
+use crate::flower::tls::TlsReason;
 
 /// A connection in both directions.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -113,6 +113,8 @@ impl DialError {
 pub(super) struct Connector {
     dial: Arc<dyn Dial>,
     trust: Option<Trust>,
+    /// Whether TLS negotiates HTTP/2.
+    http2: bool,
     deadline: Duration,
 }
 
@@ -121,15 +123,14 @@ impl Connector {
         Self {
             dial,
             trust: endpoint.trust().cloned(),
+            http2: false,
             deadline,
         }
     }
 
     /// The connector for HTTP/2, which TLS servers expect to be negotiated.
     pub(super) fn for_http2(mut self) -> Self {
-        if let Some(trust) = &mut self.trust {
-            Arc::make_mut(&mut trust.config).alpn_protocols = vec![b"h2".to_vec()];
-        }
+        self.http2 = true;
         self
     }
 
@@ -142,7 +143,11 @@ impl Connector {
             let Some(trust) = self.trust else {
                 return Ok(Link(stream));
             };
-            let stream = TlsConnector::from(trust.config)
+            let mut config = trust.config().map_err(DialError::Tls)?;
+            if self.http2 {
+                Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
+            }
+            let stream = TlsConnector::from(config)
                 .connect(trust.name, stream)
                 .await
                 .map_err(|error| tls_failed(&error))?;

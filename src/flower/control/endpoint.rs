@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::Uri;
 use rustls::ClientConfig;
@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 use super::endpoint_error::EndpointError;
 pub use super::scheme::Protocol;
 use super::scheme::Scheme;
-use super::tls;
 use super::token::{AccountToken, Login, TokenFile};
+use crate::flower::tls::{TlsReason, trusting, trusting_machine};
 use crate::pod_address::PodAddress;
 
 /// The address of a Control API, and the CA certificates to trust. Two endpoints are equal if both
@@ -40,16 +40,19 @@ const POD_HOST: &str = "localhost";
 
 #[derive(Clone)]
 pub(super) struct Trust {
+    /// Empty for those of this machine.
     authorities: Vec<CertificateDer<'static>>,
     pub(super) name: ServerName<'static>,
-    pub(super) config: Arc<ClientConfig>,
+    /// `None` for the authorities of this machine, which the first connection reads.
+    config: Option<Arc<ClientConfig>>,
 }
 
 impl ControlEndpoint {
     /// Parses `http://host:port`, `https://…`, `grpc://…` or `grpcs://…`. The default port depends
     /// on the scheme (80, 443, 9093).
     ///
-    /// With TLS, `ca_certificate` (PEM) is required, and nothing else is trusted.
+    /// With TLS, only `ca_certificate` (PEM) is trusted or, without it, the authorities of this
+    /// machine.
     pub fn parse(url: &str, ca_certificate: Option<&str>) -> Result<Self, EndpointError> {
         match Address::parse(url)? {
             Address::Pod(pod) => Ok(Self {
@@ -67,7 +70,7 @@ impl ControlEndpoint {
                 trust: match (scheme.has_tls(), ca_certificate) {
                     (false, None) => None,
                     (false, Some(_)) => return Err(EndpointError::AuthorityWithoutTls),
-                    (true, None) => return Err(EndpointError::NoAuthority),
+                    (true, None) => Some(Trust::of_machine(&host)?),
                     (true, Some(pem)) => Some(Trust::parse(&host, pem)?),
                 },
                 host,
@@ -263,6 +266,24 @@ impl Address {
 }
 
 impl Trust {
+    /// Trusts the authorities of this machine.
+    fn of_machine(host: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            authorities: Vec::new(),
+            name: ServerName::try_from(host.to_owned()).map_err(|_| EndpointError::NotAUrl)?,
+            config: None,
+        })
+    }
+
+    /// The TLS settings of a connection.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsReason> {
+        static MACHINE: OnceLock<Result<Arc<ClientConfig>, TlsReason>> = OnceLock::new();
+        match &self.config {
+            Some(config) => Ok(Arc::clone(config)),
+            None => MACHINE.get_or_init(|| trusting_machine(&[])).clone(),
+        }
+    }
+
     fn parse(host: &str, pem: &str) -> Result<Self, EndpointError> {
         let refused = |cause: String| EndpointError::Authority { cause };
         let authorities = CertificateDer::pem_slice_iter(pem.as_bytes())
@@ -272,7 +293,7 @@ impl Trust {
             return Err(refused("it contains no certificate".to_owned()));
         }
         Ok(Self {
-            config: tls::trusting(&authorities).map_err(|error| refused(error.to_string()))?,
+            config: Some(trusting(&authorities).map_err(|error| refused(error.to_string()))?),
             name: ServerName::try_from(host.to_owned()).map_err(|_| EndpointError::NotAUrl)?,
             authorities,
         })
@@ -283,6 +304,7 @@ impl PartialEq for ControlEndpoint {
     fn eq(&self, other: &Self) -> bool {
         (&self.host, self.port, &self.pod, self.authorities())
             == (&other.host, other.port, &other.pod, other.authorities())
+            && self.trust.is_some() == other.trust.is_some()
             && self.protocol == other.protocol
             && self.login == other.login
     }
@@ -293,6 +315,7 @@ impl Eq for ControlEndpoint {}
 impl Hash for ControlEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.host, self.port, &self.pod, self.protocol).hash(state);
+        self.trust.is_some().hash(state);
         self.login.hash(state);
         for authority in self.authorities() {
             authority.as_ref().hash(state);

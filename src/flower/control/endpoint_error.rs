@@ -37,9 +37,6 @@ pub enum EndpointError {
         /// The additional part.
         what: &'static str,
     },
-    /// https or grpcs without a CA certificate.
-    #[error("the address uses TLS, but no CA certificate is set")]
-    NoAuthority,
     /// http or grpc with a CA certificate.
     #[error("a CA certificate is set, but the address does not use TLS")]
     AuthorityWithoutTls,
@@ -66,9 +63,6 @@ impl EndpointError {
             Self::NotAPod => "Pass the whole `flower_superlink.NAME.control`.",
             Self::Scheme { .. } => {
                 "Use https://, or http:// for a SuperLink without TLS; up to Flower 1.36 grpcs:// or grpc://."
-            }
-            Self::NoAuthority => {
-                "Set the CA certificate (PEM) that signed the SuperLink's certificate."
             }
             Self::AuthorityWithoutTls => {
                 "Use https:// (up to Flower 1.36 grpcs://), or remove the CA certificate."

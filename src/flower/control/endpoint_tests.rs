@@ -62,7 +62,7 @@ fn grpc_has_a_port_of_its_own_and_the_same_rules() {
     let ca = authority();
     assert_eq!(parse("grpc://h").unwrap(), "grpc://h:9093");
     assert_eq!(parse("grpc://[::1]:1").unwrap(), "grpc://[::1]:1");
-    assert_eq!(parse("grpcs://h"), Err(EndpointError::NoAuthority));
+    assert_eq!(parse("grpcs://h").unwrap(), "grpcs://h:9093");
     assert_eq!(
         ControlEndpoint::parse("grpc://h", Some(&ca)),
         Err(EndpointError::AuthorityWithoutTls)
@@ -85,7 +85,10 @@ fn trust_belongs_to_https_and_to_nothing_else() {
     let ca = authority();
     let https = ControlEndpoint::parse("https://h", Some(&ca)).unwrap();
     assert_eq!(https.to_string(), "https://h:443");
-    assert_eq!(parse("https://h"), Err(EndpointError::NoAuthority));
+    // Without it, the authorities of this machine.
+    let public = ControlEndpoint::parse("https://h", None).unwrap();
+    assert!(public.keeps_secrets());
+    assert_ne!(public, https);
     assert_eq!(
         ControlEndpoint::parse("http://h", Some(&ca)),
         Err(EndpointError::AuthorityWithoutTls)

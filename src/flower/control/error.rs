@@ -10,7 +10,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::call::Call;
-use super::tls::TlsReason;
+use super::tls;
+use crate::flower::tls::TlsReason;
 use crate::flower::version::FlowerVersion;
 
 /// A refusal: the server, the call, and the reason that the server gave.
@@ -191,7 +192,7 @@ impl ControlError {
                 "Give the provider's account the missing rights: for kube:// use the Role in the \
                  provider's documentation."
             }
-            Self::Tls { reason, .. } => return Some(reason.remedy()),
+            Self::Tls { reason, .. } => return Some(tls::remedy(reason).to_owned()),
             Self::LostReply { .. } => {
                 "Read the SuperLink's log, check the network to it, then apply again. A SuperLink \
                  with TLS closes a connection without TLS (http://, grpc://): in this case write \

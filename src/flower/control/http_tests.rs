@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::super::dial::Tcp;
-use super::super::tls::TlsReason;
 use super::*;
+use crate::flower::tls::TlsReason;
 
 const SOON: Duration = Duration::from_secs(5);
 

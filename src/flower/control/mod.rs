@@ -43,6 +43,7 @@ pub(crate) mod wire;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use super::tls::TlsReason;
 pub use call::Call;
 pub use client::{ControlClient, Deadlines};
 pub use dial::{Dial, Duplex};
@@ -59,5 +60,4 @@ pub use run_status::{RunStatus, SubStatus};
 pub use shared::SharedReads;
 pub use start_run::StartRun;
 pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
-pub use tls::TlsReason;
 pub use token::AccountToken;

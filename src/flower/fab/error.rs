@@ -110,6 +110,9 @@ impl FabError {
         if let Self::Source(TreeError::Git(error)) = self {
             return error.is_gone();
         }
+        if let Self::Source(TreeError::Remote(_)) = self {
+            return true;
+        }
         matches!(
             self,
             Self::NoPyproject(MissingPyproject::Absent)
@@ -119,6 +122,15 @@ impl FabError {
                         | TreeError::Read { .. }
                 )
         )
+    }
+
+    /// Whether a later attempt may succeed.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Source(TreeError::Git(error)) => error.may_pass(),
+            Self::Source(TreeError::Remote(error)) => error.may_pass(),
+            _ => false,
+        }
     }
 
     /// The remedy, if there is one.

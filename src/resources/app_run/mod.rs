@@ -131,6 +131,13 @@ impl Resource for AppRun {
         let built = source::read(provider.as_deref(), &source, version, commit).await?;
         let fab = match built {
             Ok(fab) => fab,
+            Err(error) if error.may_pass() && plan.is_create() => {
+                let unread = source::not_built(&source, &error).as_warning();
+                plan.notes
+                    .push(unread.detail("The apply reads it, and checks the app then."));
+                plan.set_unknown(at!(Model, fab_hash));
+                return Ok(());
+            }
             Err(error) if error.is_missing() && !plan.is_create() => {
                 return changes::without_app(plan, &source, &error);
             }

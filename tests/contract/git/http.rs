@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use terraform_provider_flower::flower::app_source::git::{GitError, GitLogin, TlsReason};
+use terraform_provider_flower::flower::app_source::git::{GitError, GitLogin};
+use terraform_provider_flower::flower::tls::TlsReason;
 
 use super::repository::{CANARY, Reader, Repository, file_map, git};
 use super::server::{Answer, Server, login};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::limits::Limit;
 use super::reference::CommitId;
-use super::tls::TlsReason;
+use super::tls;
+use crate::flower::tls::TlsReason;
 
 /// Why a repository cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +165,7 @@ impl GitError {
                  ~/.ssh/known_hosts or to the file of `known_hosts`. `ssh-keyscan {host}` shows the key that \
                  the server claims; compare it before you trust it."
             ),
-            Self::Tls { reason, .. } => reason.remedy().to_owned(),
+            Self::Tls { reason, .. } => tls::remedy(reason).to_owned(),
             other => other.fixed_remedy().to_owned(),
         }
     }

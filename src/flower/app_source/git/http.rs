@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 
-use super::connect::{Connector, DialError};
+use super::super::connect::{Connector, DialError};
 use super::error::GitError;
 use super::http_exchange::Exchange;
 use super::session::Session;

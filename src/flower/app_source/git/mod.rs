@@ -8,7 +8,6 @@
 //! end them.
 
 mod access;
-mod connect;
 mod error;
 mod http;
 mod http_exchange;
@@ -35,7 +34,7 @@ pub use error::GitError;
 pub use limits::{Limit, Limits};
 pub use reference::{Commit, CommitId, GitRef};
 pub use scratch::clean_up;
-pub use tls::TlsReason;
+pub(in crate::flower) use tls::remedy as tls_remedy;
 pub use tree::{Contents, Subdirectory};
 pub use url::{GitUrl, HttpUrl, SshUrl};
 

@@ -195,7 +195,7 @@ pub(in super::super) async fn pin(
     source: &Source,
 ) -> Result<Pinned> {
     let Some(git) = &source.git else {
-        return Ok(Pinned::Open);
+        return file(plan, source);
     };
     let none = Repositories::default();
     let repositories = repositories.unwrap_or(&none);
@@ -238,6 +238,26 @@ pub(in super::super) async fn pin(
             Pinned::Commit(commit)
         },
     )
+}
+
+/// A file on a server that the state knows by its hash need not be downloaded again.
+fn file(plan: &Plan<Model>, source: &Source) -> Result<Pinned> {
+    let has_hash = |url: Option<&String>, is_set: bool| url.is_some() && is_set;
+    let archive = source.archive.as_ref();
+    let fab = source.fab.as_ref();
+    let is_known = archive.is_some_and(|one| has_hash(one.url.as_ref(), one.sha256.is_some()))
+        || fab.is_some_and(|one| has_hash(one.url.as_ref(), one.sha256.is_some()));
+    let before = plan.prior.get::<Option<Source>>(at!(Model, source))?;
+    let same = before
+        .known()
+        .flatten()
+        .is_some_and(|before| before.key() == source.key());
+    let changes = plan.changes(at!(Model, run_config)) || plan.is_replacement();
+    Ok(if is_known && same && !changes {
+        Pinned::Unchanged
+    } else {
+        Pinned::Open
+    })
 }
 
 /// The commit of the run in the state, if it is of the same repository and `ref`.

@@ -81,9 +81,19 @@ model! {
     /// root.
     pub struct ArchiveSource {
         /// The archive on this machine. Relative paths start in the folder where Terraform runs.
-        path: LocalPath = required(),
-        /// The SHA-256 of the archive, in hexadecimal digits. If it differs, the plan fails.
+        /// Set either `path` or `url`.
+        path: Option<LocalPath> = optional(),
+        /// The address of the archive, `https://…` or, with `sha256`, `http://…`. States and plans
+        /// show it whole, messages without its query.
+        url: Option<String> = optional(),
+        /// The SHA-256 of the archive, in hexadecimal digits. If it differs, the plan fails. With it,
+        /// a plan does not download again what it knows.
         sha256: Option<Sha256Hex> = optional(),
+        /// A file with a token, which is sent to the host of `url` as `Authorization: Bearer`. The
+        /// provider stores the token nowhere.
+        token_file: Option<LocalPath> = optional(),
+        /// CA certificates (PEM) that the provider trusts for `url`, besides those of this machine.
+        ca_certificate: Option<String> = optional(),
         /// The folder with the `pyproject.toml`, relative to the root of the archive.
         subdirectory: Option<String> = optional(),
     }
@@ -121,10 +131,20 @@ model! {
     /// An app bundle (FAB). The provider compares each file in it with the bundle's own list of
     /// contents, and submits the bundle unchanged.
     pub struct FabSource {
-        /// The bundle on this machine. Relative paths start in the folder where Terraform runs.
-        path: LocalPath = required(),
-        /// The SHA-256 of the bundle, in hexadecimal digits. If it differs, the plan fails.
+        /// The bundle on this machine. Relative paths start in the folder where Terraform runs. Set
+        /// either `path` or `url`.
+        path: Option<LocalPath> = optional(),
+        /// The address of the bundle, `https://…` or, with `sha256`, `http://…`. States and plans
+        /// show it whole, messages without its query.
+        url: Option<String> = optional(),
+        /// The SHA-256 of the bundle, in hexadecimal digits. If it differs, the plan fails. With it,
+        /// a plan does not download again what it knows.
         sha256: Option<Sha256Hex> = optional(),
+        /// A file with a token, which is sent to the host of `url` as `Authorization: Bearer`. The
+        /// provider stores the token nowhere.
+        token_file: Option<LocalPath> = optional(),
+        /// CA certificates (PEM) that the provider trusts for `url`, besides those of this machine.
+        ca_certificate: Option<String> = optional(),
     }
 }
 
@@ -136,6 +156,12 @@ const KINDS: [ModelPath<Source>; 5] = [
     at!(Source, inline),
     at!(Source, fab),
 ];
+
+/// The path or the address of a file in a message. The query of an address may hold its signature.
+fn place(path: Option<&LocalPath>, url: Option<&str>) -> String {
+    let url = url.and_then(|url| url.split('?').next());
+    path.map_or_else(|| url.unwrap_or_default().to_owned(), ToString::to_string)
+}
 
 /// The placeholder for the folder of an app that only its owner knows.
 const TO_FILL_IN: &str = "FILL IN: the folder that holds the app's pyproject.toml";
@@ -198,11 +224,14 @@ impl Source {
         if let Some(git) = &self.git {
             format!("app in the repository {:?}", git.url)
         } else if let Some(archive) = &self.archive {
-            format!("app in the archive {:?}", archive.path.to_string())
+            format!(
+                "app in the archive {:?}",
+                place(archive.path.as_ref(), archive.url.as_deref())
+            )
         } else if self.inline.is_some() {
             "app in `source.inline`".to_owned()
         } else if let Some(fab) = &self.fab {
-            format!("bundle {:?}", fab.path.to_string())
+            format!("bundle {:?}", place(fab.path.as_ref(), fab.url.as_deref()))
         } else {
             format!("app in {:?}", self.path.as_deref().unwrap_or_default())
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::git::{self, Repositories};
 use super::{ArchiveSource, FabSource, InlineSource, Source};
@@ -14,10 +15,12 @@ use crate::at;
 use crate::flower::app_source::archive::{self, Limits};
 use crate::flower::app_source::git::{CommitId, GitError};
 use crate::flower::app_source::inline::{self, InlineFields};
+use crate::flower::app_source::remote_file::{Downloaded, RemoteError, RemoteFile};
 use crate::flower::app_source::{AppTree, TreeError};
 use crate::flower::fab::{self, Fab, FabError};
 use crate::flower::run_config::RunConfig;
 use crate::flower::version::{FAB_LIMIT, FlowerVersion, row_of};
+use crate::masking;
 use crate::resources::Configured;
 use crate::resources::app_run::model::Model;
 use crate::resources::config_values::flatten;
@@ -35,16 +38,29 @@ enum Input {
         own: Vec<PathBuf>,
     },
     Archive {
-        path: PathBuf,
+        file: Place,
         sha256: Option<Sha256Hex>,
         subdirectory: Option<String>,
     },
     Inline(Box<InlineFields>),
     Fab {
-        path: PathBuf,
+        file: Place,
         sha256: Option<Sha256Hex>,
     },
 }
+
+/// Where a file is.
+enum Place {
+    Path(PathBuf),
+    Remote(Box<RemoteFile>),
+    /// What was downloaded.
+    Here(Downloaded, String),
+}
+
+/// The longest archive that is downloaded.
+const LONGEST_ARCHIVE: u64 = 256 << 20;
+/// The longest file with a token.
+const LONGEST_TOKEN: u64 = 64 << 10;
 
 /// The commit of an app in a repository: the known one, or else the one that `ref` means now.
 pub(crate) async fn commit(
@@ -84,7 +100,10 @@ pub(crate) async fn read(
             Err(error) => Err(TreeError::from(error).into()),
         });
     }
-    let input = input(provider, source)?;
+    let input = match input(provider, source)?.fetched(limit).await {
+        Ok(input) => input,
+        Err(error) => return Ok(Err(TreeError::from(error).into())),
+    };
     let built = tokio::task::spawn_blocking(move || build(input, limit));
     let built = built.await.map_err(|error| {
         Diagnostic::error("The app could not be built").detail(error.to_string())
@@ -94,25 +113,20 @@ pub(crate) async fn read(
 
 fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
     let here = Path::new("");
-    if let Some(ArchiveSource {
-        path,
-        sha256,
-        subdirectory,
-    }) = source.archive.clone()
-    {
+    if let Some(archive) = &source.archive {
         return Ok(Input::Archive {
-            path: path.from(here),
-            sha256,
-            subdirectory,
+            file: place(source, archive.into())?,
+            sha256: archive.sha256.clone(),
+            subdirectory: archive.subdirectory.clone(),
         });
     }
     if let Some(inline) = source.inline.clone() {
         return fields(inline).map(|fields| Input::Inline(Box::new(fields)));
     }
-    if let Some(FabSource { path, sha256 }) = source.fab.clone() {
+    if let Some(fab) = &source.fab {
         return Ok(Input::Fab {
-            path: path.from(here),
-            sha256,
+            file: place(source, fab.into())?,
+            sha256: fab.sha256.clone(),
         });
     }
     let text = source.path.as_deref().unwrap_or_default();
@@ -122,6 +136,146 @@ fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
     Ok(Input::Folder {
         path: path.from(here),
         own: provider.map_or_else(Vec::new, |provider| provider.runtime.own_folders()),
+    })
+}
+
+/// The attributes of a file, which archives and bundles share.
+struct FileSource<'a> {
+    path: Option<&'a LocalPath>,
+    url: Option<&'a str>,
+    token_file: Option<&'a LocalPath>,
+    ca_certificate: Option<&'a str>,
+    has_hash: bool,
+}
+
+macro_rules! file_source {
+    ($($ty:ty),*) => { $(
+        impl<'a> From<&'a $ty> for FileSource<'a> {
+            fn from(source: &'a $ty) -> Self {
+                Self {
+                    path: source.path.as_ref(),
+                    url: source.url.as_deref(),
+                    token_file: source.token_file.as_ref(),
+                    ca_certificate: source.ca_certificate.as_deref(),
+                    has_hash: source.sha256.is_some(),
+                }
+            }
+        }
+    )* };
+}
+
+file_source!(ArchiveSource, FabSource);
+
+fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
+    let here = Path::new("");
+    let at = source.attribute();
+    match (file.path, file.url) {
+        (Some(path), None) => Ok(Place::Path(path.from(here))),
+        (None, Some(url)) => {
+            let token = file.token_file.map(|file| token(&file.from(here)));
+            let token = token.transpose().map_err(|error| {
+                Diagnostic::error("The token cannot be read")
+                    .detail(error.to_string())
+                    .at(at)
+            })?;
+            let token = token.as_ref().map(|token| token.as_str());
+            let remote = RemoteFile::new(url, file.ca_certificate, token, file.has_hash);
+            let remote = remote.map_err(|error| {
+                report::error(format!("The {} cannot be read", source.title()), &error).at(at)
+            })?;
+            Ok(Place::Remote(Box::new(remote)))
+        }
+        _ => Err(Diagnostic::error(format!("Which file is meant by {at}"))
+            .detail("Set exactly one of `path` and `url`.")
+            .at(at)
+            .into()),
+    }
+}
+
+/// The content of a file with a token, without the line end that editors add.
+fn token(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    let file = File::open(path)?;
+    file.take(LONGEST_TOKEN).read_to_string(&mut text)?;
+    let token = Zeroizing::new(text.trim().to_owned());
+    if token.is_empty() {
+        return Err(io::Error::other(format!("{} is empty", path.display())));
+    }
+    masking::hide(&token);
+    Ok(token)
+}
+
+impl Input {
+    /// Downloads the file, if it is not on this machine.
+    async fn fetched(self, limit: u64) -> std::result::Result<Self, RemoteError> {
+        Ok(match self {
+            Self::Archive {
+                file,
+                sha256,
+                subdirectory,
+            } => Self::Archive {
+                file: file.fetched(LONGEST_ARCHIVE).await?,
+                sha256,
+                subdirectory,
+            },
+            Self::Fab { file, sha256 } => Self::Fab {
+                file: file.fetched(limit).await?,
+                sha256,
+            },
+            other => other,
+        })
+    }
+}
+
+impl Place {
+    async fn fetched(self, most: u64) -> std::result::Result<Self, RemoteError> {
+        match self {
+            Self::Remote(remote) => {
+                let at = remote.at();
+                Ok(Self::Here(remote.download(most).await?, at))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The open file, if it has this hash.
+    fn verified(
+        self,
+        sha256: Option<&Sha256Hex>,
+    ) -> std::result::Result<(File, String), TreeError> {
+        match self {
+            Self::Path(path) => {
+                let mut file = open(&path)?;
+                let name = path.display().to_string();
+                if let Some(expected) = sha256 {
+                    let mut hash = Sha256::new();
+                    io::copy(&mut file, &mut hash).map_err(unreadable(&path))?;
+                    file.rewind().map_err(unreadable(&path))?;
+                    compare(&name, expected, hex::encode(hash.finalize()))?;
+                }
+                Ok((file, name))
+            }
+            Self::Here(found, at) => {
+                if let Some(expected) = sha256 {
+                    compare(&at, expected, found.sha256)?;
+                }
+                Ok((found.file, at))
+            }
+            Self::Remote(remote) => Err(TreeError::NotAFile {
+                path: remote.at().into(),
+            }),
+        }
+    }
+}
+
+fn compare(file: &str, expected: &Sha256Hex, found: String) -> std::result::Result<(), TreeError> {
+    if expected.is(&found) {
+        return Ok(());
+    }
+    Err(TreeError::OtherHash {
+        file: file.to_owned(),
+        expected: expected.to_string(),
+        found,
     })
 }
 
@@ -146,12 +300,11 @@ fn build(input: Input, limit: u64) -> std::result::Result<Fab, FabError> {
     let tree = match input {
         Input::Folder { path, own } => AppTree::from_dir(&path, &own)?,
         Input::Archive {
-            path,
+            file,
             sha256,
             subdirectory,
         } => {
-            let mut file = open(&path)?;
-            verify(&path, &mut file, sha256.as_ref())?;
+            let (mut file, _) = file.verified(sha256.as_ref())?;
             let keep = fab::decides_bundle;
             let limits = Limits::default();
             let unpacked = archive::unpack(&mut file, subdirectory.as_deref(), &limits, &keep);
@@ -160,10 +313,9 @@ fn build(input: Input, limit: u64) -> std::result::Result<Fab, FabError> {
         Input::Inline(fields) => {
             AppTree::from_files(inline::files(*fields).map_err(TreeError::from)?)?
         }
-        Input::Fab { path, sha256 } => {
-            let mut file = open(&path)?;
-            verify(&path, &mut file, sha256.as_ref())?;
-            return fab::open(whole(&path, &mut file, limit)?, limit);
+        Input::Fab { file, sha256 } => {
+            let (mut file, name) = file.verified(sha256.as_ref())?;
+            return fab::open(whole(Path::new(&name), &mut file, limit)?, limit);
         }
     };
     fab::build_within(&tree, limit)
@@ -186,29 +338,6 @@ fn unreadable(path: &Path) -> impl Fn(io::Error) -> TreeError {
         path: path.clone(),
         source,
     }
-}
-
-/// An error unless the file has this hash.
-fn verify(
-    path: &Path,
-    file: &mut File,
-    expected: Option<&Sha256Hex>,
-) -> std::result::Result<(), TreeError> {
-    let Some(expected) = expected else {
-        return Ok(());
-    };
-    let mut hash = Sha256::new();
-    io::copy(file, &mut hash).map_err(unreadable(path))?;
-    file.rewind().map_err(unreadable(path))?;
-    let found = hex::encode(hash.finalize());
-    if expected.is(&found) {
-        return Ok(());
-    }
-    Err(TreeError::OtherHash {
-        file: path.display().to_string(),
-        expected: expected.to_string(),
-        found,
-    })
 }
 
 /// The bytes of a file, but not much more than the limit.

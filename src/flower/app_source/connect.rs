@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::tls::{TlsReason, trusting_machine};
+use crate::flower::tls::{TlsReason, trusting_machine};
 
 /// The longest answer of a proxy.
 const LONGEST_ANSWER: usize = 8 * 1024;
