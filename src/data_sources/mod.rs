@@ -2,6 +2,7 @@
 
 mod app;
 mod log;
+mod run;
 mod run_log;
 mod run_metrics;
 mod run_report;
@@ -17,11 +18,13 @@ use crate::resources::Configured;
 use crate::resources::connection_attributes::ControlInput;
 use crate::resources::control_access::control;
 use crate::resources::report;
+use crate::terminal::{plain, shortened};
 use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 pub use app::App;
 pub use log::Log;
+pub use run::RunSource;
 pub use run_log::RunLog;
 pub use run_metrics::RunMetrics;
 pub use run_report::RunReportSource;
@@ -49,15 +52,23 @@ fn unread(what: String, error: &ControlError) -> Diagnostic {
     let message = report::error(what, error);
     if let ControlError::NotFound(_) = error {
         message.at(at!(
-            run_log::Model | run_metrics::Model | run_report::Model,
+            run::Model | run_log::Model | run_metrics::Model | run_report::Model,
             run_id
         ))
     } else {
         message.at(at!(
-            run_log::Model | run_metrics::Model | run_report::Model,
+            run::Model | run_log::Model | run_metrics::Model | run_report::Model,
             control
         ))
     }
+}
+
+/// How many characters of a run's `details` to keep: an app can write any length of text into them.
+const MOST_OF_DETAILS: usize = 16_000;
+
+/// Flower's explanation of how a run ended.
+fn shown_details(run: &Run) -> String {
+    shortened(&plain(&run.details), MOST_OF_DETAILS).into_owned()
 }
 
 fn time(stamp: Option<&Timestamp>) -> Option<String> {

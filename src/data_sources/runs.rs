@@ -1,6 +1,6 @@
 //! `flower_runs`: the runs that a SuperLink knows.
 
-use super::{SHARED, time};
+use super::{SHARED, shown_details, time};
 use crate::choice_attribute;
 use crate::flower::control::{Run, RunId, RunStatus, SubStatus, Timestamp};
 use crate::resources::Configured;
@@ -8,14 +8,10 @@ use crate::resources::connection_attributes::ControlInput;
 use crate::resources::connection_checks;
 use crate::resources::control_access::control;
 use crate::resources::report;
-use crate::terminal::{plain, shortened};
 use crate::tfplugin::diagnostic::{Diagnostics, Result};
 use crate::tfplugin::schema::{Computed, Tree, computed, optional, required};
 use crate::tfplugin::{Call, DataSource};
 use crate::{at, model};
-
-/// How many characters of a run's `details` to keep: an app can write any length of text into them.
-const MOST_OF_DETAILS: usize = 16_000;
 
 model! {
     /// The runs of a SuperLink, newest first, no matter who submitted them; at most the newest ten
@@ -28,6 +24,10 @@ model! {
         status: Option<Status> = optional(),
         /// Return only the run with this ID.
         run_id: Option<RunId> = optional(),
+        /// Return only runs of this app, as `publisher/name`.
+        app: Option<String> = optional(),
+        /// Return at most this many runs, the newest ones.
+        last: Option<u32> = optional(),
         /// The runs.
         runs: Computed<Vec<Item>> = computed(),
     }
@@ -114,7 +114,12 @@ impl DataSource for Runs {
             .collect();
         let submitted = |run: &Run| run.pending_at.as_ref().and_then(Timestamp::moment);
         runs.sort_by_key(|run| (std::cmp::Reverse(submitted(run)), run.id));
-        config.runs.set(runs.into_iter().map(item).collect());
+        let last = config.last.map_or(usize::MAX, |last| {
+            usize::try_from(last).unwrap_or(usize::MAX)
+        });
+        config
+            .runs
+            .set(runs.into_iter().take(last).map(item).collect());
         Ok(config)
     }
 }
@@ -122,6 +127,7 @@ impl DataSource for Runs {
 fn matches_filters(config: &Model, run: &Run) -> bool {
     config.status.is_none_or(|status| status.is(&run.status))
         && config.run_id.is_none_or(|id| run.id == id)
+        && config.app.as_ref().is_none_or(|app| run.app_id == *app)
 }
 
 fn item(run: &Run) -> Item {
@@ -133,7 +139,7 @@ fn item(run: &Run) -> Item {
         federation: run.federation.clone(),
         status: run.status.clone(),
         sub_status: run.sub_status.clone(),
-        details: shortened(&plain(&run.details), MOST_OF_DETAILS).into_owned(),
+        details: shown_details(run),
         pending_at: time(run.pending_at.as_ref()),
         running_at: time(run.running_at.as_ref()),
         finished_at: time(run.finished_at.as_ref()),

@@ -99,6 +99,7 @@ impl Provider for Flower {
             tfplugin::data_source::<data_sources::App>(),
             tfplugin::data_source::<data_sources::Log>(),
             tfplugin::data_source::<data_sources::RunLog>(),
+            tfplugin::data_source::<data_sources::RunSource>(),
             tfplugin::data_source::<data_sources::RunMetrics>(),
             tfplugin::data_source::<data_sources::RunReportSource>(),
             tfplugin::data_source::<data_sources::Runs>(),

@@ -15,6 +15,15 @@ data "flower_runs" "all" {
   control = flower_superlink.main.control
   status  = "finished"
 }
+data "flower_runs" "newest" {
+  control = flower_superlink.main.control
+  app     = data.flower_run.r.app
+  last    = 1
+}
+data "flower_run" "r" {
+  control = flower_superlink.main.control
+  run_id  = flower_app_run.r.run_id
+}
 data "flower_supernodes" "online" {
   control = flower_superlink.main.control
   status  = "online"
@@ -30,6 +39,8 @@ output "read" {
     runs = data.flower_runs.all.runs
     seen = data.flower_supernodes.online.supernodes
     log  = data.flower_run_log.r.lines
+    run  = data.flower_run.r
+    newest = data.flower_runs.newest.runs
   }
 }
 "#;
@@ -91,6 +102,10 @@ fn a_federation_is_read_and_taken_over() {
     assert_eq!(read["app"]["config"]["num-server-rounds"], "1");
     assert_eq!(read["runs"][0]["run_id"], made["run_id"]);
     assert_eq!(read["runs"][0]["sub_status"], "completed");
+    assert_eq!(read["newest"], read["runs"]);
+    assert_eq!(read["run"]["fab_hash"], made["fab_hash"]);
+    assert_eq!(read["run"]["sub_status"], "completed");
+    assert!(read["run"]["usage"]["bytes_sent"].as_u64() > Some(0));
     assert_eq!(read["seen"].as_array().unwrap().len(), 2);
     assert!(
         read["log"].to_string().contains("the sites agreed on"),

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use terraform_provider_flower::flower::app_source::AppTree;
+
 use crate::workspace::{Workspace, said};
 
 fn config(source: &str) -> String {
@@ -282,4 +284,70 @@ fn an_archive_of_a_server_is_verified_and_its_token_stays_secret() {
     it.destroy();
     let written = it.written();
     assert!(!written.contains("hunter2-canary"), "the token is written");
+}
+
+/// The examples of git, an archive and a bundle, each applied with the same app.
+#[test]
+fn the_examples_of_sources_work() {
+    let it = Workspace::new("");
+    it.app_that_leaves();
+    // An app that leaves nothing by default.
+    let server = it.path("app/quickstart/server_app.py");
+    let code = fs::read_to_string(&server).unwrap();
+    fs::write(
+        &server,
+        code.replace("context.run_config[\"fail-in\"]", "\"nothing\""),
+    )
+    .unwrap();
+    let run = |program: &str, arguments: &[&str], folder: &Path| {
+        let done = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .status();
+        assert!(done.unwrap().success(), "{program} {arguments:?}");
+    };
+    let here = it.path(".");
+    run("git", &["init", "-q", "-b", "main"], &here);
+    run("git", &["add", "app"], &here);
+    let author = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+    run(
+        "git",
+        &[&author[..], &["commit", "-q", "-m", "one"]].concat(),
+        &here,
+    );
+    run("tar", &["-czf", "app.tar.gz", "app"], &here);
+    // What Flower itself builds is what the provider builds.
+    let fab = AppTree::from_dir(&it.path("app"), &[]).unwrap();
+    let fab = terraform_provider_flower::flower::fab::build(&fab).unwrap();
+    fs::write(it.path("app.fab"), &fab.bytes).unwrap();
+    let url = format!("url=file://{}", here.canonicalize().unwrap().display());
+    for (example, variable) in [
+        (
+            include_str!("../../examples/sources/git/main.tf"),
+            url.as_str(),
+        ),
+        (
+            include_str!("../../examples/sources/archive/main.tf"),
+            "archive=app.tar.gz",
+        ),
+        (
+            include_str!("../../examples/sources/fab/main.tf"),
+            "bundle=app.fab",
+        ),
+    ] {
+        it.file("main.tf", example);
+        let with = |command: &str, more: &[&str]| {
+            let variable = format!("-var={variable}");
+            it.run(&[&[command, "-no-color", variable.as_str()], more].concat())
+        };
+        with("apply", &["-auto-approve"]).succeeded();
+        with("plan", &["-detailed-exitcode"]).says(&["No changes"]);
+        assert_eq!(
+            it.state("flower_app_run.training")["fab_hash"],
+            fab.hash.as_str()
+        );
+        assert!(it.output("app").as_str().unwrap().contains("/quickstart "));
+        with("destroy", &["-auto-approve"]).succeeded();
+    }
 }

@@ -51,7 +51,7 @@ use changes::Values;
 pub use model::Model;
 use model::{OnMissing, Status};
 pub use outputs::{
-    ClientFailureOutput, MetricsOutput, PhaseOutput, RoundOutput, RunOutputs, UsageOutput,
+    ClientFailureOutput, MetricsOutput, PhaseOutput, RoundOutput, RunOutputs, UsageOutput, usage,
 };
 use planned_app::PlannedApp;
 use ready::ready;

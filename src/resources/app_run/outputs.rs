@@ -152,7 +152,7 @@ pub(super) fn record(model: &mut Model, progress: &Progress, nodes: &KnownNodes)
     }
 }
 
-pub(super) fn usage(usage: &Usage) -> UsageOutput {
+pub fn usage(usage: &Usage) -> UsageOutput {
     UsageOutput {
         bytes_sent: i64::try_from(usage.bytes_sent).unwrap_or(i64::MAX),
         bytes_received: i64::try_from(usage.bytes_received).unwrap_or(i64::MAX),
