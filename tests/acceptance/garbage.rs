@@ -109,6 +109,10 @@ fn minimal(kind: &str, attributes: &Map<String, Json>) -> Map<String, Json> {
     if kind == "flower_supernode" {
         values["superlink"]["insecure"] = json!(true);
     }
+    // It needs one of several attributes.
+    if values.contains_key("source") {
+        values["source"]["path"] = json!("app");
+    }
     values
 }
 
