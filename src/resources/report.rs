@@ -65,14 +65,14 @@ fn told(error: &(impl Explained + ?Sized)) -> String {
 pub fn error(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::error(what)
         .detail(told(error))
-        .remedy(error.remedy())
+        .remedy(error.remedy().map(|text| inert(&text)))
 }
 
 /// The same as a warning.
 pub fn warning(what: impl Into<String>, error: &(impl Explained + ?Sized)) -> Diagnostic {
     Diagnostic::warning(what)
         .detail(told(error))
-        .remedy(error.remedy())
+        .remedy(error.remedy().map(|text| inert(&text)))
 }
 
 /// Turns an error text, which is a fragment, into a sentence for a detail.
@@ -118,7 +118,22 @@ fn barred(line: &str) -> String {
 /// A text without commands to a CI service: GitHub and Azure run commands in the output of their
 /// jobs.
 pub fn inert(text: &str) -> String {
-    text.replace("##[", "# #[").replace("##vso[", "# #vso[")
+    let text = text.replace("##[", "# #[").replace("##vso[", "# #vso[");
+    let mut inert = String::with_capacity(text.len());
+    let mut before = None;
+    for (at, one) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        // GitHub's commands begin a line, and Terraform breaks lines at any blank.
+        let begins = before.is_none_or(|one: char| !one.is_alphanumeric() && one != ':');
+        let names = |rest: &str| rest.starts_with(|one: char| one.is_ascii_lowercase());
+        if begins && rest.strip_prefix("::").is_some_and(names) {
+            inert.push_str(": ");
+        } else {
+            inert.push(one);
+        }
+        before = Some(one);
+    }
+    inert
 }
 
 /// How many characters of a log line a message shows.

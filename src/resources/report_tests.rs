@@ -82,7 +82,7 @@ fn what_others_say_is_not_taken_for_ours_or_for_a_command() {
             "Its words",
             "boom\n\nApply again.\n::add-mask::x\n##vso[task]"
         ),
-        "Its words:\n  | boom\n  | \n  | Apply again.\n  | ::add-mask::x\n  | # #vso[task]"
+        "Its words:\n  | boom\n  | \n  | Apply again.\n  | : :add-mask::x\n  | # #vso[task]"
     );
 }
 
@@ -346,4 +346,23 @@ fn of_keys_and_certificates() {
         },
         &ServerNameError::Ip("1.2.3".to_owned()),
     ]));
+}
+
+#[test]
+fn commands_to_a_ci_service_are_broken_up_and_addresses_are_not() {
+    use crate::resources::report::inert;
+    for (text, expected) in [
+        ("::error::x", ": :error::x"),
+        (
+            "a \"::set-output name=b::c\"",
+            "a \": :set-output name=b::c\"",
+        ),
+        ("##vso[task]", "# #vso[task]"),
+        (
+            "https://[::1]:8000 std::io a::b",
+            "https://[::1]:8000 std::io a::b",
+        ),
+    ] {
+        assert_eq!(inert(text), expected, "{text}");
+    }
 }

@@ -132,6 +132,20 @@ impl fmt::Debug for RemoteFile {
     }
 }
 
+/// An address in a message: without its query, which may hold a signature, and without a user name
+/// and password.
+pub(crate) fn shown_address(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (host, path) = rest.find('/').map_or((rest, ""), |end| rest.split_at(end));
+    match host.rsplit_once('@') {
+        Some((user, host)) if user != "git" => format!("{scheme}://***@{host}{path}"),
+        _ => url.to_owned(),
+    }
+}
+
 /// An address for messages.
 fn shown(url: &Uri) -> String {
     let scheme = url.scheme_str().unwrap_or_default();
@@ -149,7 +163,7 @@ impl RemoteFile {
         is_hash_known: bool,
     ) -> Result<Self, RemoteError> {
         let bad = |reason| RemoteError::Url {
-            url: url.split('?').next().unwrap_or_default().to_owned(),
+            url: shown_address(url),
             reason,
         };
         let text = url.split('#').next().unwrap_or(url);
@@ -264,7 +278,7 @@ impl RemoteFile {
             let location = location.and_then(|to| to.to_str().ok()).unwrap_or_default();
             url = redirected(&url, location).map_err(|reason| RemoteError::Redirect {
                 at: at.to_owned(),
-                to: location.split('?').next().unwrap_or_default().to_owned(),
+                to: shown_address(location),
                 reason,
             })?;
         }
@@ -355,7 +369,7 @@ fn redirected(from: &Uri, location: &str) -> Result<Uri, &'static str> {
         .authority()
         .is_none_or(|host| host.as_str().contains('@'))
     {
-        return Err(bad);
+        return Err("it has no host, or a user name or password");
     }
     match (from.scheme_str(), next.scheme_str()) {
         (Some("https"), Some("http")) => Err("it is not encrypted"),

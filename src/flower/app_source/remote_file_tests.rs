@@ -93,7 +93,10 @@ async fn what_goes_wrong_is_told_without_the_query() {
         ),
         (vec!["HTTP/1.1 503 Busy\r\n\r\n".to_owned()], "status 503"),
         (vec![moved("ftp://h/a")], "its scheme is not https or http"),
-        (vec![moved("https://u:p@h/a")], "it is not a URL"),
+        (
+            vec![moved("https://u:hunter2-canary@h/a")],
+            "a user name or password",
+        ),
         (vec![endless; 6], "redirects too often"),
     ] {
         let (port, _) = server(answers);
@@ -116,6 +119,21 @@ async fn a_token_goes_only_to_its_own_server() {
     file.download(7).await.unwrap();
     assert!(asked.lock().unwrap()[0].contains("authorization: bearer hunter2"));
     assert!(!at_other.lock().unwrap()[0].contains("authorization"));
+}
+
+#[test]
+fn no_message_shows_a_password() {
+    for (url, shown) in [
+        ("https://u:p@h/a?sig=1#x", "https://***@h/a"),
+        ("https://token@h", "https://***@h"),
+        ("ssh://git@h/a.git", "ssh://git@h/a.git"),
+        ("git@h:a.git", "git@h:a.git"),
+        ("https://h/a@b", "https://h/a@b"),
+    ] {
+        assert_eq!(shown_address(url), shown);
+    }
+    let error = RemoteFile::new("https://u:canary@h/a", None, None, false).unwrap_err();
+    assert!(!error.to_string().contains("canary"), "{error}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod run_log;
 mod run_report;
 pub(crate) mod source;
 mod stall;
+mod standing;
 mod submission;
 mod tainted;
 mod training;
@@ -128,7 +129,13 @@ impl Resource for AppRun {
             at!(Model, resolved_commit),
             commit.map(|commit| commit.to_string()),
         );
-        let built = source::read(provider.as_deref(), &source, version, commit).await?;
+        let built = match source::read(provider.as_deref(), &source, version, commit).await {
+            Err(unread) if source::is_unchanged(plan) => {
+                plan.notes.extend(source::kept(unread));
+                return Ok(());
+            }
+            read => read?,
+        };
         let fab = match built {
             Ok(fab) => fab,
             Err(error) if error.may_pass() && plan.is_create() => {
@@ -229,6 +236,9 @@ impl Resource for AppRun {
         let Some(id) = state.run_id.get().copied().filter(|_| !finished) else {
             // A finished run cannot change, so the SuperLink is not asked.
             artifacts::look(&call, &mut state);
+            if let Some(note) = standing::note(&state) {
+                call.warn(note);
+            }
             return Ok(Some(state));
         };
         check_place(&call, id, &mut state).await?;

@@ -51,6 +51,7 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn of(git: &GitRepository, key: String) -> std::result::Result<Self, GitError> {
+        masking::hide_passwords(&git.url);
         let url = GitUrl::parse(&git.url)?;
         let scratch = std::env::temp_dir().join(format!(
             "terraform-provider-flower-{}",
@@ -201,7 +202,14 @@ pub(in super::super) async fn pin(
     let repositories = repositories.unwrap_or(&none);
     let at = at!(Model, source.git);
     let refused = |error: &GitError| super::git_error(source, error).at(at);
-    let input = Input::of(git, source.key()).map_err(|error| refused(&error))?;
+    let input = match Input::of(git, source.key()) {
+        Ok(input) => input,
+        Err(error) if super::is_unchanged(plan) => {
+            plan.notes.extend(super::kept(refused(&error).into()));
+            return Ok(Pinned::Unchanged);
+        }
+        Err(error) => return Err(refused(&error).into()),
+    };
     let now = input.resolve(repositories).await;
     let before = earlier(plan, git)?;
     let Some(before) = before else {
@@ -279,7 +287,7 @@ fn moved(git: &GitRepository, before: CommitId, now: CommitId) -> Diagnostic {
     Diagnostic::warning("The app of a run has a newer commit")
         .detail(format!(
             "{name} of {} is at commit {now} now; the run used {before}.",
-            git.url
+            super::shown_address(&git.url)
         ))
         .detail(
             "The run stays as it is. For a new run with each commit, set `follow = true`; for one \

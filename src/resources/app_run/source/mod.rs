@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use super::model::Model;
 use crate::flower::app_source::git::GitError;
+use crate::flower::app_source::remote_file::shown_address;
 use crate::resources::local_path::LocalPath;
 use crate::resources::report;
 use crate::resources::sha256::Sha256Hex;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::schema::{Attr as _, Dynamic, ModelPath, Tree, optional, required};
-use crate::tfplugin::value;
+use crate::tfplugin::{Plan, value};
 use crate::{at, model};
 pub(crate) use git::Repositories;
 pub(super) use git::{Pinned, pin};
@@ -51,7 +52,7 @@ model! {
     /// branch has moved since, a plan only says so.
     pub struct GitRepository {
         /// The address: `https://host/name.git`, `ssh://git@host/name.git`, `git@host:name.git` or
-        /// `file:///path`. For ssh, the provider starts your `ssh` program with your configuration,
+        /// `file:///path` (`http://` is not encrypted: use it only on this machine). For ssh, the provider starts your `ssh` program with your configuration,
         /// agent and known hosts; an unknown host key is an error.
         url: String = required(),
         /// A branch, a tag, or the 40 digits of a commit. Default: the repository's default branch.
@@ -59,7 +60,7 @@ model! {
         /// The folder with the `pyproject.toml`. Default: the root of the repository.
         subdirectory: Option<String> = optional(),
         /// Whether a branch or tag that has moved is a change: if the app differs, the plan replaces
-        /// the run. Default: false.
+        /// the run. Default: false. Without it, a run keeps its commit until `url` or `ref` changes.
         follow: Option<bool> = optional(),
         /// The user name for `https`. Default: `git`, which is enough for most tokens.
         username: Option<String> = optional(),
@@ -87,14 +88,15 @@ model! {
         /// show it whole, messages without its query.
         url: Option<String> = optional(),
         /// The SHA-256 of the archive, in hexadecimal digits. If it differs, the plan fails. With it,
-        /// a plan does not download again what it knows.
+        /// a plan does not download again what it knows; without it, every plan downloads the file.
         sha256: Option<Sha256Hex> = optional(),
         /// A file with a token, which is sent to the host of `url` as `Authorization: Bearer`. The
         /// provider stores the token nowhere.
         token_file: Option<LocalPath> = optional(),
         /// CA certificates (PEM) that the provider trusts for `url`, besides those of this machine.
         ca_certificate: Option<String> = optional(),
-        /// The folder with the `pyproject.toml`, relative to the root of the archive.
+        /// The folder with the `pyproject.toml`. If the archive has one single top folder, the path
+        /// starts in it.
         subdirectory: Option<String> = optional(),
     }
 }
@@ -138,7 +140,7 @@ model! {
         /// show it whole, messages without its query.
         url: Option<String> = optional(),
         /// The SHA-256 of the bundle, in hexadecimal digits. If it differs, the plan fails. With it,
-        /// a plan does not download again what it knows.
+        /// a plan does not download again what it knows; without it, every plan downloads the file.
         sha256: Option<Sha256Hex> = optional(),
         /// A file with a token, which is sent to the host of `url` as `Authorization: Bearer`. The
         /// provider stores the token nowhere.
@@ -159,8 +161,8 @@ const KINDS: [ModelPath<Source>; 5] = [
 
 /// The path or the address of a file in a message. The query of an address may hold its signature.
 fn place(path: Option<&LocalPath>, url: Option<&str>) -> String {
-    let url = url.and_then(|url| url.split('?').next());
-    path.map_or_else(|| url.unwrap_or_default().to_owned(), ToString::to_string)
+    let url = url.map(shown_address);
+    path.map_or_else(|| url.unwrap_or_default(), ToString::to_string)
 }
 
 /// The placeholder for the folder of an app that only its owner knows.
@@ -222,7 +224,7 @@ impl Source {
     /// The app in a message, such as `app in "./app"`.
     pub(super) fn title(&self) -> String {
         if let Some(git) = &self.git {
-            format!("app in the repository {:?}", git.url)
+            format!("app in the repository {:?}", shown_address(&git.url))
         } else if let Some(archive) = &self.archive {
             format!(
                 "app in the archive {:?}",
@@ -255,6 +257,21 @@ impl Source {
         let value = value::from_json(&json, &Self::kind().ty()).ok()?;
         Self::decode(&value, &crate::tfplugin::path::Path::default()).ok()
     }
+}
+
+/// Whether a plan is for the run of the state, and changes nothing that its app decides.
+pub(super) fn is_unchanged(plan: &Plan<Model>) -> bool {
+    !(plan.is_create()
+        || plan.is_replacement()
+        || plan.changes(at!(Model, source))
+        || plan.changes(at!(Model, run_config)))
+}
+
+/// What prevents reading the app of a run that stays as it is, such as a token that only a colleague
+/// has: it must not prevent a plan or a destroy.
+pub(super) fn kept(unread: Diagnostics) -> impl Iterator<Item = Diagnostic> {
+    let notes = unread.into_iter().map(Diagnostic::as_warning);
+    notes.map(|note| note.detail("The run stays as it is in the state."))
 }
 
 /// The error for a repository that cannot be read.

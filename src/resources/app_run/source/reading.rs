@@ -172,10 +172,12 @@ fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
     match (file.path, file.url) {
         (Some(path), None) => Ok(Place::Path(path.from(here))),
         (None, Some(url)) => {
+            masking::hide_passwords(url);
             let token = file.token_file.map(|file| token(&file.from(here)));
             let token = token.transpose().map_err(|error| {
                 Diagnostic::error("The token cannot be read")
                     .detail(error.to_string())
+                    .detail("Correct `token_file`: relative paths start in the folder where Terraform runs.")
                     .at(at)
             })?;
             let token = token.as_ref().map(|token| token.as_str());
@@ -195,8 +197,11 @@ fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
 /// The content of a file with a token, without the line end that editors add.
 fn token(path: &Path) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
-    let file = File::open(path)?;
-    file.take(LONGEST_TOKEN).read_to_string(&mut text)?;
+    let named = |error: io::Error| io::Error::other(format!("{:?}: {error}", path.display()));
+    let file = File::open(path).map_err(named)?;
+    file.take(LONGEST_TOKEN)
+        .read_to_string(&mut text)
+        .map_err(named)?;
     let token = Zeroizing::new(text.trim().to_owned());
     if token.is_empty() {
         return Err(io::Error::other(format!("{} is empty", path.display())));
