@@ -2,7 +2,7 @@
 //!
 //! Arrows point one way: `provider → data_sources → resources → {report, flower, runtime, pki}` and `report →
 //! flower`, and resources speak to Terraform through `tfplugin`, which knows no Flower. All of them may know `beneath`,
-//! `masking`, `pod_address` and `terminal`, which know none of them.
+//! `masking`, `pod_address`, `secret_file` and `terminal`, which know none of them.
 
 mod beneath;
 pub mod data_sources;
@@ -15,6 +15,7 @@ pub mod provider;
 pub mod report;
 pub mod resources;
 pub mod runtime;
+mod secret_file;
 mod terminal;
 pub mod tfplugin;
 

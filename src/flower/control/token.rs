@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::endpoint_error::EndpointError;
 use crate::masking;
+use crate::secret_file::text_of;
 
 /// The token. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,25 +95,6 @@ impl TokenFile {
         }
         last.0.clone()
     }
-}
-
-/// Longer than any token: a longer file is something else, and may have no end.
-const LONGEST: u64 = 64 << 10;
-
-/// The text of a file. A pipe or a device is refused before it is opened, because reading it might
-/// never end.
-fn text_of(path: &Path) -> io::Result<Zeroizing<String>> {
-    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    if !std::fs::metadata(path)?.is_file() {
-        return refused("it is not a regular file");
-    }
-    let mut text = Zeroizing::new(String::new());
-    let mut file = std::fs::File::open(path)?.take(LONGEST + 1);
-    file.read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST {
-        return refused("it is longer than 64 KiB");
-    }
-    Ok(text)
 }
 
 fn read(path: &Path) -> Result<AccountToken, EndpointError> {

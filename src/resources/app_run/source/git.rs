@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::{GitRepository, Source};
 use crate::at;
@@ -21,11 +22,10 @@ use crate::flower::app_source::git::{
 use crate::flower::fab::{self, Fab, FabError};
 use crate::masking;
 use crate::resources::app_run::model::Model;
+use crate::resources::local_path::LocalPath;
+use crate::secret_file::text_of;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
-
-/// The longest file with a password.
-const LONGEST_PASSWORD: usize = 64 << 10;
 
 /// What this process has read from repositories: many runs may share one.
 #[derive(Debug, Default)]
@@ -144,9 +144,7 @@ fn access(git: &GitRepository) -> std::result::Result<GitAccess, GitError> {
             reason: "`ca_certificate` holds no certificate in PEM format",
         });
     }
-    let file = |file: &Option<crate::resources::local_path::LocalPath>| {
-        file.as_ref().map(|file| file.from(&here))
-    };
+    let file = |file: &Option<LocalPath>| file.as_ref().map(|file| file.from(&here));
     Ok(GitAccess {
         login,
         authorities,
@@ -158,23 +156,18 @@ fn access(git: &GitRepository) -> std::result::Result<GitAccess, GitError> {
 }
 
 /// The content of a file, without the line end that editors add.
-fn password(path: &Path) -> std::result::Result<zeroize::Zeroizing<String>, GitError> {
-    use std::io::Read as _;
+fn password(path: &Path) -> std::result::Result<Zeroizing<String>, GitError> {
     let bad = |reason: String| GitError::File {
         path: PathBuf::from(path),
         reason,
     };
-    let file = std::fs::File::open(path).map_err(|error| bad(error.to_string()))?;
-    let mut text = zeroize::Zeroizing::new(String::new());
-    let most = LONGEST_PASSWORD as u64 + 1;
-    let read = file.take(most).read_to_string(&mut text);
-    read.map_err(|error| bad(error.to_string()))?;
-    let password = zeroize::Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned());
-    if password.is_empty() || text.len() > LONGEST_PASSWORD {
+    let text = text_of(path).map_err(|error| bad(error.to_string()))?;
+    let password = text.trim_end_matches(['\n', '\r']);
+    if password.is_empty() {
         return Err(bad("it does not hold a password".to_owned()));
     }
-    masking::hide(&password);
-    Ok(password)
+    masking::hide(password);
+    Ok(Zeroizing::new(password.to_owned()))
 }
 
 /// What a plan knows of the commit.

@@ -27,6 +27,7 @@ use crate::resources::config_values::flatten;
 use crate::resources::local_path::{LocalPath, LocalPathError};
 use crate::resources::report;
 use crate::resources::sha256::Sha256Hex;
+use crate::secret_file::text_of;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::refused;
 
@@ -59,8 +60,6 @@ enum Place {
 
 /// The longest archive that is downloaded.
 const LONGEST_ARCHIVE: u64 = 256 << 20;
-/// The longest file with a token.
-const LONGEST_TOKEN: u64 = 64 << 10;
 
 /// The commit of an app in a repository: the known one, or else the one that `ref` means now.
 pub(crate) async fn commit(
@@ -196,18 +195,14 @@ fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
 
 /// The content of a file with a token, without the line end that editors add.
 fn token(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
     let named = |error: io::Error| io::Error::other(format!("{:?}: {error}", path.display()));
-    let file = File::open(path).map_err(named)?;
-    file.take(LONGEST_TOKEN)
-        .read_to_string(&mut text)
-        .map_err(named)?;
-    let token = Zeroizing::new(text.trim().to_owned());
+    let text = text_of(path).map_err(named)?;
+    let token = text.trim();
     if token.is_empty() {
         return Err(io::Error::other(format!("{} is empty", path.display())));
     }
-    masking::hide(&token);
-    Ok(token)
+    masking::hide(token);
+    Ok(Zeroizing::new(token.to_owned()))
 }
 
 impl Input {
