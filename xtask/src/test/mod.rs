@@ -159,9 +159,13 @@ pub fn run(mut arguments: Parser) -> Result<ExitCode> {
 /// as long, and Flower restarts programs that answer too late.
 fn with_programs(repository: &Repository, options: &Options, report: &mut Report) {
     let includes = |tier| options.includes(tier);
+    let tiers = [Tier::Contract, Tier::Acceptance, Tier::Cluster];
+    if !tiers.into_iter().any(includes) {
+        return;
+    }
     let examples = build_examples(repository).map_err(|error| error.to_string());
     let clients = if includes(Tier::Acceptance) || includes(Tier::Cluster) {
-        examples.and_then(|()| {
+        examples.clone().and_then(|()| {
             let clients = Clients::find_or_build(repository, options.quick);
             clients.map_err(|error| error.to_string())
         })
@@ -169,7 +173,10 @@ fn with_programs(repository: &Repository, options: &Options, report: &mut Report
         Err("not asked for".to_owned())
     };
     if includes(Tier::Contract) {
-        report.add(contract(repository, options));
+        report.add(match examples {
+            Ok(()) => contract(repository, options),
+            Err(error) => Outcome::not_run("contract", error),
+        });
     }
     if includes(Tier::Acceptance) {
         acceptance(repository, options, &clients, report);
