@@ -2,11 +2,12 @@
 //!
 //! Arrows point one way: `provider → data_sources → resources → {report, flower, runtime, pki}` and `report →
 //! flower`, and resources speak to Terraform through `tfplugin`, which knows no Flower. All of them may know `beneath`,
-//! `masking`, `pod_address`, `secret_file` and `terminal`, which know none of them.
+//! `error_chain`, `masking`, `pod_address`, `secret_file` and `terminal`, which know none of them.
 
 mod beneath;
 pub mod data_sources;
 pub mod docs;
+mod error_chain;
 pub mod flower;
 pub mod masking;
 pub mod pki;

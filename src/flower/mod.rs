@@ -7,6 +7,7 @@ pub mod dependency;
 pub mod exit_meaning;
 pub mod fab;
 pub mod launch;
+pub(crate) mod link;
 pub mod node_config;
 pub mod progress;
 pub mod run_config;

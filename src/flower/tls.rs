@@ -1,10 +1,15 @@
 //! TLS with servers: whom a connection trusts, and readable reasons why it failed.
 
 use std::fmt;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Why there is no trusted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +69,7 @@ impl fmt::Display for TlsReason {
 
 impl TlsReason {
     /// Converts the error of a handshake.
-    pub(in crate::flower) fn from_io(error: &std::io::Error) -> Self {
+    fn from_io(error: &std::io::Error) -> Self {
         let detail = error.to_string();
         let rustls = error
             .get_ref()
@@ -106,28 +111,89 @@ pub(in crate::flower) fn trusting(
     with(roots)
 }
 
+/// The authorities of this machine, which are read once.
+fn machine() -> Result<RootCertStore, TlsReason> {
+    static MACHINE: OnceLock<Result<RootCertStore, TlsReason>> = OnceLock::new();
+    let read = || {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        // A machine often has a few certificates that cannot be used.
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let first = found.errors.first().map(|error| format!(": {error}"));
+            return Err(TlsReason::NoAuthorities {
+                detail: first.unwrap_or_default(),
+            });
+        }
+        Ok(roots)
+    };
+    MACHINE.get_or_init(read).clone()
+}
+
 /// Trusts the authorities of this machine and these. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace those
 /// of the machine, as for other programs.
 pub(in crate::flower) fn trusting_machine(
     more: &[CertificateDer<'static>],
 ) -> Result<Arc<ClientConfig>, TlsReason> {
-    let machine = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // A machine often has a few certificates that cannot be used.
-    roots.add_parsable_certificates(machine.certs);
     let failed = |error: rustls::Error| TlsReason::Handshake {
         detail: error.to_string(),
+    };
+    let mut roots = match machine() {
+        // A machine without authorities may still reach servers of those that are given.
+        Err(_) if !more.is_empty() => RootCertStore::empty(),
+        machine => machine?,
     };
     for authority in more {
         roots.add(authority.clone()).map_err(failed)?;
     }
-    if roots.is_empty() {
-        let first = machine.errors.first().map(|error| format!(": {error}"));
-        return Err(TlsReason::NoAuthorities {
-            detail: first.unwrap_or_default(),
-        });
-    }
     with(roots).map_err(failed)
+}
+
+/// Why a text holds no authorities.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::flower) enum NoCertificates {
+    #[error("{0}")]
+    NotPem(String),
+    #[error("it contains no certificate")]
+    Empty,
+}
+
+/// The certificates in a PEM text: one or more.
+pub(in crate::flower) fn authorities(
+    pem: &str,
+) -> Result<Vec<CertificateDer<'static>>, NoCertificates> {
+    let all = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    match all {
+        Err(error) => Err(NoCertificates::NotPem(error.to_string())),
+        Ok(none) if none.is_empty() => Err(NoCertificates::Empty),
+        Ok(all) => Ok(all),
+    }
+}
+
+/// Why there is no TLS over a connection.
+pub(in crate::flower) enum Broken {
+    /// The handshake was broken off. It may succeed later: a port-forward or proxy closes it, too,
+    /// while the server behind it is not ready.
+    Off(String),
+    Refused(TlsReason),
+}
+
+/// TLS over a connection.
+pub(in crate::flower) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    stream: S,
+) -> Result<TlsStream<S>, Broken> {
+    let done = TlsConnector::from(config).connect(name, stream).await;
+    done.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => {
+            Broken::Off(format!("the TLS handshake was interrupted: {error}"))
+        }
+        _ => Broken::Refused(TlsReason::from_io(&error)),
+    })
 }
 
 fn with(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {

@@ -11,16 +11,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use crate::flower::tls::{TlsReason, trusting_machine};
+use crate::flower::link::Link;
+use crate::flower::tls::{Broken, TlsReason, handshake, trusting_machine};
 
 /// The longest answer of a proxy.
 const LONGEST_ANSWER: usize = 8 * 1024;
@@ -34,6 +33,15 @@ pub(super) enum DialError {
     Unreachable(String),
     #[error("{0}")]
     Tls(TlsReason),
+}
+
+impl From<Broken> for DialError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Off(cause) => Self::Unreachable(cause),
+            Broken::Refused(reason) => Self::Tls(reason),
+        }
+    }
 }
 
 /// The connector of the HTTP client.
@@ -81,11 +89,7 @@ impl Connector {
             None => tcp(host, port).await?,
         };
         if !is_secure(uri) {
-            let proxied = proxy.is_some();
-            return Ok(Link {
-                stream: Box::new(stream),
-                proxied,
-            });
+            return Ok(Link::plain(stream, proxy.is_some()));
         }
         let trust = self
             .trust
@@ -93,12 +97,7 @@ impl Connector {
         let trust = trust.clone().map_err(DialError::Tls)?;
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|error| DialError::Unreachable(error.to_string()))?;
-        let stream = TlsConnector::from(trust).connect(name, stream).await;
-        let stream = stream.map_err(|error| tls_failed(&error))?;
-        Ok(Link {
-            stream: Box::new(stream),
-            proxied: false,
-        })
+        Ok(Link::direct(handshake(trust, name, stream).await?))
     }
 }
 
@@ -154,19 +153,6 @@ async fn through(proxy: &Intercept, target: Option<String>) -> Result<TcpStream,
     }
 }
 
-/// The error of a TLS handshake. One that was broken off may succeed later.
-fn tls_failed(error: &io::Error) -> DialError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => {
-            DialError::Unreachable(format!("the TLS handshake was interrupted: {error}"))
-        }
-        _ => DialError::Tls(TlsReason::from_io(error)),
-    }
-}
-
 impl tower_service::Service<Uri> for Connector {
     type Response = TokioIo<Link>;
     type Error = DialError;
@@ -178,51 +164,5 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         Box::pin(self.clone().connect(uri))
-    }
-}
-
-/// A connection in both directions.
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-
-/// A connection in the form that the HTTP client's pool expects.
-pub(super) struct Link {
-    stream: Box<dyn Duplex>,
-    /// Requests name the whole URL.
-    proxied: bool,
-}
-
-impl Connection for Link {
-    fn connected(&self) -> Connected {
-        Connected::new().proxy(self.proxied)
-    }
-}
-
-impl AsyncRead for Link {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Link {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

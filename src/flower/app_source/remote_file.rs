@@ -17,12 +17,11 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::connect::{Connector, DialError};
-use crate::flower::tls::TlsReason;
+use crate::flower::tls::{NoCertificates, TlsReason, authorities};
 
 const MOST_REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
@@ -193,15 +192,16 @@ impl RemoteFile {
         if let Some(token) = &mut token {
             token.set_sensitive(true);
         }
-        let pem = ca_certificate.unwrap_or_default().as_bytes();
-        let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let authorities = authorities.map_err(|_| credentials("the certificate is not in PEM"))?;
-        if ca_certificate.is_some() && authorities.is_empty() {
-            return Err(credentials("`ca_certificate` holds no certificate"));
-        }
+        let authorities = ca_certificate.map(authorities).transpose();
+        let authorities = authorities.map_err(|error| {
+            credentials(match error {
+                NoCertificates::NotPem(_) => "the certificate is not in PEM",
+                NoCertificates::Empty => "`ca_certificate` holds no certificate",
+            })
+        })?;
         Ok(Self {
             url: parsed,
-            authorities,
+            authorities: authorities.unwrap_or_default(),
             token,
         })
     }

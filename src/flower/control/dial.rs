@@ -13,21 +13,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::endpoint::{ControlEndpoint, Trust};
 use super::error::ControlError;
-use crate::flower::tls::TlsReason;
-
-/// A connection in both directions.
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+use crate::flower::link::{Duplex, Link};
+use crate::flower::tls::{Broken, TlsReason, handshake};
 
 /// A way to open connections to one SuperLink, without TLS, which is added later.
 #[async_trait]
@@ -78,17 +71,12 @@ pub(super) enum DialError {
     Tls(TlsReason),
 }
 
-/// The error of a TLS handshake. A handshake that was broken off may succeed later: a port-forward
-/// or proxy closes it, too, while the server behind it is not ready.
-fn tls_failed(error: &io::Error) -> DialError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => {
-            DialError::Unreachable(format!("the TLS handshake was interrupted: {error}"))
+impl From<Broken> for DialError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Off(cause) => Self::Unreachable(cause),
+            Broken::Refused(reason) => Self::Tls(reason),
         }
-        _ => DialError::Tls(TlsReason::from_io(error)),
     }
 }
 
@@ -141,17 +129,14 @@ impl Connector {
                 _ => DialError::Unreachable(error.to_string()),
             })?;
             let Some(trust) = self.trust else {
-                return Ok(Link(stream));
+                return Ok(Link::direct(stream));
             };
             let mut config = trust.config().map_err(DialError::Tls)?;
             if self.http2 {
                 Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
             }
-            let stream = TlsConnector::from(config)
-                .connect(trust.name, stream)
-                .await
-                .map_err(|error| tls_failed(&error))?;
-            Ok(Link(Box::new(stream)))
+            let stream = handshake(config, trust.name, stream).await?;
+            Ok(Link::direct(stream))
         };
         match tokio::time::timeout(self.deadline, opening).await {
             Ok(opened) => opened.map(TokioIo::new),
@@ -174,42 +159,5 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         Box::pin(self.clone().connect())
-    }
-}
-
-/// A connection in the form that the HTTP client's pool expects.
-pub(super) struct Link(Box<dyn Duplex>);
-
-impl Connection for Link {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Link {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Link {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

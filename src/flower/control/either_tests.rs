@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::dial::{Duplex, Tcp};
+use super::super::dial::Tcp;
 use super::super::endpoint::Protocol;
 use super::*;
+use crate::flower::link::Duplex;
 
 const SOON: Duration = Duration::from_secs(5);
 

@@ -4,11 +4,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::Uri;
 use rustls::ClientConfig;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use zeroize::Zeroizing;
 
@@ -16,7 +15,7 @@ use super::endpoint_error::EndpointError;
 pub use super::scheme::Protocol;
 use super::scheme::Scheme;
 use super::token::{AccountToken, Login, TokenFile};
-use crate::flower::tls::{TlsReason, trusting, trusting_machine};
+use crate::flower::tls::{TlsReason, authorities, trusting, trusting_machine};
 use crate::pod_address::PodAddress;
 
 /// The address of a Control API, and the CA certificates to trust. Two endpoints are equal if both
@@ -277,21 +276,15 @@ impl Trust {
 
     /// The TLS settings of a connection.
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsReason> {
-        static MACHINE: OnceLock<Result<Arc<ClientConfig>, TlsReason>> = OnceLock::new();
         match &self.config {
             Some(config) => Ok(Arc::clone(config)),
-            None => MACHINE.get_or_init(|| trusting_machine(&[])).clone(),
+            None => trusting_machine(&[]),
         }
     }
 
     fn parse(host: &str, pem: &str) -> Result<Self, EndpointError> {
         let refused = |cause: String| EndpointError::Authority { cause };
-        let authorities = CertificateDer::pem_slice_iter(pem.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| refused(error.to_string()))?;
-        if authorities.is_empty() {
-            return Err(refused("it contains no certificate".to_owned()));
-        }
+        let authorities = authorities(pem).map_err(|error| refused(error.to_string()))?;
         Ok(Self {
             config: Some(trusting(&authorities).map_err(|error| refused(error.to_string()))?),
             name: ServerName::try_from(host.to_owned()).map_err(|_| EndpointError::NotAUrl)?,

@@ -26,6 +26,7 @@ use super::framing::{FrameDecoder, MAX_FRAME};
 use super::refusal;
 use super::token::Login;
 use super::transport::{Frames, Transport, secret_header};
+use crate::error_chain::error_chain;
 
 const IDLE: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(10);
@@ -294,21 +295,6 @@ impl FrameReader {
         }
         None
     }
-}
-
-/// The messages of an error and its sources, without repetitions.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !message.contains(&more) {
-            message.push_str(": ");
-            message.push_str(&more);
-        }
-        source = error.source();
-    }
-    message
 }
 
 #[cfg(test)]

@@ -43,10 +43,11 @@ pub(crate) mod wire;
 #[cfg(test)]
 pub(crate) mod fake;
 
+pub use super::link::Duplex;
 pub use super::tls::TlsReason;
 pub use call::Call;
 pub use client::{ControlClient, Deadlines};
-pub use dial::{Dial, Duplex};
+pub use dial::Dial;
 pub use endpoint::{ControlEndpoint, Protocol};
 pub use endpoint_error::EndpointError;
 pub use error::{Answer, ControlError};

@@ -9,6 +9,8 @@ use std::error::Error;
 use kube::config::{KubeconfigError, LoadDataError};
 use rustls::pki_types::pem;
 
+use crate::error_chain::error_chain;
+
 /// The first error of this type in a chain of causes.
 pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
@@ -81,14 +83,5 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
         let (line, column) = (json.line(), json.column());
         return format!("an answer is not as expected, at line {line}, column {column}");
     }
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
+    error_chain(error)
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::error::GitError;
 use super::url::GitUrl;
+use crate::flower::tls::{NoCertificates, authorities};
 
 /// Everything that a repository's server asks for.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,16 @@ impl fmt::Debug for GitLogin {
 }
 
 impl GitAccess {
+    /// The authorities in the text of `ca_certificate`.
+    pub fn authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, GitError> {
+        authorities(pem).map_err(|error| GitError::Credentials {
+            reason: match error {
+                NoCertificates::NotPem(_) => "`ca_certificate` is not a certificate in PEM format",
+                NoCertificates::Empty => "`ca_certificate` holds no certificate in PEM format",
+            },
+        })
+    }
+
     /// Whether this can be used for the address.
     pub(super) fn check(&self, url: &GitUrl) -> Result<(), GitError> {
         let wrong = |reason| Err(GitError::Credentials { reason });

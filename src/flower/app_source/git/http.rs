@@ -20,6 +20,7 @@ use super::error::GitError;
 use super::http_exchange::Exchange;
 use super::session::Session;
 use super::url::HttpUrl;
+use crate::error_chain::error_chain;
 
 const REFS: &str = "/info/refs?service=git-upload-pack";
 const REFS_TYPE: &str = "application/x-git-upload-pack-advertisement";
@@ -268,19 +269,4 @@ impl Server {
             cause: self.session.cause(&error_chain(error)),
         }
     }
-}
-
-/// The messages of an error and its sources, without repetitions.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !message.contains(&more) {
-            message.push_str(": ");
-            message.push_str(&more);
-        }
-        source = error.source();
-    }
-    message
 }

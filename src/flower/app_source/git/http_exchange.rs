@@ -9,7 +9,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::error::GitError;
-use super::http::{Server, error_chain};
+use super::http::Server;
+use crate::error_chain::error_chain;
 
 /// One request and its response. libgit2 writes the first and then reads the second.
 pub(super) struct Exchange {

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::super::dial::{Connector, Dial, DialError};
 use super::super::endpoint::ControlEndpoint;
-use super::super::http::error_chain;
 use super::greeting::Greeted;
+use crate::error_chain::error_chain;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Large enough for a log or a long listing to arrive without pauses.

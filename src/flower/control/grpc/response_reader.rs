@@ -7,9 +7,9 @@ use hyper::body::Incoming;
 use tonic::Code;
 
 use super::super::framing::{FrameDecoder, MAX_FRAME};
-use super::super::http::error_chain;
 use super::connection::reset;
 use super::status::Status;
+use crate::error_chain::error_chain;
 
 /// The next part of a response.
 pub(super) enum Piece {

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -133,21 +131,12 @@ fn access(git: &GitRepository) -> std::result::Result<GitAccess, GitError> {
         }
         None => None,
     };
-    let authorities = git.ca_certificate.as_deref().unwrap_or_default();
-    let authorities = CertificateDer::pem_slice_iter(authorities.as_bytes());
-    let authorities: std::result::Result<Vec<_>, _> = authorities.collect();
-    let authorities = authorities.map_err(|_| GitError::Credentials {
-        reason: "`ca_certificate` is not a certificate in PEM format",
-    })?;
-    if git.ca_certificate.is_some() && authorities.is_empty() {
-        return Err(GitError::Credentials {
-            reason: "`ca_certificate` holds no certificate in PEM format",
-        });
-    }
+    let authorities = git.ca_certificate.as_deref();
+    let authorities = authorities.map(GitAccess::authorities).transpose()?;
     let file = |file: &Option<LocalPath>| file.as_ref().map(|file| file.from(&here));
     Ok(GitAccess {
         login,
-        authorities,
+        authorities: authorities.unwrap_or_default(),
         ssh: SshAccess {
             key_file: file(&git.ssh_key_file),
             known_hosts: file(&git.known_hosts_file),
