@@ -234,10 +234,14 @@ fn a_branch_that_moves_meanwhile_is_read_again() {
 fn the_folder_of_a_killed_process_is_removed_by_the_next() {
     let repository = Repository::new();
     let hangs = Arc::new(AtomicBool::new(true));
+    let waits = Arc::new(AtomicBool::new(false));
     let server = Server::start(repository.folder.path(), {
-        let hangs = hangs.clone();
+        let (hangs, waits) = (hangs.clone(), waits.clone());
         move |request| match request.method.as_str() {
-            "POST" if hangs.load(Ordering::SeqCst) => Answer::Never,
+            "POST" if hangs.load(Ordering::SeqCst) => {
+                waits.store(true, Ordering::SeqCst);
+                Answer::Never
+            }
             _ => Answer::Git,
         }
     });
@@ -249,9 +253,11 @@ fn the_folder_of_a_killed_process_is_removed_by_the_next() {
         .env("TMPDIR", temporary.path())
         .stdout(std::process::Stdio::null());
     let mut child = command.spawn().unwrap();
-    while !std::fs::read_dir(&base).is_ok_and(|mut left| left.next().is_some()) {
+    // It has its folder, and waits for the pack.
+    while !waits.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert!(std::fs::read_dir(&base).unwrap().next().is_some());
     // A process that lives keeps its folder.
     hangs.store(false, Ordering::SeqCst);
     assert!(command.status().unwrap().success() && base.exists());
