@@ -111,18 +111,6 @@ pub(super) async fn to_the_end(
     }
 }
 
-/// Writes what the log shows into the state, and returns the nodes that were needed for it.
-pub(super) async fn record_progress(
-    call: &Call<Configured>,
-    client: &ControlClient,
-    model: &mut Model,
-    progress: &Progress,
-) -> KnownNodes {
-    let nodes = KnownNodes::of(call, client, &model.control, progress, false).await;
-    outputs::record(model, progress, &nodes);
-    nodes
-}
-
 /// How long a stalled run may take to stop.
 const STOP: Duration = Duration::from_secs(30);
 
@@ -268,6 +256,11 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     model.usage = run.usage.as_ref().map(outputs::usage).into();
 }
 
+/// The summary of a message about a run that did not end well.
+pub(super) fn ended_as(id: RunId, how: &SubStatus) -> String {
+    format!("The run {id} ended as {}", how.as_str())
+}
+
 /// Flower's details for a message. An app can write into them.
 pub(super) fn words(run: &Run) -> String {
     let details = outputs::details(run);
@@ -360,15 +353,19 @@ pub(super) async fn ended_meanwhile(
     model: &mut Model,
     run: &Run,
 ) {
-    let progress = RunLog::read(client, run).await;
-    let nodes = record_progress(call, client, model, &progress).await;
-    if let Some(files) = &model.report {
+    let (progress, nodes) = if let Some(files) = &model.report {
         // The apply that wrote it last did not see the end.
         let report = RunReport::read(call, client, &model.control, run.clone()).await;
         if let Some(unwritten) = files.write(&report) {
             call.warn(unwritten);
         }
-    }
+        (report.progress, report.nodes)
+    } else {
+        let progress = RunLog::read(client, run).await;
+        let nodes = KnownNodes::of(call, client, &model.control, &progress, false).await;
+        (progress, nodes)
+    };
+    outputs::record(model, &progress, &nodes);
     if run.sub_status == SubStatus::Completed {
         training::judge_later(call, run.id, model, &progress, &nodes.names).await;
     } else {
@@ -377,12 +374,8 @@ pub(super) async fn ended_meanwhile(
 }
 
 async fn failed_meanwhile(client: &ControlClient, model: &Model, run: &Run) -> Diagnostic {
-    Diagnostic::warning(format!(
-        "The run {} ended as {}",
-        run.id,
-        run.sub_status.as_str()
-    ))
-    .detail(words(run))
-    .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
-    .detail("The provider does not submit it again by itself. To run it again, use `-replace`.")
+    Diagnostic::warning(ended_as(run.id, &run.sub_status))
+        .detail(words(run))
+        .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
+        .detail("The provider does not submit it again by itself. To run it again, use `-replace`.")
 }

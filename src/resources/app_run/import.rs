@@ -6,8 +6,10 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::address::{Address, AddressError};
+use super::federation::KnownNodes;
 use super::follow;
 use super::model::{Model, OnFailure, OnMissing};
+use super::outputs;
 use super::run_log::RunLog;
 use super::source::Source;
 use crate::at;
@@ -119,7 +121,8 @@ pub(super) async fn import(call: &Call<Configured>, what: Import<Model>) -> Resu
     follow::record(&mut model, &found);
     if found.is_finished() {
         let progress = RunLog::read(client, &found).await;
-        follow::record_progress(call, client, &mut model, &progress).await;
+        let nodes = KnownNodes::of(call, client, &model.control, &progress, false).await;
+        outputs::record(&mut model, &progress, &nodes);
     }
     Ok(model)
 }

@@ -32,7 +32,7 @@ pub struct RunReport {
     pub(super) run: Run,
     url: String,
     flower_version: Option<String>,
-    nodes: KnownNodes,
+    pub(super) nodes: KnownNodes,
     pub(super) progress: Progress,
     pub(super) log: Vec<String>,
 }

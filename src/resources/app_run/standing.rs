@@ -1,6 +1,7 @@
 //! What each refresh says of a run that ended badly. The apply that sees the end of a run fails; an
 //! apply that was interrupted does not see it, and later plans must not look as if all were well.
 
+use super::follow::ended_as;
 use super::model::{Model, OnClientFailure, OnFailure};
 use crate::flower::control::SubStatus;
 use crate::tfplugin::diagnostic::Diagnostic;
@@ -17,10 +18,7 @@ pub(super) fn note(model: &Model) -> Option<Diagnostic> {
         Some(OnClientFailure::Warn | OnClientFailure::Ignore)
     );
     let (summary, accept) = if *how != SubStatus::Completed {
-        (
-            format!("The run {id} ended as {}", how.as_str()),
-            "`on_failure = \"record\"`",
-        )
+        (ended_as(*id, how), "`on_failure = \"record\"`")
     } else if !accepted && last_round_had_no_result(model) {
         (
             format!("The last round of the run {id} had no result"),

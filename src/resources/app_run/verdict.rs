@@ -3,6 +3,7 @@
 
 use super::cause::{AppParts, READ, cause, client_failed, installing, places, sites_of};
 use super::federation::Federation;
+use super::follow::{SUPERLINK, ended_as, words};
 use super::model::{Model, OnFailure};
 use super::ready::online_words;
 use crate::flower::control::{ControlClient, Run, SubStatus};
@@ -36,17 +37,13 @@ pub(super) async fn of(
     let failing = lines.as_ref().is_ok_and(|lines| client_failed(lines));
     let runtime = call.provider.runtime.as_ref();
     let sites = sites_of(runtime, federation.as_ref(), failing).await;
-    let mut message = Diagnostic::error(format!(
-        "The run {} ended as {}",
-        run.id,
-        run.sub_status.as_str()
-    ))
-    .detail(format!(
-        "Status {}, sub-status {}.",
-        run.status.as_str(),
-        run.sub_status.as_str()
-    ))
-    .detail(super::follow::words(run));
+    let mut message = Diagnostic::error(ended_as(run.id, &run.sub_status))
+        .detail(format!(
+            "Status {}, sub-status {}.",
+            run.status.as_str(),
+            run.sub_status.as_str()
+        ))
+        .detail(words(run));
     let cause = lines
         .as_ref()
         .ok()
@@ -80,12 +77,7 @@ pub(super) async fn of(
 
 /// The warning for a run that may fail by its configuration.
 fn recorded(run: &Run, failures: &str) -> Diagnostic {
-    let mut message = Diagnostic::warning(format!(
-        "The run {} ended as {}",
-        run.id,
-        run.sub_status.as_str()
-    ))
-    .detail(super::follow::words(run));
+    let mut message = Diagnostic::warning(ended_as(run.id, &run.sub_status)).detail(words(run));
     if !failures.is_empty() {
         message = message.detail(format!("SuperNodes failed:\n{failures}"));
     }
@@ -101,7 +93,7 @@ async fn silent_end(call: &Call<Configured>, federation: Option<&Federation>) ->
         Some(federation) => {
             let runtime = call.provider.runtime.as_ref();
             let superlink = &federation.superlink.object;
-            runtime.log_place(superlink, super::follow::SUPERLINK).await
+            runtime.log_place(superlink, SUPERLINK).await
         }
         None => None,
     };
