@@ -2,12 +2,13 @@
 //! no device or pipe is opened.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
 
 const FOLDER: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 const FILE: Mode = Mode::RUSR
@@ -32,7 +33,7 @@ impl Beneath {
 
     /// The same folder, opened again. It is not looked up by its path, which may lead to another
     /// folder by now.
-    pub(crate) fn again(&self) -> io::Result<Self> {
+    fn again(&self) -> io::Result<Self> {
         self.folder(".")
     }
 
@@ -52,6 +53,15 @@ impl Beneath {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
         Ok(Self { fd })
+    }
+
+    /// The folder to which these names lead from this one.
+    pub(crate) fn below<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> io::Result<Self> {
+        let mut at = self.again()?;
+        for name in names {
+            at = at.folder(name)?;
+        }
+        Ok(at)
     }
 
     /// The same; creates the folder unless it exists.
@@ -126,6 +136,14 @@ impl Beneath {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The SHA-256 of a file from its start to its end, or to `most` bytes, and how many they are.
+pub(crate) fn hash_of(mut file: &File, most: u64) -> io::Result<(Sha256, u64)> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256::new();
+    let read = io::copy(&mut file.take(most), &mut hash)?;
+    Ok((hash, read))
 }
 
 /// Whether an entry is a regular file, and its size then.

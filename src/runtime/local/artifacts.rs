@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rustix::fs::OFlags;
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 use tokio::sync::mpsc::Sender;
 
 use super::super::artifacts::{
@@ -14,7 +14,7 @@ use super::super::artifacts::{
 };
 use super::super::{ObjectRef, RuntimeError};
 use super::LocalRuntime;
-use crate::beneath::{Beneath, is_folder, size_of_file};
+use crate::beneath::{Beneath, hash_of, is_folder, size_of_file};
 use crate::terminal::visible;
 
 const CHUNK: usize = 256 << 10;
@@ -58,9 +58,7 @@ impl ArtifactStore for RunFolder {
         let changed = path.to_string();
         blocking(path.clone().as_str(), move || {
             // It may have grown since it was listed.
-            let mut file = open(&folder, &path)?.take(size + 1);
-            let mut hash = Sha256::new();
-            let read = io::copy(&mut file, &mut hash)?;
+            let (hash, read) = hash_of(&open(&folder, &path)?, size + 1)?;
             Ok((read == size).then(|| hex::encode(hash.finalize())))
         })
         .await?
@@ -113,12 +111,11 @@ fn open_run(folder: &std::path::Path) -> io::Result<Beneath> {
 }
 
 fn open(folder: &std::path::Path, path: &ArtifactPath) -> io::Result<std::fs::File> {
-    let mut at = open_run(folder)?;
     let (folders, name) = path.split();
-    for part in folders {
-        at = at.folder(part)?;
-    }
-    Ok(at.file(name, OFlags::RDONLY)?.0)
+    Ok(open_run(folder)?
+        .below(folders)?
+        .file(name, OFlags::RDONLY)?
+        .0)
 }
 
 #[derive(Default)]
@@ -221,7 +218,7 @@ mod tests {
         assert!(listing.left_out.iter().all(|one| !one.contains('\n')));
         assert_eq!(
             store.sha256(&path, 10).await.unwrap(),
-            hex::encode(Sha256::digest(b"0123456789"))
+            hex::encode(sha2::Sha256::digest(b"0123456789"))
         );
         store.sha256(&path, 9).await.unwrap_err();
         let (to, mut from) = tokio::sync::mpsc::channel(8);

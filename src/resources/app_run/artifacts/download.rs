@@ -11,7 +11,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::{self, Receiver};
 
-use super::target::{Target, TargetError, Unfinished};
+use super::list::TargetError;
+use super::target::{Target, Unfinished};
 use crate::runtime::artifacts::{ArtifactError, ArtifactPath, ArtifactStore, Listing};
 
 /// How many attempts in a row may bring no byte.

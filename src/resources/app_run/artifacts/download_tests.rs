@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::sync::mpsc::Sender;
 
-use super::super::target::LIST;
+use super::super::list::{self, LIST};
 use super::*;
 
 /// What happens to the reads, one after the other.
@@ -223,13 +223,13 @@ async fn files_of_others_are_neither_replaced_nor_removed() {
         DownloadError::Target(TargetError::NotOurs { .. })
     ));
     assert_eq!(fs::read(path.join("main.tf")).unwrap(), b"mine");
-    assert!(super::super::target::check(&path).is_err());
+    assert!(list::check(&path).is_err());
 
     // Nor in a folder of downloads.
     let path = dir.path().join("other");
-    super::super::target::check(&path).unwrap();
+    list::check(&path).unwrap();
     run(&mut store([("model.bin", "1")]), &path).await.unwrap();
-    super::super::target::check(&path).unwrap();
+    list::check(&path).unwrap();
     fs::write(path.join("notes.txt"), "mine").unwrap();
     let error = run(&mut store([("notes.txt", "theirs")]), &path).await;
     let error = error.unwrap_err();

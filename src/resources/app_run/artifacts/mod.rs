@@ -3,30 +3,30 @@
 //! them: a copy that is missing is an update in place, and a failed download is a warning of the
 //! create.
 
+mod checks;
 mod download;
 mod folders;
+mod list;
 mod target;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use super::federation::Federation;
 use super::model::Model;
-use super::report_files::{ReportFiles, absolute, unwritable};
-use super::source::Source;
 use crate::flower::control::{RunId, SubStatus};
 use crate::resources::Configured;
 use crate::resources::local_path::LocalPath;
 use crate::resources::operation::{Waited, wait};
 use crate::resources::report::{self, Explained, inert};
-use crate::runtime::artifacts::ArtifactPath;
-use crate::runtime::{Location, ObjectRef, Runtime, RuntimeError};
+use crate::runtime::{ObjectRef, Runtime, RuntimeError};
 use crate::terminal::visible;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
-use crate::tfplugin::schema::{Maybe, ModelPath, computed, defaulted, required};
-use crate::tfplugin::{Call, Plan};
+use crate::tfplugin::Call;
+use crate::tfplugin::diagnostic::{Diagnostic, Result};
+use crate::tfplugin::schema::{ModelPath, computed, defaulted, required};
 use crate::{at, model};
+use checks::check;
+pub(super) use checks::{check_report, plan};
 use download::{Download, DownloadError, download};
 pub(crate) use folders::Downloads;
 
@@ -62,137 +62,13 @@ impl Explained for DownloadError {
     }
 }
 
-impl Explained for target::TargetError {
+impl Explained for list::TargetError {
     fn remedy(&self) -> Option<String> {
         self.remedy()
     }
 }
 
 const TO: ModelPath<Model> = at!(Model, artifacts.download_to);
-
-/// Plans a download that is still to be done, and refuses a folder that cannot hold it.
-pub(super) fn plan(
-    provider: Option<&Configured>,
-    plan: &mut Plan<Model>,
-    source: &Maybe<Source>,
-) -> Result<()> {
-    let files = at!(Model, artifact_files);
-    let wanted = plan.get::<Option<ArtifactsDownload>>(at!(Model, artifacts))?;
-    if let Maybe::Known(None) = wanted {
-        if plan.prior.is_set(at!(Model, artifacts)) {
-            plan.set(files, Option::<BTreeMap<String, ArtifactFile>>::None);
-        }
-        return Ok(());
-    }
-    let how = plan
-        .prior
-        .get::<Option<SubStatus>>(at!(Model, sub_status))?;
-    let completed = how.known().flatten() == Some(SubStatus::Completed);
-    let is_due = completed && (plan.prior.value(files).is_null() || plan.changes(TO));
-    if is_due {
-        plan.set_unknown(files);
-    }
-    let (Maybe::Known(Some(wanted)), true) = (wanted, is_due || plan.is_create()) else {
-        return Ok(());
-    };
-    let source = match source {
-        Maybe::Known(source) => Some(source),
-        Maybe::Unknown => None,
-    };
-    // A folder must not prevent the destroy of a run, and Terraform plans before it destroys.
-    let is_seen = |source| provider.is_some_and(|one| one.runs_seen.has(source));
-    let may_be_destroyed = !plan.is_create() || source.is_some_and(is_seen);
-    match check(provider.map(|one| one.runtime.as_ref()), &wanted, source) {
-        Err(found) if may_be_destroyed => {
-            let found = found.into_iter().map(Diagnostic::as_warning);
-            plan.notes.extend(found);
-            Ok(())
-        }
-        done => done,
-    }
-}
-
-/// Refuses what is known to fail, before a run is submitted for it.
-fn check(
-    runtime: Option<&dyn Runtime>,
-    wanted: &ArtifactsDownload,
-    source: Option<&Source>,
-) -> Result<()> {
-    let path = wanted.download_to.from(Path::new(""));
-    let mut found = Diagnostics::default();
-    if wanted.max_bytes <= 0 {
-        found.push(
-            Diagnostic::error("The download may hold nothing")
-                .detail("Set `max_bytes` to 1 or more, or remove it: the default is 10 GiB.")
-                .at(at!(Model, artifacts.max_bytes)),
-        );
-    }
-    if let Err(error) = target::check(&path) {
-        found.push(report::error("The artifacts cannot be downloaded", &error).at(TO));
-    } else if let Some(why) = unwritable(&path.join(target::LIST)) {
-        found.push(
-            Diagnostic::error("The artifacts cannot be downloaded")
-                .detail(format!("{:?}: {why}.", wanted.download_to.to_string()))
-                .at(TO),
-        );
-    }
-    let own = runtime.map_or_else(Vec::new, Location::own_folders);
-    if own.iter().any(|own| is_below(&path, own)) {
-        found.push(
-            Diagnostic::error("The artifacts cannot be downloaded")
-                .detail(format!(
-                    "{:?} is in a folder of the provider, which holds keys and records.",
-                    wanted.download_to.to_string()
-                ))
-                .detail("Use another folder.")
-                .at(TO),
-        );
-    }
-    let app = source.and_then(Source::app_folder);
-    if app.is_some_and(|app| is_below(&path, &app)) {
-        found.push(
-            Diagnostic::error("The artifacts would become a part of the app")
-                .detail(format!(
-                    "{:?} is in the folder of `source.path`. A download would change the app, and \
-                     the next plan would replace the run.",
-                    wanted.download_to.to_string()
-                ))
-                .detail("Use a folder beside the app.")
-                .at(TO),
-        );
-    }
-    found.or(())
-}
-
-fn is_below(path: &Path, folder: &Path) -> bool {
-    absolute(path).starts_with(absolute(folder))
-}
-
-/// Refuses report files in the folder of the download, which only downloads use.
-pub(super) fn check_report(plan: &Plan<Model>) -> Result<()> {
-    let wanted = plan.get::<Option<ArtifactsDownload>>(at!(Model, artifacts))?;
-    let files = plan.get::<Option<ReportFiles>>(at!(Model, report))?;
-    let (Maybe::Known(Some(wanted)), Maybe::Known(Some(files))) = (wanted, files) else {
-        return Ok(());
-    };
-    let folder = wanted.download_to.from(Path::new(""));
-    let mut found = Diagnostics::default();
-    for (path, attribute) in files.targets() {
-        if is_below(&path.from(Path::new("")), &folder) {
-            found.push(
-                Diagnostic::error("The report is in the folder of the download")
-                    .detail(format!(
-                        "{:?} is in {:?}, which only downloads may use.",
-                        path.to_string(),
-                        wanted.download_to.to_string()
-                    ))
-                    .detail("Write the report into another folder.")
-                    .at(attribute),
-            );
-        }
-    }
-    found.or(())
-}
 
 /// An error, before the submission, if the SuperLink of the run keeps no artifacts.
 pub(super) async fn can_download(runtime: &dyn Runtime, model: &Model) -> Result<()> {
@@ -392,14 +268,9 @@ pub(super) fn look(call: &Call<Configured>, model: &mut Model) {
     let Some(files) = model.artifact_files.get() else {
         return;
     };
-    let is_missing = |(name, file): &(&String, &ArtifactFile)| {
-        let path = name.parse::<ArtifactPath>();
-        let size = u64::try_from(file.size).unwrap_or_default();
-        !path.is_ok_and(|path| target::is_there(&root, &path, size))
-    };
-    let missing: Vec<_> = files.iter().filter(is_missing).collect();
-    let why = match (missing.first(), target::run_of(&root)) {
-        (Some((first, _)), _) => format!(
+    let missing = list::missing(&root, files);
+    let why = match (missing.first(), list::run_of(&root)) {
+        (Some(first), _) => format!(
             "{:?} in {:?} is missing or has another size{}.",
             visible(first),
             wanted.download_to.to_string(),
