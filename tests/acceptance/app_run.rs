@@ -373,8 +373,10 @@ fn whatever_raises_in_an_app_is_told() {
         "control = { url = flower_superlink.main.control.url, ca_certificate = flower_superlink.other.control.ca_certificate }",
     );
     it.configure(&format!("{wrong}{stranger}"));
-    it.apply()
-        .failed_with(&["The run was not submitted", "not signed by the given CA"]);
+    it.apply().failed_with(&[
+        "The run was not submitted",
+        "not signed by a trusted CA certificate",
+    ]);
     it.configure(&failing(""));
     it.destroy();
 }

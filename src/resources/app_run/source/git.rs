@@ -25,14 +25,21 @@ use crate::secret_file::text_of;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
+/// What was read once, by the question.
+type Known<T> = Mutex<BTreeMap<String, Arc<OnceCell<T>>>>;
+
 /// What this process has read from repositories: many runs may share one.
 #[derive(Debug, Default)]
 pub(crate) struct Repositories {
-    commits: Mutex<BTreeMap<String, Arc<OnceCell<CommitId>>>>,
-    bundles: Mutex<BTreeMap<String, Arc<OnceCell<Fab>>>>,
+    commits: Known<CommitId>,
+    bundles: Known<Fab>,
 }
 
-fn entry<T>(all: &Mutex<BTreeMap<String, Arc<OnceCell<T>>>>, key: String) -> Arc<OnceCell<T>> {
+/// What is known by this key; nothing without a provider, which remembers it.
+fn entry<T>(all: Option<&Known<T>>, key: String) -> Arc<OnceCell<T>> {
+    let Some(all) = all else {
+        return Arc::default();
+    };
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(all.entry(key).or_default())
 }
@@ -66,9 +73,9 @@ impl Input {
     /// The commit that the `ref` means now. Equal questions are asked once.
     pub(super) async fn resolve(
         &self,
-        repositories: &Repositories,
+        repositories: Option<&Repositories>,
     ) -> std::result::Result<CommitId, GitError> {
-        let known = entry(&repositories.commits, self.key.clone());
+        let known = entry(repositories.map(|all| &all.commits), self.key.clone());
         let resolve = || async {
             let (source, reference) = (self.source.clone(), self.reference.clone());
             let found = blocking(move |cancel| source.resolve(&reference, cancel)).await?;
@@ -80,12 +87,12 @@ impl Input {
     /// The bundle of the app at this commit. A commit never changes, so it is read once.
     pub(super) async fn bundle(
         &self,
-        repositories: &Repositories,
+        repositories: Option<&Repositories>,
         commit: CommitId,
         limit: u64,
     ) -> std::result::Result<Fab, FabError> {
         let key = format!("{} {commit} {limit}", self.key);
-        let known = entry(&repositories.bundles, key);
+        let known = entry(repositories.map(|all| &all.bundles), key);
         let read = || async {
             let (source, subdirectory) = (self.source.clone(), self.subdirectory.clone());
             let fetch = move |cancel: &CancellationToken| {
@@ -178,10 +185,15 @@ pub(in super::super) async fn pin(
     source: &Source,
 ) -> Result<Pinned> {
     let Some(git) = &source.git else {
-        return file(plan, source);
+        // A file on a server that the state knows by its hash need not be downloaded again.
+        let file = source.file();
+        let is_known = file.is_some_and(|file| file.url.is_some() && file.sha256.is_some());
+        return Ok(if is_known && super::is_unchanged(plan) {
+            Pinned::Unchanged
+        } else {
+            Pinned::Open
+        });
     };
-    let none = Repositories::default();
-    let repositories = repositories.unwrap_or(&none);
     let at = at!(Model, source.git);
     let refused = |error: &GitError| super::git_error(source, error).at(at);
     let input = match Input::of(git, source.key()) {
@@ -220,33 +232,10 @@ pub(in super::super) async fn pin(
             before
         }
     };
-    let same_config = !plan.changes(at!(Model, run_config)) && !plan.changes(at!(Model, source));
-    Ok(
-        if commit == before && same_config && !plan.is_replacement() {
-            Pinned::Unchanged
-        } else {
-            Pinned::Commit(commit)
-        },
-    )
-}
-
-/// A file on a server that the state knows by its hash need not be downloaded again.
-fn file(plan: &Plan<Model>, source: &Source) -> Result<Pinned> {
-    let has_hash = |url: Option<&String>, is_set: bool| url.is_some() && is_set;
-    let archive = source.archive.as_ref();
-    let fab = source.fab.as_ref();
-    let is_known = archive.is_some_and(|one| has_hash(one.url.as_ref(), one.sha256.is_some()))
-        || fab.is_some_and(|one| has_hash(one.url.as_ref(), one.sha256.is_some()));
-    let before = plan.prior.get::<Option<Source>>(at!(Model, source))?;
-    let same = before
-        .known()
-        .flatten()
-        .is_some_and(|before| before.key() == source.key());
-    let changes = plan.changes(at!(Model, run_config)) || plan.is_replacement();
-    Ok(if is_known && same && !changes {
+    Ok(if commit == before && super::is_unchanged(plan) {
         Pinned::Unchanged
     } else {
-        Pinned::Open
+        Pinned::Commit(commit)
     })
 }
 

@@ -150,6 +150,33 @@ model! {
     }
 }
 
+/// The attributes of a file, which archives and bundles share.
+pub(super) struct FileSource<'a> {
+    pub path: Option<&'a LocalPath>,
+    pub url: Option<&'a str>,
+    pub token_file: Option<&'a LocalPath>,
+    pub ca_certificate: Option<&'a str>,
+    pub sha256: Option<&'a Sha256Hex>,
+}
+
+macro_rules! file_source {
+    ($($ty:ty),*) => { $(
+        impl<'a> From<&'a $ty> for FileSource<'a> {
+            fn from(source: &'a $ty) -> Self {
+                Self {
+                    path: source.path.as_ref(),
+                    url: source.url.as_deref(),
+                    token_file: source.token_file.as_ref(),
+                    ca_certificate: source.ca_certificate.as_deref(),
+                    sha256: source.sha256.as_ref(),
+                }
+            }
+        }
+    )* };
+}
+
+file_source!(ArchiveSource, FabSource);
+
 /// The kinds of source.
 const KINDS: [ModelPath<Source>; 5] = [
     at!(Source, path),
@@ -159,10 +186,12 @@ const KINDS: [ModelPath<Source>; 5] = [
     at!(Source, fab),
 ];
 
-/// The path or the address of a file in a message. The query of an address may hold its signature.
-fn place(path: Option<&LocalPath>, url: Option<&str>) -> String {
-    let url = url.map(shown_address);
-    path.map_or_else(|| url.unwrap_or_default(), ToString::to_string)
+impl FileSource<'_> {
+    /// The path or the address, in a message. The query of an address may hold its signature.
+    fn place(&self) -> String {
+        let url = self.url.map(shown_address).unwrap_or_default();
+        self.path.map_or(url, ToString::to_string)
+    }
 }
 
 /// The placeholder for the folder of an app that only its owner knows.
@@ -226,14 +255,11 @@ impl Source {
         if let Some(git) = &self.git {
             format!("app in the repository {:?}", shown_address(&git.url))
         } else if let Some(archive) = &self.archive {
-            format!(
-                "app in the archive {:?}",
-                place(archive.path.as_ref(), archive.url.as_deref())
-            )
+            format!("app in the archive {:?}", FileSource::from(archive).place())
         } else if self.inline.is_some() {
             "app in `source.inline`".to_owned()
         } else if let Some(fab) = &self.fab {
-            format!("bundle {:?}", place(fab.path.as_ref(), fab.url.as_deref()))
+            format!("bundle {:?}", FileSource::from(fab).place())
         } else {
             format!("app in {:?}", self.path.as_deref().unwrap_or_default())
         }
@@ -244,6 +270,12 @@ impl Source {
     pub(super) fn app_folder(&self) -> Option<PathBuf> {
         let folder = self.path.as_ref()?.parse::<LocalPath>().ok()?;
         Some(folder.from(Path::new("")))
+    }
+
+    /// The file of an archive or a bundle.
+    fn file(&self) -> Option<FileSource<'_>> {
+        let archive = self.archive.as_ref().map(FileSource::from);
+        archive.or_else(|| self.fab.as_ref().map(FileSource::from))
     }
 
     /// All attributes as one text, which is equal for equal sources.

@@ -6,12 +6,13 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 use zeroize::Zeroizing;
 
-use super::git::{self, Repositories};
-use super::{ArchiveSource, FabSource, InlineSource, Source};
+use super::git;
+use super::{FileSource, InlineSource, Source};
 use crate::at;
+use crate::beneath::hash_of;
 use crate::flower::app_source::archive::{self, Limits};
 use crate::flower::app_source::git::{CommitId, GitError};
 use crate::flower::app_source::inline::{self, InlineFields};
@@ -32,20 +33,20 @@ use crate::tfplugin::diagnostic::{Diagnostic, Result};
 use crate::tfplugin::schema::refused;
 
 /// A source whose attributes are parsed.
-enum Input {
+enum Input<F> {
     Folder {
         path: PathBuf,
         /// The provider's own folders.
         own: Vec<PathBuf>,
     },
     Archive {
-        file: Place,
+        file: F,
         sha256: Option<Sha256Hex>,
         subdirectory: Option<String>,
     },
     Inline(Box<InlineFields>),
     Fab {
-        file: Place,
+        file: F,
         sha256: Option<Sha256Hex>,
     },
 }
@@ -54,8 +55,13 @@ enum Input {
 enum Place {
     Path(PathBuf),
     Remote(Box<RemoteFile>),
-    /// What was downloaded.
-    Here(Downloaded, String),
+}
+
+/// A file on this machine.
+enum Fetched {
+    Path(PathBuf),
+    /// What was downloaded from this address.
+    Remote(Downloaded, String),
 }
 
 /// The longest archive that is downloaded.
@@ -75,8 +81,7 @@ pub(crate) async fn commit(
     }
     let refused = |error: GitError| super::git_error(source, &error).at(source.attribute());
     let input = git::Input::of(git, source.key()).map_err(refused)?;
-    let none = Repositories::default();
-    let repositories = provider.map_or(&none, |provider| &provider.repositories);
+    let repositories = provider.map(|provider| &provider.repositories);
     let found = input.resolve(repositories).await.map_err(refused)?;
     Ok(Some(found))
 }
@@ -92,8 +97,7 @@ pub(crate) async fn read(
     // A release that cannot be used is reported at the attribute that sets it.
     let limit = row_of(version).map_or(FAB_LIMIT, |row| row.fab_limit);
     if let (Some(git), Some(commit)) = (&source.git, commit) {
-        let none = Repositories::default();
-        let repositories = provider.map_or(&none, |provider| &provider.repositories);
+        let repositories = provider.map(|provider| &provider.repositories);
         return Ok(match git::Input::of(git, source.key()) {
             Ok(input) => input.bundle(repositories, commit, limit).await,
             Err(error) => Err(TreeError::from(error).into()),
@@ -110,11 +114,11 @@ pub(crate) async fn read(
     Ok(built)
 }
 
-fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
+fn input(provider: Option<&Configured>, source: &Source) -> Result<Input<Place>> {
     let here = Path::new("");
     if let Some(archive) = &source.archive {
         return Ok(Input::Archive {
-            file: place(source, archive.into())?,
+            file: place(source, &archive.into())?,
             sha256: archive.sha256.clone(),
             subdirectory: archive.subdirectory.clone(),
         });
@@ -124,7 +128,7 @@ fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
     }
     if let Some(fab) = &source.fab {
         return Ok(Input::Fab {
-            file: place(source, fab.into())?,
+            file: place(source, &fab.into())?,
             sha256: fab.sha256.clone(),
         });
     }
@@ -138,34 +142,7 @@ fn input(provider: Option<&Configured>, source: &Source) -> Result<Input> {
     })
 }
 
-/// The attributes of a file, which archives and bundles share.
-struct FileSource<'a> {
-    path: Option<&'a LocalPath>,
-    url: Option<&'a str>,
-    token_file: Option<&'a LocalPath>,
-    ca_certificate: Option<&'a str>,
-    has_hash: bool,
-}
-
-macro_rules! file_source {
-    ($($ty:ty),*) => { $(
-        impl<'a> From<&'a $ty> for FileSource<'a> {
-            fn from(source: &'a $ty) -> Self {
-                Self {
-                    path: source.path.as_ref(),
-                    url: source.url.as_deref(),
-                    token_file: source.token_file.as_ref(),
-                    ca_certificate: source.ca_certificate.as_deref(),
-                    has_hash: source.sha256.is_some(),
-                }
-            }
-        }
-    )* };
-}
-
-file_source!(ArchiveSource, FabSource);
-
-fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
+fn place(source: &Source, file: &FileSource<'_>) -> Result<Place> {
     let here = Path::new("");
     let at = source.attribute();
     match (file.path, file.url) {
@@ -180,7 +157,7 @@ fn place(source: &Source, file: FileSource<'_>) -> Result<Place> {
                     .at(at)
             })?;
             let token = token.as_ref().map(|token| token.as_str());
-            let remote = RemoteFile::new(url, file.ca_certificate, token, file.has_hash);
+            let remote = RemoteFile::new(url, file.ca_certificate, token, file.sha256.is_some());
             let remote = remote.map_err(|error| {
                 report::error(format!("The {} cannot be read", source.title()), &error).at(at)
             })?;
@@ -205,78 +182,69 @@ fn token(path: &Path) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(token.to_owned()))
 }
 
-impl Input {
+impl Input<Place> {
     /// Downloads the file, if it is not on this machine.
-    async fn fetched(self, limit: u64) -> std::result::Result<Self, RemoteError> {
+    async fn fetched(self, limit: u64) -> std::result::Result<Input<Fetched>, RemoteError> {
         Ok(match self {
+            Self::Folder { path, own } => Input::Folder { path, own },
             Self::Archive {
                 file,
                 sha256,
                 subdirectory,
-            } => Self::Archive {
+            } => Input::Archive {
                 file: file.fetched(LONGEST_ARCHIVE).await?,
                 sha256,
                 subdirectory,
             },
-            Self::Fab { file, sha256 } => Self::Fab {
+            Self::Inline(fields) => Input::Inline(fields),
+            Self::Fab { file, sha256 } => Input::Fab {
                 file: file.fetched(limit).await?,
                 sha256,
             },
-            other => other,
         })
     }
 }
 
 impl Place {
-    async fn fetched(self, most: u64) -> std::result::Result<Self, RemoteError> {
-        match self {
-            Self::Remote(remote) => {
-                let at = remote.at();
-                Ok(Self::Here(remote.download(most).await?, at))
-            }
-            other => Ok(other),
-        }
+    async fn fetched(self, most: u64) -> std::result::Result<Fetched, RemoteError> {
+        Ok(match self {
+            Self::Path(path) => Fetched::Path(path),
+            Self::Remote(remote) => Fetched::Remote(remote.download(most).await?, remote.at()),
+        })
     }
+}
 
-    /// The open file, if it has this hash.
+impl Fetched {
+    /// The open file and its name, if it has this hash.
     fn verified(
         self,
         sha256: Option<&Sha256Hex>,
     ) -> std::result::Result<(File, String), TreeError> {
-        match self {
+        let (file, name, found) = match self {
+            Self::Remote(found, at) => (found.file, at, Some(found.sha256)),
             Self::Path(path) => {
                 let mut file = open(&path)?;
-                let name = path.display().to_string();
-                if let Some(expected) = sha256 {
-                    let mut hash = Sha256::new();
-                    io::copy(&mut file, &mut hash).map_err(unreadable(&path))?;
-                    file.rewind().map_err(unreadable(&path))?;
-                    compare(&name, expected, hex::encode(hash.finalize()))?;
-                }
-                Ok((file, name))
+                let found = match sha256 {
+                    Some(_) => {
+                        let hash = hash_of(&file, u64::MAX);
+                        let (hash, _) = hash.map_err(unreadable(&path))?;
+                        file.rewind().map_err(unreadable(&path))?;
+                        Some(hex::encode(hash.finalize()))
+                    }
+                    None => None,
+                };
+                (file, path.display().to_string(), found)
             }
-            Self::Here(found, at) => {
-                if let Some(expected) = sha256 {
-                    compare(&at, expected, found.sha256)?;
-                }
-                Ok((found.file, at))
-            }
-            Self::Remote(remote) => Err(TreeError::NotAFile {
-                path: remote.at().into(),
+        };
+        match (sha256, found) {
+            (Some(expected), Some(found)) if !expected.is(&found) => Err(TreeError::OtherHash {
+                file: name,
+                expected: expected.to_string(),
+                found,
             }),
+            _ => Ok((file, name)),
         }
     }
-}
-
-fn compare(file: &str, expected: &Sha256Hex, found: String) -> std::result::Result<(), TreeError> {
-    if expected.is(&found) {
-        return Ok(());
-    }
-    Err(TreeError::OtherHash {
-        file: file.to_owned(),
-        expected: expected.to_string(),
-        found,
-    })
 }
 
 fn fields(inline: InlineSource) -> Result<InlineFields> {
@@ -296,7 +264,7 @@ fn fields(inline: InlineSource) -> Result<InlineFields> {
     })
 }
 
-fn build(input: Input, limit: u64) -> std::result::Result<Fab, FabError> {
+fn build(input: Input<Fetched>, limit: u64) -> std::result::Result<Fab, FabError> {
     let tree = match input {
         Input::Folder { path, own } => AppTree::from_dir(&path, &own)?,
         Input::Archive {

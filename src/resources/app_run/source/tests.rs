@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use serde_json::{Value as Json, json};
+use sha2::Sha256;
 use tempfile::TempDir;
 
 use super::*;
