@@ -104,7 +104,7 @@ async fn lives<R: Resource<Provider = Configured>>(
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn what_a_plan_accepts_is_created_changed_and_removed() {
     let mut random = Random::new();
     let mut outcome = Outcome::default();

@@ -223,7 +223,7 @@ async fn left(federation: &Federation, host: &mut Host) -> Option<String> {
     (!state.is_empty()).then(|| format!("left: {:?} {:?}", state.objects, state.notes.keys()))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_federation_is_made_changed_and_removed() {
     let mut federation = Federation::new();
     let mut host = Host::new();
@@ -341,7 +341,7 @@ async fn at_each_step(steps: usize, kills: usize, try_one: impl AsyncFn(Break) -
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_creation_that_breaks_off_anywhere_leaves_nothing_twice() {
     let steps = steps(None, Changes::default()).await;
     // The last step deletes the note of the run. If the provider is killed after it, Terraform has
@@ -352,7 +352,7 @@ async fn a_creation_that_breaks_off_anywhere_leaves_nothing_twice() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn an_update_that_breaks_off_anywhere_is_brought_about_by_the_next() {
     let changes = Changes {
         restarts: true,
@@ -366,7 +366,7 @@ async fn an_update_that_breaks_off_anywhere_is_brought_about_by_the_next() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_replacement_that_breaks_off_anywhere_is_brought_about_by_the_next() {
     let changes = Changes {
         rotates: true,
@@ -382,7 +382,7 @@ async fn a_replacement_that_breaks_off_anywhere_is_brought_about_by_the_next() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_removal_that_breaks_off_anywhere_is_ended_by_the_next() {
     let federation = Federation::new();
     let mut host = Host::new();

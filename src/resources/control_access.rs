@@ -2,7 +2,9 @@
 //! still be starting.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Configured;
 use super::app_run::Model as AppRun;

@@ -1,7 +1,9 @@
 //! The messages for processes that end or do not become ready.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Configured;
 use super::choices::Status;

@@ -1,8 +1,9 @@
 //! The output of processes, and their failures.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::{ObjectRef, RuntimeError};
 

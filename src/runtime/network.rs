@@ -1,9 +1,9 @@
 //! Ports, addresses and connections of objects.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::{Exposure, Managed, ObjectRef, Port, RuntimeError};
 use crate::pod_address::PodAddress;

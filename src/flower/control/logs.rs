@@ -5,11 +5,12 @@
 //! looks exactly like a run that prints nothing.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use prost::Message as _;
+use tokio::time::Instant;
 
 use super::call::Call;
 use super::client::ControlClient;

@@ -1,6 +1,8 @@
 //! Follows a run to its end, and decides what that means for the apply.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::cause::AppParts;
 use super::federation::{Federation, KnownNodes, first_dead};

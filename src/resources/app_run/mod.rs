@@ -25,10 +25,11 @@ mod training;
 mod verdict;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use crate::at;
 use crate::flower::control::{ControlError, RunId, RunStatus};

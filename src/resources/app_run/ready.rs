@@ -2,7 +2,9 @@
 //! that are online. The wait for SuperNodes has its own limit; otherwise the apply would wait for a
 //! SuperNode that never connects as long as a whole training may take.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::federation::{Federation, dead_now, first_dead};
 use super::model::{Model, Wait};

@@ -2,7 +2,9 @@
 //! nodes or was never started. Flower's strategies wait for nodes without a limit, and the run
 //! stays `running`, so it looks like slow training.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::federation::{Federation, dead_now, quiet_level};
 use super::model::{Model, OnClientFailure, OnStall};

@@ -2,7 +2,9 @@
 //! and registers the keys of its allow-list.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::model::Model;
 use super::nodes::{self, NodeIds};

@@ -4,7 +4,9 @@
 //! be temporary, because a SuperNode that was killed counts as connected for a while. The provider
 //! waits until such a refusal ends if the SuperLink knows the node or counts it as connected.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::model::Model;
 use super::node_membership::{NodeMembership, Refusal};

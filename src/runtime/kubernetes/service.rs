@@ -1,10 +1,11 @@
 //! The Service of a SuperLink, and its address.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::ListParams;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::super::{Exposure, ServiceKind};
 use super::api::{Api, named};

@@ -1,6 +1,6 @@
 //! Failures of processes on this machine, and the end of their logs.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use async_trait::async_trait;
 

@@ -60,7 +60,7 @@ async fn port(runtime: &LocalRuntime, object: &ObjectRef) -> u16 {
         ports: &[Port::Api],
         fixed: None,
         exposure: None,
-        until: std::time::Instant::now(),
+        until: tokio::time::Instant::now(),
     });
     layout.await.unwrap().ports[&Port::Api]
 }
@@ -187,7 +187,7 @@ async fn a_process_that_fails_is_named_with_its_last_lines() {
             WaitPolicy {
                 scheduling: None,
                 starting: None,
-                until: std::time::Instant::now(),
+                until: tokio::time::Instant::now(),
             },
         )
         .await;
@@ -219,7 +219,7 @@ async fn what_was_changed_and_not_settled_is_an_apply_that_did_not_finish() {
             ports: &[Port::Api],
             fixed,
             exposure: None,
-            until: std::time::Instant::now(),
+            until: tokio::time::Instant::now(),
         })
     };
     layout(None).await.unwrap();
@@ -270,7 +270,7 @@ async fn a_release_gets_the_ports_that_it_has_and_no_others() {
             ports,
             fixed: None,
             exposure: None,
-            until: std::time::Instant::now(),
+            until: tokio::time::Instant::now(),
         });
         layout.await.unwrap().ports
     };

@@ -1,7 +1,9 @@
 //! Debounce: a diagnosis becomes a failure only if it lasts. The wait depends on its kind.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::super::WaitPolicy;
 use super::super::START;

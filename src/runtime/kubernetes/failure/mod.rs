@@ -14,12 +14,13 @@ mod volumes;
 mod words;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod};
 use kube::api::ListParams;
+use tokio::time::Instant;
 
 use super::super::{Failure, WaitPolicy};
 use super::api::{Api, Object, by_name};

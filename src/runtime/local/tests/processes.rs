@@ -252,7 +252,7 @@ async fn one_without_the_program_that_it_keeps_beside_it_is_down() {
     let wait_policy = WaitPolicy {
         scheduling: None,
         starting: None,
-        until: std::time::Instant::now(),
+        until: tokio::time::Instant::now(),
     };
     let failure = runtime.watch_failure(&object, wait_policy).await;
     assert!(
