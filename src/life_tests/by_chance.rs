@@ -21,6 +21,11 @@ use crate::tfplugin::value::Value;
 
 /// How many lives to test for each resource, with two configurations each.
 const LIVES: usize = 100;
+/// How many of the 2 × 100 configurations a plan must accept: 500 in all.
+const KEYS: usize = 120;
+const SUPERLINKS: usize = 120;
+const SUPERNODES: usize = 120;
+const RUNS: usize = 150;
 
 /// The result of all lives.
 #[derive(Default)]
@@ -84,9 +89,9 @@ async fn one_life<R: Resource<Provider = Configured>>(
 
 async fn lives<R: Resource<Provider = Configured>>(
     random: &mut Random,
-    outcome: &mut Outcome,
     connect: Connect,
-) {
+) -> Outcome {
+    let mut outcome = Outcome::default();
     let configurations: Vec<_> = (0..LIVES)
         .map(|number| {
             let percent = [0, 5, 20, 50][number % 4];
@@ -99,24 +104,46 @@ async fn lives<R: Resource<Provider = Configured>>(
     while let Some(life) = lives.next().await {
         match life {
             Ok(applied) => outcome.applied += applied,
-            Err(found) => outcome.wrong.push(format!("{}: {found}", R::TYPE)),
+            Err(found) => outcome.wrong.push(found),
         }
     }
+    outcome
+}
+
+/// The lives of one kind of resource. How many of its configurations a plan must accept depends on
+/// the kind.
+async fn all_live<R: Resource<Provider = Configured>>(at_least: usize, connect: Connect) {
+    let outcome = lives::<R>(&mut Random::new(), connect).await;
+    let shown = outcome.wrong.iter().take(12).cloned().collect::<Vec<_>>();
+    assert!(
+        outcome.wrong.is_empty(),
+        "{} of {LIVES}:\n{}",
+        outcome.wrong.len(),
+        shown.join("\n\n")
+    );
+    let applied = outcome.applied;
+    assert!(applied >= at_least, "only {applied} applied");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_plan_accepts_is_created_changed_and_removed() {
-    let mut random = Random::new();
-    let mut outcome = Outcome::default();
-    lives::<SupernodeKey>(&mut random, &mut outcome, |_, _, config| {
+async fn what_a_plan_accepts_of_a_key_is_created_changed_and_removed() {
+    all_live::<SupernodeKey>(KEYS, |_, _, config| {
         config.set("name", "other".into());
     })
     .await;
-    lives::<Superlink>(&mut random, &mut outcome, |_, _, config| {
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_accepts_of_a_superlink_is_created_changed_and_removed() {
+    all_live::<Superlink>(SUPERLINKS, |_, _, config| {
         config.set("name", "other".into());
     })
     .await;
-    lives::<Supernode>(&mut random, &mut outcome, |federation, host, config| {
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_accepts_of_a_supernode_is_created_changed_and_removed() {
+    all_live::<Supernode>(SUPERNODES, |federation, host, config| {
         let connected = federation.supernode(host);
         for path in [
             at!(supernode::Model, name),
@@ -128,7 +155,11 @@ async fn what_a_plan_accepts_is_created_changed_and_removed() {
         }
     })
     .await;
-    lives::<AppRun>(&mut random, &mut outcome, |federation, host, config| {
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_plan_accepts_of_a_run_is_created_changed_and_removed() {
+    all_live::<AppRun>(RUNS, |federation, host, config| {
         let connected = federation.run(host);
         for path in [
             at!(app_run::Model, source),
@@ -142,13 +173,4 @@ async fn what_a_plan_accepts_is_created_changed_and_removed() {
         config.set_at(at!(app_run::Model, artifacts), Value::Null);
     })
     .await;
-    let shown = outcome.wrong.iter().take(12).cloned().collect::<Vec<_>>();
-    assert!(
-        outcome.wrong.is_empty(),
-        "{} of {}:\n{}",
-        outcome.wrong.len(),
-        4 * LIVES,
-        shown.join("\n\n")
-    );
-    assert!(outcome.applied >= 500, "only {} applied", outcome.applied);
 }

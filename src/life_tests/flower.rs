@@ -21,6 +21,7 @@ struct Database {
     runs: Vec<Run>,
 }
 
+#[derive(Clone)]
 struct Run {
     id: u64,
     request: wire::StartRunRequest,
@@ -34,6 +35,16 @@ struct Run {
 pub(super) struct Flower(Arc<Mutex<BTreeMap<u64, Database>>>);
 
 impl Flower {
+    /// The same databases again.
+    pub(super) fn copy(&self) -> Self {
+        let all = self.0.lock().unwrap();
+        let copy = |(number, one): (&u64, &Database)| {
+            let (nodes, runs) = (one.nodes.copy(), one.runs.clone());
+            (*number, Database { nodes, runs })
+        };
+        Self(Arc::new(Mutex::new(all.iter().map(copy).collect())))
+    }
+
     /// The client of the SuperLink that listens on this port, if there is one.
     pub(super) fn client(&self, world: &World, gate: &Arc<Gate>, port: u16) -> ControlClient {
         let (flower, world) = (self.clone(), world.clone());

@@ -70,6 +70,21 @@ impl Host {
         }
     }
 
+    /// Another host in the same state: what is made once can be broken off in many ways.
+    pub(super) fn copy(&self) -> Self {
+        let flower = self.flower.copy();
+        let world = self.world.copy(Arc::new(flower.clone()));
+        let gate = Arc::new(Gate::new(Break::Never));
+        let provider = provider(&world, &flower, &gate);
+        Self {
+            world,
+            flower,
+            gate,
+            provider,
+            states: self.states.clone(),
+        }
+    }
+
     /// Starts a provider process, as each apply does; the previous process is dead.
     pub(super) fn restart(&mut self, at: Break) {
         self.gate = Arc::new(Gate::new(at));

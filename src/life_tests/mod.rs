@@ -6,6 +6,7 @@ mod by_chance;
 mod flower;
 mod host;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -52,15 +53,16 @@ struct Changes {
 }
 
 /// The steps of an apply in the order of their dependencies.
+#[derive(Clone)]
 struct Federation {
-    app: App,
+    app: Arc<App>,
     changes: Changes,
 }
 
 impl Federation {
     fn new() -> Self {
         Self {
-            app: App::new(),
+            app: Arc::new(App::new()),
             changes: Changes::default(),
         }
     }
@@ -257,59 +259,74 @@ const WAYS: [(&str, Way); 3] = [
     ("failed", Break::Fail),
 ];
 
-/// Breaks an apply off at a step, and returns what is wrong after the next applies.
-async fn broken_off(at: Break, before: Option<Changes>, changes: Changes) -> Option<String> {
-    let mut federation = Federation::new();
-    let mut host = Host::new();
-    if let Some(before) = before {
-        federation.changes = before;
-        if let Err(found) = federation.converge(&mut host).await {
-            return Some(format!("not made: {found}"));
+/// What exists before an apply that is broken off.
+struct Before {
+    federation: Federation,
+    host: Host,
+    is_made: bool,
+}
+
+impl Before {
+    fn nothing() -> Self {
+        Self {
+            federation: Federation::new(),
+            host: Host::new(),
+            is_made: false,
         }
     }
-    federation.changes = changes;
-    host.restart(at);
-    let ended = federation.apply(&mut host).await;
-    if let Err(found) = federation.converge(&mut host).await {
-        return Some(format!("{ended:?}, then: {found}"));
-    }
-    let runs = host.flower.runs();
-    if let Some(found) = wrong(&federation, &mut host, runs).await {
-        return Some(format!("{ended:?}, then {found}"));
-    }
-    let reruns = before.is_none() || changes.reruns;
-    // Terraform taints a run whose apply was interrupted during the wait, and so runs it again.
-    let may_taint = reruns && !matches!(at, Break::Kill(_));
-    let most = usize::from(before.is_some()) + usize::from(reruns) + usize::from(may_taint);
-    if runs > most {
-        return Some(format!("{runs} runs, {ended:?}"));
-    }
-    left(&federation, &mut host).await
-}
 
-/// Breaks a destroy off at a step, and returns what is wrong after the next destroy.
-async fn half_destroyed(at: Break) -> Option<String> {
-    let federation = Federation::new();
-    let mut host = Host::new();
-    federation.converge(&mut host).await.unwrap();
-    host.restart(at);
-    let ended = federation.destroy(&mut host).await;
-    let left = left(&federation, &mut host).await?;
-    Some(format!("{ended:?}, then {left}"))
-}
-
-/// The number of steps of an apply that is not broken off.
-async fn steps(before: Option<Changes>, changes: Changes) -> usize {
-    let mut federation = Federation::new();
-    let mut host = Host::new();
-    if let Some(before) = before {
-        federation.changes = before;
-        federation.converge(&mut host).await.unwrap();
+    /// A whole federation.
+    async fn made() -> Self {
+        let mut before = Self::nothing();
+        before.federation.converge(&mut before.host).await.unwrap();
+        before.is_made = true;
+        before
     }
-    federation.changes = changes;
-    host.restart(Break::Never);
-    federation.apply(&mut host).await.unwrap();
-    host.gate.count()
+
+    fn changed(&self, changes: Changes) -> (Federation, Host) {
+        let mut federation = self.federation.clone();
+        federation.changes = changes;
+        (federation, self.host.copy())
+    }
+
+    /// Breaks an apply off at a step, and returns what is wrong after the next applies.
+    async fn broken_off(&self, at: Break, changes: Changes) -> Option<String> {
+        let (federation, mut host) = self.changed(changes);
+        host.restart(at);
+        let ended = federation.apply(&mut host).await;
+        if let Err(found) = federation.converge(&mut host).await {
+            return Some(format!("{ended:?}, then: {found}"));
+        }
+        let runs = host.flower.runs();
+        if let Some(found) = wrong(&federation, &mut host, runs).await {
+            return Some(format!("{ended:?}, then {found}"));
+        }
+        let reruns = !self.is_made || changes.reruns;
+        // Terraform taints a run whose apply was interrupted during the wait, and so runs it again.
+        let may_taint = reruns && !matches!(at, Break::Kill(_));
+        let most = usize::from(self.is_made) + usize::from(reruns) + usize::from(may_taint);
+        if runs > most {
+            return Some(format!("{runs} runs, {ended:?}"));
+        }
+        left(&federation, &mut host).await
+    }
+
+    /// Breaks a destroy off at a step, and returns what is wrong after the next destroy.
+    async fn half_destroyed(&self, at: Break) -> Option<String> {
+        let (federation, mut host) = self.changed(Changes::default());
+        host.restart(at);
+        let ended = federation.destroy(&mut host).await;
+        let left = left(&federation, &mut host).await?;
+        Some(format!("{ended:?}, then {left}"))
+    }
+
+    /// The number of steps of an apply that is not broken off.
+    async fn steps(&self, changes: Changes) -> usize {
+        let (federation, mut host) = self.changed(changes);
+        host.restart(Break::Never);
+        federation.apply(&mut host).await.unwrap();
+        host.gate.count()
+    }
 }
 
 /// Tries every way of breaking off at each of these steps, but kills only at the first `kills`
@@ -343,11 +360,12 @@ async fn at_each_step(steps: usize, kills: usize, try_one: impl AsyncFn(Break) -
 
 #[tokio::test(start_paused = true)]
 async fn a_creation_that_breaks_off_anywhere_leaves_nothing_twice() {
-    let steps = steps(None, Changes::default()).await;
+    let before = Before::nothing();
+    let steps = before.steps(Changes::default()).await;
     // The last step deletes the note of the run. If the provider is killed after it, Terraform has
     // not received the run, and no note of it exists.
     at_each_step(steps, steps - 1, async |at| {
-        broken_off(at, None, Changes::default()).await
+        before.broken_off(at, Changes::default()).await
     })
     .await;
 }
@@ -358,10 +376,10 @@ async fn an_update_that_breaks_off_anywhere_is_brought_about_by_the_next() {
         restarts: true,
         ..Changes::default()
     };
-    let before = Some(Changes::default());
-    let steps = steps(before, changes).await;
+    let before = Before::made().await;
+    let steps = before.steps(changes).await;
     at_each_step(steps, steps, async |at| {
-        broken_off(at, before, changes).await
+        before.broken_off(at, changes).await
     })
     .await;
 }
@@ -373,22 +391,21 @@ async fn a_replacement_that_breaks_off_anywhere_is_brought_about_by_the_next() {
         reruns: true,
         ..Changes::default()
     };
-    let before = Some(Changes::default());
-    let steps = steps(before, changes).await;
+    let before = Before::made().await;
+    let steps = before.steps(changes).await;
     // As in a creation.
     at_each_step(steps, steps - 1, async |at| {
-        broken_off(at, before, changes).await
+        before.broken_off(at, changes).await
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_breaks_off_anywhere_is_ended_by_the_next() {
-    let federation = Federation::new();
-    let mut host = Host::new();
-    federation.converge(&mut host).await.unwrap();
+    let before = Before::made().await;
+    let (federation, mut host) = before.changed(Changes::default());
     host.restart(Break::Never);
     federation.destroy(&mut host).await.unwrap();
     let steps = host.gate.count();
-    at_each_step(steps, steps, async |at| half_destroyed(at).await).await;
+    at_each_step(steps, steps, async |at| before.half_destroyed(at).await).await;
 }

@@ -13,7 +13,7 @@ use crate::runtime::{
 use crate::tfplugin::Import;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::path::Path;
-use crate::tfplugin::schema::{Model, ModelPath, Schema, without_secrets};
+use crate::tfplugin::schema::{Model, ModelPath, without_secrets};
 use crate::tfplugin::value::{from_json, to_state};
 
 /// A model of a recorded object, and where its identity is.
@@ -116,7 +116,7 @@ async fn is_here(runtime: &dyn Runtime, object: &ObjectRef, there: &str) -> Resu
 
 /// Reads a state from a record of the runtime.
 pub fn read<M: Model>(configuration: &Json) -> Result<M> {
-    let value = from_json(configuration, &Schema::of::<M>().ty()).map_err(|error| {
+    let value = from_json(configuration, M::ty()).map_err(|error| {
         Diagnostic::error("The record of the object cannot be read").detail(error)
     })?;
     M::decode(&value, &Path::default())

@@ -146,6 +146,16 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// Another SuperLink with the same nodes.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::default();
+        copy.nodes
+            .lock()
+            .unwrap()
+            .clone_from(&self.nodes.lock().unwrap());
+        copy
+    }
+
     pub(crate) fn client(&self) -> ControlClient {
         self.slow_client(Duration::ZERO)
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::super::{Content, ObjectRef, Part, Port, SecretEntries, Workload};
 
 /// An object and its workload.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
     /// The provider that creates it; `None` once it is settled.
     pub(super) owner: Option<u64>,
@@ -40,7 +40,7 @@ impl Object {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) objects: HashMap<ObjectRef, Object>,
     pub(crate) secrets: BTreeMap<String, SecretEntries>,
@@ -98,6 +98,14 @@ impl World {
     pub(crate) fn new(programs: Arc<dyn Programs>) -> Self {
         Self {
             state: Arc::default(),
+            programs,
+        }
+    }
+
+    /// Another world in the same state, with programs of its own.
+    pub(crate) fn copy(&self, programs: Arc<dyn Programs>) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(self.lock().clone())),
             programs,
         }
     }

@@ -145,7 +145,8 @@ impl Kind {
     }
 }
 
-fn object_type(attributes: &[Attribute]) -> Type {
+/// The type of an object with these attributes.
+pub fn object_type(attributes: &[Attribute]) -> Type {
     Type::Object(
         attributes
             .iter()

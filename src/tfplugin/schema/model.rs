@@ -2,7 +2,7 @@
 
 use super::super::diagnostic::Result;
 use super::super::path::Path;
-use super::super::value::Value;
+use super::super::value::{Type, Value};
 use super::{Attribute, Kind};
 
 /// A Rust type of an attribute.
@@ -24,6 +24,9 @@ pub trait Model: Attr + Send + Sync + 'static {
     fn description() -> String;
 
     fn attributes() -> Vec<Attribute>;
+
+    /// The type of the whole object. It is built once: records are read by it again and again.
+    fn ty() -> &'static Type;
 }
 
 /// Doc comments as Markdown: joins the lines of each paragraph, keeps paragraphs and lists.
@@ -95,6 +98,13 @@ macro_rules! model {
 
             fn attributes() -> Vec<$crate::tfplugin::schema::Attribute> {
                 vec![ $( $how.of::<$ty>($crate::tfplugin::schema::attribute_name(stringify!($field)), concat!($($field_doc, "\n"),*)) ),* ]
+            }
+
+            fn ty() -> &'static $crate::tfplugin::value::Type {
+                static TYPE: std::sync::OnceLock<$crate::tfplugin::value::Type> = std::sync::OnceLock::new();
+                TYPE.get_or_init(|| {
+                    $crate::tfplugin::schema::object_type(&<Self as $crate::tfplugin::schema::Model>::attributes())
+                })
             }
         }
 

@@ -111,7 +111,13 @@ async fn a_process_that_nobody_recorded_is_ended() {
         let (process, _) = shell(&object, "exec sleep 300");
         let digest = "digest".to_owned();
         let started = runtime.spawn(&object, &process, Path::new("/bin"), digest);
-        started.unwrap().identity
+        let identity = started.unwrap().identity;
+        // While a program replaces another one, the kernel shows no environment.
+        let comm = format!("/proc/{}/comm", identity.pid);
+        while fs::read_to_string(&comm).unwrap() != "sleep\n" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        identity
     };
     // The provider was killed before it wrote the record.
     let stray = spawn();
