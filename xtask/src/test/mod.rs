@@ -234,7 +234,10 @@ fn checks(repository: &Repository) -> Outcome {
 }
 
 fn unit(repository: &Repository) -> Outcome {
-    CargoTest::new("unit", &["--lib", "--bins"]).run(repository)
+    // Tests of processes wait most of their time.
+    CargoTest::new("unit", &["--lib", "--bins"])
+        .threads("4")
+        .run(repository)
 }
 
 fn contract(repository: &Repository, options: &Options) -> Outcome {
