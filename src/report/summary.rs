@@ -80,7 +80,7 @@ fn status(run: &Run<'_>) -> (String, Tone) {
     let (status, tone) = match (run.status, run.sub_status.unwrap_or_default()) {
         ("finished", "completed") => ("Completed", Tone::Good),
         ("finished", "failed") => ("Failed", Tone::Bad),
-        ("finished", "stopped") => ("Stopped by a user", Tone::Warning),
+        ("finished", "stopped") => ("Stopped before its end", Tone::Warning),
         ("finished", "") => ("Finished; Flower does not tell how", Tone::Neutral),
         ("finished", other) => return (format!("Finished: {other}"), Tone::Neutral),
         ("running", _) => ("Running", Tone::Neutral),

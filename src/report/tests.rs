@@ -180,7 +180,7 @@ fn the_headline_tells_of_a_round_without_a_result() {
     );
     assert_eq!(
         headline(&fruitful, "finished", Some("stopped")),
-        "Stopped by a user"
+        "Stopped before its end"
     );
     assert_eq!(
         headline(&fruitful, "finished", Some("merged")),

@@ -44,6 +44,8 @@ fn a_run_tells_which_sites_failed_and_what_it_learned() {
     it.apply().succeeded().says(&[
         "SuperNodes failed in the run",
         "(hospital-c), round 2 (train): <class 'RuntimeError'>:<'hospital-c has <no> data'>",
+        "are not all numbers",
+        "server: off = NaN",
     ]);
     it.plan_is_empty();
     let run = it.state("flower_app_run.r");

@@ -9,7 +9,7 @@ use super::model::{Model, OnClientFailure, OnFailure};
 use super::run_log::counted;
 use crate::at;
 use crate::flower::control::{NodeId, RunId};
-use crate::flower::progress::{Outcome, Progress, Round};
+use crate::flower::progress::{LastMetrics, Metrics, Outcome, Progress, Round};
 use crate::resources::Configured;
 use crate::resources::report::quoted;
 use crate::tfplugin::Call;
@@ -103,6 +103,9 @@ pub(super) async fn judge(
     names: &BTreeMap<NodeId, String>,
 ) -> Result<()> {
     let training = Training::of(progress);
+    if let Some(warning) = without_numbers(id, &progress.last_metrics()) {
+        call.warn(warning);
+    }
     if !progress.is_known() {
         warn_of_silence(call, id, model).await;
         if model.on_client_failure == Some(OnClientFailure::Error) {
@@ -158,6 +161,49 @@ async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
                 .detail("Remove `log_level` from the `flower_superlink`, or set it to \"INFO\"."),
         );
     }
+}
+
+/// A warning if the last value of a metric is NaN or an infinity.
+fn without_numbers(id: RunId, last: &LastMetrics<'_>) -> Option<Diagnostic> {
+    let groups = [
+        ("train", last.train),
+        ("evaluate", last.evaluate),
+        ("server", last.server),
+    ];
+    let found = groups.into_iter().flat_map(|(group, metrics)| {
+        let all = metrics.into_iter().flat_map(Metrics::iter);
+        let odd = all.filter(|(_, value)| !value.is_finite());
+        odd.map(move |(name, value)| {
+            quoted(
+                &format!("  {group}"),
+                &format!("{name} = {}", value.as_f64()),
+            )
+        })
+    });
+    let mut found: Vec<_> = found.collect();
+    if found.is_empty() {
+        return None;
+    }
+    let more = found.len().saturating_sub(SHOWN);
+    found.truncate(SHOWN);
+    if more > 0 {
+        found.push(format!("  and {more} more"));
+    }
+    let warning = Diagnostic::warning(format!(
+        "The last metrics of the run {id} are not all numbers"
+    ));
+    Some(
+        warning
+            .detail(found.join("\n"))
+            .detail(
+                "A loss that is NaN or infinite usually means that the training diverged, and that \
+                 its model is of no use. In `metrics` and `rounds` these values are null.",
+            )
+            .detail(
+                "Check the learning rate and the data of the SuperNodes. To make the apply fail \
+                 instead, check `metrics` in a `postcondition`.",
+            ),
+    )
 }
 
 /// The same for a run that no apply waited for: at most a warning.
@@ -315,5 +361,20 @@ mod tests {
         let log =
             include_str!("../../flower/progress/testdata/flwr-1.42.0-failing-fedavg-legacy.log");
         insta::assert_snapshot!(told(&progress(log), &names));
+    }
+
+    #[test]
+    fn metrics_that_are_no_numbers_are_told() {
+        let log = |values: &str| {
+            progress(&format!(
+                "INFO :      [ROUND 1/1]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n\
+                 INFO :      aggregate_train: Received 2 results and 0 failures\n\
+                 INFO :      \t└──> Aggregated MetricRecord: {{{values}}}\n"
+            ))
+        };
+        let told = |values: &str| without_numbers(RunId(7), &log(values).last_metrics());
+        assert_eq!(told("'loss': 0.5, 'rounds': 3"), None);
+        let found = told("'loss': nan, 'norm': -inf, 'rounds': 3").unwrap();
+        insta::assert_snapshot!(format!("{}\n\n{}", found.summary, found.detail));
     }
 }
