@@ -51,7 +51,7 @@ use crate::flower::control::{
 use crate::flower::version::{ControlPlane, row_of};
 use crate::pod_address::PodAddress;
 use crate::runtime::{ErrorKind, Runtime};
-use app_run::{Downloads, Repositories, RunsSeen};
+use app_run::{Downloads, RecentBundles, Repositories, RunsSeen};
 use connection_attributes::ControlInput;
 use journal::SUBMISSIONS;
 use requirements::PlannedRequirements;
@@ -72,6 +72,7 @@ pub struct Configured {
     runs_seen: RunsSeen,
     downloads: Downloads,
     repositories: Repositories,
+    recent_bundles: RecentBundles,
     planned_requirements: PlannedRequirements,
     /// Shared by a refresh of many runs.
     notes: OnceCell<BTreeMap<String, serde_json::Value>>,
@@ -90,6 +91,7 @@ impl Configured {
             runs_seen: RunsSeen::default(),
             downloads: Downloads::default(),
             repositories: Repositories::default(),
+            recent_bundles: RecentBundles::default(),
             planned_requirements: PlannedRequirements::default(),
             notes: OnceCell::new(),
             #[cfg(test)]

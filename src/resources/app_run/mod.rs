@@ -59,8 +59,8 @@ use planned_app::PlannedApp;
 use ready::ready;
 pub use run_report::RunReport;
 use source::Pinned;
-pub(crate) use source::Repositories;
 pub use source::Source;
+pub(crate) use source::{RecentBundles, Repositories};
 pub(crate) use tainted::RunsSeen;
 
 const COMPLETE: Duration = Duration::from_hours(24);

@@ -2,6 +2,7 @@
 
 mod git;
 mod reading;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub(crate) use git::Repositories;
 pub(super) use git::{Pinned, pin};
 pub(super) use reading::not_built;
 pub(crate) use reading::{commit, read};
+pub(crate) use shared::RecentBundles;
 
 model! {
     /// Where an app comes from. Set exactly one attribute. The same files give the same bundle from

@@ -103,15 +103,34 @@ pub(crate) async fn read(
             Err(error) => Err(TreeError::from(error).into()),
         });
     }
-    let input = match input(provider, source)?.fetched(limit).await {
-        Ok(input) => input,
-        Err(error) => return Ok(Err(TreeError::from(error).into())),
-    };
+    let input = input(provider, source)?;
+    let key = || format!("{limit} {}", source.key());
+    let bundle = provider.map(|provider| provider.recent_bundles.of(key()));
+    let bundle = bundle.unwrap_or_default();
+    let built = bundle.get_or_try_init(|| fetched_and_built(input, limit));
+    match built.await {
+        Ok(built) => Ok(Ok(built.clone())),
+        Err(Unbuilt::Reason(reason)) => Ok(Err(reason)),
+        Err(Unbuilt::Panic(error)) => Err(Diagnostic::error("The app could not be built")
+            .detail(error.to_string())
+            .into()),
+    }
+}
+
+/// Why there is no bundle.
+enum Unbuilt {
+    Reason(FabError),
+    Panic(tokio::task::JoinError),
+}
+
+async fn fetched_and_built(input: Input<Place>, limit: u64) -> std::result::Result<Fab, Unbuilt> {
+    let input = input.fetched(limit).await;
+    let input = input.map_err(|error| Unbuilt::Reason(TreeError::from(error).into()))?;
     let built = tokio::task::spawn_blocking(move || build(input, limit));
-    let built = built.await.map_err(|error| {
-        Diagnostic::error("The app could not be built").detail(error.to_string())
-    })?;
-    Ok(built)
+    built
+        .await
+        .map_err(Unbuilt::Panic)?
+        .map_err(Unbuilt::Reason)
 }
 
 fn input(provider: Option<&Configured>, source: &Source) -> Result<Input<Place>> {

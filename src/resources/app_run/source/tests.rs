@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
@@ -9,8 +11,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::flower::version::DEFAULT;
+use crate::resources::Configured;
 use crate::resources::app_run::AppRun;
 use crate::resources::planning::{checked, plan, tree};
+use crate::runtime::local::LocalRuntime;
 use crate::tfplugin::value::Value;
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/app");
@@ -185,4 +189,34 @@ async fn the_key_of_a_source_is_the_source() {
     };
     let again = Source::of_key(&source.key()).unwrap();
     assert_eq!(again.key(), source.key());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_runs_of_one_app_read_it_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in FILES {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text(name)).unwrap();
+    }
+    let source = Source::folder(dir.path().to_str().unwrap());
+    let provider = Configured::new(Arc::new(LocalRuntime {
+        data_dir: dir.path().join("data"),
+        cache_dir: dir.path().join("cache"),
+        python: "python3".to_owned(),
+    }));
+    let all = (0..100).map(|_| read(Some(&provider), &source, DEFAULT, None));
+    let all = futures_util::future::join_all(all).await;
+    let first = bundle(&source).await;
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    let last = read(Some(&provider), &source, DEFAULT, None).await;
+    for one in all.into_iter().chain([last]) {
+        assert_eq!(one.unwrap().unwrap().hash, first.hash);
+    }
+    // A failure is not kept, and no bundle for long.
+    tokio::time::advance(Duration::from_mins(1)).await;
+    for _ in 0..2 {
+        let read = read(Some(&provider), &source, DEFAULT, None).await;
+        assert!(read.unwrap().is_err());
+    }
 }
