@@ -93,6 +93,12 @@ impl TlsReason {
             E::NotValidForName | E::NotValidForNameContext { .. } => Self::NameMismatch { detail },
             E::Expired | E::ExpiredContext { .. } => Self::Expired { detail },
             E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid { detail },
+            // The TLS library has no variant of its own for this frequent mistake.
+            _ if detail.contains("CaUsedAsEndEntity") => Self::Handshake {
+                detail:
+                    "its certificate is that of an authority, which no server may use (CA:TRUE)"
+                        .to_owned(),
+            },
             _ => Self::Handshake {
                 detail: format!("its certificate was refused: {detail}"),
             },

@@ -79,6 +79,8 @@ fn keys_and_host_keys_are_checked() {
         matches!(&error, GitError::HostKeyUnknown { host: named, .. } if *named == host),
         "{error:?}"
     );
+    let command = format!("`ssh-keyscan -p {} 127.0.0.1`", server.port);
+    assert!(error.remedy().contains(&command), "{}", error.remedy());
     assert_eq!(std::fs::read_to_string(server.file("empty")).unwrap(), "");
     reader.access.ssh.known_hosts = Some(server.file("changed"));
     let error = reader.fetch(None).unwrap_err();

@@ -117,6 +117,17 @@ pub enum GitError {
     Cancelled { at: String },
 }
 
+/// The command that asks a server for its host key; ssh writes a host with a port as `[host]:port`.
+fn keyscan(host: &str) -> String {
+    let with_port = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("]:"));
+    match with_port {
+        Some((host, port)) => format!("ssh-keyscan -p {port} {host}"),
+        None => format!("ssh-keyscan {host}"),
+    }
+}
+
 impl GitError {
     /// Whether a later attempt may succeed.
     pub const fn may_pass(&self) -> bool {
@@ -162,8 +173,9 @@ impl GitError {
             }
             Self::HostKeyUnknown { host, .. } => format!(
                 "Get the server's host key from its administrator or provider, and add it to \
-                 ~/.ssh/known_hosts or to the file of `known_hosts`. `ssh-keyscan {host}` shows the key that \
-                 the server claims; compare it before you trust it."
+                 ~/.ssh/known_hosts or to the `known_hosts_file`. `{}` shows the key that the server claims; \
+                 compare it before you trust it.",
+                keyscan(host)
             ),
             Self::Tls { reason, .. } => tls::remedy(reason).to_owned(),
             other => other.fixed_remedy().to_owned(),
@@ -198,7 +210,7 @@ impl GitError {
             }
             Self::NotACommit { .. } => "Set `ref` to a branch, or to a tag of a commit.",
             Self::LoginNeeded { .. } => {
-                "Set `username` and a password or token that may read the repository."
+                "Set `username` and `password_file`, with a password or token that may read the repository."
             }
             Self::LoginRefused { .. } => {
                 "Check the user name, whether the password, token or key is still valid, and whether it may \
@@ -206,7 +218,7 @@ impl GitError {
             }
             Self::HostKeyChanged { .. } => {
                 "Ask the server's administrator whether its host key was replaced. If it was, replace the old \
-                 line in the file of known hosts; if not, somebody may be intercepting the connection."
+                 line in ~/.ssh/known_hosts or in the `known_hosts_file`; if not, somebody may be intercepting the connection."
             }
             Self::Connection { .. } | Self::Timeout { .. } => {
                 "Check host, port and network, and the variables HTTPS_PROXY and NO_PROXY if there is a proxy."
