@@ -20,6 +20,15 @@ data "flower_runs" "newest" {
   app     = data.flower_run.r.app
   last    = 1
 }
+data "flower_runs" "since" {
+  control = flower_superlink.main.control
+  since   = data.flower_run.r.pending_at
+  status  = "finished"
+}
+data "flower_runs" "until" {
+  control = flower_superlink.main.control
+  until   = data.flower_run.r.pending_at
+}
 data "flower_run" "r" {
   control = flower_superlink.main.control
   run_id  = flower_app_run.r.run_id
@@ -41,6 +50,8 @@ output "read" {
     log  = data.flower_run_log.r.lines
     run  = data.flower_run.r
     newest = data.flower_runs.newest.runs
+    since  = data.flower_runs.since.runs
+    until  = data.flower_runs.until.runs
   }
 }
 "#;
@@ -103,6 +114,8 @@ fn a_federation_is_read_and_taken_over() {
     assert_eq!(read["runs"][0]["run_id"], made["run_id"]);
     assert_eq!(read["runs"][0]["sub_status"], "completed");
     assert_eq!(read["newest"], read["runs"]);
+    assert_eq!(read["since"], read["runs"]);
+    assert_eq!(read["until"], serde_json::json!([]));
     assert_eq!(read["run"]["fab_hash"], made["fab_hash"]);
     assert_eq!(read["run"]["sub_status"], "completed");
     assert!(read["run"]["usage"]["bytes_sent"].as_u64() > Some(0));
