@@ -38,7 +38,7 @@ impl Api {
         let given = self.until(name, |service: Option<&Service>| {
             service.filter(|one| balancer(one).is_some()).cloned()
         });
-        if let Ok(given) = tokio::time::timeout_at(until.into(), given).await {
+        if let Ok(given) = tokio::time::timeout_at(until, given).await {
             return given;
         }
         Err(ClusterError::NoAddress {
