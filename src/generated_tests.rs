@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use crate::at;
-use crate::data_sources::{App, RunLog, RunMetrics, RunReportSource, RunSource, Runs, Supernodes};
+use crate::data_sources::{
+    App, Federations, RunLog, RunMetrics, RunReportSource, RunSource, Runs, Supernodes,
+};
 use crate::generator::{Configuration, Form, Random, Shape, fitting, places, spoilt};
 use crate::provider::Flower;
 use crate::resources::Configured;
@@ -361,6 +363,7 @@ fn what_no_data_source_can_read_is_an_error_at_its_attribute() {
     let mut random = Random::new();
     let mut wrong = Vec::new();
     is_checked::<App>(&mut random, &mut wrong);
+    is_checked::<Federations>(&mut random, &mut wrong);
     is_checked::<RunLog>(&mut random, &mut wrong);
     is_checked::<RunMetrics>(&mut random, &mut wrong);
     is_checked::<RunSource>(&mut random, &mut wrong);

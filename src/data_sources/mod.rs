@@ -1,6 +1,7 @@
 //! The data sources: apps, and what a SuperLink reports. Each has a schema and a `read`.
 
 mod app;
+mod federations;
 mod log;
 mod run;
 mod run_log;
@@ -23,6 +24,7 @@ use crate::tfplugin::Call;
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 pub use app::App;
+pub use federations::Federations;
 pub use log::Log;
 pub use run::RunSource;
 pub use run_log::RunLog;

@@ -97,6 +97,7 @@ impl Provider for Flower {
     fn data_sources(&self) -> Vec<Arc<dyn AnyDataSource<Configured>>> {
         vec![
             tfplugin::data_source::<data_sources::App>(),
+            tfplugin::data_source::<data_sources::Federations>(),
             tfplugin::data_source::<data_sources::Log>(),
             tfplugin::data_source::<data_sources::RunLog>(),
             tfplugin::data_source::<data_sources::RunSource>(),

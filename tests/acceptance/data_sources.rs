@@ -37,6 +37,9 @@ data "flower_supernodes" "online" {
   control = flower_superlink.main.control
   status  = "online"
 }
+data "flower_federations" "all" {
+  control = flower_superlink.main.control
+}
 data "flower_run_log" "r" {
   control = flower_superlink.main.control
   run_id  = flower_app_run.r.run_id
@@ -47,6 +50,7 @@ output "read" {
     app  = data.flower_app.app
     runs = data.flower_runs.all.runs
     seen = data.flower_supernodes.online.supernodes
+    federations = data.flower_federations.all.federations
     log  = data.flower_run_log.r.lines
     run  = data.flower_run.r
     newest = data.flower_runs.newest.runs
@@ -119,6 +123,9 @@ fn a_federation_is_read_and_taken_over() {
     assert_eq!(read["run"]["fab_hash"], made["fab_hash"]);
     assert_eq!(read["run"]["sub_status"], "completed");
     assert!(read["run"]["usage"]["bytes_sent"].as_u64() > Some(0));
+    assert_eq!(read["federations"].as_array().unwrap().len(), 1);
+    assert_eq!(read["federations"][0]["id"], read["run"]["federation"]);
+    assert_eq!(read["federations"][0]["archived"], false);
     assert_eq!(read["seen"].as_array().unwrap().len(), 2);
     assert!(
         read["log"].to_string().contains("the sites agreed on"),

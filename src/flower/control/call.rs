@@ -21,6 +21,8 @@ pub enum Call {
     UnregisterNode,
     /// List the nodes.
     ListNodes,
+    /// List the federations.
+    ListFederations,
 }
 
 impl Call {
@@ -35,6 +37,7 @@ impl Call {
             Self::RegisterNode => "/v1/control/register-node",
             Self::UnregisterNode => "/v1/control/unregister-node",
             Self::ListNodes => "/v1/control/list-nodes",
+            Self::ListFederations => "/v1/control/list-federations",
         }
     }
 
@@ -48,6 +51,7 @@ impl Call {
             Self::RegisterNode => "RegisterNode",
             Self::UnregisterNode => "UnregisterNode",
             Self::ListNodes => "ListNodes",
+            Self::ListFederations => "ListFederations",
         }
     }
 
@@ -59,6 +63,7 @@ impl Call {
             Self::RegisterNode | Self::UnregisterNode | Self::ListNodes => {
                 first_with(|row| row.node_auth == NodeAuth::Registration)
             }
+            Self::ListFederations => first_with(|row| row.has_federations),
         }
     }
 
@@ -73,6 +78,7 @@ impl Call {
             Self::RegisterNode => "register the node",
             Self::UnregisterNode => "unregister the node",
             Self::ListNodes => "list nodes",
+            Self::ListFederations => "list federations",
         }
     }
 

@@ -13,6 +13,7 @@ use super::dial::{Dial, Tcp};
 use super::either::Either;
 use super::endpoint::{ControlEndpoint, Protocol};
 use super::error::{Answer, ControlError};
+use super::federation::Federation;
 use super::grpc::Grpc;
 use super::http::Http;
 use super::node::{NewNode, Node, NodeId};
@@ -235,6 +236,21 @@ impl ControlClient {
         dialect
             .nodes(&reply)
             .map_err(|error| self.unexpected_reply(Call::ListNodes, error))
+    }
+
+    /// All federations of this account.
+    pub async fn list_federations(&self) -> Result<Vec<Federation>, ControlError> {
+        let reply = self
+            .send(
+                Call::ListFederations,
+                &wire::ListFederationsRequest {},
+                self.deadlines.call,
+            )
+            .await?;
+        let dialect = self.transport.dialect();
+        dialect
+            .federations(&reply)
+            .map_err(|error| self.unexpected_reply(Call::ListFederations, error))
     }
 
     pub(super) async fn stream(&self, call: Call, request: Bytes) -> Result<Frames, ControlError> {

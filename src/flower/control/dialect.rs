@@ -6,6 +6,7 @@
 
 use prost::{DecodeError, Message as _};
 
+use super::federation::Federation;
 use super::node::Node;
 use super::wire;
 
@@ -43,6 +44,34 @@ impl Dialect {
         }
         Ok(read?.nodes_info.into_iter().map(Node::from_wire).collect())
     }
+
+    pub(super) fn federations(self, reply: &[u8]) -> Result<Vec<Federation>, DecodeError> {
+        let read = wire::ListFederationsResponse::decode(reply);
+        let is_early = match (self, &read) {
+            (Self::Http, _) => false,
+            // The accounts of 1.26 are where later releases have a bool, and its description is
+            // where they have members, each with an account.
+            (Self::Grpc, Err(_)) => true,
+            (Self::Grpc, Ok(reply)) => {
+                let mut members = reply.federations.iter().flat_map(|one| &one.members);
+                members.any(|member| member.account.is_none())
+            }
+        };
+        if is_early {
+            let reply = wire::ListFederationsResponse26::decode(reply)?;
+            return Ok(reply.federations.into_iter().map(early).collect());
+        }
+        let federations = read?.federations.into_iter();
+        Ok(federations.map(Federation::from_wire).collect())
+    }
+}
+
+fn early(federation: wire::Federation26) -> Federation {
+    Federation::from_wire(wire::Federation {
+        name: federation.name,
+        description: federation.description,
+        ..Default::default()
+    })
 }
 
 fn shifted_node(node: wire::NodeInfo23) -> Node {

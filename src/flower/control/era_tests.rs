@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::super::call::Call;
 use super::super::fake::Fake;
 use super::super::node::{NodeId, NodeStatus};
 use super::super::run_id::RunId;
@@ -111,6 +112,54 @@ fn runs(more: Vec<(u64, Is<'_>)>) -> Vec<u8> {
     message(&[(1, Message(entry)), (2, Text(LATER))])
 }
 
+const DEFAULT: &str = "@none/default";
+const DESCRIPTION: &str = "This is the default federation";
+
+/// A reply to `ListFederations` with one federation.
+fn federations(fields: &[(u64, Is<'_>)]) -> Vec<u8> {
+    message(&[(1, Message(message(fields)))])
+}
+
+fn account() -> Vec<u8> {
+    message(&[(1, Text("<id:none>")), (2, Text("none"))])
+}
+
+/// The replies by transport, with the ID, the description and whether it is archived.
+fn all_federations() -> Vec<(Dialect, Vec<u8>, &'static str, &'static str, bool)> {
+    let member = || message(&[(1, Message(account())), (2, Text("owner"))]);
+    let of_1_25 = federations(&[(1, Text("default"))]);
+    let of_1_26 = federations(&[(1, Text(DEFAULT)), (5, Text(DESCRIPTION))]);
+    let with_accounts = federations(&[
+        (1, Text(DEFAULT)),
+        (2, Text("<id:none>")),
+        (5, Text(DESCRIPTION)),
+        (6, Message(account())),
+    ]);
+    // A text that is a message with unknown fields, but no member.
+    let digits = federations(&[(1, Text(DEFAULT)), (5, Text("(1"))]);
+    let of_1_29 = federations(&[(1, Text(DEFAULT)), (4, Text(DESCRIPTION))]);
+    let archived = federations(&[(1, Text("@a/b")), (5, Message(member())), (6, Int(1))]);
+    let of_1_42 = federations(&[
+        (1, Text(DEFAULT)),
+        (4, Text(DESCRIPTION)),
+        (5, Message(member())),
+        (7, Int(1)),
+        (11, Int(1)),
+        (12, Text("icon")),
+    ]);
+    vec![
+        (Dialect::Grpc, of_1_25, "default", "", false),
+        (Dialect::Grpc, of_1_26, DEFAULT, DESCRIPTION, false),
+        (Dialect::Grpc, with_accounts, DEFAULT, DESCRIPTION, false),
+        (Dialect::Grpc, digits, DEFAULT, "(1", false),
+        (Dialect::Grpc, of_1_29.clone(), DEFAULT, DESCRIPTION, false),
+        (Dialect::Http, of_1_29, DEFAULT, DESCRIPTION, false),
+        (Dialect::Grpc, archived.clone(), "@a/b", "", true),
+        (Dialect::Http, archived, "@a/b", "", true),
+        (Dialect::Http, of_1_42, DEFAULT, DESCRIPTION, false),
+    ]
+}
+
 fn all_runs() -> [(&'static str, Vec<u8>); 4] {
     let aid = || (11, Text("aid"));
     let federation = || (12, Text("@none/default"));
@@ -148,6 +197,24 @@ fn nodes_of_every_era_are_read() {
         assert_eq!(node.online_until, Some(1_795_514_400.5));
         assert!(node.name.is_none() || node.name.as_deref() == Some("site"));
     }
+}
+
+#[tokio::test]
+async fn federations_of_every_era_are_read() {
+    for (dialect, reply, id, description, is_archived) in all_federations() {
+        let reply = Bytes::from(reply);
+        let fake = Fake::new(move |_, _, _| Ok(reply.clone())).speaking(dialect);
+        let found = fake.client().list_federations().await.unwrap();
+        let expected = Federation {
+            id: id.to_owned(),
+            description: description.to_owned(),
+            is_archived,
+        };
+        assert_eq!(found, [expected]);
+        assert_eq!(fake.count(Call::ListFederations), 1);
+    }
+    let none = Fake::new(|_, _, _| Ok(Bytes::new()));
+    assert_eq!(none.client().list_federations().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -198,6 +265,9 @@ fn read_as_anything(bytes: &[u8]) {
         if let Ok(nodes) = dialect.nodes(bytes) {
             assert!(nodes.len() <= bytes.len());
         }
+        if let Ok(federations) = dialect.federations(bytes) {
+            assert!(federations.len() <= bytes.len());
+        }
     }
     if let Ok(list) = wire::ListRunsResponse::decode(bytes) {
         assert!(list.run_dict.len() <= bytes.len());
@@ -220,18 +290,23 @@ fn a_message_of_another_kind_is_an_error_or_an_answer() {
     for (_, reply) in all_runs() {
         read_as_anything(&reply);
     }
+    for (_, reply, ..) in all_federations() {
+        read_as_anything(&reply);
+    }
 }
 
 proptest! {
     #[test]
     fn a_damaged_message_is_an_error_or_an_answer(
-        which in 0_usize..8,
+        which in any::<prop::sample::Index>(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         kept in any::<prop::sample::Index>(),
     ) {
         let nodes = all_nodes().into_iter().map(|(_, reply)| reply);
-        let replies: Vec<_> = nodes.chain(all_runs().into_iter().map(|(_, reply)| reply)).collect();
-        let mut reply = replies[which].clone();
+        let runs = all_runs().into_iter().map(|(_, reply)| reply);
+        let federations = all_federations().into_iter().map(|(_, reply, ..)| reply);
+        let replies: Vec<_> = nodes.chain(runs).chain(federations).collect();
+        let mut reply = which.get(&replies).clone();
         for (at, byte) in damage {
             let at = at.index(reply.len());
             reply[at] = byte;

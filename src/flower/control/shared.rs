@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::client::ControlClient;
 use super::error::ControlError;
+use super::federation::Federation;
 use super::node::Node;
 use super::run::{Run, RunListing};
 use super::run_id::RunId;
@@ -24,6 +25,7 @@ pub struct SharedReads {
     client: ControlClient,
     runs: Shared<RunListing>,
     nodes: Shared<Vec<Node>>,
+    federations: Shared<Vec<Federation>>,
 }
 
 impl SharedReads {
@@ -33,6 +35,7 @@ impl SharedReads {
             client,
             runs: Shared::default(),
             nodes: Shared::default(),
+            federations: Shared::default(),
         }
     }
 
@@ -60,10 +63,20 @@ impl SharedReads {
         self.nodes.get(max_age, || self.client.list_nodes()).await
     }
 
+    /// All federations, at most `max_age` old.
+    pub async fn federations(
+        &self,
+        max_age: Duration,
+    ) -> Result<Arc<Vec<Federation>>, ControlError> {
+        let read = || self.client.list_federations();
+        self.federations.get(max_age, read).await
+    }
+
     /// Drops all results, including those of running reads. Call this after every change.
     pub fn forget(&self) {
         self.runs.forget();
         self.nodes.forget();
+        self.federations.forget();
     }
 }
 

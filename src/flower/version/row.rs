@@ -152,6 +152,8 @@ pub struct VersionRow {
     pub announces_node: bool,
     /// Whether a SuperNode that is refused ends. If not, it keeps running and does nothing.
     pub ends_refused: bool,
+    /// Whether runs and nodes belong to federations, which the Control API can list.
+    pub has_federations: bool,
     /// Whether the SuperLink stores a node's name and location.
     pub node_names: bool,
 }

@@ -63,6 +63,7 @@ const REGISTRATION: VersionRow = VersionRow {
     installs_by_default: false,
     announces_node: false,
     ends_refused: true,
+    has_federations: false,
     node_names: false,
 };
 
@@ -108,6 +109,7 @@ const ONE_PORT: VersionRow = VersionRow {
     installs_by_default: true,
     announces_node: true,
     ends_refused: true,
+    has_federations: true,
     node_names: true,
 };
 
@@ -171,6 +173,7 @@ const ROWS: &[VersionRow] = &[
         from: (1, 24),
         through: (1, 25),
         announces_node: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -179,6 +182,7 @@ const ROWS: &[VersionRow] = &[
         announces_node: true,
         database_migrates: true,
         shares_database: false,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -186,6 +190,7 @@ const ROWS: &[VersionRow] = &[
         through: (1, 30),
         announces_node: true,
         database_migrates: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -194,6 +199,7 @@ const ROWS: &[VersionRow] = &[
         pythons: SINCE_3_11,
         announces_node: true,
         database_migrates: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -203,6 +209,7 @@ const ROWS: &[VersionRow] = &[
         announces_node: true,
         database_migrates: true,
         installs_by_default: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -214,6 +221,7 @@ const ROWS: &[VersionRow] = &[
         ends_refused: false,
         database_migrates: true,
         installs_by_default: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -226,6 +234,7 @@ const ROWS: &[VersionRow] = &[
         ends_refused: false,
         database_migrates: true,
         installs_by_default: true,
+        has_federations: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -343,6 +352,8 @@ mod tests {
         assert_eq!(since(|row| row.stops_runs).as_deref(), Some("1.14.0"));
         let registers = since(|row| row.node_auth == NodeAuth::Registration);
         assert_eq!(registers.as_deref(), Some("1.23.0"));
+        let federations = since(|row| row.has_federations);
+        assert_eq!(federations.as_deref(), Some("1.24.0"));
         let limits = since(|row| row.fab_limit == FAB_LIMIT);
         assert_eq!(limits.as_deref(), Some("1.20.0"));
         assert_eq!(since(|_| true), None);

@@ -26,6 +26,7 @@ async fn everything(version: &str) {
     let client = superlink.healthy().await;
     runs(&client, superlink.version).await;
     nodes(&client, &superlink).await;
+    federations(&client, superlink.version).await;
     strangers(&superlink).await;
 }
 
@@ -172,6 +173,24 @@ async fn nodes(client: &ControlClient, superlink: &Old) {
     };
     let error = client.register_node(&no_key).await.unwrap_err();
     assert!(matches!(error, ControlError::KeyInvalid(_)), "{error:?}");
+}
+
+async fn federations(client: &ControlClient, version: FlowerVersion) {
+    let found = client.list_federations().await;
+    if version.release() < (1, 24) {
+        let is_unsupported = matches!(found, Err(ControlError::Unsupported { .. }));
+        assert!(is_unsupported, "{found:?}");
+        return;
+    }
+    let found = found.unwrap();
+    let [federation] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    let is_early = version.release() < (1, 26);
+    let id = if is_early { "default" } else { "@none/default" };
+    assert_eq!(federation.id, id);
+    assert_eq!(federation.description.is_empty(), is_early, "{found:?}");
+    assert!(!federation.is_archived);
 }
 
 /// Ports with another server or no server.

@@ -56,6 +56,23 @@ async fn a_run_is_started_read_and_its_log_is_complete() {
 }
 
 #[tokio::test]
+async fn an_open_source_superlink_has_one_federation_in_which_runs_start() {
+    let superlink = SuperLink::plain(Isolation::Process);
+    let client = superlink.healthy().await;
+    let found = client.list_federations().await.unwrap();
+    let [federation] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(federation.id, "@none/default");
+    assert!(!federation.description.is_empty());
+    assert!(!federation.is_archived);
+    let mut start = quick();
+    start.federation.clone_from(&federation.id);
+    let id = client.start_run(&start).await.unwrap();
+    assert_eq!(client.run(id).await.unwrap().federation, federation.id);
+}
+
+#[tokio::test]
 async fn process_isolation_runs_apps_in_the_superexec_we_start() {
     let superlink = SuperLink::plain(Isolation::Process);
     let client = superlink.healthy().await;

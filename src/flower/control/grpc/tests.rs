@@ -299,7 +299,11 @@ async fn a_call_that_a_release_lacks_is_not_a_wrong_port() {
         _ => no_method(),
     })
     .await;
-    for (call, since) in [(Call::StopRun, "1.14.0"), (Call::RegisterNode, "1.23.0")] {
+    for (call, since) in [
+        (Call::StopRun, "1.14.0"),
+        (Call::RegisterNode, "1.23.0"),
+        (Call::ListFederations, "1.24.0"),
+    ] {
         let error = server.transport().unary(call, Bytes::new(), SOON).await;
         let error = error.unwrap_err();
         let ControlError::Unsupported { since: found, .. } = error else {
