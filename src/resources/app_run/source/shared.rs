@@ -16,18 +16,25 @@ const RECENT: Duration = Duration::from_secs(15);
 
 /// The bundles that were built a short time ago, by source and release.
 #[derive(Debug, Default)]
-pub(crate) struct RecentBundles(Mutex<BTreeMap<String, (Instant, Arc<OnceCell<Fab>>)>>);
+pub(crate) struct RecentBundles(Mutex<BTreeMap<String, Recent>>);
+
+#[derive(Debug)]
+struct Recent {
+    began: Instant,
+    bundle: Arc<OnceCell<Fab>>,
+}
 
 impl RecentBundles {
     /// The place of this bundle. Whoever comes first builds it, and the others wait; a failure is
     /// not kept.
     pub(super) fn of(&self, key: String) -> Arc<OnceCell<Fab>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, (began, _)| began.elapsed() <= RECENT);
-        let (_, bundle) = all
-            .entry(key)
-            .or_insert_with(|| (Instant::now(), Arc::default()));
-        Arc::clone(bundle)
+        all.retain(|_, recent| recent.began.elapsed() <= RECENT);
+        let recent = all.entry(key).or_insert_with(|| Recent {
+            began: Instant::now(),
+            bundle: Arc::default(),
+        });
+        Arc::clone(&recent.bundle)
     }
 }
 
