@@ -120,6 +120,44 @@ fn a_training_is_measured_and_shown() {
 }
 
 #[test]
+fn a_training_is_repeated_every_night() {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart/app");
+    let it = Workspace::new("");
+    let main = include_str!("../../examples/nightly/main.tf");
+    assert!(main.contains("${path.module}/../quickstart/app"));
+    let app = app.display().to_string();
+    let main = main.replace("${path.module}/../quickstart/app", &app);
+    it.file("main.tf", &main);
+    let night = |command: &str, night: &str| {
+        let night = format!("-var=night={night}");
+        let mut args = vec![command, "-no-color", night.as_str()];
+        args.push(if command == "plan" {
+            "-detailed-exitcode"
+        } else {
+            "-auto-approve"
+        });
+        it.run(&args)
+    };
+    night("apply", "2026-11-28").succeeded();
+    let first = it.state("flower_app_run.nightly")["run_id"].clone();
+    // A job that is started again trains nothing again.
+    assert_eq!(night("plan", "2026-11-28").code, Some(0));
+    night("apply", "2026-11-29").succeeded();
+    assert_ne!(it.state("flower_app_run.nightly")["run_id"], first);
+    let week = it.output("week");
+    let week: Vec<_> = week.as_array().unwrap().iter().collect();
+    assert_eq!(week.len(), 2, "{week:?}");
+    for run in week {
+        assert!(
+            run.as_str().unwrap().ends_with(" finished:completed"),
+            "{run}"
+        );
+    }
+    night("destroy", "2026-11-29").succeeded();
+    it.nothing_left();
+}
+
+#[test]
 fn the_quickstart_works_as_it_is() {
     let it = Workspace::new("");
     it.file("main.tf", include_str!("../../examples/quickstart/main.tf"));
