@@ -69,6 +69,12 @@ pub(super) fn is_no_method(code: Code, text: &str) -> bool {
     }
 }
 
+/// Whether the server failed before it called a method: up to at least 1.23 it checks the account
+/// first, and this check fails for a method that does not exist.
+pub(super) fn is_no_handler(code: Code, text: &str) -> bool {
+    code == Code::Unknown && text.eq_ignore_ascii_case("Error in service handler!")
+}
+
 fn with_grpc_code(code: Code, text: &str, answer: Answer) -> ControlError {
     let text = text.to_ascii_lowercase();
     let says = |part: &str| text.contains(part);

@@ -278,6 +278,9 @@ impl Inner {
         match (status.code, status.text.as_str()) {
             (Code::Ok, _) => Ok(()),
             (code, text) if refusal::is_no_method(code, text) => Err(Failure::NoMethod),
+            (code, text) if call.since().is_some() && refusal::is_no_handler(code, text) => {
+                Err(Failure::NoMethod)
+            }
             (code, text) => Err(refusal::from_grpc(&self.at, call, code, text).into()),
         }
     }

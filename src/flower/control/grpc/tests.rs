@@ -320,6 +320,30 @@ async fn a_call_that_a_release_lacks_is_not_a_wrong_port() {
 }
 
 #[tokio::test]
+async fn a_release_that_fails_over_a_call_that_it_lacks_is_too_old() {
+    let failed = || {
+        let message = b"Error in service handler!".to_vec();
+        let status = vec![("grpc-status", b"2".to_vec()), ("grpc-message", message)];
+        reply(b"", End::Trailers(status))
+    };
+    let server = Server::with(move |path, _| match path {
+        "Control/ListRuns" => fine(),
+        "Control/ListFederations" | "Control/StartRun" => failed(),
+        _ => no_method(),
+    })
+    .await;
+    let ask = async |call| server.transport().unary(call, Bytes::new(), SOON).await;
+    let lacking = ask(Call::ListFederations).await.unwrap_err();
+    assert!(
+        matches!(lacking, ControlError::Unsupported { .. }),
+        "{lacking:?}"
+    );
+    // Every release has this one, so it is a refusal.
+    let refused = ask(Call::StartRun).await.unwrap_err();
+    assert!(matches!(refused, ControlError::Refused(_)), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_log_is_found_after_an_upgrade_as_well() {
     let server = Server::with(|path, before| match (path.split('/').next(), before) {
         (Some("Exec"), ..2) | (Some("Control"), 2..) => fine(),
