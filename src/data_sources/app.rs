@@ -57,7 +57,12 @@ impl DataSource for App {
     const TYPE: &'static str = "flower_app";
 
     fn validate(config: &Tree<Model>) -> Diagnostics {
-        source::exactly_one(config, at!(Model, source))
+        let mut found = source::exactly_one(config, at!(Model, source));
+        found.extend(source::hub::only_for_superlinks(
+            config,
+            at!(Model, source.hub),
+        ));
+        found
     }
 
     async fn read(call: Call<Configured>, mut config: Model) -> Result<Model> {

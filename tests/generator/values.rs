@@ -464,6 +464,10 @@ pub fn pool(place: &str) -> Option<Pool> {
                 json!([
                     {},
                     { "path": APP, "inline": { "files": {} } },
+                    { "path": APP, "hub": "@a/b" },
+                    { "hub": "" },
+                    { "hub": "a/b" },
+                    { "hub": "@a/b==1" },
                     { "path": "" },
                     { "path": " " },
                     { "path": "/no/such/folder" },

@@ -9,6 +9,7 @@ mod connect;
 pub(in crate::flower) mod entry_path;
 mod excluded;
 pub mod git;
+pub mod hub;
 pub mod inline;
 pub mod path;
 pub mod remote_file;

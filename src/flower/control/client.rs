@@ -110,15 +110,22 @@ impl ControlClient {
             reply = self.submit(&request).await;
         }
         let run_id = reply?.run_id.map(RunId);
-        run_id.ok_or_else(|| self.no_run(start.fab_len()))
+        run_id.ok_or_else(|| self.no_run(start))
     }
 
     /// The error for a reply without a run, which contains no reason.
-    fn no_run(&self, bytes: usize) -> ControlError {
+    fn no_run(&self, start: &StartRun) -> ControlError {
         let answer = |words: String| Answer {
             at: self.at().to_owned(),
             call: Call::StartRun,
             words,
+        };
+        let Some(bytes) = start.fab_len() else {
+            return ControlError::Refused(answer(format!(
+                "it started no run and gave no reason; its log contains the reason. Either the \
+                 app of Flower Hub has more than {FAB_LIMIT} bytes, or this is Flower 1.24, which \
+                 fetches no apps"
+            )));
         };
         if u64::try_from(bytes).unwrap_or(u64::MAX) > FAB_LIMIT {
             return ControlError::TooLarge(answer(format!(

@@ -5,47 +5,110 @@ use std::fmt;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::run::Run;
 use super::wire;
+use crate::flower::app_source::hub::HubApp;
 use crate::flower::run_config::{ConfigValue, RunConfig};
 
 /// A run to submit.
 #[derive(Clone, PartialEq)]
 pub struct StartRun {
-    fab: Bytes,
-    fab_hash: String,
+    app: SubmittedApp,
     /// Values that override those of the app; their keys must exist in the app.
     pub overrides: RunConfig,
     /// The federation; empty for the default.
     pub federation: String,
 }
 
+#[derive(Clone, PartialEq)]
+enum SubmittedApp {
+    Bundle {
+        content: Bytes,
+        hash: String,
+    },
+    /// The SuperLink fetches the bundle, and only then creates the run.
+    Hub(HubApp),
+}
+
 impl StartRun {
     /// A run of this app bundle.
     pub fn new(fab: Bytes, overrides: RunConfig, federation: impl Into<String>) -> Self {
         Self {
-            fab_hash: hex::encode(Sha256::digest(&fab)),
-            fab,
+            app: SubmittedApp::Bundle {
+                hash: hex::encode(Sha256::digest(&fab)),
+                content: fab,
+            },
             overrides,
             federation: federation.into(),
         }
     }
 
-    /// SHA-256 of the bundle, as the SuperLink computes it.
-    pub fn fab_hash(&self) -> &str {
-        &self.fab_hash
+    /// A run of an app that the SuperLink fetches from Flower Hub.
+    pub fn of_hub(app: HubApp, overrides: RunConfig, federation: impl Into<String>) -> Self {
+        Self {
+            app: SubmittedApp::Hub(app),
+            overrides,
+            federation: federation.into(),
+        }
     }
 
-    /// The size of the bundle.
-    pub fn fab_len(&self) -> usize {
-        self.fab.len()
+    /// SHA-256 of the bundle, as the SuperLink computes it; `None` for an app of Flower Hub.
+    pub fn fab_hash(&self) -> Option<&str> {
+        match &self.app {
+            SubmittedApp::Bundle { hash, .. } => Some(hash),
+            SubmittedApp::Hub(_) => None,
+        }
+    }
+
+    /// The size of the bundle; `None` for an app of Flower Hub.
+    pub fn fab_len(&self) -> Option<usize> {
+        match &self.app {
+            SubmittedApp::Bundle { content, .. } => Some(content.len()),
+            SubmittedApp::Hub(_) => None,
+        }
+    }
+
+    /// Whether the SuperLink fetches the app before it creates the run, which can take minutes.
+    pub const fn is_fetched(&self) -> bool {
+        matches!(self.app, SubmittedApp::Hub(_))
+    }
+
+    /// Whether the run is one of this app, as far as a SuperLink shows: a bundle is known by its
+    /// hash, an app of Flower Hub only by its name and version.
+    pub(super) fn is_app_of(&self, run: &Run) -> bool {
+        match &self.app {
+            SubmittedApp::Bundle { hash, .. } => run.fab_hash == *hash,
+            SubmittedApp::Hub(app) => {
+                run.app_id == app.id()
+                    && app
+                        .version()
+                        .is_none_or(|version| run.app_version == version)
+            }
+        }
+    }
+
+    /// Equal for submissions whose runs look alike.
+    pub(super) fn app_key(&self) -> &str {
+        match &self.app {
+            SubmittedApp::Bundle { hash, .. } => hash,
+            SubmittedApp::Hub(app) => app.id(),
+        }
     }
 
     pub(super) fn to_wire(&self) -> wire::StartRunRequest {
+        let (fab, app_spec) = match &self.app {
+            SubmittedApp::Bundle { content, hash } => {
+                let fab = wire::Fab {
+                    hash_str: hash.clone(),
+                    content: content.clone(),
+                };
+                (Some(fab), String::new())
+            }
+            SubmittedApp::Hub(app) => (None, app.to_string()),
+        };
         wire::StartRunRequest {
-            fab: Some(wire::Fab {
-                hash_str: self.fab_hash.clone(),
-                content: self.fab.clone(),
-            }),
+            fab,
+            app_spec,
             override_config: self
                 .overrides
                 .iter()
@@ -60,7 +123,7 @@ impl StartRun {
 impl fmt::Debug for StartRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StartRun")
-            .field("fab_hash", &self.fab_hash)
+            .field("app", &self.app_key())
             .field("overrides", &self.overrides.keys().collect::<Vec<_>>())
             .field("federation", &self.federation)
             .finish_non_exhaustive()
@@ -100,6 +163,18 @@ mod tests {
             wire.fab.unwrap().hash_str,
             "c2242e2c12190babaf9f9488fb7bb1bb37182a94cda68699af53ed35160d3933"
         );
+    }
+
+    #[test]
+    fn an_app_of_flower_hub_is_sent_as_its_name_without_a_bundle() {
+        let app: HubApp = "@a/b==1.2.3".parse().unwrap();
+        let start = StartRun::of_hub(app, RunConfig::new(), "@none/default");
+        let wire = start.to_wire();
+        assert_eq!((wire.fab, wire.app_spec.as_str()), (None, "@a/b==1.2.3"));
+        assert_eq!(wire.federation, "@none/default");
+        assert_eq!((start.fab_hash(), start.fab_len()), (None, None));
+        let bundle = StartRun::new(Bytes::from_static(b"fab"), RunConfig::new(), "");
+        assert_eq!(bundle.to_wire().app_spec, "");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! runs of the SuperLink: if exactly one matches, it is this run; if none matches, the submission
 //! did not arrive; if several match, this is an error that names them, because starting a training
 //! twice is worse than stopping.
+//!
+//! An app of Flower Hub is fetched by the SuperLink before it creates the run. Until then no list
+//! shows whether the submission arrived, so it is never repeated.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -83,6 +86,13 @@ pub enum SubmitError {
         /// Why the search failed.
         looking: ControlError,
     },
+    /// The reply was lost, and there is no run yet, but there may be one when the SuperLink has
+    /// fetched the app.
+    #[error(
+        "{0}; the SuperLink has no such run yet, but it may still fetch the app from Flower Hub \
+         and start the run afterwards"
+    )]
+    MayFollow(ControlError),
     /// The reply was lost twice, but there is no run.
     #[error("{0}; this happened twice, and the SuperLink has no such run")]
     LostTwice(ControlError),
@@ -94,6 +104,10 @@ impl SubmitError {
         match self {
             Self::Control(error) | Self::LostTwice(error) => error.remedy(),
             Self::Ambiguous { .. } => Some(SEVERAL.to_owned()),
+            Self::MayFollow(_) => Some(
+                "Apply again after three minutes. The apply first checks whether the run exists."
+                    .to_owned(),
+            ),
             Self::Unresolved { .. } => Some(
                 "Apply again when the SuperLink is reachable. The apply first checks whether the \
                  run exists."
@@ -117,7 +131,7 @@ pub async fn find_lost(
     client: &ControlClient,
     submission: &Submission,
 ) -> Result<Option<RunId>, FindError> {
-    let turn = client.ledger.turn(submission.start.fab_hash());
+    let turn = client.ledger.turn(submission.start.app_key());
     let _turn = turn.lock().await;
     find_run(client, submission).await
 }
@@ -172,7 +186,7 @@ async fn submit_with(
     submission: &Submission,
     delays: &RetryDelays,
 ) -> Result<Submitted, SubmitError> {
-    let turn = client.ledger.turn(submission.start.fab_hash());
+    let turn = client.ledger.turn(submission.start.app_key());
     let _turn = turn.lock().await;
     let mut lost_before = false;
     loop {
@@ -186,6 +200,9 @@ async fn submit_with(
         };
         if let Some(id) = find_run_with_retries(client, submission, delays, &lost).await? {
             return Ok(Submitted::Adopted(id));
+        }
+        if submission.start.is_fetched() {
+            return Err(SubmitError::MayFollow(lost));
         }
         if lost_before {
             return Err(SubmitError::LostTwice(lost));
@@ -299,7 +316,7 @@ fn matches(run: &Run, submission: &Submission, not_before: OffsetDateTime) -> bo
         .and_then(super::Timestamp::moment)
         .is_none_or(|pending| pending >= not_before);
     late_enough
-        && run.fab_hash == start.fab_hash()
+        && start.is_app_of(run)
         // Releases before 1.24 have no federations, but start the run.
         && (start.federation.is_empty()
             || run.federation.is_empty()

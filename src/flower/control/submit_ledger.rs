@@ -14,9 +14,9 @@ pub(super) struct SubmitLedger {
 
 impl SubmitLedger {
     /// Submissions of the same app wait for each other: two at once could claim each other's run.
-    pub(super) fn turn(&self, fab_hash: &str) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn turn(&self, app: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(fab_hash.to_owned()).or_default())
+        Arc::clone(turns.entry(app.to_owned()).or_default())
     }
 
     pub(super) fn claim(&self, id: RunId) -> bool {

@@ -50,7 +50,7 @@ fn listing(
         .map(|(id, age)| {
             let mut run = wire::Run {
                 run_id: *id,
-                fab_hash: submission().start.fab_hash().to_owned(),
+                fab_hash: submission().start.fab_hash().unwrap().to_owned(),
                 override_config: wire.override_config.clone(),
                 pending_at: rfc3339(now - *age),
                 federation: "@none/default".to_owned(),
@@ -247,6 +247,43 @@ async fn if_the_superlink_cannot_be_asked_nothing_is_sent_again() {
         Err(SubmitError::Unresolved { .. })
     ));
     assert_eq!(fake.count(Call::StartRun), 1);
+}
+
+/// A submission of an app of Flower Hub.
+async fn outcome_of_hub(app: &str, fake: &Fake) -> Result<Submitted, SubmitError> {
+    let submission = Submission {
+        start: StartRun::of_hub(app.parse().unwrap(), run_config(), ""),
+        ..submission()
+    };
+    submit_with(&fake.client(), &submission, &FAST).await
+}
+
+fn of_hub(run: &mut wire::Run) {
+    "a/b".clone_into(&mut run.fab_id);
+    "1.2.3".clone_into(&mut run.fab_version);
+}
+
+#[tokio::test]
+async fn a_lost_run_of_an_app_of_flower_hub_is_found_by_its_name_and_version() {
+    for app in ["@a/b", "@a/b==1.2.3"] {
+        let fake = lossy(|| listing(&[(7, NOW), (8, OLD)], NO_SKEW, of_hub));
+        let found = outcome_of_hub(app, &fake).await;
+        assert_eq!(found, Ok(Submitted::Adopted(RunId(7))));
+    }
+    let fake = lossy(|| listing(&[(7, NOW), (8, NOW)], NO_SKEW, of_hub));
+    let unclear = outcome_of_hub("@a/b", &fake).await;
+    assert!(matches!(unclear, Err(SubmitError::Ambiguous { .. })));
+}
+
+#[tokio::test]
+async fn an_app_of_flower_hub_that_may_still_be_fetched_is_not_submitted_again() {
+    for app in ["@a/b==1.2.4", "@a/c", "@b/b==1.2.3", "@A/b"] {
+        let fake = lossy(|| listing(&[(7, NOW)], NO_SKEW, of_hub));
+        let unseen = outcome_of_hub(app, &fake).await.unwrap_err();
+        assert!(matches!(unseen, SubmitError::MayFollow(_)), "{unseen:?}");
+        assert!(unseen.remedy().unwrap().contains("Apply again"));
+        assert_eq!(fake.count(Call::StartRun), 1);
+    }
 }
 
 #[tokio::test]

@@ -154,6 +154,8 @@ pub struct VersionRow {
     pub ends_refused: bool,
     /// Whether runs and nodes belong to federations, which the Control API can list.
     pub has_federations: bool,
+    /// Whether the SuperLink fetches the app of a run from Flower Hub.
+    pub fetches_apps: bool,
     /// Whether the SuperLink stores a node's name and location.
     pub node_names: bool,
 }

@@ -64,6 +64,7 @@ const REGISTRATION: VersionRow = VersionRow {
     announces_node: false,
     ends_refused: true,
     has_federations: false,
+    fetches_apps: false,
     node_names: false,
 };
 
@@ -110,6 +111,7 @@ const ONE_PORT: VersionRow = VersionRow {
     announces_node: true,
     ends_refused: true,
     has_federations: true,
+    fetches_apps: true,
     node_names: true,
 };
 
@@ -171,9 +173,17 @@ const ROWS: &[VersionRow] = &[
     REGISTRATION,
     VersionRow {
         from: (1, 24),
+        through: (1, 24),
+        announces_node: true,
+        has_federations: true,
+        ..REGISTRATION
+    },
+    VersionRow {
+        from: (1, 25),
         through: (1, 25),
         announces_node: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -183,6 +193,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         shares_database: false,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -191,6 +202,7 @@ const ROWS: &[VersionRow] = &[
         announces_node: true,
         database_migrates: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -200,6 +212,7 @@ const ROWS: &[VersionRow] = &[
         announces_node: true,
         database_migrates: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -210,6 +223,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         installs_by_default: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -222,6 +236,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         installs_by_default: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -235,6 +250,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         installs_by_default: true,
         has_federations: true,
+        fetches_apps: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -354,6 +370,8 @@ mod tests {
         assert_eq!(registers.as_deref(), Some("1.23.0"));
         let federations = since(|row| row.has_federations);
         assert_eq!(federations.as_deref(), Some("1.24.0"));
+        let fetches = since(|row| row.fetches_apps);
+        assert_eq!(fetches.as_deref(), Some("1.25.0"));
         let limits = since(|row| row.fab_limit == FAB_LIMIT);
         assert_eq!(limits.as_deref(), Some("1.20.0"));
         assert_eq!(since(|_| true), None);

@@ -25,9 +25,20 @@ pub(super) enum Values {
     Other,
 }
 
+/// What is known of the types that an app declares.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Declared<'a> {
+    /// What the bundle says.
+    In(&'a Fab),
+    /// The app cannot be read now: a value may be written in another type.
+    Unread,
+    /// Values are sent in the type in which they are written.
+    Nowhere,
+}
+
 /// Whether the run would get other values. The notation makes no difference: nested or with dots,
 /// an object or a map, 0.1 as a string or as a double, 3 as a string or as a number.
-pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Values> {
+pub(super) fn of_run_config(plan: &Plan<Model>, declared: Declared<'_>) -> Result<Values> {
     let values = |tree: &Tree<Model>| tree.get::<Option<Dynamic>>(at!(Model, run_config));
     let (Maybe::Known(planned), Maybe::Known(prior)) =
         (values(&plan.planned)?, values(&plan.prior)?)
@@ -38,10 +49,12 @@ pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Val
         return Ok(Values::Same);
     }
     let same = match (
-        resolved(fab, planned.as_ref())?,
-        resolved(fab, prior.as_ref()),
+        resolved(declared, planned.as_ref())?,
+        resolved(declared, prior.as_ref()),
     ) {
-        (planned, Ok(prior)) if fab.is_none() => as_texts(&planned) == as_texts(&prior),
+        (planned, Ok(prior)) if matches!(declared, Declared::Unread) => {
+            as_texts(&planned) == as_texts(&prior)
+        }
         (planned, Ok(prior)) => planned == prior,
         // The earlier app accepted the prior values; this app does not.
         (_, Err(_)) => false,
@@ -54,11 +67,13 @@ pub(super) fn of_run_config(plan: &Plan<Model>, fab: Option<&Fab>) -> Result<Val
 }
 
 /// The values with the types that the app declares; as written if there is no app.
-fn resolved(fab: Option<&Fab>, given: Option<&Dynamic>) -> Result<RunConfig> {
-    match (fab, given) {
+fn resolved(declared: Declared<'_>, given: Option<&Dynamic>) -> Result<RunConfig> {
+    match (declared, given) {
         (_, None) => Ok(RunConfig::new()),
-        (Some(fab), given) => app::overrides(fab, given),
-        (None, Some(given)) => flatten(&given.0, at!(Model, run_config)),
+        (Declared::In(fab), given) => app::overrides(fab, given),
+        (Declared::Unread | Declared::Nowhere, Some(given)) => {
+            flatten(&given.0, at!(Model, run_config))
+        }
     }
 }
 
@@ -92,7 +107,7 @@ pub(super) fn keep_spelling(plan: &mut Plan<Model>) {
 /// Plans a run of the state whose app cannot be read. Terraform asks for such a plan also before it
 /// destroys. A change that needs the app remains an error.
 pub(super) fn without_app(plan: &mut Plan<Model>, source: &Source, error: &FabError) -> Result<()> {
-    let other = of_run_config(plan, None)? == Values::Other;
+    let other = of_run_config(plan, Declared::Unread)? == Values::Other;
     if plan.changes(at!(Model, source)) && !is_taken_over(plan)? {
         // The new path never had an app, so this is not the old app that is gone.
         return Err(source::not_built(source, error).into());

@@ -256,6 +256,9 @@ pub(super) fn record(model: &mut Model, run: &Run) {
     model.running_at = time(&run.running_at);
     model.finished_at = time(&run.finished_at);
     model.usage = run.usage.as_ref().map(outputs::usage).into();
+    if model.source.hub.is_some() && !run.fab_hash.is_empty() {
+        model.fab_hash.set(run.fab_hash.clone());
+    }
 }
 
 /// The summary of a message about a run that did not end well.

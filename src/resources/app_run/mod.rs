@@ -49,7 +49,7 @@ use crate::tfplugin::schema::{Attr as _, Dynamic, Maybe, Tree};
 use crate::tfplugin::{Call, Import, Plan, Resource, Slot};
 pub(crate) use app::build;
 pub(crate) use artifacts::Downloads;
-use changes::Values;
+use changes::{Declared, Values};
 pub use model::Model;
 use model::{OnMissing, Status};
 pub use outputs::{
@@ -109,6 +109,9 @@ impl Resource for AppRun {
             }
             return Ok(());
         };
+        if let Some(app) = &source.hub {
+            return source::hub::plan(plan, app);
+        }
         let version = plan
             .config
             .get::<Option<FlowerVersion>>(at!(Model, control.flower_version))?;
@@ -165,7 +168,7 @@ impl Resource for AppRun {
         if plan.changes(at!(Model, fab_hash)) {
             plan.replace(at!(Model, fab_hash));
         }
-        match changes::of_run_config(plan, Some(&fab))? {
+        match changes::of_run_config(plan, Declared::In(&fab))? {
             Values::Other => plan.replace(at!(Model, run_config)),
             Values::Respelled if !plan.is_replacement() => changes::keep_spelling(plan),
             Values::Respelled | Values::Same => {}
@@ -194,6 +197,7 @@ impl Resource for AppRun {
         stall::check(runtime, &planned).await?;
         artifacts::can_download(runtime, &planned).await?;
         ready(&call, &planned, &control, limit).await?;
+        source::hub::can_be_fetched(client, &planned).await?;
 
         let submission = submission::submit_once(runtime, client, &planned, start).await?;
         let id = submission.id;

@@ -86,9 +86,9 @@ model! {
         place: Computed<String> = computed().settled(),
         /// The run ID, as a string: it can be larger than the numbers that JSON holds exactly.
         run_id: Computed<RunId> = computed().identity(),
-        /// The SHA-256 hash of the app bundle (FAB), known at plan time. It equals the hash of
-        /// `flwr build` of Flower 1.42, unless the folder has files that only the provider
-        /// excludes: see `source.path`.
+        /// The SHA-256 hash of the app bundle (FAB), known at plan time, except with `source.hub`:
+        /// then it is known after the apply. It equals the hash of `flwr build` of Flower 1.42,
+        /// unless the folder has files that only the provider excludes: see `source.path`.
         fab_hash: Computed<String> = computed(),
         /// The commit of an app from `source.git`. Null for other sources.
         resolved_commit: Computed<String> = computed().settled(),

@@ -89,6 +89,11 @@ pub(super) async fn checked(
     planned: &mut Model,
     as_planned: Option<&PlannedApp>,
 ) -> Result<(StartRun, AppParts)> {
+    if let Some(app) = &planned.source.hub {
+        let start = source::hub::start(app, planned)?;
+        planned.resolved_commit = None.into();
+        return Ok((start, AppParts::default()));
+    }
     let version = app::release(planned.control.flower_version);
     let known = planned.resolved_commit.get().map(String::as_str);
     let commit = source::commit(Some(provider), &planned.source, known).await?;

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
 use super::model::Model;
+use super::source::hub;
 use crate::at;
 use crate::flower::control::{
     ControlClient, ControlError, RunId, StartRun, Submission, SubmitError, find_lost, submit,
@@ -16,11 +17,14 @@ use crate::flower::control::{
 use crate::resources::journal::{self, Note, Outcome, SUBMISSIONS};
 use crate::resources::report;
 use crate::runtime::{Runtime, RuntimeError};
-use crate::tfplugin::diagnostic::{Diagnostics, Result};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
 use crate::tfplugin::value::to_json;
 
 /// Distinguishes the submissions of one process within a millisecond.
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// How long a SuperLink may fetch an app from Flower Hub before it creates the run: two requests of
+/// a minute each, and some time.
+const FETCHING: Duration = Duration::from_mins(3);
 const NOT_SUBMITTED: &str = "The run was not submitted";
 
 /// A note of an earlier submission.
@@ -112,9 +116,8 @@ pub(super) async fn submit_once(
             if matches!(&error, SubmitError::Control(_)) {
                 let _ = runtime.drop_note(&key).await;
             }
-            Err(report::error(NOT_SUBMITTED, &error)
-                .at(at!(Model, control))
-                .into())
+            let message = report::error(NOT_SUBMITTED, &error);
+            Err(hub::refused(&model.source, &error, message).into())
         }
     }
 }
@@ -133,14 +136,37 @@ async fn found_again(
                 .at(at!(Model, control))
                 .into()),
         },
-        Outcome::NotKnownYet => find_lost(client, submission).await.map_err(|error| {
-            let what = "The run of an earlier, killed apply was not found";
-            report::error(what, &error)
-                .detail("Nothing was submitted.")
-                .at(at!(Model, control))
-                .into()
-        }),
+        Outcome::NotKnownYet => {
+            let found = find_lost(client, submission).await.map_err(|error| {
+                let what = "The run of an earlier, killed apply was not found";
+                report::error(what, &error)
+                    .detail("Nothing was submitted.")
+                    .at(at!(Model, control))
+            })?;
+            if found.is_none() && submission.start.is_fetched() {
+                let age = SystemTime::now().duration_since(left.note.since());
+                still_fetching(age.unwrap_or_default())?;
+            }
+            Ok(found)
+        }
     }
+}
+
+/// An error as long as the run of an earlier submission can still appear.
+fn still_fetching(age: Duration) -> Result<()> {
+    let rest = FETCHING.saturating_sub(age);
+    if rest.is_zero() {
+        return Ok(());
+    }
+    Err(Diagnostic::error(NOT_SUBMITTED)
+        .detail(
+            "An earlier apply submitted this run and did not get the reply. The SuperLink has no \
+             such run yet, but it may still fetch the app from Flower Hub and start the run \
+             afterwards. A second submission could start a second training.",
+        )
+        .detail(format!("Apply again in {} s.", rest.as_secs() + 1))
+        .at(at!(Model, source.hub))
+        .into())
 }
 
 async fn left(runtime: &dyn Runtime, prefix: &str) -> std::result::Result<Vec<Left>, RuntimeError> {
@@ -173,9 +199,12 @@ fn note_prefix(model: &Model) -> String {
         .as_ref()
         .map(|config| to_json(&config.0).to_string());
     let triggers = model.triggers.clone().unwrap_or_default();
+    // The hash of an app of Flower Hub is not known before its run.
+    let hub = model.source.hub.as_ref().map(ToString::to_string);
+    let app = hub.as_deref().or(model.fab_hash.get().map(String::as_str));
     for part in [
         model.control.superlink(),
-        model.fab_hash.get().map_or("", String::as_str),
+        app.unwrap_or_default(),
         run_config.as_deref().unwrap_or_default(),
         model.federation.as_deref().unwrap_or_default(),
         &format!("{triggers:?}"),

@@ -40,7 +40,8 @@ fn superlink(runs: &Runs, next: Option<u64>) -> Fake {
             let runs = runs.lock().unwrap().clone();
             Ok(listed(runs.into_iter().map(|(id, status, sub_status)| {
                 let mut run = run(id, status, sub_status);
-                start().fab_hash().clone_into(&mut run.fab_hash);
+                let hash = start().fab_hash().map(str::to_owned);
+                run.fab_hash = hash.unwrap();
                 run
             })))
         }
@@ -146,6 +147,52 @@ async fn a_note_outlives_the_apply_until_a_state_has_the_run() {
     assert_eq!(notes(&runtime).len(), 1);
     journal::settle_superlink(&runtime, &model().control.url).await;
     assert!(!runtime.data_dir.exists());
+}
+
+/// A run of an app of Flower Hub, which the SuperLink may fetch for minutes.
+#[tokio::test]
+async fn a_submission_whose_app_may_still_be_fetched_is_not_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = runtime(dir.path());
+    let mut model = model();
+    model.source = crate::resources::app_run::source::Source {
+        path: None,
+        hub: Some("@a/b==1.2.3".parse().unwrap()),
+        ..model.source
+    };
+    let start = || hub::start(model.source.hub.as_ref().unwrap(), &model).unwrap();
+    let runs = Runs::default();
+    let apply = async |next| {
+        owner_dies(&runtime);
+        let fake = superlink(&runs, next);
+        let done = submit_once(&runtime, &fake.client(), &model, start()).await;
+        (done, fake.count(Call::StartRun))
+    };
+    for (words, expected) in [("Apply again after", 1), ("Apply again in", 0)] {
+        let (unclear, submitted) = apply(None).await;
+        let unclear = unclear.unwrap_err();
+        let message = unclear.iter().next().unwrap();
+        assert!(message.detail.contains(words), "{message:?}");
+        assert!(message.path.is_some(), "{message:?}");
+        assert_eq!((submitted, notes(&runtime).len()), (expected, 1));
+    }
+    // Another app does not wait for this one.
+    assert_ne!(note_prefix(&model), note_prefix(&self::model()));
+    // Later there can be no such run any more.
+    let [note] = notes(&runtime).try_into().unwrap();
+    let text = std::fs::read_to_string(&note).unwrap();
+    let mut written: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let since = written.pointer_mut("/note/since").unwrap();
+    *since = (since.as_u64().unwrap() - FETCHING.as_secs()).into();
+    std::fs::write(&note, written.to_string().replace("\"pid\":", "\"pid\": ")).unwrap();
+    let (new, submitted) = apply(Some(11)).await;
+    assert_eq!((new.unwrap().id, submitted), (RunId(11), 1));
+}
+
+#[test]
+fn the_wait_for_a_fetched_app_has_an_end() {
+    still_fetching(FETCHING).unwrap();
+    still_fetching(Duration::ZERO).unwrap_err();
 }
 
 #[tokio::test]

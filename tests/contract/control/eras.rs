@@ -49,7 +49,7 @@ async fn runs(client: &ControlClient, version: FlowerVersion) {
     ] {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }
-    assert_eq!(run.fab_hash, start.fab_hash());
+    assert_eq!(Some(run.fab_hash.as_str()), start.fab_hash());
     assert_eq!(run.override_config, start.overrides);
     let times = [
         &run.pending_at,

@@ -22,7 +22,7 @@ async fn a_run_is_started_read_and_its_log_is_complete() {
     let text = whole_log(&mut logs).await;
     let run = finished(&client, id).await;
     assert_eq!(run.sub_status, SubStatus::Completed, "{run:?}");
-    assert_eq!(run.fab_hash, start.fab_hash());
+    assert_eq!(Some(run.fab_hash.as_str()), start.fab_hash());
     assert_eq!(run.override_config, start.overrides);
     assert_eq!(run.federation, "@none/default");
     assert_eq!(

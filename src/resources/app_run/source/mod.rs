@@ -1,6 +1,7 @@
 //! Where an app comes from: the attribute `source` of runs and of the data source `flower_app`.
 
 mod git;
+pub(crate) mod hub;
 mod reading;
 mod shared;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::model::Model;
 use crate::flower::app_source::git::GitError;
+use crate::flower::app_source::hub::HubApp;
 use crate::flower::app_source::remote_file::shown_address;
 use crate::resources::local_path::LocalPath;
 use crate::resources::report;
@@ -16,7 +18,7 @@ use crate::resources::sha256::Sha256Hex;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::schema::{Attr as _, Dynamic, ModelPath, Tree, optional, required};
 use crate::tfplugin::{Plan, value};
-use crate::{at, model};
+use crate::{at, model, text_attribute};
 pub(crate) use git::Repositories;
 pub(super) use git::{Pinned, pin};
 pub(super) use reading::not_built;
@@ -25,7 +27,8 @@ pub(crate) use shared::RecentBundles;
 
 model! {
     /// Where an app comes from. Set exactly one attribute. The same files give the same bundle from
-    /// every source, except `fab`, whose bundle is submitted unchanged.
+    /// every source, except `fab`, whose bundle is submitted unchanged, and `hub`, whose bundle only
+    /// the SuperLink sees.
     pub struct Source {
         /// A folder with a `pyproject.toml`. Relative paths start in the folder where Terraform
         /// runs, so begin with `${path.module}`. The bundle never contains files of the provider
@@ -44,8 +47,18 @@ model! {
         inline: Option<InlineSource> = optional(),
         /// An app bundle (FAB) that `flwr build` wrote.
         fab: Option<FabSource> = optional(),
+        /// An app of Flower Hub that the SuperLink fetches: `@publisher/app==1.2.3`, or
+        /// `@publisher/app` for the version that is the newest when the run is submitted. Only for
+        /// `flower_app_run`, and for SuperLinks with Flower 1.25 or newer whose machine may connect
+        /// to `api.flower.ai`. A plan does not know the app: `fab_hash` is known after the apply,
+        /// and the keys and types of `run_config` are not checked or converted (a whole number is
+        /// sent as an integer). Another text replaces the run; a newer version on Flower Hub does
+        /// not.
+        hub: Option<HubApp> = optional(),
     }
 }
+
+text_attribute!(HubApp);
 
 model! {
     /// An app in a Git repository, read at one commit, without history and without a checkout. No
@@ -180,12 +193,13 @@ macro_rules! file_source {
 file_source!(ArchiveSource, FabSource);
 
 /// The kinds of source.
-const KINDS: [ModelPath<Source>; 5] = [
+const KINDS: [ModelPath<Source>; 6] = [
     at!(Source, path),
     at!(Source, git),
     at!(Source, archive),
     at!(Source, inline),
     at!(Source, fab),
+    at!(Source, hub),
 ];
 
 impl FileSource<'_> {
@@ -218,6 +232,7 @@ impl Source {
             archive: None,
             inline: None,
             fab: None,
+            hub: None,
         }
     }
 
@@ -247,6 +262,8 @@ impl Source {
             at!(Model, source.inline)
         } else if self.fab.is_some() {
             at!(Model, source.fab)
+        } else if self.hub.is_some() {
+            at!(Model, source.hub)
         } else {
             at!(Model, source.path)
         }
@@ -262,6 +279,8 @@ impl Source {
             "app in `source.inline`".to_owned()
         } else if let Some(fab) = &self.fab {
             format!("bundle {:?}", FileSource::from(fab).place())
+        } else if let Some(hub) = &self.hub {
+            format!("app {hub} of Flower Hub")
         } else {
             format!("app in {:?}", self.path.as_deref().unwrap_or_default())
         }
