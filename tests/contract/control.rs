@@ -7,6 +7,7 @@
 mod accounts;
 mod eras;
 mod faults;
+mod hub;
 mod node_config;
 mod nodes;
 mod refusals;

@@ -55,6 +55,7 @@ impl Running {
         let child = Command::new(&program)
             .args(&process.args)
             .envs(&process.env)
+            .envs(&process.private_env)
             .env("PATH", path)
             .env("FLWR_SUPEREXEC_TASK_POLL_INTERVAL", "0.2")
             .current_dir(dir)
