@@ -26,22 +26,32 @@ impl Running {
     }
 }
 
-/// The processes of a session, and those whose mark has this prefix; an empty mark matches none.
+/// The processes of a session, those whose mark has this prefix, and those in their sessions: a
+/// process that changes its title, as Ray's do, overwrites its mark. An empty mark matches none.
 #[cfg(target_os = "linux")]
 pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
+    let all: Vec<_> = entries
         .filter_map(|entry| {
-            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let stat = Stat::of(pid).filter(|stat| stat.state != "Z")?;
-            (session == Some(stat.session) || carries(pid, mark)).then_some(Running {
-                pid,
-                started: stat.start,
-            })
+            Some((pid, stat, carries(pid, mark)))
         })
-        .collect()
+        .collect();
+    let leads = |pid: u32| {
+        let mut marked = all.iter().filter(|(_, _, is_marked)| *is_marked);
+        marked.any(|(leader, stat, _)| *leader == pid && stat.session == pid)
+    };
+    let ours = all.iter().filter(|(_, stat, is_marked)| {
+        *is_marked || session == Some(stat.session) || leads(stat.session)
+    });
+    ours.map(|(pid, stat, _)| Running {
+        pid: *pid,
+        started: stat.start.clone(),
+    })
+    .collect()
 }
 
 /// Whether the process works in this folder, even if it was deleted since. A folder that was moved

@@ -7,21 +7,29 @@ use super::*;
 
 #[tokio::test]
 async fn children_in_sessions_of_their_own_end_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let (runtime, object) = claimed(dir.path()).await;
-    let script = "setsid sleep 300 & echo child $!; exec sleep 300";
-    start(&runtime, &object, script);
-    let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
-    let child = runtime
-        .wait_log(&object, "superlink", &found)
-        .await
-        .unwrap();
-    remove(&runtime, &object, &[]).await.unwrap();
-    let state = fs::read_to_string(format!("/proc/{child}/stat"));
-    assert!(
-        state.is_err() || state.unwrap().contains(") Z "),
-        "the child lives"
-    );
+    for script in [
+        "setsid sleep 300 & echo child $!; exec sleep 300",
+        // A child that lost its mark, in the session of one that has it.
+        "setsid sh -c 'env -u TERRAFORM_PROVIDER_FLOWER_PROCESS sleep 300 & echo child $!; wait' & \
+         exec sleep 300",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (runtime, object) = claimed(dir.path()).await;
+        start(&runtime, &object, script);
+        let found = |line: &str| line.strip_prefix("child ").map(str::to_owned);
+        let child = runtime
+            .wait_log(&object, "superlink", &found)
+            .await
+            .unwrap();
+        // The child starts before it has lost its mark.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        remove(&runtime, &object, &[]).await.unwrap();
+        let state = fs::read_to_string(format!("/proc/{child}/stat"));
+        assert!(
+            state.is_err() || state.unwrap().contains(") Z "),
+            "the child lives: {script}"
+        );
+    }
 }
 
 #[tokio::test]
