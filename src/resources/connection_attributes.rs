@@ -5,6 +5,7 @@ use crate::flower::version::FlowerVersion;
 use crate::model;
 use crate::pod_address::PodAddress;
 use crate::resources::local_path::LocalPath;
+use crate::resources::simulation::{Simulation, SimulationOutput};
 use crate::resources::superlink_id::SuperlinkId;
 use crate::tfplugin::Plan;
 use crate::tfplugin::diagnostic::Result;
@@ -61,6 +62,8 @@ model! {
         /// The ID that the SuperLink got at creation. Null for a SuperLink that was created before
         /// the provider had these IDs.
         superlink_id: Option<SuperlinkId> = computed(),
+        /// The `simulation` of the SuperLink, for its runs.
+        simulation: Option<SimulationOutput> = computed(),
     }
 }
 
@@ -81,8 +84,8 @@ model! {
         /// between versions when it connects, and allows apps as large as the newest version does.
         flower_version: Option<FlowerVersion> = optional(),
         /// The ID of a SuperLink that this provider created. Another ID in a `flower_app_run` means
-        /// another SuperLink and replaces the run; with the same ID no other change here replaces
-        /// it. Without an ID, another host, port, namespace or name in `url` means another
+        /// another SuperLink and replaces the run; with the same ID only another `simulation`
+        /// replaces it. Without an ID, another host, port, namespace or name in `url` means another
         /// SuperLink.
         superlink_id: Option<SuperlinkId> = optional(),
         /// A file with the access token of an account, for a SuperLink with account authentication.
@@ -90,6 +93,11 @@ model! {
         /// token is never written to plans, state or logs. It needs TLS. Default: the provider's
         /// `control_token`, if set.
         token_file: Option<LocalPath> = optional(),
+        /// The simulation with which a `flower_app_run` is submitted; nothing else reads it. It must
+        /// be the `simulation` of the SuperLink: one without simulation ignores it, and the run waits
+        /// for real SuperNodes. By default Flower simulates 2 SuperNodes (10 before Flower 1.32) on a
+        /// SuperLink with simulation. A change replaces the run.
+        simulation: Option<Simulation> = optional(),
     }
 }
 
@@ -150,6 +158,7 @@ impl From<ControlOutput> for ControlInput {
             flower_version: output.flower_version.parse().ok(),
             superlink_id: output.superlink_id,
             token_file: None,
+            simulation: output.simulation.map(Into::into),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::addresses::{self, PortRule};
 use super::connection_attributes::{ControlInput, is_in_cluster};
 use super::release;
 use super::report;
+use super::simulation;
 use super::supernode::Model as Supernode;
 use super::supernode_key::{is_key_secret, is_private_entry};
 use crate::at;
@@ -74,7 +75,7 @@ pub(crate) fn control<M>(config: &Tree<M>, control: ModelPath<M>) -> Diagnostics
     let authority = control.then(at!(ControlInput, ca_certificate));
     let token_file = control.then(at!(ControlInput, token_file));
     let at_url = control.then(at!(ControlInput, url));
-    let mut found = Diagnostics::default();
+    let mut found = simulation::validate(config, control.then(at!(ControlInput, simulation)));
     let Some(url) = text(config, at_url) else {
         return found;
     };

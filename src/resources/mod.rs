@@ -30,6 +30,7 @@ pub(crate) mod report;
 mod requirements;
 mod service;
 mod sha256;
+pub(crate) mod simulation;
 pub mod superlink;
 mod superlink_id;
 pub mod supernode;

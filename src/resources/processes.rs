@@ -158,6 +158,7 @@ pub fn python(
         oldest: row.pythons.oldest,
         newest: row.pythons.newest,
         requirements: requirements.unwrap_or_default().to_vec(),
+        simulation: false,
     }
 }
 
@@ -175,6 +176,7 @@ pub fn launch(error: &LaunchError) -> Diagnostic {
         | LaunchError::LongVariable { .. }
         | LaunchError::NotAVariable { .. } => message.at(at!(Superlink | Supernode, env)),
         LaunchError::NodeConfig(_) => message.at(at!(Supernode, node_config)),
+        LaunchError::NoSimulation => message.at(at!(Superlink, simulation)),
         LaunchError::KeysWithoutTls
         | LaunchError::OwnKeyMissing
         | LaunchError::OtherNodeAuth

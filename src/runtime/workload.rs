@@ -13,6 +13,8 @@ pub struct PythonEnvironment {
     pub newest: Option<(u32, u32)>,
     /// Additional requirements, in pip's format.
     pub requirements: Vec<String>,
+    /// Whether Flower's simulation runtime is installed, too.
+    pub simulation: bool,
 }
 
 /// One process.

@@ -31,6 +31,7 @@ mod generated;
 #[path = "../generator/mod.rs"]
 mod generator;
 mod plugin;
+mod simulation;
 mod sources;
 mod superlink;
 mod supernode;

@@ -53,6 +53,7 @@ fn threads_of_a_superlink_wait_for_the_one_that_opens_the_database() {
         isolation: Isolation::Process,
         database: Database::File(database),
         node_keys: NodeKeys::Open,
+        simulation: false,
         health_address: None,
         superexec_health_address: None,
         environment: ProcessEnvironment {

@@ -39,6 +39,7 @@ fn install(flower_version: &str) -> PathBuf {
         oldest: (3, 10),
         newest: None,
         requirements: Vec::new(),
+        simulation: false,
     };
     // In its own thread: tests may already run in a runtime.
     std::thread::spawn(move || {

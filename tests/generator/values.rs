@@ -163,6 +163,12 @@ pub fn pool(place: &str) -> Option<Pool> {
             texts(&[PRIVATE], &["", "x", P256, OTHER_PRIVATE, &two, &cut])
         }
         "private_key_wo_version" => any(json!([1, 2]), json!(["a", 1.5, 1e30])),
+        "simulation" => any(
+            json!([{ "num_supernodes": 1 }, { "num_supernodes": 10_000, "client_resources_num_cpus": 1, "client_resources_num_gpus": 0.1 }]),
+            json!([{ "num_supernodes": 0 }, { "num_supernodes": 10_001 }, { "num_supernodes": 1.5 }, { "num_supernodes": -1 },
+                   { "num_supernodes": 1, "client_resources_num_cpus": 0 }, { "num_supernodes": 1, "client_resources_num_cpus": 0.5 },
+                   { "num_supernodes": 1, "client_resources_num_gpus": -0.1 }, { "num_supernodes": 1, "client_resources_num_gpus": 1e30 }]),
+        ),
         "supernodes" => {
             let key = |text: &str| json!({ "a": { "public_key": text } });
             Pool {
@@ -425,10 +431,10 @@ pub fn pool(place: &str) -> Option<Pool> {
             json!([{ "name": "", "key": "a" }, { "name": "../a", "key": "a" }, { "name": "a", "key": "" }, { "name": "a", "key": "../a" }, { "name": "a\n", "key": "a" }]),
         ),
         "control" => any(
-            json!([{ "url": "http://127.0.0.1:1" }, { "url": "https://a:1" }, { "url": "https://a:1", "ca_certificate": CA, "flower_version": "1.42.0" }, { "url": "kube://a/b" }, { "url": "http://[::1]:1", "token_file": "x" }]),
+            json!([{ "url": "http://127.0.0.1:1" }, { "url": "https://a:1" }, { "url": "https://a:1", "ca_certificate": CA, "flower_version": "1.42.0" }, { "url": "kube://a/b" }, { "url": "http://[::1]:1", "token_file": "x" }, { "url": "https://a:1", "simulation": { "num_supernodes": 3 } }]),
             json!([{ "url": "" }, { "url": "a:1" }, { "url": "ftp://a:1" }, { "url": "http://a:1/b" }, { "url": "http://a:0" }, { "url": "http://a:65536" }, { "url": "http://a@b:1" },
                    { "url": "http://a:1", "ca_certificate": CA }, { "url": "https://a:1", "ca_certificate": "x" }, { "url": "kube://a" },
-                   { "url": "http://a:1", "token_file": "x" }, { "url": "http://a:1", "flower_version": "latest" }, { "url": "http://a:1\n" }]),
+                   { "url": "http://a:1", "token_file": "x" }, { "url": "http://a:1", "flower_version": "latest" }, { "url": "http://a:1\n" }, { "url": "http://a:1", "simulation": { "num_supernodes": 0 } }]),
         ),
         "node_config" => {
             let (good, mut bad) = config();

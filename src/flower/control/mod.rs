@@ -61,6 +61,6 @@ pub use run::{Run, RunListing, Timestamp, Usage, is_default_federation};
 pub use run_id::{NotARunId, RunId};
 pub use run_status::{RunStatus, SubStatus};
 pub use shared::SharedReads;
-pub use start_run::StartRun;
+pub use start_run::{SimulationConfig, StartRun};
 pub use submit::{FindError, Submission, SubmitError, Submitted, find_lost, submit};
 pub use token::AccountToken;

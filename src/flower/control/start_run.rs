@@ -18,6 +18,18 @@ pub struct StartRun {
     pub overrides: RunConfig,
     /// The federation; empty for the default.
     pub federation: String,
+    /// How SuperNodes are simulated, on a SuperLink that simulates them. Only for releases that
+    /// take it with a run.
+    pub simulation: Option<SimulationConfig>,
+}
+
+/// How SuperNodes are simulated. Flower has a default for what is missing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SimulationConfig {
+    pub num_supernodes: u32,
+    /// For the ClientApp of one SuperNode.
+    pub client_resources_num_cpus: Option<u32>,
+    pub client_resources_num_gpus: Option<f32>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -40,6 +52,7 @@ impl StartRun {
             },
             overrides,
             federation: federation.into(),
+            simulation: None,
         }
     }
 
@@ -49,7 +62,14 @@ impl StartRun {
             app: SubmittedApp::Hub(app),
             overrides,
             federation: federation.into(),
+            simulation: None,
         }
+    }
+
+    /// The same on a SuperLink that simulates SuperNodes.
+    #[must_use]
+    pub fn simulated(self, simulation: Option<SimulationConfig>) -> Self {
+        Self { simulation, ..self }
     }
 
     /// SHA-256 of the bundle, as the SuperLink computes it; `None` for an app of Flower Hub.
@@ -114,6 +134,11 @@ impl StartRun {
                 .iter()
                 .map(|(key, value)| (key.clone(), scalar(value)))
                 .collect(),
+            override_federation_config: self.simulation.map(|simulation| wire::SimulationConfig {
+                num_supernodes: Some(simulation.num_supernodes),
+                client_resources_num_cpus: simulation.client_resources_num_cpus,
+                client_resources_num_gpus: simulation.client_resources_num_gpus,
+            }),
             federation: self.federation.clone(),
         }
     }
@@ -126,6 +151,7 @@ impl fmt::Debug for StartRun {
             .field("app", &self.app_key())
             .field("overrides", &self.overrides.keys().collect::<Vec<_>>())
             .field("federation", &self.federation)
+            .field("simulation", &self.simulation)
             .finish_non_exhaustive()
     }
 }
@@ -175,6 +201,29 @@ mod tests {
         assert_eq!((start.fab_hash(), start.fab_len()), (None, None));
         let bundle = StartRun::new(Bytes::from_static(b"fab"), RunConfig::new(), "");
         assert_eq!(bundle.to_wire().app_spec, "");
+    }
+
+    #[test]
+    fn a_simulation_has_flowers_numbers_and_leaves_defaults_to_flower() {
+        use prost::Message as _;
+        let simulated = |simulation| {
+            let start = StartRun::new(Bytes::new(), RunConfig::new(), "f").simulated(simulation);
+            let wire = wire::StartRunRequest {
+                fab: None,
+                ..start.to_wire()
+            };
+            hex::encode(wire.encode_to_vec())
+        };
+        assert_eq!(simulated(None), "2a0166");
+        let mut simulation = SimulationConfig {
+            num_supernodes: 10,
+            client_resources_num_cpus: None,
+            client_resources_num_gpus: None,
+        };
+        assert_eq!(simulated(Some(simulation)), "1a02080a2a0166");
+        simulation.client_resources_num_cpus = Some(3);
+        simulation.client_resources_num_gpus = Some(0.5);
+        assert_eq!(simulated(Some(simulation)), "1a09080a10031d0000003f2a0166");
     }
 
     #[test]

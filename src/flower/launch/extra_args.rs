@@ -24,6 +24,7 @@ const SUPERLINK: &[(&str, Owner)] = &[
     ("--database", Attribute("persistence")),
     ("--enable-supernode-auth", Attribute("supernodes")),
     ("--auth-list-public-keys", Attribute("supernodes")),
+    ("--simulation", Attribute("simulation")),
     (
         "--disable-runtime-dependency-installation",
         Attribute("requirements"),

@@ -25,6 +25,7 @@ pub use supernode::{SuperNodeSettings, supernode_processes};
 pub use tls::{ClientTls, ServerTls};
 
 use super::node_config::NodeConfigError;
+use super::version::{first_with, oldest};
 
 /// The maximum length of an argument and of a `NAME=value`: Linux's `MAX_ARG_STRLEN` without the
 /// final NUL.
@@ -169,6 +170,9 @@ pub enum LaunchError {
     /// The release needs a key pair of the SuperLink, but there is none.
     #[error("node keys of this Flower release need a key pair of the SuperLink, but there is none")]
     OwnKeyMissing,
+    /// The release cannot simulate SuperNodes as the settings ask for.
+    #[error("this Flower release takes no configuration of a simulation with a run")]
+    NoSimulation,
     /// The release needs a separate port for apps, but there is none.
     #[error("this Flower release needs a separate port for apps, but none was chosen")]
     AppPortMissing,
@@ -205,6 +209,7 @@ impl LaunchError {
                  value without a NUL character."
                     .to_owned(),
             ),
+            Self::NoSimulation => Some(simulation_remedy()),
             Self::KeysWithoutTls => Some("Remove `insecure`, or do not use node keys.".to_owned()),
             Self::FleetPortMissing
             | Self::AppPortMissing
@@ -213,6 +218,12 @@ impl LaunchError {
             Self::NodeConfig(error) => error.remedy(),
         }
     }
+}
+
+/// The remedy for a release without simulation.
+pub fn simulation_remedy() -> String {
+    let first = first_with(|row| row.simulates).unwrap_or_else(oldest);
+    format!("Set `flower_version` to {first} or later, or remove `simulation`.")
 }
 
 /// What a limit applies to.

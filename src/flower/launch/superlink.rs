@@ -7,6 +7,14 @@ use super::{
 };
 use crate::flower::version::{AppPlane, ControlPlane, FleetPlane, NodeAuth, VersionRow};
 
+/// The environment of Ray, which runs simulated SuperNodes.
+const RAY: [(&str, &str); 2] = [
+    // Ray has no login, and listens on all addresses of the machine. As on the systems in the name
+    // of this variable, it only listens on 127.0.0.1 without a cluster of several machines.
+    ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"),
+    ("RAY_USAGE_STATS_ENABLED", "0"),
+];
+
 /// Where a SuperLink keeps runs, nodes and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
@@ -62,6 +70,8 @@ pub struct SuperLinkSettings {
     pub database: Database,
     /// Which SuperNodes may connect.
     pub node_keys: NodeKeys,
+    /// Whether apps run in the simulation runtime, without SuperNodes.
+    pub simulation: bool,
     /// The address of the gRPC health service, which has no TLS, if it is used.
     pub health_address: Option<String>,
     /// The address of the health service of our SuperExec, if it is used.
@@ -84,7 +94,18 @@ pub fn superlink_processes(
     if settings.isolation == Isolation::Process {
         parts.push(app_runner(row, settings)?.role_and_args(row));
     }
-    launched(row, settings.isolation, parts, &settings.environment)
+    let mut processes = launched(row, settings.isolation, parts, &settings.environment)?;
+    if settings.simulation {
+        for process in &mut processes {
+            let of_ray = RAY.iter().filter(|(name, _)| {
+                // The user may choose otherwise.
+                !process.private_env.contains_key(*name)
+            });
+            let of_ray = of_ray.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            process.env.extend(of_ray);
+        }
+    }
+    Ok(processes)
 }
 
 fn superlink_args(
@@ -124,6 +145,12 @@ fn superlink_args(
     push(&mut args, "--isolation", settings.isolation.flag());
     if let Database::File(path) = &settings.database {
         push(&mut args, "--database", path);
+    }
+    if settings.simulation {
+        if !row.simulates {
+            return Err(LaunchError::NoSimulation);
+        }
+        args.push("--simulation".to_owned());
     }
     match (&settings.node_keys, row.node_auth) {
         (NodeKeys::Open, _) => {}

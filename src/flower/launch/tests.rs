@@ -34,6 +34,7 @@ fn superlink() -> SuperLinkSettings {
         isolation: Isolation::Subprocess,
         database: Database::File("/data/state.db".to_owned()),
         node_keys: NodeKeys::Registered,
+        simulation: false,
         health_address: None,
         superexec_health_address: None,
         environment: environment(),
@@ -172,6 +173,48 @@ fn superlink_without_tls_and_database() {
             "flower-superexec --insecure --runtime-api-address [::1]:18000",
         ]
     );
+}
+
+#[test]
+fn superlink_in_simulation_runs_apps_without_supernodes() {
+    for isolation in [Isolation::Subprocess, Isolation::Process] {
+        let settings = SuperLinkSettings {
+            node_keys: NodeKeys::Open,
+            simulation: true,
+            isolation,
+            ..superlink()
+        };
+        let line = |minor| lines(&superlink_processes(row(minor), &settings).unwrap()).remove(0);
+        let tls = "--ssl-ca-certfile /tls/ca.pem --ssl-certfile /tls/server.pem --ssl-keyfile /tls/server.key";
+        let rest = format!(
+            "--isolation {} --database /data/state.db --simulation",
+            isolation.flag()
+        );
+        assert_eq!(
+            line(42),
+            format!(
+                "flower-superlink {tls} --host 127.0.0.1 --port 18000 {rest} --disable-runtime-dependency-installation"
+            )
+        );
+        assert_eq!(
+            line(28),
+            format!(
+                "flower-superlink {tls} --control-api-address 127.0.0.1:18000 --serverappio-api-address 127.0.0.1:18091 \
+                 --fleet-api-address 0.0.0.0:18092 {rest}"
+            )
+        );
+        for process in superlink_processes(row(42), &settings).unwrap() {
+            let env = |name: &str| process.env.get(name).map(String::as_str);
+            assert_eq!(env("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"), Some("0"));
+            assert_eq!(env("RAY_USAGE_STATS_ENABLED"), Some("0"));
+        }
+        for minor in [13, 20, 27] {
+            assert_eq!(
+                superlink_processes(row(minor), &settings),
+                Err(LaunchError::NoSimulation)
+            );
+        }
+    }
 }
 
 #[test]

@@ -158,4 +158,7 @@ pub struct VersionRow {
     pub fetches_apps: bool,
     /// Whether the SuperLink stores a node's name and location.
     pub node_names: bool,
+    /// Whether each run can bring the configuration of the simulation runtime, as a
+    /// `SimulationConfig`. Earlier releases take it in other forms, or only from files.
+    pub simulates: bool,
 }

@@ -66,6 +66,7 @@ const REGISTRATION: VersionRow = VersionRow {
     has_federations: false,
     fetches_apps: false,
     node_names: false,
+    simulates: false,
 };
 
 const LISTED: NodeAuth = NodeAuth::KeyList {
@@ -113,6 +114,7 @@ const ONE_PORT: VersionRow = VersionRow {
     has_federations: true,
     fetches_apps: true,
     node_names: true,
+    simulates: true,
 };
 
 /// Sorted, without gaps.
@@ -203,6 +205,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         has_federations: true,
         fetches_apps: true,
+        simulates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -213,6 +216,7 @@ const ROWS: &[VersionRow] = &[
         database_migrates: true,
         has_federations: true,
         fetches_apps: true,
+        simulates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -224,6 +228,7 @@ const ROWS: &[VersionRow] = &[
         installs_by_default: true,
         has_federations: true,
         fetches_apps: true,
+        simulates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -237,6 +242,7 @@ const ROWS: &[VersionRow] = &[
         installs_by_default: true,
         has_federations: true,
         fetches_apps: true,
+        simulates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -251,6 +257,7 @@ const ROWS: &[VersionRow] = &[
         installs_by_default: true,
         has_federations: true,
         fetches_apps: true,
+        simulates: true,
         ..REGISTRATION
     },
     VersionRow {
@@ -374,6 +381,8 @@ mod tests {
         assert_eq!(fetches.as_deref(), Some("1.25.0"));
         let limits = since(|row| row.fab_limit == FAB_LIMIT);
         assert_eq!(limits.as_deref(), Some("1.20.0"));
+        let simulates = since(|row| row.simulates);
+        assert_eq!(simulates.as_deref(), Some("1.28.0"));
         assert_eq!(since(|_| true), None);
     }
 

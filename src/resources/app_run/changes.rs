@@ -153,7 +153,7 @@ pub(super) fn moved(plan: &Plan<Model>) -> Result<Option<ModelPath<Model>>> {
 }
 
 /// Whether the run was imported, so that the state does not know where its app is.
-fn is_taken_over(plan: &Plan<Model>) -> Result<bool> {
+pub(super) fn is_taken_over(plan: &Plan<Model>) -> Result<bool> {
     let source = plan.prior.get::<Option<Source>>(at!(Model, source))?;
     Ok(source
         .known()

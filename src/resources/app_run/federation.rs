@@ -263,6 +263,7 @@ mod tests {
             flower_version: None,
             superlink_id: id.map(|id| id.parse().unwrap()),
             token_file: None,
+            simulation: None,
         };
         let nobody = asked("https://127.0.0.1:3", None);
         assert!(Federation::of(&runtime, &nobody).await.is_none());

@@ -158,6 +158,7 @@ async fn known(runtime: &dyn Runtime, superlink: &str) -> Result<ControlInput> {
             flower_version: None,
             superlink_id: None,
             token_file: None,
+            simulation: None,
         },
     })
 }

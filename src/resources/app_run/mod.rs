@@ -16,6 +16,7 @@ mod report_files;
 mod requirements;
 mod run_log;
 mod run_report;
+mod simulation;
 pub(crate) mod source;
 mod stall;
 mod standing;
@@ -91,11 +92,15 @@ impl Resource for AppRun {
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         ready::check(plan)?;
+        simulation::check(plan)?;
         report_files::check(plan)?;
         connection_checks::leads_somewhere(provider.as_deref(), plan, at!(Model, control))?;
         let source = plan.config.get::<Source>(at!(Model, source))?;
         if let Some(attribute) = changes::moved(plan)? {
             plan.replace(attribute);
+        }
+        if simulation::differs(plan)? {
+            plan.replace(at!(Model, control.simulation));
         }
         if changes::triggered(plan)? {
             plan.replace(at!(Model, triggers));

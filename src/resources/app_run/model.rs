@@ -130,7 +130,8 @@ model! {
 }
 
 model! {
-    /// What to wait for before and after the provider submits the run.
+    /// What to wait for before and after the provider submits the run. A run with
+    /// `control.simulation` waits for no SuperNodes.
     pub struct Wait {
         /// How far the run must come. Allowed values: `submitted`, `running` and `completed`
         /// (default).

@@ -319,3 +319,41 @@ async fn a_folder_that_downloads_could_harm_is_refused_by_the_plan() {
         assert_eq!(planned.errors, expected, "{folder}");
     }
 }
+
+#[tokio::test]
+async fn a_run_with_another_simulation_is_another_run() {
+    let (prior, config) = finished(APP, Json::Null).await;
+    let with = |from: &Json, simulation: Json| {
+        let mut with = from.clone();
+        with["control"]["simulation"] = simulation;
+        with
+    };
+    let (two, three) = (
+        json!({ "num_supernodes": 2 }),
+        json!({ "num_supernodes": 3 }),
+    );
+    for (before, after, replaced) in [
+        (Json::Null, Json::Null, false),
+        (two.clone(), two.clone(), false),
+        (two.clone(), three, true),
+        (Json::Null, two.clone(), true),
+        (two.clone(), Json::Null, true),
+    ] {
+        let planned =
+            plan::<AppRun>(Some(&with(&prior, before)), with(&config, after.clone())).await;
+        assert_eq!(planned.errors, "");
+        let expected: &[&str] = if replaced {
+            &["control.simulation"]
+        } else {
+            &[]
+        };
+        assert_eq!(planned.replaces, expected, "{after}");
+    }
+    let mut old = with(&config, two);
+    old["control"]["flower_version"] = json!("1.27.0");
+    let planned = plan::<AppRun>(None, old).await;
+    assert_eq!(
+        planned.errors,
+        "Flower 1.27.0 cannot be used for simulations"
+    );
+}

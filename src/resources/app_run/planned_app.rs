@@ -14,10 +14,12 @@ use super::app;
 use super::cause::AppParts;
 use super::model::Model;
 use super::source::{self, Source};
+use crate::at;
 use crate::flower::control::StartRun;
 use crate::flower::fab::{Fab, FabError};
 use crate::flower::version::DEFAULT;
 use crate::resources::Configured;
+use crate::resources::simulation::{self, Simulation};
 use crate::tfplugin::diagnostic::{Diagnostic, Result};
 
 /// How many files a message names.
@@ -89,8 +91,13 @@ pub(super) async fn checked(
     planned: &mut Model,
     as_planned: Option<&PlannedApp>,
 ) -> Result<(StartRun, AppParts)> {
+    let simulation = planned.control.simulation.as_ref();
+    if let (Some(_), Some(version)) = (simulation, planned.control.flower_version) {
+        simulation::takes(version, at!(Model, control.simulation))?;
+    }
+    let simulation = simulation.map(Simulation::config);
     if let Some(app) = &planned.source.hub {
-        let start = source::hub::start(app, planned)?;
+        let start = source::hub::start(app, planned)?.simulated(simulation);
         planned.resolved_commit = None.into();
         return Ok((start, AppParts::default()));
     }
@@ -111,7 +118,8 @@ pub(super) async fn checked(
     let overrides = app::overrides(&fab, planned.run_config.as_ref())?;
     let federation = planned.federation.clone().unwrap_or_default();
     let parts = app::parts(&fab);
-    Ok((StartRun::new(fab.bytes, overrides, federation), parts))
+    let start = StartRun::new(fab.bytes, overrides, federation);
+    Ok((start.simulated(simulation), parts))
 }
 
 /// An error if the folder no longer contains the app that the new run was planned with.

@@ -91,6 +91,10 @@ pub(super) async fn ready(
             }
         }
     }
+    if model.control.simulation.is_some() {
+        // Flower creates the SuperNodes when it starts the run.
+        return Ok(());
+    }
     let Some(wanted) = model.wait.as_ref().and_then(Wanted::of) else {
         return Ok(());
     };

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::federation::{Federation, dead_now, quiet_level};
 use super::model::{Model, OnClientFailure, OnStall};
 use super::ready::{missing_words, online_words};
+use super::simulation;
 use crate::at;
 use crate::flower::control::{ControlClient, RunStatus};
 use crate::flower::progress::{NodesAwaited, Progress};
@@ -108,7 +109,7 @@ impl Stall {
     ) -> String {
         let mut sentences = vec![self.summary(limit)];
         sentences.extend(nodes_words(runtime, client, model).await);
-        sentences.push(self.remedy().to_owned());
+        sentences.push(self.remedy(model.control.simulation.is_some()).to_owned());
         sentences.join(" ")
     }
 
@@ -131,8 +132,12 @@ impl Stall {
         }
     }
 
-    const fn remedy(&self) -> &'static str {
+    const fn remedy(&self, is_simulated: bool) -> &'static str {
         match self {
+            Self::Nodes(_) if is_simulated => {
+                "Raise `simulation.num_supernodes` of the `flower_superlink`, or lower the minimum \
+                 number of nodes in the app's strategy (`min_available_nodes`, `min_train_nodes`)."
+            }
             Self::Nodes(_) => {
                 "Start the missing SuperNodes, or lower the minimum number of nodes in the app's \
                  strategy (`min_available_nodes`, `min_train_nodes`)."
@@ -190,6 +195,9 @@ pub(super) async fn nodes_words(
     client: &ControlClient,
     model: &Model,
 ) -> Vec<String> {
+    if let Some(simulated) = simulation::words(model) {
+        return vec![simulated];
+    }
     let mut sentences = Vec::new();
     if let Some(federation) = Federation::of(runtime, &model.control).await {
         let supernodes = federation.supernodes.iter().map(|one| &one.object);

@@ -18,6 +18,7 @@ use crate::resources::journal::{self, Note, Outcome, SUBMISSIONS};
 use crate::resources::report;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
+use crate::tfplugin::schema::Attr as _;
 use crate::tfplugin::value::to_json;
 
 /// Distinguishes the submissions of one process within a millisecond.
@@ -211,6 +212,9 @@ fn note_prefix(model: &Model) -> String {
     ] {
         hash.update(part.as_bytes());
         hash.update([0]);
+    }
+    if let Some(simulation) = &model.control.simulation {
+        hash.update(to_json(&simulation.encode()).to_string().as_bytes());
     }
     let hash = hex::encode(hash.finalize());
     format!("{SUBMISSIONS}{}-", hash.get(..24).unwrap_or(&hash))

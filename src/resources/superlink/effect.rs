@@ -23,6 +23,8 @@ pub(super) enum Effect {
     Pod,
     /// One registration per entry; see [`list_restarts`].
     AllowList,
+    /// A restart if there is a simulation only before or only after the change.
+    Simulation,
     Replacement,
 }
 
@@ -36,6 +38,7 @@ impl Effect {
                 "in place; restart if you set it for the first time or remove it, and with Flower \
                  1.22 and older"
             }
+            Self::Simulation => "in place; restart if you set it for the first time or remove it",
             Self::Replacement => "replacement",
         }
     }
@@ -51,6 +54,7 @@ pub(super) const EFFECTS: &[(ModelPath<Model>, Effect)] = &[
     (at!(Model, insecure), Effect::Restart),
     (at!(Model, tls), Effect::Certificate),
     (at!(Model, supernodes), Effect::AllowList),
+    (at!(Model, simulation), Effect::Simulation),
     (at!(Model, persistence.enabled), Effect::Replacement),
     (at!(Model, persistence.size), Effect::InPlace),
     (at!(Model, persistence.storage_class), Effect::Replacement),
@@ -154,6 +158,9 @@ pub(super) fn restarts(
                     causes.push(Cause::Attribute(*attribute));
                 }
                 false
+            }
+            Effect::Simulation => {
+                before.value(*attribute).is_null() != after.value(*attribute).is_null()
             }
             Effect::InPlace | Effect::Replacement => false,
         };

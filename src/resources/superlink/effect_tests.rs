@@ -22,6 +22,7 @@ fn sample(attribute: &str) -> Json {
         "artifacts" => json!({ "enabled": true }),
         "tls" => json!({ "dns_names": ["a.example.org"] }),
         "supernodes" => json!({}),
+        "simulation" => json!({ "num_supernodes": 2 }),
         "persistence.size" => json!("2Gi"),
         "service.service_type" => json!("LoadBalancer"),
         "service.node_port" => json!(30001),
@@ -161,6 +162,7 @@ async fn the_table_says_what_the_code_does() {
         let expected = match (replaces, runs, pod, renews) {
             (true, ..) => Effect::Replacement,
             (_, true, ..) if attribute == "supernodes" => Effect::AllowList,
+            (_, true, ..) if attribute == "simulation" => Effect::Simulation,
             (_, true, ..) => Effect::Restart,
             (_, _, true, _) => Effect::Pod,
             (_, _, _, true) => Effect::Certificate,
@@ -199,6 +201,14 @@ fn a_restart_is_told_with_its_cause_where_there_is_one() {
         causes(&plain, &with("supernodes"), false),
         ["a change of `supernodes`"]
     );
+    // The SuperLink only knows that there is a simulation; its runs bring the numbers.
+    assert_eq!(
+        causes(&plain, &with("simulation"), false),
+        ["a change of `simulation`"]
+    );
+    let larger = json!({ "num_supernodes": 3 });
+    let larger = state(settings("simulation", larger));
+    assert_eq!(causes(&with("simulation"), &larger, false), none);
     // A missing and an empty map are equal.
     assert_eq!(
         causes(&plain, &state(settings("env", json!({}))), false),

@@ -36,6 +36,7 @@ use crate::resources::recorded_configuration;
 use crate::resources::release;
 use crate::resources::report;
 use crate::resources::service;
+use crate::resources::simulation;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::runtime::Managed;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Result};
@@ -87,6 +88,8 @@ impl Resource for Superlink {
                 "Without TLS there is no certificate.",
             ));
         }
+        found.absorb(simulation::excludes_supernodes(config));
+        found.extend(simulation::validate(config, at!(Model, simulation)));
         found.extend(certificate::validate(config));
         found.extend(storage::validate(config));
         found.absorb(pod::checks::validate(config, at!(Model, kubernetes)));
@@ -100,6 +103,7 @@ impl Resource for Superlink {
 
     async fn plan(provider: Option<Arc<Configured>>, plan: &mut Plan<Model>) -> Result<()> {
         processes::can_install(provider.as_deref(), plan)?;
+        simulation::is_possible(provider.as_deref(), plan)?;
         if let Maybe::Known(version) = plan.get::<FlowerVersion>(at!(Model, flower_version))? {
             release::row(version)?;
             let prior = plan
@@ -158,6 +162,9 @@ impl Resource for Superlink {
         let requirements = planned.requirements.as_deref();
         // Values that were unknown in the plan are checked before anything is created.
         can_start(&planned)?;
+        if planned.simulation.is_some() {
+            simulation::is_without(runtime.has_pods())?;
+        }
         processes::can_run(runtime, &object, planned.flower_version, requirements).await?;
         let (claimed, place) = lifecycle::begin(&call, &object, Self::TYPE).await?;
         planned.id.set(planned.name.to_string());
@@ -314,6 +321,9 @@ pub(crate) fn can_start(model: &Model) -> Result<()> {
 async fn refuse(call: &Call<Configured>, prior: &Model, planned: &Model) -> Result<()> {
     let object = object(&planned.name);
     let sketch = workload::sketch(planned)?;
+    if planned.simulation.is_some() {
+        simulation::is_without(call.provider.runtime.has_pods())?;
+    }
     let what = format!("{object} was not changed");
     let limit = Operation::Update.limit(planned.timeouts.as_ref(), START);
     processes::prepare(call, &object, &sketch, &what, limit).await?;

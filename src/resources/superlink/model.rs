@@ -11,6 +11,7 @@ use crate::resources::launched::Launched;
 use crate::resources::pod::Pod;
 use crate::resources::recorded_configuration::Recorded;
 use crate::resources::service::ServiceSettings;
+use crate::resources::simulation::Simulation;
 use crate::resources::superlink_id::SuperlinkId;
 use crate::resources::timeouts::Timeouts;
 use crate::runtime::{Kind, ObjectName};
@@ -61,6 +62,15 @@ model! {
         /// never accepts it again; the plan says so. To allow that SuperNode again, change the
         /// `rotation` of its `flower_supernode_key`.
         supernodes: Option<BTreeMap<String, AllowedNode>> = optional(),
+        /// Simulates SuperNodes on this machine, such as `{ num_supernodes = 10 }`, to try an app
+        /// before there are real ones. By default runs have real SuperNodes. Each run that gets
+        /// `control` from this SuperLink is submitted with this simulation and waits for no
+        /// SuperNodes. Real SuperNodes take part in no run, so `supernodes` must not be set. Needs
+        /// Flower 1.28 or later and a Python for which Ray has wheels: the provider installs Flower
+        /// with its extra `simulation`. `requirements` must contain the packages of the ClientApp,
+        /// too. The runtime `kubernetes` refuses this argument. A change replaces these runs; adding
+        /// or removing the argument also restarts the SuperLink. See the guide "Simulation".
+        simulation: Option<Simulation> = optional(),
         /// The database.
         persistence: Option<Persistence> = optional(),
         /// A folder in which ServerApps leave files, such as a trained model: `artifacts = {}` is

@@ -61,6 +61,10 @@ pub(super) fn plan_outputs(plan: &mut Plan<Model>) -> Result<()> {
         (at!(ControlOutput, ca_certificate), authority),
         (at!(ControlOutput, flower_version), version),
         (at!(ControlOutput, superlink_id), id),
+        (
+            at!(ControlOutput, simulation),
+            plan.planned.value(at!(Model, simulation)).clone(),
+        ),
     ]);
     plan.planned.set(at!(Model, fleet), fleet);
     plan.planned.set(at!(Model, control), control);

@@ -20,7 +20,8 @@ use crate::resources::processes::{any_address, launch, processes, python};
 use crate::resources::release;
 use crate::resources::service;
 use crate::runtime::{
-    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, Storage, Workload,
+    Content, Exposure, Kind, Layout, ObjectName, ObjectRef, Part, Port, PythonEnvironment, Storage,
+    Workload,
 };
 use crate::tfplugin::diagnostic::Result;
 
@@ -106,7 +107,10 @@ pub(super) fn workload(model: &Model, layout: &Layout) -> Result<Workload> {
         files.extend(own.map(|key| secret(own_key_secret(&model.name), key)));
     }
     Ok(Workload {
-        python: python(model.flower_version, row, model.requirements.as_deref()),
+        python: PythonEnvironment {
+            simulation: model.simulation.is_some(),
+            ..python(model.flower_version, row, model.requirements.as_deref())
+        },
         processes: processes(launched, model.flower_version, row, layout),
         files,
         pod: pod::settings::settings(model.kubernetes.as_ref(), at!(Model, kubernetes))?,
@@ -153,6 +157,7 @@ fn settings(model: &Model, row: &VersionRow, layout: &Layout) -> SuperLinkSettin
                 }),
             },
         },
+        simulation: model.simulation.is_some(),
         health_address: layout.health.map(|ports| any_address(ports.main)),
         superexec_health_address: layout.health.map(|ports| any_address(ports.superexec)),
         environment: ProcessEnvironment {
@@ -221,6 +226,7 @@ pub(super) fn addresses(
         ca_certificate: ca.map(str::to_owned),
         flower_version,
         superlink_id: model.superlink_id.get().cloned(),
+        simulation: model.simulation.clone().map(Into::into),
     };
     (fleet, control)
 }

@@ -152,6 +152,7 @@ impl SuperLink {
             } else {
                 NodeKeys::Registered
             },
+            simulation: false,
             tls,
             isolation,
             database: Database::File(dir.path().join("state.db").display().to_string()),

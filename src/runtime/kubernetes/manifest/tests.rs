@@ -43,6 +43,7 @@ fn workload() -> Workload {
             oldest: (3, 11),
             newest: None,
             requirements: Vec::new(),
+            simulation: false,
         },
         processes: vec![
             process(

@@ -61,6 +61,10 @@ impl Inputs {
         });
         let mut requirements = wanted.requirements.clone();
         requirements.sort();
+        if wanted.simulation {
+            // Other environments keep the digest that they had before there were simulations.
+            requirements.push(super::installer::flower(wanted));
+        }
         let (major, minor) = python.version;
         let head = [
             format!("{major}.{minor}"),
@@ -252,6 +256,27 @@ mod tests {
         assert!(gone.to_string().contains("./wheels/m.whl"), "{gone}");
         let folder = inputs(&one, "./wheels").unwrap_err();
         assert!(folder.to_string().contains("is a folder"), "{folder}");
+    }
+
+    #[test]
+    fn a_simulation_needs_an_environment_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let python = Interpreter {
+            version: (3, 12),
+            program: "/usr/bin/python3".into(),
+        };
+        let of = |simulation| {
+            let wanted = PythonEnvironment {
+                simulation,
+                ..wanted("1.42.0", (3, 11), None)
+            };
+            let inputs = Inputs::of(&python, &wanted, &caller(dir.path(), &[])).unwrap();
+            (super::super::installer::flower(&wanted), inputs.basis)
+        };
+        let (plain, simulated) = (of(false), of(true));
+        assert_eq!(plain.0, "flwr==1.42.0");
+        assert_eq!(simulated.0, "flwr[simulation]==1.42.0");
+        assert_ne!(plain.1, simulated.1);
     }
 
     #[test]

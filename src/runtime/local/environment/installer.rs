@@ -23,6 +23,17 @@ const LOADS: &str = "import sys\n\
     named = found.select(group='console_scripts') if hasattr(found, 'select') else found['console_scripts']\n\
     [one.load() for one in named if one.name in ('flower-superlink', 'flower-supernode')]";
 
+/// The requirement of Flower, in pip's format.
+pub(super) fn flower(wanted: &PythonEnvironment) -> String {
+    // The extra installs Ray, which the simulation runtime starts.
+    let extra = if wanted.simulation {
+        "[simulation]"
+    } else {
+        ""
+    };
+    format!("flwr{extra}=={}", wanted.flower_version)
+}
+
 /// The creation of one environment.
 pub(super) struct Installer<'a> {
     pub dir: &'a Path,
@@ -58,7 +69,12 @@ impl Installer<'_> {
             ));
         }
         let python = programs.join("python");
-        let loaded = self.run(&python, self.process, ["-c", LOADS]);
+        let mut loads = LOADS.to_owned();
+        if self.wanted.simulation {
+            // On a Python for which Ray has no wheels, the extra installs nothing.
+            loads.push_str("\nimport ray");
+        }
+        let loaded = self.run(&python, self.process, ["-c", loads.as_str()]);
         loaded
             .await
             .map(drop)
@@ -66,7 +82,7 @@ impl Installer<'_> {
     }
 
     async fn packages(&self) -> Result<(), String> {
-        let flower = format!("flwr=={}", self.wanted.flower_version);
+        let flower = flower(self.wanted);
         let each = self.wanted.requirements.iter();
         let each = each.map(|one| Requirement::read(one, &self.caller.here).argument());
         let packages: Vec<_> = [flower].into_iter().chain(each).collect();

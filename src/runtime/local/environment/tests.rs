@@ -17,6 +17,7 @@ pub(super) fn wanted(
         oldest,
         newest,
         requirements: Vec::new(),
+        simulation: false,
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) async fn with_environment(
             oldest: (3, 0),
             newest: None,
             requirements: Vec::new(),
+            simulation: false,
         },
         processes: vec![shell(object, script).0],
         files: BTreeMap::new(),
