@@ -3,7 +3,7 @@
 use super::numbers::{bytes, counted, duration};
 use super::times::{between, parse};
 use super::{Report, Run};
-use crate::flower::progress::{Outcome, Phase, Round};
+use crate::flower::progress::{Metrics, Outcome, Phase, Round};
 
 /// How many different states of nodes are counted: Flower has four.
 const MOST_STATES: usize = 6;
@@ -68,11 +68,32 @@ pub(super) fn headline(report: &Report<'_>) -> Headline {
         if tone == Tone::Good {
             tone = Tone::Warning;
         }
+    } else if tone == Tone::Good
+        && let Some((doubt, weaker)) = doubt(report)
+    {
+        status.push_str(doubt);
+        tone = weaker;
     }
     Headline {
         status,
         tone,
         warning: fruitless.or_else(|| wait_for_nodes(report)),
+    }
+}
+
+/// Why a run that Flower completed may not have trained well.
+fn doubt(report: &Report<'_>) -> Option<(&'static str, Tone)> {
+    let last = report.progress.last_metrics();
+    let metrics = [last.train, last.evaluate, last.server];
+    let mut metrics = metrics.into_iter().flatten().flat_map(Metrics::iter);
+    if report.progress.has_failures() {
+        Some((" – some nodes failed", Tone::Warning))
+    } else if metrics.any(|(_, value)| !value.is_finite()) {
+        Some((" – the last metrics are not all numbers", Tone::Warning))
+    } else if !report.progress.is_known() {
+        Some((" – nothing is known of its rounds", Tone::Neutral))
+    } else {
+        None
     }
 }
 

@@ -178,6 +178,30 @@ fn the_headline_tells_of_a_round_without_a_result() {
         headline(&fruitless, "finished", completed),
         "Completed – the last round had no result"
     );
+    let doubts = [
+        (
+            trained(&["0.5", "nan"]),
+            "the last metrics are not all numbers",
+        ),
+        (Progress::default(), "nothing is known of its rounds"),
+        (
+            progress(
+                &log!("1.42.0-failing-fedavg")
+                    .split("[ROUND 3/3]")
+                    .next()
+                    .unwrap()
+                    .to_owned(),
+            ),
+            "some nodes failed",
+        ),
+    ];
+    for (progress, doubt) in doubts {
+        assert_eq!(
+            headline(&progress, "finished", completed),
+            format!("Completed – {doubt}")
+        );
+        assert_eq!(headline(&progress, "running", None), "Running");
+    }
     assert_eq!(
         headline(&fruitful, "finished", Some("stopped")),
         "Stopped before its end"

@@ -225,7 +225,11 @@ async fn until(
                     tracing::warn!(run = %id, "{}", why.await);
                 }
                 if until == Until::Completed {
-                    let unseen = UNSEEN.min(watch.limit().max(SEEN));
+                    // Until it runs, its status is all that a report can show.
+                    let unseen = match status {
+                        RunStatus::Running => UNSEEN.min(watch.limit().max(SEEN)),
+                        _ => SEEN,
+                    };
                     let mut write = |log: &RunLog| report.write(log);
                     let following = log.follow(client, id, &mut write);
                     let _ = tokio::time::timeout(unseen, following).await;
@@ -378,9 +382,15 @@ pub(super) async fn ended_meanwhile(
     }
 }
 
+/// What a later plan says of a run that went wrong. A refresh does not see whether Terraform has
+/// tainted the run.
+pub(super) const NOT_AGAIN: &str = "If this plan replaces the run, as it does after an apply that \
+     failed, the apply submits a new one. Otherwise the provider does not submit it again by itself: \
+     use `-replace`.";
+
 async fn failed_meanwhile(client: &ControlClient, model: &Model, run: &Run) -> Diagnostic {
     Diagnostic::warning(ended_as(run.id, &run.sub_status))
         .detail(words(run))
         .remedy(last_lines(client, run.id, model, Log::IsWhole).await)
-        .detail("The provider does not submit it again by itself. To run it again, use `-replace`.")
+        .detail(NOT_AGAIN)
 }

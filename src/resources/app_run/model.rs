@@ -134,7 +134,8 @@ model! {
     /// `control.simulation` waits for no SuperNodes.
     pub struct Wait {
         /// How far the run must come. Allowed values: `submitted`, `running` and `completed`
-        /// (default).
+        /// (default). A change takes effect with the next run: it does not make an apply wait for a
+        /// run that exists.
         until: Until = defaulted(Until::Completed),
         /// IDs of the SuperNodes that must be online before the run is submitted, such as `[for
         /// node in flower_supernode.site : node.node_id]`. Null values are ignored. (SuperNodes

@@ -172,7 +172,11 @@ impl<'a> LiveReport<'a> {
             return;
         }
         if let Some(report) = &mut self.report {
+            let is_new = report.run.status != run.status;
             report.run.clone_from(run);
+            if is_new {
+                let _ = self.files.map(|files| files.write(report));
+            }
         } else {
             let nothing = Progress::default();
             let nodes = KnownNodes::of(call, client, &model.control, &nothing, true).await;

@@ -1,7 +1,7 @@
 //! What each refresh says of a run that ended badly. The apply that sees the end of a run fails; an
 //! apply that was interrupted does not see it, and later plans must not look as if all were well.
 
-use super::follow::ended_as;
+use super::follow::{NOT_AGAIN, ended_as};
 use super::model::{Model, OnClientFailure, OnFailure};
 use crate::flower::control::SubStatus;
 use crate::tfplugin::diagnostic::Diagnostic;
@@ -27,10 +27,7 @@ pub(super) fn note(model: &Model) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    Some(Diagnostic::warning(summary).detail(format!(
-        "The state keeps the run, and the provider does not submit it again by itself. To run it \
-         again, use `-replace`. To accept it, set {accept}."
-    )))
+    Some(Diagnostic::warning(summary).detail(format!("{NOT_AGAIN} To accept it, set {accept}.")))
 }
 
 /// Whether the last round that trained got no result from any SuperNode.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::cause::{AppParts, Cause, places, sites_of};
 use super::federation::{Federation, quiet_level};
+use super::follow::NOT_AGAIN;
 use super::model::{Model, OnClientFailure, OnFailure};
 use super::run_log::counted;
 use crate::at;
@@ -107,22 +108,10 @@ pub(super) async fn judge(
         call.warn(warning);
     }
     if !progress.is_known() {
-        warn_of_silence(call, id, model).await;
-        if model.on_client_failure == Some(OnClientFailure::Error) {
-            call.warn(
-                Diagnostic::warning(format!(
-                    "Nothing is known of the SuperNodes in the run {id}"
-                ))
-                .detail(
-                    "The ServerApp's log tells of no round, so the provider cannot tell \
-                         whether SuperNodes failed. Only Flower's strategies log their rounds.",
-                )
-                .detail(
-                    "Let the ServerApp end with an exception if a SuperNode fails, or use a \
-                         strategy of Flower.",
-                )
-                .at(at!(Model, on_client_failure)),
-            );
+        let is_quiet = warn_of_silence(call, id, model).await;
+        let matters = matches!(model.on_client_failure, None | Some(OnClientFailure::Error));
+        if !is_quiet && matters {
+            call.warn(nothing_known(id));
         }
     }
     let Some(severity) = training.severity(model) else {
@@ -145,10 +134,28 @@ pub(super) async fn judge(
     }
 }
 
-/// A warning if the log level of the SuperLink hides the rounds.
-async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
+/// The warning for an app that logs no rounds.
+fn nothing_known(id: RunId) -> Diagnostic {
+    Diagnostic::warning(format!(
+        "Nothing is known of the SuperNodes in the run {id}"
+    ))
+    .detail(
+        "The ServerApp's log tells of no round, so the provider cannot tell whether SuperNodes \
+             trained or failed. Only Flower's strategies log their rounds.",
+    )
+    .detail(
+        "Let the ServerApp end with an exception if a SuperNode fails, or use a strategy of \
+             Flower. If the ServerApp checks the replies itself, set `on_client_failure = \
+             \"ignore\"`.",
+    )
+    .at(at!(Model, on_client_failure))
+}
+
+/// A warning if the log level of the SuperLink hides the rounds; whether it does.
+async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) -> bool {
     let runtime = call.provider.runtime.as_ref();
-    if let Some(level) = quiet_level(runtime, &model.control).await {
+    let level = quiet_level(runtime, &model.control).await;
+    if let Some(level) = level {
         call.warn(
             Diagnostic::warning(format!("The rounds of the run {id} are not known"))
                 .detail(format!(
@@ -161,6 +168,7 @@ async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) {
                 .detail("Remove `log_level` from the `flower_superlink`, or set it to \"INFO\"."),
         );
     }
+    level.is_some()
 }
 
 /// A warning if the last value of a metric is NaN or an infinity.
@@ -214,13 +222,14 @@ pub(super) async fn judge_later(
     progress: &Progress,
     names: &BTreeMap<NodeId, String>,
 ) {
+    if let Some(warning) = without_numbers(id, &progress.last_metrics()) {
+        call.warn(warning);
+    }
     let training = Training::of(progress);
     if training.severity(model).is_some() {
         let parts = AppParts::default();
         let message = message(call, training, id, model, &parts, progress, names).await;
-        call.warn(message.detail(
-            "The provider does not submit it again by itself. To run it again, use `-replace`.",
-        ));
+        call.warn(message.detail(NOT_AGAIN));
     }
 }
 
@@ -235,6 +244,12 @@ async fn message(
 ) -> Diagnostic {
     let mut message = Diagnostic::warning(training.summary(id)).detail(training.meaning());
     message = message.detail(told(progress, names));
+    if training != Training::NoneHad && last_is_unevaluated(progress) {
+        message = message.detail(
+            "No SuperNode evaluated the model of the last round: `metrics.evaluate` is of an earlier \
+             round.",
+        );
+    }
     if progress.contradicts {
         message = message.detail(
             "The log contradicts itself. Flower writes the text of a ClientApp's exception into it \
@@ -261,6 +276,13 @@ async fn message(
             "Exceptions of a ClientApp are in the log of its SuperNode{places}"
         ))
     }
+}
+
+/// Whether every SuperNode failed in the evaluation of the last round.
+fn last_is_unevaluated(progress: &Progress) -> bool {
+    let last = progress.trained().next_back();
+    let evaluated = last.and_then(|round| round.evaluate.as_ref());
+    evaluated.is_some_and(|phase| phase.results == Some(0) && phase.failures > Some(0))
 }
 
 /// The failures, one per line, each with the rounds in which it occurred.
@@ -376,5 +398,26 @@ mod tests {
         assert_eq!(told("'loss': 0.5, 'rounds': 3"), None);
         let found = told("'loss': nan, 'norm': -inf, 'rounds': 3").unwrap();
         insta::assert_snapshot!(format!("{}\n\n{}", found.summary, found.detail));
+    }
+
+    #[test]
+    fn a_last_round_that_nobody_evaluated_is_known() {
+        let log = |results: u32, failures: u32| {
+            progress(&format!(
+                "INFO :      [ROUND 1/1]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n\
+                 INFO :      aggregate_train: Received 2 results and 0 failures\n\
+                 INFO :      configure_evaluate: Sampled 2 nodes (out of 2)\n\
+                 INFO :      aggregate_evaluate: Received {results} results and {failures} failures\n"
+            ))
+        };
+        assert!(last_is_unevaluated(&log(0, 2)));
+        assert!(!last_is_unevaluated(&log(1, 1)));
+        assert!(!last_is_unevaluated(&log(0, 0)));
+        assert!(!last_is_unevaluated(&rounds(&[(0, 2)])));
+    }
+
+    #[test]
+    fn an_app_that_logs_no_round_is_told_with_what_to_do() {
+        insta::assert_snapshot!(nothing_known(RunId(7)).detail);
     }
 }

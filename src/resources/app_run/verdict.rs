@@ -67,11 +67,16 @@ pub(super) async fn of(
         online_words(&nodes),
         places(&sites)
     ));
+    let again = if run.sub_status == SubStatus::Stopped {
+        "This apply did not stop it: somebody else did, or the SuperLink. Apply again to submit a \
+         new run that replaces this one."
+    } else {
+        "Fix the app and apply. The apply submits a new run that replaces this one."
+    };
     Err(message
-        .detail(
-            "Fix the app and apply. The apply submits a new run that replaces this one. To accept \
-             a failed run without an error, set `on_failure = \"record\"`.",
-        )
+        .detail(format!(
+            "{again} To accept such a run without an error, set `on_failure = \"record\"`."
+        ))
         .into())
 }
 
