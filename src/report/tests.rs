@@ -189,8 +189,7 @@ fn the_headline_tells_of_a_round_without_a_result() {
                 &log!("1.42.0-failing-fedavg")
                     .split("[ROUND 3/3]")
                     .next()
-                    .unwrap()
-                    .to_owned(),
+                    .unwrap(),
             ),
             "some nodes failed",
         ),
