@@ -96,6 +96,7 @@ fn a_training_is_measured_and_shown() {
     it.apply().succeeded();
     let again = fs::read_to_string(it.path("other/page.html")).unwrap();
     assert!(again.contains(id) && again.contains("<svg"));
+    assert_eq!(again, html, "the page of a finished run differs");
     it.file(
         "main.tf",
         &main.replace("${path.root}/reports/training.md", &format!("{app}/x.md")),

@@ -383,7 +383,8 @@ async fn rewrite_report(call: &Call<Configured>, model: &Model) {
     let client = control.client();
     match client.run(id).await {
         Ok(run) => {
-            let report = RunReport::read(call, client, &model.control, run).await;
+            let mut report = RunReport::read(call, client, &model.control, run).await;
+            report.add_times(model.rounds.get().map(Vec::as_slice).unwrap_or_default());
             if let Some(unwritten) = files.write(&report) {
                 call.warn(unwritten);
             }

@@ -5,7 +5,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::federation::KnownNodes;
 use super::model::Model;
-use super::outputs;
+use super::outputs::{self, RoundOutput};
 use super::report_files::ReportFiles;
 use super::run_log::RunLog;
 use crate::flower::control::{ControlClient, Node, Run, Timestamp};
@@ -66,6 +66,19 @@ impl RunReport {
         report.log = lines;
         report.progress = progress;
         report
+    }
+
+    /// Adds how long the rounds took, as an apply saw it that followed the run: a log that is read
+    /// later does not tell.
+    pub(super) fn add_times(&mut self, known: &[RoundOutput]) {
+        for round in &mut self.progress.rounds {
+            let same =
+                |one: &&RoundOutput| one.round == round.number && one.strategy == round.strategy;
+            let mut found = known.iter().filter(same);
+            if let (None, Some(known), None) = (round.seconds, found.next(), found.next()) {
+                round.seconds = known.seconds;
+            }
+        }
     }
 
     /// The page as HTML.
@@ -228,5 +241,49 @@ fn text(value: &ConfigValue) -> String {
         ConfigValue::Int(value) => value.to_string(),
         ConfigValue::Float(value) => value.to_string(),
         ConfigValue::Str(value) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::flower::progress::ProgressReader;
+
+    #[test]
+    fn a_page_that_is_written_again_keeps_the_times_of_the_rounds() {
+        let mut reader = ProgressReader::default();
+        for number in [1, 2] {
+            let round = format!(
+                "INFO :      [ROUND {number}/2]\nINFO :      configure_train: Sampled 2 nodes (out of 2)\n"
+            );
+            reader.add(&round, None);
+        }
+        let mut report = RunReport::example();
+        report.progress = reader.end();
+        let known = |round: u32, strategy: Option<&str>, seconds: Option<f64>| RoundOutput {
+            round,
+            strategy: strategy.map(str::to_owned),
+            seconds,
+            train: None,
+            evaluate: None,
+            server_metrics: BTreeMap::new(),
+        };
+        report.add_times(&[
+            known(1, None, Some(4.5)),
+            known(2, Some("FedAvg"), Some(1.0)),
+        ]);
+        let times: Vec<_> = report
+            .progress
+            .rounds
+            .iter()
+            .map(|one| one.seconds)
+            .collect();
+        assert_eq!(times, [Some(4.5), None]);
+        // Rounds of two strategies with the same number are not told apart.
+        report.progress.rounds[0].seconds = None;
+        report.add_times(&[known(1, None, Some(1.0)), known(1, None, Some(2.0))]);
+        assert_eq!(report.progress.rounds[0].seconds, None);
     }
 }
