@@ -87,6 +87,10 @@ check "every_site_took_part" {
   }
 }
 
+output "run" {
+  value = try("${flower_app_run.training.run_id} ${flower_app_run.training.status}:${flower_app_run.training.sub_status}", null)
+}
+
 output "metrics" {
   value = try(flower_app_run.training.metrics.evaluate, null)
 }
