@@ -15,6 +15,8 @@ use crate::flower::progress::Phase;
 const MOST_ROUNDS: usize = 20;
 /// How many failures the table has: the last ones.
 const MOST_FAILURES: usize = 20;
+/// How many SuperNodes are named.
+const MOST_NAMES: usize = 20;
 /// How many metrics the table has.
 const MOST_METRICS: usize = 64;
 
@@ -96,6 +98,20 @@ fn facts(out: &mut Out, report: &Report<'_>) {
         write!(out, "- {name}: {}", harmless(&value, SENTENCE));
         if let Some(more) = more {
             write!(out, " ({})", harmless(&more, SENTENCE));
+        }
+        out.push("\n");
+    }
+    let named = report.nodes.iter().filter_map(|node| {
+        let name = harmless(node.name?, 80);
+        Some(format!("{name} ({})", harmless(node.state, 40)))
+    });
+    let mut names: Vec<_> = named.collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    names.truncate(MOST_NAMES);
+    if !names.is_empty() {
+        write!(out, "- SuperNodes: {}", names.join(", "));
+        if more > 0 {
+            write!(out, " and {more} more");
         }
         out.push("\n");
     }

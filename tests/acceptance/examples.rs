@@ -86,7 +86,9 @@ fn a_training_is_measured_and_shown() {
     let model = Sha256::digest(fs::read(it.path("model/model.npz")).unwrap());
     assert_eq!(it.output("model"), hex::encode(model));
     let summary = fs::read_to_string(it.path("reports/training.md")).unwrap();
-    assert!(summary.contains(id), "{summary}");
+    for part in [id, "hospital-a", "hospital-b"] {
+        assert!(summary.contains(part), "{summary}");
+    }
 
     // A report that is moved is written again, and one that would change the app is refused.
     it.file(
