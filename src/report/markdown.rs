@@ -101,11 +101,11 @@ fn facts(out: &mut Out, report: &Report<'_>) {
         }
         out.push("\n");
     }
-    let named = report.nodes.iter().filter_map(|node| {
+    let shown = report.nodes.iter().filter_map(|node| {
         let name = harmless(node.name?, 80);
         Some(format!("{name} ({})", harmless(node.state, 40)))
     });
-    let mut names: Vec<_> = named.collect();
+    let mut names: Vec<_> = shown.collect();
     let more = names.len().saturating_sub(MOST_NAMES);
     names.truncate(MOST_NAMES);
     if !names.is_empty() {

@@ -186,7 +186,7 @@ fn the_headline_tells_of_a_round_without_a_result() {
         (Progress::default(), "nothing is known of its rounds"),
         (
             progress(
-                &log!("1.42.0-failing-fedavg")
+                log!("1.42.0-failing-fedavg")
                     .split("[ROUND 3/3]")
                     .next()
                     .unwrap(),
