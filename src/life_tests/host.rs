@@ -59,21 +59,17 @@ impl Host {
     pub(super) fn new() -> Self {
         let flower = Flower::default();
         let world = World::new(Arc::new(flower.clone()));
-        let gate = Arc::new(Gate::new(Break::Never));
-        let provider = provider(&world, &flower, &gate);
-        Self {
-            world,
-            flower,
-            gate,
-            provider,
-            states: BTreeMap::new(),
-        }
+        Self::of(flower, world, BTreeMap::new())
     }
 
     /// Another host in the same state: what is made once can be broken off in many ways.
     pub(super) fn copy(&self) -> Self {
         let flower = self.flower.copy();
         let world = self.world.copy(Arc::new(flower.clone()));
+        Self::of(flower, world, self.states.clone())
+    }
+
+    fn of(flower: Flower, world: World, states: BTreeMap<&'static str, Kept>) -> Self {
         let gate = Arc::new(Gate::new(Break::Never));
         let provider = provider(&world, &flower, &gate);
         Self {
@@ -81,7 +77,7 @@ impl Host {
             flower,
             gate,
             provider,
-            states: self.states.clone(),
+            states,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::numbers::{bytes, counted, duration};
 use super::times::{between, parse};
 use super::{Report, Run};
-use crate::flower::progress::{Metrics, Outcome, Phase, Round};
+use crate::flower::progress::{Outcome, Phase, Round};
 
 /// How many different states of nodes are counted: Flower has four.
 const MOST_STATES: usize = 6;
@@ -84,11 +84,9 @@ pub(super) fn headline(report: &Report<'_>) -> Headline {
 /// Why a run that Flower completed may not have trained well.
 fn doubt(report: &Report<'_>) -> Option<(&'static str, Tone)> {
     let last = report.progress.last_metrics();
-    let metrics = [last.train, last.evaluate, last.server];
-    let mut metrics = metrics.into_iter().flatten().flat_map(Metrics::iter);
     if report.progress.has_failures() {
         Some((" – some nodes failed", Tone::Warning))
-    } else if metrics.any(|(_, value)| !value.is_finite()) {
+    } else if last.not_finite().next().is_some() {
         Some((" – the last metrics are not all numbers", Tone::Warning))
     } else if !report.progress.is_known() {
         Some((" – nothing is known of its rounds", Tone::Neutral))

@@ -216,6 +216,22 @@ pub struct LastMetrics<'a> {
     pub server: Option<&'a Metrics>,
 }
 
+impl<'a> LastMetrics<'a> {
+    /// The metrics that are NaN or an infinity, each with its source.
+    pub fn not_finite(&self) -> impl Iterator<Item = (&'static str, &'a str, MetricValue)> {
+        let sources = [
+            ("train", self.train),
+            ("evaluate", self.evaluate),
+            ("server", self.server),
+        ];
+        sources.into_iter().flat_map(|(source, metrics)| {
+            let all = metrics.into_iter().flat_map(Metrics::iter);
+            let found = all.filter(|(_, value)| !value.is_finite());
+            found.map(move |(name, value)| (source, name, value))
+        })
+    }
+}
+
 impl Round {
     /// The phase of this kind.
     pub fn phase(&self, kind: PhaseKind) -> Option<&Phase> {

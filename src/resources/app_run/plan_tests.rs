@@ -1,5 +1,6 @@
 use serde_json::{Value as Json, json};
 
+use super::tests::finished_state;
 use super::{AppRun, Model};
 use crate::resources::planning::{Planned, UNKNOWN, plan};
 
@@ -14,24 +15,7 @@ async fn finished(app: &str, run_config: Json) -> (Json, Json) {
     });
     let created = plan::<AppRun>(None, config.clone()).await;
     assert_eq!(created.errors, "");
-    let mut prior = config.clone();
-    for (name, value) in [
-        ("fab_hash", json!(created.text("fab_hash").unwrap())),
-        ("on_failure", json!("error")),
-        ("on_missing", json!("keep")),
-        ("stop_on_destroy", json!(true)),
-        ("log_lines", json!(20)),
-        ("id", json!("x#1")),
-        ("run_id", json!("1")),
-        ("status", json!("finished")),
-        ("sub_status", json!("completed")),
-        ("details", json!("")),
-        ("pending_at", json!("1")),
-        ("running_at", json!("2")),
-        ("finished_at", json!("3")),
-    ] {
-        prior[name] = value;
-    }
+    let prior = finished_state(&config, created.text("fab_hash").unwrap());
     (prior, config)
 }
 

@@ -2,6 +2,7 @@
 
 use super::changes::is_taken_over;
 use super::model::Model;
+use super::run_log::counted;
 use crate::at;
 use crate::flower::version::FlowerVersion;
 use crate::resources::simulation;
@@ -33,11 +34,6 @@ pub(super) fn differs(plan: &Plan<Model>) -> Result<bool> {
 /// How many SuperNodes the run simulates, as text; `None` if it has real ones.
 pub(super) fn words(model: &Model) -> Option<String> {
     let simulation = model.control.simulation.as_ref()?;
-    Some(format!(
-        "Flower simulates {} for this run.",
-        match simulation.num_supernodes {
-            1 => "1 SuperNode".to_owned(),
-            number => format!("{number} SuperNodes"),
-        }
-    ))
+    let supernodes = counted(simulation.num_supernodes, "SuperNode");
+    Some(format!("Flower simulates {supernodes} for this run."))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -14,6 +15,29 @@ use crate::tfplugin::path::Path;
 use crate::tfplugin::value::Value;
 
 const URL: &str = "http://127.0.0.1:1";
+
+/// The state of a finished run with this configuration and bundle.
+pub(super) fn finished_state(config: &Json, fab_hash: &str) -> Json {
+    let mut state = config.clone();
+    for (name, value) in [
+        ("fab_hash", json!(fab_hash)),
+        ("on_failure", json!("error")),
+        ("on_missing", json!("keep")),
+        ("stop_on_destroy", json!(true)),
+        ("log_lines", json!(20)),
+        ("id", json!("x#1")),
+        ("run_id", json!("1")),
+        ("status", json!("finished")),
+        ("sub_status", json!("completed")),
+        ("details", json!("")),
+        ("pending_at", json!("1")),
+        ("running_at", json!("2")),
+        ("finished_at", json!("3")),
+    ] {
+        state[name] = value;
+    }
+    state
+}
 
 /// A run that is not submitted yet.
 pub(super) fn model() -> Model {

@@ -10,7 +10,7 @@ use super::model::{Model, OnClientFailure, OnFailure};
 use super::run_log::counted;
 use crate::at;
 use crate::flower::control::{NodeId, RunId};
-use crate::flower::progress::{LastMetrics, Metrics, Outcome, Progress, Round};
+use crate::flower::progress::{LastMetrics, Outcome, Progress, Round};
 use crate::resources::Configured;
 use crate::resources::report::quoted;
 use crate::tfplugin::Call;
@@ -173,20 +173,11 @@ async fn warn_of_silence(call: &Call<Configured>, id: RunId, model: &Model) -> b
 
 /// A warning if the last value of a metric is NaN or an infinity.
 fn without_numbers(id: RunId, last: &LastMetrics<'_>) -> Option<Diagnostic> {
-    let groups = [
-        ("train", last.train),
-        ("evaluate", last.evaluate),
-        ("server", last.server),
-    ];
-    let found = groups.into_iter().flat_map(|(group, metrics)| {
-        let all = metrics.into_iter().flat_map(Metrics::iter);
-        let odd = all.filter(|(_, value)| !value.is_finite());
-        odd.map(move |(name, value)| {
-            quoted(
-                &format!("  {group}"),
-                &format!("{name} = {}", value.as_f64()),
-            )
-        })
+    let found = last.not_finite().map(|(source, name, value)| {
+        quoted(
+            &format!("  {source}"),
+            &format!("{name} = {}", value.as_f64()),
+        )
     });
     let mut found: Vec<_> = found.collect();
     if found.is_empty() {

@@ -1,6 +1,8 @@
 //! Information of the system about running processes: `/proc` on Linux, `ps` elsewhere.
 
 #[cfg(target_os = "linux")]
+use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
 use std::fs;
 use std::path::Path;
 #[cfg(not(target_os = "linux"))]
@@ -40,12 +42,12 @@ pub(super) fn find(session: Option<u32>, mark: &str) -> Vec<Running> {
             Some((pid, stat, carries(pid, mark)))
         })
         .collect();
-    let leads = |pid: u32| {
-        let mut marked = all.iter().filter(|(_, _, is_marked)| *is_marked);
-        marked.any(|(leader, stat, _)| *leader == pid && stat.session == pid)
-    };
+    let leaders = all
+        .iter()
+        .filter(|(pid, stat, is_marked)| *is_marked && stat.session == *pid);
+    let led: BTreeSet<u32> = leaders.map(|(pid, _, _)| *pid).collect();
     let ours = all.iter().filter(|(_, stat, is_marked)| {
-        *is_marked || session == Some(stat.session) || leads(stat.session)
+        *is_marked || session == Some(stat.session) || led.contains(&stat.session)
     });
     ours.map(|(pid, stat, _)| Running {
         pid: *pid,

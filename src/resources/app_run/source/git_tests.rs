@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::flower::version::DEFAULT;
 use crate::resources::Configured;
 use crate::resources::app_run::source::{Source, read};
+use crate::resources::app_run::tests::finished_state;
 use crate::resources::app_run::{AppRun, Model};
 use crate::resources::planning::{Planned, plan_in};
 use crate::runtime::local::LocalRuntime;
@@ -96,24 +97,8 @@ async fn plan(prior: Option<&Json>, config: Json) -> Planned<Model> {
 
 /// The state of a run with what was planned.
 fn applied(config: &Json, planned: &Planned<Model>) -> Json {
-    let mut state = config.clone();
-    for (name, value) in [
-        ("fab_hash", json!(planned.text("fab_hash").unwrap())),
-        (
-            "resolved_commit",
-            json!(planned.text("resolved_commit").unwrap()),
-        ),
-        ("on_failure", json!("error")),
-        ("on_missing", json!("keep")),
-        ("stop_on_destroy", json!(true)),
-        ("log_lines", json!(20)),
-        ("id", json!("x#1")),
-        ("run_id", json!("1")),
-        ("status", json!("finished")),
-        ("sub_status", json!("completed")),
-    ] {
-        state[name] = value;
-    }
+    let mut state = finished_state(config, planned.text("fab_hash").unwrap());
+    state["resolved_commit"] = json!(planned.text("resolved_commit").unwrap());
     state
 }
 

@@ -21,27 +21,8 @@ fn lr(ty: &str, value: &Json) -> Json {
     json!({ "type": ["object", { "lr": ty }], "value": { "lr": value } })
 }
 
-/// The state of a finished run with this configuration.
 fn finished(config: &Json) -> Json {
-    let mut prior = config.clone();
-    for (name, value) in [
-        ("fab_hash", json!("1")),
-        ("on_failure", json!("error")),
-        ("on_missing", json!("keep")),
-        ("stop_on_destroy", json!(true)),
-        ("log_lines", json!(20)),
-        ("id", json!("x#1")),
-        ("run_id", json!("1")),
-        ("status", json!("finished")),
-        ("sub_status", json!("completed")),
-        ("details", json!("")),
-        ("pending_at", json!("1")),
-        ("running_at", json!("2")),
-        ("finished_at", json!("3")),
-    ] {
-        prior[name] = value;
-    }
-    prior
+    tests::finished_state(config, "1")
 }
 
 #[tokio::test]
